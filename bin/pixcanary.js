@@ -1,0 +1,22 @@
+#!/usr/bin/env node
+// Old syntax on purpose: this file must still be readable by the Node that it refuses.
+import process from "node:process";
+
+var needed = [22, 19];
+var have = process.versions.node.split(".").map(Number);
+
+if (have[0] < needed[0] || (have[0] === needed[0] && have[1] < needed[1])) {
+  process.stderr.write(
+    "pixcanary needs Node " +
+      needed.join(".") +
+      " or newer; this is " +
+      process.versions.node +
+      "\n",
+  );
+  process.exitCode = 2;
+} else {
+  import("node:module").then((module) => {
+    module.enableCompileCache();
+    return import("../dist/cli/main.js").then((program) => program.main(process.argv.slice(2)));
+  });
+}

@@ -1,0 +1,190 @@
+/** One call to the Cloudflare API: sent once, bounded, and every failure turned into UpstreamError. */
+import { APIConnectionError, APIError, APIUserAbortError } from "cloudflare/core/error";
+import * as z from "zod";
+import { UpstreamError, type UpstreamKind } from "../ports.ts";
+import type { CloudflareClient } from "./cloudflare-client.ts";
+import { remoteText } from "./redact.ts";
+import { TransportError } from "./transport.ts";
+
+export interface ApiCall {
+  /** For messages: "write stop", "read the namespace". */
+  what: string;
+  method: "get" | "put" | "post" | "delete";
+  path: string;
+  query?: Record<string, string | number>;
+  /** Sent as it is. */
+  body?: { text: string; type: "application/octet-stream" | "application/json" };
+  /** For this attempt, connection to last byte. */
+  timeoutMs: number;
+  signal: AbortSignal;
+}
+
+export interface ApiAnswer {
+  status: number;
+  headers: Headers;
+  text: string;
+}
+
+export const KEY_NOT_FOUND = 10009;
+export const NAMESPACE_NOT_FOUND = 10013;
+
+/** An UpstreamError that still knows the API's own codes. */
+export class ApiFailure extends UpstreamError {
+  readonly codes: readonly number[];
+  readonly tooLarge: boolean;
+  constructor(
+    kind: UpstreamKind,
+    message: string,
+    details: {
+      status?: number | null;
+      retryAfterMs?: number | null;
+      codes?: readonly number[];
+      tooLarge?: boolean;
+    } = {},
+  ) {
+    super(kind, message, details);
+    this.codes = details.codes ?? [];
+    this.tooLarge = details.tooLarge ?? false;
+  }
+}
+
+/** The answer of any 2xx, unread. Throws ApiFailure. */
+export async function callApi(client: CloudflareClient, call: ApiCall): Promise<ApiAnswer> {
+  if (call.signal.aborted) throw cancelledBefore(call);
+  try {
+    const response = await client.sdk
+      .request({
+        method: call.method,
+        path: call.path,
+        ...(call.query === undefined ? {} : { query: call.query }),
+        ...(call.body === undefined
+          ? {}
+          : { body: call.body.text, headers: { "content-type": call.body.type } }),
+        maxRetries: 0,
+        timeout: call.timeoutMs,
+        signal: call.signal,
+      })
+      .asResponse();
+    return { status: response.status, headers: response.headers, text: await response.text() };
+  } catch (error) {
+    throw toFailure(error, client, call);
+  }
+}
+
+export function cancelledBefore(call: Pick<ApiCall, "what">): ApiFailure {
+  return new ApiFailure("unavailable", `${call.what}: cancelled before anything was sent`);
+}
+
+const envelopeSchema = z.object({
+  success: z.boolean(),
+  errors: z.array(z.unknown()).nullish(),
+  result: z.unknown().optional(),
+});
+
+const apiErrorSchema = z.object({ code: z.number(), message: z.string().catch("") });
+
+/** The `result` of a JSON answer. Throws ApiFailure unless the API plainly says success. */
+export function resultOf(client: CloudflareClient, call: ApiCall, answer: ApiAnswer): unknown {
+  const parsed = envelopeSchema.safeParse(parseJson(answer.text));
+  if (!parsed.success) {
+    const message = `${call.what}: HTTP ${answer.status}, but the answer is not the API's`;
+    throw new ApiFailure(lostAnswer(call), message, { status: answer.status });
+  }
+  if (parsed.data.success) return parsed.data.result;
+  const errors = apiErrors(parsed.data.errors);
+  const message = `${call.what}: refused by the API${words(client, errors)}`;
+  throw new ApiFailure("rejected", message, { status: answer.status, codes: codesOf(errors) });
+}
+
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function toFailure(error: unknown, client: CloudflareClient, call: ApiCall): ApiFailure {
+  if (error instanceof APIConnectionError && error.cause instanceof TransportError) {
+    return fromTransport(error.cause, call);
+  }
+  if (error instanceof APIUserAbortError) {
+    return new ApiFailure(lostAnswer(call), `${call.what}: cancelled while waiting for the answer`);
+  }
+  if (error instanceof APIError && typeof error.status === "number") {
+    return fromStatus(error, error.status, client, call);
+  }
+  const detail = remoteText(
+    client.redact,
+    error instanceof Error ? error.message : "unknown error",
+  );
+  return new ApiFailure(lostAnswer(call), `${call.what}: ${detail}`);
+}
+
+function fromTransport(error: TransportError, call: ApiCall): ApiFailure {
+  const kind = error.phase === "before-sending" ? "unavailable" : lostAnswer(call);
+  return new ApiFailure(kind, `${call.what}: ${error.words}`, { tooLarge: error.tooLarge });
+}
+
+function fromStatus(
+  error: { error: unknown; message: string; headers: Headers | undefined },
+  status: number,
+  client: CloudflareClient,
+  call: ApiCall,
+): ApiFailure {
+  const body = z.object({ errors: z.array(z.unknown()) }).safeParse(error.error);
+  const errors = body.success ? apiErrors(body.data.errors) : [];
+  const message = `${call.what}: HTTP ${status}${statusWords(status)}${words(client, errors)}`;
+  return new ApiFailure(kindOf(status, call), message, {
+    status,
+    retryAfterMs: retryAfterMs(error.headers, status),
+    codes: codesOf(errors),
+  });
+}
+
+/** The HTTP status decides; the API's own codes are not documented well enough to. */
+function kindOf(status: number, call: ApiCall): UpstreamKind {
+  if (status === 401) return "auth";
+  if (status === 403) return "forbidden";
+  if (status === 404) return "not-found";
+  if (status === 408 || status === 425 || status === 429) return "unavailable";
+  return status >= 500 ? lostAnswer(call) : "rejected";
+}
+
+/** Reading changes nothing, so a lost answer to it is never ambiguous. */
+function lostAnswer(call: Pick<ApiCall, "method">): UpstreamKind {
+  return call.method === "put" || call.method === "delete" ? "ambiguous" : "unavailable";
+}
+
+function statusWords(status: number): string {
+  if (status === 401) return " (the token is not accepted)";
+  if (status === 403) return " (the token may not do this)";
+  if (status === 429) return " (too many requests)";
+  return status >= 300 && status < 400 ? " (a redirect, not followed)" : "";
+}
+
+type ApiError = z.output<typeof apiErrorSchema>;
+
+function apiErrors(list: readonly unknown[] | null | undefined): ApiError[] {
+  return (list ?? []).slice(0, 5).flatMap((item) => {
+    const parsed = apiErrorSchema.safeParse(item);
+    return parsed.success ? [parsed.data] : [];
+  });
+}
+
+function codesOf(errors: readonly ApiError[]): number[] {
+  return errors.map((error) => error.code);
+}
+
+function words(client: CloudflareClient, errors: readonly ApiError[]): string {
+  if (errors.length === 0) return "";
+  return `: ${errors.map((e) => `${remoteText(client.redact, e.message)} [${e.code}]`).join("; ")}`;
+}
+
+/** Seconds or a date; only where it means "later", never negative. */
+function retryAfterMs(headers: Headers | undefined, status: number): number | null {
+  const value = headers?.get("retry-after");
+  if (value === null || value === undefined || (status !== 429 && status < 500)) return null;
+  const ms = /^\d{1,9}$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return Number.isFinite(ms) ? Math.max(0, ms) : null;
+}

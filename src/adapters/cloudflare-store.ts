@@ -1,0 +1,190 @@
+/** The two state documents in Workers KV, through the Cloudflare API. */
+import {
+  CONFIG_KEY,
+  MAX_DOCUMENT_CHARS,
+  STOP_KEY,
+  serialiseConfig,
+  serialiseStop,
+} from "../domain/state.ts";
+import type { CallOptions, Clock, StateStore } from "../ports.ts";
+import { createClock } from "./clock.ts";
+import {
+  ApiFailure,
+  callApi,
+  KEY_NOT_FOUND,
+  NAMESPACE_NOT_FOUND,
+  resultOf,
+} from "./cloudflare-call.ts";
+import type { CloudflareClient } from "./cloudflare-client.ts";
+import type { RetryPolicy } from "./retry.ts";
+import { withRetries } from "./retry.ts";
+
+export interface StoreOptions {
+  client: CloudflareClient;
+  accountId: string;
+  namespaceId: string;
+  clock?: Pick<Clock, "sleep">;
+  /** In [0, 1); for the jitter. */
+  random?: () => number;
+  limits?: Partial<StoreLimits>;
+}
+
+/** Per attempt, connection to last byte. */
+export interface StoreLimits {
+  readMs: number;
+  configMs: number;
+  /** For the first, second, … attempt of a stop; the last one for all that follow. Growing, so that
+   *  a slow line still gets through while a hanging connection is given up early. */
+  stopMs: readonly number[];
+}
+
+const LIMITS: StoreLimits = { readMs: 5_000, configMs: 10_000, stopMs: [3_000, 5_000, 10_000] };
+
+const READ: RetryPolicy = {
+  retries: 3,
+  firstDelayMs: 150,
+  maxDelayMs: 2_000,
+  retryAfterLimitMs: 5_000,
+  beyondLimit: "give-up",
+  worthIt: (error) => error.kind === "unavailable",
+};
+
+/** Until the signal aborts. Authentication at the API has been seen to fail now and then: once more. */
+const AT_WILL: RetryPolicy = {
+  retries: Number.POSITIVE_INFINITY,
+  firstDelayMs: 150,
+  maxDelayMs: 2_000,
+  retryAfterLimitMs: 2_000,
+  beyondLimit: "cap",
+  worthIt: (error, nth) => {
+    if (error.kind === "unavailable" || error.kind === "ambiguous") return true;
+    return (error.kind === "auth" || error.kind === "forbidden") && nth === 1;
+  },
+};
+
+export function createStateStore(options: StoreOptions): StateStore {
+  const limits = { ...LIMITS, ...options.limits };
+  const deps = (signal: AbortSignal) => ({
+    clock: options.clock ?? createClock(),
+    random: options.random ?? Math.random,
+    signal,
+  });
+  const writeAtWill = (key: string, text: string, { signal }: CallOptions): Promise<void> =>
+    withRetries(
+      (nth) => {
+        const timeoutMs = limits.stopMs[nth - 1] ?? limits.stopMs.at(-1) ?? limits.configMs;
+        return putValue(options, key, text, { signal, timeoutMs });
+      },
+      AT_WILL,
+      deps(signal),
+    );
+  return {
+    async read({ signal }) {
+      const [config, stop] = await bothOrNeither(signal, (key, either) =>
+        withRetries(
+          () => getValue(options, key, { signal: either, timeoutMs: limits.readMs }),
+          READ,
+          deps(either),
+        ),
+      );
+      return { config, stop };
+    },
+    writeStop: async (stop, call) => writeAtWill(STOP_KEY, serialiseStop(stop), call),
+    async writeConfig(config, { signal, atWill }) {
+      const text = serialiseConfig(config);
+      if (atWill === true) return writeAtWill(CONFIG_KEY, text, { signal });
+      await putValue(options, CONFIG_KEY, text, { signal, timeoutMs: limits.configMs });
+    },
+  };
+}
+
+/** When one read fails for good the other is ended, too: nothing is left running. */
+async function bothOrNeither(
+  signal: AbortSignal,
+  get: (key: string, signal: AbortSignal) => Promise<string | null>,
+): Promise<[string | null, string | null]> {
+  const other = new AbortController();
+  const either = AbortSignal.any([signal, other.signal]);
+  const failures: unknown[] = [];
+  const read = (key: string): Promise<string | null> =>
+    get(key, either).catch((error: unknown) => {
+      failures.push(error);
+      other.abort();
+      return null;
+    });
+  const both = await Promise.all([read(CONFIG_KEY), read(STOP_KEY)]);
+  if (failures.length > 0) throw failures[0];
+  return both;
+}
+
+export interface KvPlace {
+  client: CloudflareClient;
+  accountId: string;
+  namespaceId: string;
+}
+
+export interface KvCall {
+  signal: AbortSignal;
+  timeoutMs: number;
+}
+
+/** One attempt. Resolves only when the API plainly says success; throws ApiFailure. */
+export async function putValue(
+  place: KvPlace,
+  key: string,
+  text: string,
+  options: KvCall & { ttlS?: number },
+): Promise<void> {
+  const call = {
+    what: `write ${key}`,
+    method: "put" as const,
+    path: valuePath(place, key),
+    ...(options.ttlS === undefined ? {} : { query: { expiration_ttl: options.ttlS } }),
+    body: { text, type: "application/octet-stream" as const },
+    signal: options.signal,
+    timeoutMs: options.timeoutMs,
+  };
+  const answer = await callApi(place.client, call).catch((error: unknown) => {
+    throw aboutNamespace(error, place);
+  });
+  resultOf(place.client, call, answer);
+}
+
+/** One attempt; null when the API says that the key does not exist. Throws ApiFailure. */
+export async function getValue(
+  place: KvPlace,
+  key: string,
+  options: KvCall,
+): Promise<string | null> {
+  const call = {
+    what: `read ${key}`,
+    method: "get" as const,
+    path: valuePath(place, key),
+    ...options,
+  };
+  try {
+    return (await callApi(place.client, call)).text;
+  } catch (error) {
+    if (!(error instanceof ApiFailure)) throw error;
+    if (error.status === 404 && error.codes.includes(KEY_NOT_FOUND)) return null;
+    // An over-long value is there, and unreadable: the parser must see it as such, not as absent.
+    if (error.tooLarge) return " ".repeat(MAX_DOCUMENT_CHARS + 1);
+    throw aboutNamespace(error, place);
+  }
+}
+
+export function namespacePath(place: Pick<KvPlace, "accountId" | "namespaceId">): string {
+  const account = encodeURIComponent(place.accountId);
+  return `/accounts/${account}/storage/kv/namespaces/${encodeURIComponent(place.namespaceId)}`;
+}
+
+export function valuePath(place: Pick<KvPlace, "accountId" | "namespaceId">, key: string): string {
+  return `${namespacePath(place)}/values/${encodeURIComponent(key)}`;
+}
+
+function aboutNamespace(error: unknown, place: KvPlace): unknown {
+  if (!(error instanceof ApiFailure) || !error.codes.includes(NAMESPACE_NOT_FOUND)) return error;
+  if (error.kind !== "not-found") return error;
+  const message = `${error.message}; is ${place.namespaceId} the namespace id of this account?`;
+  return new ApiFailure("not-found", message, { status: error.status, codes: error.codes });
+}

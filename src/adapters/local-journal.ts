@@ -1,0 +1,68 @@
+/** The journal's file on this machine: one JSON document a line, for the operator's eyes only. */
+import { mkdir, open } from "node:fs/promises";
+import { join } from "node:path";
+
+const MAX_TAIL_BYTES = 1024 * 1024;
+
+export interface LocalFile {
+  readonly path: string;
+  append(line: string): Promise<void>;
+  /** The complete lines in the file's last mebibyte, in order. */
+  tail(): Promise<string[]>;
+}
+
+export function localJournal(stateDir: string, env: string): LocalFile {
+  const folder = join(stateDir, safeName(env));
+  const path = join(folder, "journal.ndjson");
+  return {
+    path,
+    async append(line) {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      const file = await open(path, "a+", 0o600);
+      try {
+        const { size } = await file.stat();
+        // A crash may have left half a line: it must not swallow this one.
+        const text = (await endsOpen(file, size)) ? `\n${line}\n` : `${line}\n`;
+        const bytes = Buffer.from(text);
+        const { bytesWritten } = await file.write(bytes);
+        if (bytesWritten < bytes.length)
+          throw Object.assign(new Error("short"), { code: "ENOSPC" });
+      } finally {
+        await file.close();
+      }
+    },
+    tail: () => readTail(path),
+  };
+}
+
+async function endsOpen(file: Awaited<ReturnType<typeof open>>, size: number): Promise<boolean> {
+  if (size === 0) return false;
+  const last = Buffer.alloc(1);
+  const { bytesRead } = await file.read(last, 0, 1, size - 1);
+  return bytesRead === 1 && last[0] !== 0x0a;
+}
+
+async function readTail(path: string): Promise<string[]> {
+  const file = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return null;
+    throw error;
+  });
+  if (file === null) return [];
+  try {
+    const { size } = await file.stat();
+    const start = Math.max(0, size - MAX_TAIL_BYTES);
+    const buffer = Buffer.alloc(Math.min(size, MAX_TAIL_BYTES));
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, start);
+    const lines = buffer.toString("utf8", 0, bytesRead).split("\n");
+    if (start > 0) lines.shift();
+    return lines.filter((line) => line.trim() !== "");
+  } finally {
+    await file.close();
+  }
+}
+
+/** One path segment, whatever the environment is called. */
+function safeName(env: string): string {
+  const safe = env.replace(/[^A-Za-z0-9_-]/g, "_").slice(0, 64);
+  return safe === "" ? "_" : safe;
+}

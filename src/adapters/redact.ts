@@ -1,0 +1,41 @@
+/** Takes secrets out of text before it becomes a message. (AT-19) */
+import { escapeForTerminal } from "../domain/escape.ts";
+import type { Secret } from "./secrets.ts";
+
+export type Redact = (text: string) => string;
+
+const HIDDEN = "***";
+
+/** Whatever stands after `Bearer`, and Cloudflare's own token forms, known to us or not. */
+const SHAPES: readonly [RegExp, string][] = [
+  [/\bBearer\s+[^\s"',;]+/gi, `Bearer ${HIDDEN}`],
+  [/\bcf(?:ut|at|k)_[A-Za-z0-9_-]+/g, HIDDEN],
+];
+
+/** Shorter secrets would tear holes into ordinary words. */
+const MIN_EXACT_CHARS = 4;
+
+/** Also hides the URL-encoded and JSON-escaped forms of the given secrets. */
+export function createRedactor(secrets: readonly (Secret | null)[]): Redact {
+  const exact = secrets
+    .flatMap((secret) => (secret === null ? [] : forms(secret.reveal())))
+    .sort((a, b) => b.length - a.length);
+  return (text) => {
+    let safe = text;
+    for (const value of exact) safe = safe.replaceAll(value, HIDDEN);
+    for (const [shape, replacement] of SHAPES) safe = safe.replace(shape, replacement);
+    return safe;
+  };
+}
+
+function forms(value: string): string[] {
+  if (value.length < MIN_EXACT_CHARS) return [];
+  return [...new Set([value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1)])];
+}
+
+/** Remote text for a message: redacted first (a cut could hide a secret's shape), short, printable. */
+export function remoteText(redact: Redact, text: string, maxChars = 200): string {
+  const oneLine = redact(text).replace(/\s+/g, " ").trim();
+  const cut = oneLine.length > maxChars ? `${oneLine.slice(0, maxChars)}…` : oneLine;
+  return escapeForTerminal(cut);
+}

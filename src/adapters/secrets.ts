@@ -1,0 +1,165 @@
+/** Where secrets come from. They are never flags, and nothing here can print one. */
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+import { homedir } from "node:os";
+import { isAbsolute, join, resolve } from "node:path";
+import type { Readable } from "node:stream";
+
+const HIDDEN = "***";
+const MAX_SECRET_BYTES = 4_096;
+const STDIN_TIMEOUT_MS = 10_000;
+
+/** A value that shows as `***` wherever it is printed; only `reveal` gives it. */
+export class Secret {
+  readonly #value: string;
+  /** Where it came from, for `doctor`: never the value. */
+  readonly source: string;
+
+  constructor(value: string, source: string) {
+    this.#value = value;
+    this.source = source;
+  }
+  reveal(): string {
+    return this.#value;
+  }
+  toString(): string {
+    return HIDDEN;
+  }
+  toJSON(): string {
+    return HIDDEN;
+  }
+  [Symbol.toPrimitive](): string {
+    return HIDDEN;
+  }
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return HIDDEN;
+  }
+}
+
+/** A secret that cannot be used; the message says why and the hint what to type. */
+export class SecretError extends Error {
+  override readonly name = "SecretError";
+  readonly hint: string;
+  constructor(message: string, hint: string) {
+    super(message);
+    this.hint = hint;
+  }
+}
+
+export type SecretName = "CLOUDFLARE_API_TOKEN" | "PIXCANARY_QA_TOKEN";
+
+export interface SecretSources {
+  name: SecretName;
+  env: Readonly<Record<string, string | undefined>>;
+  /** A path, or `-` for standard input: what the operator named on the command line. */
+  option?: string | undefined;
+  /** A path from the configuration file. */
+  configured?: string | undefined;
+  /** What a relative `configured` path starts from: the configuration file's folder. */
+  baseDir: string;
+  stdin: Readable & { isTTY?: boolean };
+}
+
+/**
+ * Explicit option, then environment variable, then configured file. Null when none is given.
+ * Throws SecretError for a source that exists but cannot be used: it never falls back silently.
+ */
+export async function loadSecret(sources: SecretSources): Promise<Secret | null> {
+  const { name, env, option, configured, baseDir } = sources;
+  if (option === "-") return checked(name, await readStdin(name, sources.stdin), "standard input");
+  if (option !== undefined) return fromFile(name, resolve(expandHome(option)));
+  const value = env[name];
+  if (value !== undefined && value !== "") return checked(name, value, `environment ${name}`);
+  if (configured === undefined) return null;
+  const path = expandHome(configured);
+  return fromFile(name, isAbsolute(path) ? path : join(baseDir, path));
+}
+
+async function fromFile(name: SecretName, path: string): Promise<Secret> {
+  return checked(name, await readSecretFile(name, path), `file ${path}`);
+}
+
+/** Checks the open file, not its name: the two cannot be swapped in between. */
+async function readSecretFile(name: SecretName, path: string): Promise<string> {
+  const hint = `write the ${name} into it and run: chmod 600 ${quoted(path)}`;
+  // Without O_NONBLOCK a named pipe would wait for a writer for ever.
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK;
+  const file = await open(path, flags).catch((error: NodeJS.ErrnoException) => {
+    throw new SecretError(`cannot read the secret file ${path} (${error.code ?? "error"})`, hint);
+  });
+  try {
+    const stat = await file.stat();
+    if (!stat.isFile()) throw new SecretError(`${path} is not a regular file`, hint);
+    const uid = process.getuid?.();
+    if (uid !== undefined && stat.uid !== uid) {
+      throw new SecretError(
+        `the secret file ${path} belongs to somebody else`,
+        "use a file of your own",
+      );
+    }
+    if (uid !== undefined && (stat.mode & 0o077) !== 0) {
+      const mode = (stat.mode & 0o777).toString(8).padStart(4, "0");
+      const message = `the secret file ${path} can be read or changed by others (mode ${mode})`;
+      throw new SecretError(message, `run: chmod 600 ${quoted(path)}`);
+    }
+    const buffer = Buffer.alloc(MAX_SECRET_BYTES + 1);
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
+    return buffer.toString("utf8", 0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+async function readStdin(name: SecretName, stdin: SecretSources["stdin"]): Promise<string> {
+  const hint = `pipe it in, e.g.: pass show ${name} | pixcanary …`;
+  if (stdin.isTTY === true) {
+    throw new SecretError(`will not read the ${name} from a terminal, where it would show`, hint);
+  }
+  const limit = AbortSignal.timeout(STDIN_TIMEOUT_MS);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const stop = (): void => void stdin.destroy(new Error("time"));
+  limit.addEventListener("abort", stop, { once: true });
+  try {
+    for await (const chunk of stdin) {
+      const bytes = Buffer.from(chunk);
+      chunks.push(bytes);
+      size += bytes.length;
+      if (size > MAX_SECRET_BYTES) break;
+    }
+  } catch {
+    const waited = limit.aborted
+      ? `nothing came within ${STDIN_TIMEOUT_MS / 1000} s`
+      : "it broke off";
+    throw new SecretError(`cannot read the ${name} from standard input: ${waited}`, hint);
+  } finally {
+    limit.removeEventListener("abort", stop);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/** Trims; a token with blanks or control characters in it could split or forge a header. */
+function checked(name: SecretName, raw: string, source: string): Secret {
+  const hint = `check the ${source}: one line, the token alone`;
+  if (Buffer.byteLength(raw) > MAX_SECRET_BYTES) {
+    throw new SecretError(
+      `the ${name} from ${source} is longer than ${MAX_SECRET_BYTES} bytes`,
+      hint,
+    );
+  }
+  const value = raw.trim();
+  if (value === "") throw new SecretError(`the ${name} from ${source} is empty`, hint);
+  if (!/^[\x21-\x7e]+$/.test(value)) {
+    const what = "blanks, control characters or non-ASCII characters";
+    throw new SecretError(`the ${name} from ${source} holds ${what}`, hint);
+  }
+  return new Secret(value, source);
+}
+
+function expandHome(path: string): string {
+  return path.startsWith("~/") ? join(homedir(), path.slice(2)) : path;
+}
+
+function quoted(path: string): string {
+  return /^[A-Za-z0-9_./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,81 @@
+/** The commander tree, from the list of verbs. Knows words and flags, nothing of what verbs do. */
+import { Command, CommanderError } from "commander";
+import type { CommandDef, OptionSpec } from "../commands/command.ts";
+import { exitCodeTable } from "./exit.ts";
+
+/** Flags that every verb takes, before or after its name. */
+export interface GlobalFlags {
+  env?: string;
+  config?: string;
+  json?: boolean;
+  yes?: boolean;
+  dryRun?: boolean;
+  reason?: string;
+  incident?: string;
+  timeout?: string;
+  verify: boolean;
+  color: boolean;
+  tokenFile?: string;
+  qaTokenFile?: string;
+}
+
+const GLOBAL_OPTIONS: readonly OptionSpec[] = [
+  { flags: "-e, --env <name>", description: "environment in pixcanary.json (or PIXCANARY_ENV)" },
+  {
+    flags: "--config <path>",
+    description: "configuration file (default: pixcanary.json, upwards)",
+  },
+  { flags: "--json", description: "print one JSON document on stdout" },
+  { flags: "-y, --yes", description: "answer the question of a command that adds exposure" },
+  { flags: "--dry-run", description: "show what would change, write nothing" },
+  { flags: "--reason <text>", description: "why, for the journal" },
+  { flags: "--incident <id>", description: "incident that this belongs to, for the journal" },
+  { flags: "--timeout <seconds>", description: "budget for the whole command" },
+  { flags: "--no-verify", description: "do not wait for /qa to show the change" },
+  { flags: "--no-color", description: "no colour (also NO_COLOR)" },
+  { flags: "--token-file <path>", description: "API token: a 0600 file, or - for stdin" },
+  { flags: "--qa-token-file <path>", description: "/qa token: a 0600 file, or - for stdin" },
+];
+
+export type Action = (
+  command: CommandDef,
+  own: Record<string, unknown>,
+  flags: GlobalFlags,
+) => Promise<void>;
+
+export function buildProgram(
+  commands: readonly CommandDef[],
+  version: string,
+  action: Action,
+): Command {
+  const program = new Command("pixcanary");
+  program
+    .description("Steer a canary in a Cloudflare Worker, and stop it when it misbehaves.")
+    .version(version)
+    .exitOverride()
+    .showSuggestionAfterError(true)
+    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .addHelpText("before", "In an emergency:  pixcanary not-aus --env <name>\n")
+    .addHelpText("after", `\nExit codes:\n${exitCodeTable()}`);
+  for (const { flags, description } of GLOBAL_OPTIONS) program.option(flags, description);
+  for (const command of commands) addCommand(program, command, action);
+  return program;
+}
+
+function addCommand(program: Command, def: CommandDef, action: Action): void {
+  const command = program.command(def.name).summary(def.summary).description(def.details);
+  for (const { flags, description } of def.options) command.option(flags, description);
+  const examples = def.examples.map((example) => `  ${example}`).join("\n");
+  command.addHelpText("before", `${examples}\n`);
+  if (def.moreHelp !== undefined) command.addHelpText("after", `\n${def.moreHelp}`);
+  command.action((own: Record<string, unknown>) => action(def, own, program.opts<GlobalFlags>()));
+}
+
+/** Help and --version end through an exception, too: they are not errors. */
+export function isPlainExit(error: unknown): boolean {
+  return error instanceof CommanderError && error.exitCode === 0;
+}
+
+export function isUsageError(error: unknown): error is CommanderError {
+  return error instanceof CommanderError && error.exitCode !== 0;
+}

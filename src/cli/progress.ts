@@ -1,0 +1,27 @@
+/** Progress as plain lines on stderr: nothing that moves, nothing that swallows Ctrl-C. */
+import { seconds } from "../commands/shared/words.ts";
+import { escapeForTerminal } from "../domain/escape.ts";
+import type { Progress, Stage } from "../ports.ts";
+
+export function createProgress(say: (text: string) => void): Progress {
+  return {
+    stage: (stage) => say(`  ${seconds(stage.elapsedMs).padStart(7)}  ${stageText(stage)}`),
+    note: (text) => say(escapeForTerminal(text)),
+    warn: (text) => say(`! ${escapeForTerminal(text)}`),
+  };
+}
+
+function stageText(stage: Stage): string {
+  switch (stage.kind) {
+    case "written":
+      return `written  ${stage.what}`;
+    case "stored":
+      return `stored   ${stage.what}`;
+    case "live":
+      return `live     ${stage.what} at ${escapeForTerminal(stage.location)}`;
+    case "waiting":
+      return `waiting  ${escapeForTerminal(`${new URL(stage.url).host}: ${stage.because}`)}`;
+    default:
+      return stage satisfies never;
+  }
+}

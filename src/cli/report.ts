@@ -1,0 +1,79 @@
+/** One outcome, as text for people or as one JSON document for programs. */
+import type { CommandDef, Outcome } from "../commands/command.ts";
+import { escapeForTerminal } from "../domain/escape.ts";
+import { exitCodeOf } from "./exit.ts";
+
+export interface Report {
+  /** For stdout. */
+  out: string;
+  /** For stderr. */
+  err: string;
+  exitCode: number;
+}
+
+/** A verb that changes nothing needs no headline: its answer is the text. */
+type Named = Pick<CommandDef, "name" | "render" | "mutates">;
+
+export function reportText(command: Named, outcome: Outcome<unknown>): Report {
+  const exitCode = exitCodeOf(outcome);
+  const body = command.render(outcome);
+  const quiet = outcome.kind === "done" && !command.mutates;
+  const head = quiet ? "" : headline(command.name, outcome);
+  const lines = [head, body, nextLine(outcome)].filter((l) => l !== "");
+  const text = lines.join("\n");
+  const answered =
+    outcome.kind === "done" || outcome.kind === "unhealthy" || outcome.kind === "pending";
+  return answered ? { out: text, err: "", exitCode } : { out: "", err: text, exitCode };
+}
+
+export function reportJson(command: string, env: string | null, outcome: Outcome<unknown>): Report {
+  const exitCode = exitCodeOf(outcome);
+  const { kind, data, ...rest } = { data: null, ...outcome } as Outcome<unknown> & {
+    data: unknown;
+  };
+  const fields = typeof data === "object" && data !== null ? data : {};
+  const document = {
+    schema: 1,
+    command,
+    env,
+    outcome: kind,
+    exit_code: exitCode,
+    ...rest,
+    ...fields,
+  };
+  return { out: jsonForTerminal(document), err: "", exitCode };
+}
+
+/** JSON leaves C1 and bidirectional controls as they are; a terminal must not see them. */
+export function jsonForTerminal(value: unknown): string {
+  return JSON.stringify(value, null, 2).replace(
+    /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+function headline(name: string, outcome: Outcome<unknown>): string {
+  switch (outcome.kind) {
+    case "done":
+      return `✔ ${name}: ${outcome.changed ? "done" : "nothing had to change"}`;
+    case "unhealthy":
+      return `✖ ${name}: ${escapeForTerminal(outcome.reason)}`;
+    case "pending":
+      return `! ${name}: pending, waiting for ${escapeForTerminal(outcome.waitingFor)}`;
+    case "declined":
+      return outcome.by === "operator"
+        ? `✖ ${name}: declined, nothing was written`
+        : `✖ ${name}: needs --yes without a terminal; nothing was written`;
+    case "failed":
+      return `✖ ${name}: ${escapeForTerminal(outcome.message)} [${outcome.code}]\n  now       ${escapeForTerminal(outcome.truth)}`;
+    case "interrupted":
+      return `✖ ${name}: interrupted\n  now       ${escapeForTerminal(outcome.truth)}`;
+    default:
+      return outcome satisfies never;
+  }
+}
+
+function nextLine(outcome: Outcome<unknown>): string {
+  const next = outcome.next ?? "";
+  return next === "" ? "" : `→ next: ${next}`;
+}

@@ -1,0 +1,150 @@
+/** One command from words to exit code: input → environment → plan → confirm → apply → report. */
+import type { z } from "zod";
+import type { CommandDef, CommonInput, Outcome, Planned } from "../commands/command.ts";
+import { interruptedBy } from "../commands/command.ts";
+import { invocation } from "../commands/shared/words.ts";
+import { escapeForTerminal } from "../domain/escape.ts";
+import type { Ports, Target } from "../ports.ts";
+import { compose } from "./compose.ts";
+import { ask } from "./confirm.ts";
+import type { Console } from "./console.ts";
+import { UsageError } from "./errors.ts";
+import { watchInterrupt } from "./interrupt.ts";
+import { changesText } from "./plan-text.ts";
+import type { GlobalFlags } from "./program.ts";
+import { reportJson, reportText } from "./report.ts";
+
+export interface Shell {
+  console: Console;
+  env: NodeJS.ProcessEnv;
+  cwd: string;
+  version: string;
+  /** The words as typed, to show them again with `--yes`. */
+  argv: readonly string[];
+}
+
+/** Returns the exit code. Throws UsageError, ConfigError and bugs; the caller renders those. */
+export async function run(
+  def: CommandDef,
+  own: Record<string, unknown>,
+  flags: GlobalFlags,
+  shell: Shell,
+): Promise<number> {
+  const input = parseInput(def, own, flags);
+  const interrupt = watchInterrupt(shell.console.err);
+  const world = await compose(flags, shell, interrupt);
+  try {
+    shell.console.err(firstLine(def, world.ports.target));
+    const outcome = await planAndApply(def, input, flags, shell, world.ports);
+    const settled = withInterrupt(outcome, interrupt);
+    const report = flags.json
+      ? reportJson(def.name, world.ports.target.env, settled)
+      : reportText(def, settled);
+    shell.console.out(world.redact(report.out));
+    shell.console.err(world.redact(report.err));
+    return report.exitCode;
+  } finally {
+    await world.close();
+  }
+}
+
+/** For verbs that need no environment: they talk through the console themselves. */
+export function parseInput(
+  def: CommandDef,
+  own: Record<string, unknown>,
+  flags: GlobalFlags,
+): z.output<CommandDef["input"]> {
+  const common: CommonInput = {
+    reason: flags.reason,
+    incident: flags.incident,
+    force: own.force === true,
+    verify: flags.verify,
+    timeoutMs: timeoutOf(flags, def.timeoutMs),
+  };
+  const parsed = def.input.safeParse({ ...own, ...common });
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const flag = issue?.path[0] === undefined ? def.name : `--${String(issue.path[0])}`;
+  throw new UsageError(
+    `${flag} ${issue?.message ?? "is not valid"}`,
+    `pixcanary ${def.name} --help`,
+  );
+}
+
+/** `--timeout` in milliseconds. Throws UsageError. */
+export function timeoutOf(flags: GlobalFlags, fallbackMs: number): number {
+  if (flags.timeout === undefined) return fallbackMs;
+  const seconds = Number(flags.timeout);
+  if (!(seconds >= 1 && seconds <= 86_400)) {
+    throw new UsageError("--timeout must be a number of seconds from 1 to 86400", "--timeout 30");
+  }
+  return seconds * 1_000;
+}
+
+async function planAndApply(
+  def: CommandDef,
+  input: unknown,
+  flags: GlobalFlags,
+  shell: Shell,
+  ports: Ports,
+): Promise<Outcome<unknown>> {
+  const planned = await def.plan(input, ports);
+  if (planned.kind === "ended") return planned.outcome;
+  if (planned.kind === "answer") return def.apply(planned.steps, input, ports);
+  if (flags.dryRun) return dryRun(planned, flags, shell);
+  if (planned.risk === "exposure" && !flags.yes) {
+    shell.console.err(changesText(planned));
+    const answer = await ask(`${def.name} in ${ports.target.env}: go on?`, shell.env);
+    if (answer === "interrupted") {
+      return { kind: "interrupted", signal: "SIGINT", truth: "nothing was written", next: "" };
+    }
+    if (answer !== "yes") return declined(answer, shell, ports.target);
+  }
+  return def.apply(planned.steps, input, ports);
+}
+
+type Plan = Extract<Planned<unknown>, { kind: "plan" }>;
+
+/** Same plan, same words, no write; it works with a read-only token, too. */
+function dryRun(plan: Plan, flags: GlobalFlags, shell: Shell): Outcome<unknown> {
+  if (!flags.json) shell.console.out(changesText(plan));
+  const data = { dry_run: true, risk: plan.risk, changes: plan.changes, notes: plan.notes };
+  return { kind: "done", changed: false, data, next: "dry run: nothing was written" };
+}
+
+function declined(answer: "no" | "no-terminal", shell: Shell, target: Target): Outcome<never> {
+  if (answer === "no") {
+    return { kind: "declined", by: "operator", next: invocation(target, "status") };
+  }
+  const words = ["pixcanary", ...shell.argv.map(quote), "--yes"].join(" ");
+  return { kind: "declined", by: "no-terminal", next: words };
+}
+
+function quote(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** A command that was cut short reports the signal, whatever else it noticed. */
+function withInterrupt(outcome: Outcome<unknown>, interrupt: AbortSignal): Outcome<unknown> {
+  const signal = interruptedBy(interrupt);
+  if (signal === null || outcome.kind === "done" || outcome.kind === "interrupted") return outcome;
+  const truth =
+    "truth" in outcome
+      ? outcome.truth
+      : outcome.kind === "pending"
+        ? `waiting for ${outcome.waitingFor}`
+        : "";
+  return {
+    kind: "interrupted",
+    signal,
+    truth,
+    next: outcome.next,
+    ...("data" in outcome ? { data: outcome.data } : {}),
+  };
+}
+
+function firstLine(def: CommandDef, target: Target): string {
+  if (target.env === "") return "";
+  const where = `worker ${target.worker}, account ${target.accountId}, KV ${target.namespaceId}`;
+  return escapeForTerminal(`${def.name} → ${target.env} (${where})`);
+}

@@ -1,0 +1,121 @@
+/** `pixcanary drill`: on the embedded sandbox, or on a named environment that is not protected. */
+import type { Command } from "commander";
+import { DRILL_BUDGET_MS, performDrill, renderDrill } from "../../commands/drill.ts";
+import type { Rehearsal, TrafficCounts } from "../../ports.ts";
+import type { Sandbox, TrafficReport } from "../../sandbox/index.ts";
+import { compose } from "../compose.ts";
+import { UsageError } from "../errors.ts";
+import { watchInterrupt } from "../interrupt.ts";
+import type { GlobalFlags } from "../program.ts";
+import { reportJson, reportText } from "../report.ts";
+import type { Shell } from "../run.ts";
+import { timeoutOf } from "../run.ts";
+
+/** Real enough to wait for, short enough for a coffee break. */
+const DRILL_LAG_MS = { min: 200, max: 2_000 };
+
+export function addDrill(program: Command, shell: Shell): void {
+  const command = program
+    .command("drill")
+    .summary("Perform the quarterly drill, measured")
+    .description(
+      "Stop, propagation, /qa, restore, reduce 10 → 5 → 0, restore, each measured. Without --env on the " +
+        "embedded sandbox, with visitors and a failing native; with --env on that environment, unless it " +
+        "is protected. Exit 0 only if every step held.",
+    );
+  command.addHelpText("before", "  pixcanary drill\n  pixcanary drill --env staging --yes\n");
+  command.action(async () => {
+    process.exitCode = await drill(program.opts<GlobalFlags>(), shell);
+  });
+}
+
+async function drill(flags: GlobalFlags, shell: Shell): Promise<number> {
+  const named = flags.env ?? shell.env.PIXCANARY_ENV;
+  const interrupt = watchInterrupt(shell.console.err);
+  if (named !== undefined && named !== "") return onEnvironment(flags, shell, interrupt);
+  shell.console.err("drill → embedded sandbox: starting the Worker at 3 locations …");
+  const { startSandbox } = await import("../../sandbox/index.ts");
+  const sandbox = await startSandbox({ lagMs: DRILL_LAG_MS, percent: 10 });
+  try {
+    const config = { ...flags, config: sandbox.description.configPath, env: "sandbox" };
+    // The operator's own tokens belong to other places than this one.
+    const env = { ...shell.env, CLOUDFLARE_API_TOKEN: "", PIXCANARY_QA_TOKEN: "" };
+    return await rehearse(config, { ...shell, env }, interrupt, rehearsalOf(sandbox));
+  } finally {
+    await sandbox.close();
+  }
+}
+
+async function onEnvironment(
+  flags: GlobalFlags,
+  shell: Shell,
+  interrupt: AbortSignal,
+): Promise<number> {
+  if (flags.yes !== true) {
+    throw new UsageError(
+      "a drill changes this environment for real",
+      `pixcanary drill --env ${flags.env ?? ""} --yes`,
+    );
+  }
+  return rehearse(flags, shell, interrupt, null);
+}
+
+async function rehearse(
+  flags: GlobalFlags,
+  shell: Shell,
+  interrupt: AbortSignal,
+  rehearsal: Rehearsal | null,
+): Promise<number> {
+  const world = await compose(flags, shell, interrupt);
+  try {
+    if (world.ports.target.protected) {
+      throw new UsageError(
+        `${world.ports.target.env} is protected: no drills there`,
+        "--env staging",
+      );
+    }
+    const input = {
+      reason: flags.reason,
+      incident: flags.incident,
+      force: false,
+      verify: true,
+      timeoutMs: timeoutOf(flags, DRILL_BUDGET_MS),
+    };
+    const outcome = await performDrill(input, world.ports, rehearsal);
+    const report = flags.json
+      ? reportJson("drill", world.ports.target.env, outcome)
+      : reportText({ name: "drill", mutates: true, render: renderDrill as never }, outcome);
+    shell.console.out(world.redact(report.out));
+    shell.console.err(world.redact(report.err));
+    return report.exitCode;
+  } finally {
+    await world.close();
+  }
+}
+
+function rehearsalOf({ control }: Sandbox): Rehearsal {
+  return {
+    startVisitors: () => control.startTraffic({ visitors: 40, ratePerS: 60 }),
+    stopVisitors: async () => countsOf(await control.stopTraffic()),
+    counts: () => countsOf(control.trafficReport()),
+    failNative: async (errorShare) => control.setNative({ errorShare }),
+  };
+}
+
+function countsOf(report: TrafficReport): TrafficCounts {
+  const { byCohort, total } = report.requests;
+  const sum = (cohort: string, wanted: (status: number) => boolean) =>
+    Object.entries(byCohort[cohort] ?? {})
+      .filter(([status]) => wanted(Number(status)))
+      .reduce((all, [, count]) => all + count, 0);
+  const bad = (status: number) => status === 0 || status >= 500;
+  return {
+    total,
+    native: sum("native", () => true),
+    proxy: sum("proxy", () => true),
+    errors: Object.keys(byCohort).reduce((all, cohort) => all + sum(cohort, bad), 0),
+    drifts: report.flows.drifts,
+    moved: report.flows.moved,
+    uploads: report.flows.started,
+  };
+}

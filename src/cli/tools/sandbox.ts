@@ -1,0 +1,111 @@
+/** `pixcanary sandbox`: runs the embedded Cloudflare until it is interrupted. */
+import type { Command } from "commander";
+import { UsageError } from "../errors.ts";
+import { watchInterrupt } from "../interrupt.ts";
+import type { GlobalFlags } from "../program.ts";
+import { jsonForTerminal } from "../report.ts";
+import type { Shell } from "../run.ts";
+
+interface SandboxFlags {
+  locations: string;
+  lag: string;
+  percent: string;
+  databaseUrl?: string;
+}
+
+/** Only a call that names the sandbox loads anything of it: it is no part of a stop. */
+export async function addSandbox(
+  program: Command,
+  shell: Shell,
+  argv: readonly string[],
+): Promise<void> {
+  const command = program
+    .command("sandbox")
+    .summary("Run an embedded Cloudflare with the real Worker, to try things")
+    .description(
+      "Starts the real Worker at several locations, a KV store with lag, the Cloudflare API, a legacy " +
+        "origin and a database, all on loopback; runs until Ctrl-C and leaves nothing behind.",
+    )
+    .option("--locations <codes>", "edge locations", "FRA,AMS,IAD")
+    .option("--lag <seconds>", "KV lag, e.g. 0, 3 or 0-10", "1-4")
+    .option("--percent <n>", "share of native at the start", "10")
+    .option("--database-url <url>", "PostgreSQL to use instead of the embedded one");
+  command.addHelpText(
+    "before",
+    "  pixcanary sandbox --lag 0\n  pixcanary sandbox --json > sandbox.json\n",
+  );
+  if (argv.includes("sandbox")) {
+    const { SANDBOX_CONTROL_HELP } = await import("../../sandbox/control/help.ts");
+    command.addHelpText("after", `\n${SANDBOX_CONTROL_HELP}`);
+  }
+  command.action(async (own: SandboxFlags) => {
+    process.exitCode = await runSandbox(own, program.opts<GlobalFlags>(), shell);
+  });
+}
+
+async function runSandbox(own: SandboxFlags, flags: GlobalFlags, shell: Shell): Promise<number> {
+  const options = {
+    locations: locationsOf(own.locations),
+    lagMs: lagOf(own.lag),
+    percent: percentOf(own.percent),
+    ...(own.databaseUrl === undefined ? {} : { databaseUrl: own.databaseUrl }),
+  };
+  shell.console.err("sandbox: starting the Worker, the API, the origin and the database …");
+  const interrupt = watchInterrupt(shell.console.err);
+  const { startSandbox } = await import("../../sandbox/index.ts");
+  const sandbox = await startSandbox(options);
+  try {
+    if (flags.json) shell.console.out(jsonForTerminal(sandbox.description));
+    else shell.console.out(welcome(sandbox.description));
+    if (!interrupt.aborted) {
+      await new Promise<void>((resolve) => {
+        interrupt.addEventListener("abort", () => resolve(), { once: true });
+      });
+    }
+  } finally {
+    await sandbox.close();
+  }
+  return 0;
+}
+
+function welcome(d: {
+  configPath: string;
+  edgeUrl: string;
+  controlUrl: string;
+  locations: { colo: string; url: string }[];
+}): string {
+  return [
+    "✔ sandbox: ready, Ctrl-C ends it",
+    `  locations ${d.locations.map((l) => `${l.colo} ${l.url}`).join(" · ")}`,
+    `  edge      ${d.edgeUrl}`,
+    `  control   ${d.controlUrl}   (faults, KV lag, traffic; GET shows how)`,
+    `  config    ${d.configPath}`,
+    "→ next, in another terminal:",
+    `    pixcanary status --config ${d.configPath}`,
+    `    pixcanary not-aus --config ${d.configPath}`,
+  ].join("\n");
+}
+
+function locationsOf(text: string): string[] {
+  const codes = text.split(",").map((code) => code.trim().toUpperCase());
+  const good = codes.length <= 12 && new Set(codes).size === codes.length;
+  if (good && codes.every((code) => /^[A-Z]{3}$/.test(code))) return codes;
+  throw new UsageError(
+    "--locations must be different three-letter codes",
+    "--locations FRA,AMS,IAD",
+  );
+}
+
+function lagOf(text: string): { min: number; max: number } {
+  const match = /^(\d{1,2}(?:\.\d+)?)(?:-(\d{1,2}(?:\.\d+)?))?$/.exec(text.trim());
+  const min = Number(match?.[1]);
+  const max = Number(match?.[2] ?? match?.[1]);
+  if (match !== null && min <= max && max <= 60) return { min: min * 1_000, max: max * 1_000 };
+  throw new UsageError("--lag must be seconds from 0 to 60, or a range", "--lag 0-10");
+}
+
+function percentOf(text: string): number {
+  const percent = Number(text);
+  if (text.trim() !== "" && percent >= 0 && percent <= 100) return percent;
+  throw new UsageError("--percent must be from 0 to 100", "--percent 10");
+}

@@ -1,0 +1,103 @@
+/** The runbook's cheat sheet for the configured environment, to print and keep near. Offline. */
+import * as z from "zod";
+import { manualWay } from "../domain/manual.ts";
+import type { Target } from "../ports.ts";
+import type { CommandDef, CommonInput } from "./command.ts";
+import { invocation } from "./shared/words.ts";
+
+export interface CardData {
+  env: string;
+  commands: { name: string; when: string; command: string }[];
+  by_hand: { name: string; command: string }[];
+  dashboard: string[];
+  contacts: Target["contacts"];
+}
+
+export const card: CommandDef<z.ZodType<CommonInput>, null, CardData> = {
+  name: "card",
+  summary: "Print the cheat sheet for an environment",
+  details:
+    "The commands of the runbook for this environment, and the manual way for each. Needs no network.",
+  examples: ["pixcanary card --env production"],
+  options: [],
+  mutates: false,
+  timeoutMs: 5_000,
+  input: z.custom<CommonInput>(),
+  plan: async () => ({ kind: "answer", steps: null }),
+  apply: async (_steps, _input, ports) => ({
+    kind: "done",
+    changed: false,
+    data: cardOf(ports.target),
+  }),
+  render: (outcome) => (outcome.kind === "done" ? text(outcome.data) : ""),
+};
+
+function cardOf(target: Target): CardData {
+  const normal = target.normalPercent;
+  const config = (percent: number, emergency: boolean) =>
+    manualWay(target, { key: "config", percent, emergency }).put;
+  const stop = manualWay(target, { key: "stop", active: true });
+  return {
+    env: target.env,
+    commands: [
+      {
+        name: "NOT-AUS",
+        when: "everybody to proxy, at once",
+        command: invocation(target, "not-aus"),
+      },
+      { name: "REDUCE", when: "half the share, or --to N", command: invocation(target, "reduce") },
+      {
+        name: "DISABLE",
+        when: "no new visitors to native",
+        command: invocation(target, "disable"),
+      },
+      {
+        name: "STATUS",
+        when: "what is in force, and where",
+        command: invocation(target, "status"),
+      },
+      { name: "VERIFY", when: "wait until it is live", command: invocation(target, "verify") },
+      {
+        name: "RESTORE",
+        when: "back to normal",
+        command: `${invocation(target, "restore")} --reason "…"`,
+      },
+    ],
+    by_hand: [
+      { name: "NOT-AUS", command: stop.put },
+      { name: `REDUCE to ${normal / 2} %`, command: config(normal / 2, false) },
+      { name: "DISABLE", command: config(0, false) },
+      { name: `RESTORE to ${normal} %, first`, command: config(normal, false) },
+      {
+        name: "RESTORE, when that is live",
+        command: manualWay(target, { key: "stop", active: false }).put,
+      },
+      { name: "VERIFY", command: stop.verify[0] ?? "" },
+    ],
+    dashboard: [...stop.dashboard],
+    contacts: target.contacts,
+  };
+}
+
+const RULE = "═".repeat(78);
+
+function text(data: CardData): string {
+  const contacts = [
+    ["On-call", data.contacts.onCall],
+    ["Slack", data.contacts.slack],
+    ["Docs", data.contacts.docs],
+  ].flatMap(([name, value]) => (value === null ? [] : [`${name}: ${value}`]));
+  return [
+    RULE,
+    `  CANARY EMERGENCY CHEAT SHEET: ${data.env}`,
+    RULE,
+    ...data.commands.flatMap((c) => [`${c.name.padEnd(8)} ${c.when}`, `  ${c.command}`]),
+    "",
+    "By hand, when pixcanary cannot",
+    ...data.by_hand.flatMap((c) => [c.name, `  ${c.command}`]),
+    "NOT-AUS in the dashboard",
+    ...data.dashboard.map((line) => `  ${line}`),
+    RULE,
+    ...contacts,
+  ].join("\n");
+}

@@ -1,0 +1,81 @@
+/**
+ * The contract between a verb, the shell and a test. A verb plans (reads only), applies (writes
+ * once, then proves) and renders (pure). It never prints, prompts, exits or reads the environment.
+ */
+import type { z } from "zod";
+import type { Ports } from "../ports.ts";
+
+export type Signal = "SIGINT" | "SIGTERM";
+
+/** The shell aborts `ports.interrupt` with the name of the signal as its reason. */
+export function interruptedBy(interrupt: AbortSignal): Signal | null {
+  if (!interrupt.aborted) return null;
+  return interrupt.reason === "SIGTERM" ? "SIGTERM" : "SIGINT";
+}
+
+export type FailureCode = "usage" | "auth" | "upstream" | "conflict" | "deadline";
+
+/** Every way a run can end. Only src/cli/exit.ts maps these to numbers. */
+export type Outcome<T> =
+  | { kind: "done"; changed: boolean; data: T; next?: string }
+  /** It ran, and the answer is bad (20). */
+  | { kind: "unhealthy"; data: T; reason: string; next: string }
+  /** Written, or perhaps written, but not yet seen live (21). */
+  | { kind: "pending"; data: T; waitingFor: string; next: string }
+  /** The operator or the missing terminal said no; nothing was written (22). */
+  | { kind: "declined"; by: "operator" | "no-terminal"; next: string }
+  | { kind: "failed"; code: FailureCode; message: string; truth: string; next: string; data?: T }
+  | { kind: "interrupted"; signal: Signal; truth: string; next: string; data?: T };
+
+/** Relief takes native traffic away and never asks; exposure adds some and always does. */
+export type Risk = "relief" | "exposure" | "none";
+
+/** One line of a before → after table. */
+export interface Change {
+  what: string;
+  before: string;
+  after: string;
+}
+
+export type Planned<P, T = unknown> =
+  | { kind: "plan"; risk: Risk; changes: readonly Change[]; notes: readonly string[]; steps: P }
+  /** There is nothing to apply: already so, refused, or failed while reading. */
+  | { kind: "ended"; outcome: Outcome<T> }
+  | { kind: "answer"; steps: P };
+
+export interface OptionSpec {
+  /** Commander's form, e.g. `--to <percent>`. */
+  flags: string;
+  description: string;
+}
+
+export interface CommandDef<In extends z.ZodType = z.ZodType, P = unknown, T = unknown> {
+  name: string;
+  /** Verb first, under 60 characters. */
+  summary: string;
+  /** The consequence, for the help page. */
+  details: string;
+  examples: readonly [string, ...string[]];
+  options: readonly OptionSpec[];
+  /** Further text at the end of the help page. */
+  moreHelp?: string;
+  /** `nothing`: needs no configuration, token or network. */
+  needs?: "environment" | "nothing";
+  /** Changes state: the environment must then be named unless there is only one. */
+  mutates: boolean;
+  /** Whole-command budget when `--timeout` is not given. */
+  timeoutMs: number;
+  input: In;
+  plan(input: z.output<In>, ports: Ports): Promise<Planned<P, T>>;
+  apply(steps: P, input: z.output<In>, ports: Ports): Promise<Outcome<T>>;
+  render(outcome: Outcome<T>): string;
+}
+
+/** Options that every verb receives next to its own. */
+export interface CommonInput {
+  reason?: string | undefined;
+  incident?: string | undefined;
+  force: boolean;
+  verify: boolean;
+  timeoutMs: number;
+}

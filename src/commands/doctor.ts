@@ -1,0 +1,211 @@
+/**
+ * Would the stop work right now? Checks everything it needs, each with its fix. Writes one probe key
+ * that expires by itself; changes nothing else. Exit 0, 20 when something is wrong, 23 for the token.
+ */
+import * as z from "zod";
+import type { Sighting } from "../domain/expectation.ts";
+import { placeOf } from "../domain/prerequisites.ts";
+import type { ParsedState } from "../domain/state.ts";
+import { parseState } from "../domain/state.ts";
+import type { Ports, UpstreamError } from "../ports.ts";
+import type { CommandDef, CommonInput, Outcome } from "./command.ts";
+import { READ_LIMIT_MS } from "./shared/change-config.ts";
+import { asUpstream } from "./shared/settle.ts";
+import { invocation } from "./shared/words.ts";
+
+/** A token that ends within a ramp's day is as good as expired. */
+const EXPIRY_WARNING_MS = 7 * 86_400_000;
+const SKEW_WARNING_MS = 2_000;
+const SKEW_FAILURE_MS = 30_000;
+
+export interface Check {
+  name: string;
+  result: "pass" | "warn" | "fail";
+  detail: string;
+  /** What to do; null when it passed. */
+  fix: string | null;
+}
+
+export interface DoctorData {
+  checks: Check[];
+}
+
+export const doctor: CommandDef<z.ZodType<CommonInput>, null, DoctorData> = {
+  name: "doctor",
+  summary: "Check everything that a stop needs",
+  details:
+    "Token, account, namespace (writes and deletes one probe key), state keys, every /qa, clock and Node " +
+    "version. Run it before you need it: before each rollout, and in the quarterly drill.",
+  examples: ["pixcanary doctor --env production"],
+  options: [],
+  mutates: false,
+  timeoutMs: 30_000,
+  input: z.custom<CommonInput>(),
+  plan: async () => ({ kind: "answer", steps: null }),
+  apply: (_steps, _input, ports) => examine(ports),
+  render,
+};
+
+async function examine(ports: Ports): Promise<Outcome<DoctorData>> {
+  const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS * 2), ports.interrupt]);
+  const attempt = async <T>(work: Promise<T>): Promise<T | UpstreamError> => work.catch(asUpstream);
+  const [token, namespace, writable, raw, sightings] = await Promise.all([
+    attempt(ports.account.token({ signal })),
+    attempt(ports.account.namespace({ signal })),
+    attempt(ports.account.writable({ signal }).then(() => "yes" as const)),
+    attempt(ports.store.read({ signal })),
+    Promise.all(ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "full" }))),
+  ]);
+  const nowMs = ports.clock.now();
+  const state = isError(raw) ? raw : parseState(raw);
+  const checks: Check[] = [
+    nodeCheck(ports.nodeVersion),
+    tokenCheck(token, nowMs),
+    reachable("namespace", namespace, (found) => `${found.title} (${ports.target.namespaceId})`),
+    reachable("KV write", writable, () => "probe key written, read and deleted"),
+    ...stateChecks(state, ports),
+    ...sightings.map(qaCheck),
+    skewCheck(token, nowMs),
+  ];
+  const data = { checks };
+  const failed = checks.filter((check) => check.result === "fail");
+  if (failed.length === 0) return { kind: "done", changed: false, data };
+  const next = failed[0]?.fix ?? invocation(ports.target, "doctor");
+  if (isError(token) && token.kind === "auth") {
+    const truth = "a stop could not be written with this token";
+    return { kind: "failed", code: "auth", message: token.message, truth, next, data };
+  }
+  const reason = `${failed.length} of ${checks.length} checks failed`;
+  return { kind: "unhealthy", data, reason, next };
+}
+
+function isError(value: unknown): value is UpstreamError {
+  return value instanceof Error;
+}
+
+function nodeCheck(version: string): Check {
+  return { name: "Node", result: "pass", detail: `v${version}`, fix: null };
+}
+
+type Token = Awaited<ReturnType<Ports["account"]["token"]>>;
+
+function tokenCheck(token: Token | UpstreamError, nowMs: number): Check {
+  const fix = "create a token with Workers KV Storage: Edit, then: export CLOUDFLARE_API_TOKEN=…";
+  if (isError(token)) return { name: "token", result: "fail", detail: token.message, fix };
+  if (token.status !== "active") {
+    return { name: "token", result: "fail", detail: `is ${token.status}`, fix };
+  }
+  if (token.expiresOn === null)
+    return { name: "token", result: "pass", detail: "active", fix: null };
+  const leftMs = Date.parse(token.expiresOn) - nowMs;
+  const detail = `active, expires ${token.expiresOn}`;
+  if (leftMs <= 0) return { name: "token", result: "fail", detail, fix };
+  return leftMs < EXPIRY_WARNING_MS
+    ? { name: "token", result: "warn", detail, fix: "renew it before it expires" }
+    : { name: "token", result: "pass", detail, fix: null };
+}
+
+function reachable<T>(
+  name: string,
+  value: T | UpstreamError,
+  describe: (value: T) => string,
+): Check {
+  if (!isError(value)) return { name, result: "pass", detail: describe(value), fix: null };
+  const fixes: Record<UpstreamError["kind"], string> = {
+    auth: "check CLOUDFLARE_API_TOKEN",
+    forbidden: "give the token Workers KV Storage: Edit on this account",
+    "not-found": "check accountId and namespaceId in pixcanary.json",
+    rejected: "check accountId and namespaceId in pixcanary.json",
+    unavailable: "check the network and www.cloudflarestatus.com, then run doctor again",
+    ambiguous: "check the network and www.cloudflarestatus.com, then run doctor again",
+  };
+  return { name, result: "fail", detail: value.message, fix: fixes[value.kind] };
+}
+
+function stateChecks(state: ParsedState | UpstreamError, ports: Ports): Check[] {
+  if (isError(state)) return [reachable("state", state, () => "")];
+  const { config, stop } = state;
+  const seed = invocation(ports.target, 'restore --to 0 --reason "first config"');
+  return [
+    config.kind === "valid"
+      ? {
+          name: "config",
+          result: config.value.canary_tag === ports.target.canaryTag ? "pass" : "warn",
+          detail: `${config.value.canary_percent} %, tag ${config.value.canary_tag}`,
+          fix:
+            config.value.canary_tag === ports.target.canaryTag
+              ? null
+              : "set canaryTag in pixcanary.json to the stored tag",
+        }
+      : {
+          name: "config",
+          result: "fail",
+          detail: config.kind === "absent" ? "does not exist" : config.problem,
+          fix: seed,
+        },
+    stop.kind === "invalid"
+      ? {
+          name: "stop",
+          result: "fail",
+          detail: stop.problem,
+          fix: invocation(ports.target, "not-aus"),
+        }
+      : {
+          name: "stop",
+          result: "pass",
+          detail: stop.kind === "valid" && stop.value.active ? "active" : "not active",
+          fix: null,
+        },
+  ];
+}
+
+function qaCheck(sighting: Sighting): Check {
+  const name = `/qa ${placeOf(sighting)}`;
+  if (sighting.qa === null) {
+    const fix =
+      sighting.status === 401
+        ? "export PIXCANARY_QA_TOKEN=… (the Worker's secret QA_TOKEN)"
+        : "check qaUrls in pixcanary.json, and that the Worker is deployed there";
+    return { name, result: "fail", detail: sighting.problem ?? "no document", fix };
+  }
+  const { health, canary, cookie_key_ids: keys } = sighting.qa;
+  const sick = [
+    ...(health.native.status === "failing"
+      ? [`native failing: ${health.native.problem ?? "?"}`]
+      : []),
+    ...(health.proxy.status === "failing"
+      ? [`proxy, the refuge, failing: ${health.proxy.problem ?? "?"}`]
+      : []),
+    ...(canary.source === "kv" ? [] : [`state from ${canary.source}, not from KV`]),
+    ...(keys.length === 0 ? ["no cookie keys: nobody is sampled (secret COOKIE_KEYS)"] : []),
+  ];
+  return sick.length === 0
+    ? { name, result: "pass", detail: `answers, state from KV, keys ${keys.join(", ")}`, fix: null }
+    : { name, result: "warn", detail: sick.join("; "), fix: "see the runbook, section 5" };
+}
+
+function skewCheck(token: Token | UpstreamError, nowMs: number): Check {
+  const name = "clock";
+  if (isError(token) || token.serverDateMs === null) {
+    return { name, result: "warn", detail: "the API's time is unknown", fix: "run doctor again" };
+  }
+  const skewMs = Math.abs(nowMs - token.serverDateMs);
+  // The Date header has whole seconds.
+  const detail = `${(skewMs / 1000).toFixed(0)} s from the API's`;
+  const fix = "synchronise this machine's clock (timedatectl set-ntp true)";
+  if (skewMs > SKEW_FAILURE_MS) return { name, result: "fail", detail, fix };
+  return skewMs > SKEW_WARNING_MS
+    ? { name, result: "warn", detail, fix }
+    : { name, result: "pass", detail, fix: null };
+}
+
+function render(outcome: Outcome<DoctorData>): string {
+  if (!("data" in outcome) || outcome.data === undefined) return "";
+  const symbols = { pass: "✔", warn: "!", fail: "✖" } as const;
+  return outcome.data.checks
+    .flatMap((check) => [
+      `  ${symbols[check.result]} ${check.name.padEnd(12)} ${check.detail}`,
+      ...(check.fix === null ? [] : [`      fix: ${check.fix}`]),
+    ])
+    .join("\n");
+}

@@ -1,0 +1,256 @@
+/**
+ * The runbook's quarterly checklist (section 8), performed and measured: stop, see it live, restore,
+ * reduce 10 → 5 → 0, restore. On a stage with visitors, the first stop is pulled on a failing native.
+ * Uses the very commands that an incident uses. Done means that every step held.
+ */
+import type { Ports, Rehearsal, TrafficCounts } from "../ports.ts";
+import type { CommandDef, CommonInput, Outcome } from "./command.ts";
+import { interruptedBy } from "./command.ts";
+import { disable } from "./disable.ts";
+import { pullTheStop } from "./not-aus.ts";
+import { reduce } from "./reduce.ts";
+import { restore } from "./restore.ts";
+import { invocation, seconds } from "./shared/words.ts";
+
+export interface DrillStep {
+  step: string;
+  held: boolean;
+  elapsed_ms: number;
+  detail: string;
+}
+
+export interface DrillData {
+  env: string;
+  started_at: string;
+  steps: DrillStep[];
+  traffic: TrafficCounts | null;
+}
+
+/** Uploads that a stop moves mid-way may break: counted and shown, never hidden, no failure. */
+const SETTLE_ANSWERS = 60;
+const OBSERVED_ANSWERS = 200;
+const OBSERVE_LIMIT_MS = 30_000;
+const FAILING_SHARE = 0.5;
+
+export const DRILL_BUDGET_MS = 90_000;
+
+export async function performDrill(
+  input: CommonInput,
+  ports: Ports,
+  rehearsal: Rehearsal | null,
+): Promise<Outcome<DrillData>> {
+  const data: DrillData = {
+    env: ports.target.env,
+    started_at: new Date(ports.clock.now()).toISOString(),
+    steps: [],
+    traffic: null,
+  };
+  const run: Run = { input: { ...input, reason: input.reason ?? "drill" }, ports, rehearsal, data };
+  await rehearsal?.startVisitors();
+  try {
+    await perform(run);
+  } finally {
+    data.traffic = (await rehearsal?.stopVisitors()) ?? null;
+  }
+  if (data.traffic !== null) judgeTraffic(data, data.traffic);
+  return verdict(run);
+}
+
+interface Run {
+  input: CommonInput & { reason: string };
+  ports: Ports;
+  rehearsal: Rehearsal | null;
+  data: DrillData;
+}
+
+async function perform(run: Run): Promise<void> {
+  const { rehearsal, ports } = run;
+  const normal = ports.target.normalPercent;
+  const half = normal / 2;
+  const steps: (() => Promise<boolean>)[] = [
+    () => readyStep(run),
+    () => (rehearsal === null ? skip() : failingNativeStep(run, rehearsal)),
+    () => commandStep(run, "NOT-AUS, seen live", () => pullTheStop(run.input, ports)),
+    () => qaStep(run, "/qa shows the emergency", true),
+    () => (rehearsal === null ? skip() : nobodyNativeStep(run, rehearsal)),
+    () => (rehearsal === null ? skip() : mendNativeStep(run, rehearsal)),
+    () =>
+      commandStep(run, `restore to ${normal} %`, () =>
+        execute(restore, run, { to: String(normal) }),
+      ),
+    () => qaStep(run, "/qa shows no emergency", false),
+    () => commandStep(run, `reduce to ${half} %`, () => execute(reduce, run, { to: String(half) })),
+    () => commandStep(run, "disable (0 %)", () => execute(disable, run, {})),
+    () =>
+      commandStep(run, `restore to ${normal} % again`, () =>
+        execute(restore, run, { to: String(normal) }),
+      ),
+  ];
+  for (const step of steps) {
+    if (ports.interrupt.aborted || !(await step())) return;
+  }
+}
+
+async function skip(): Promise<boolean> {
+  return true;
+}
+
+/** The drill goes down from the normal share: it must be there, and no real emergency may be on. */
+async function readyStep(run: Run): Promise<boolean> {
+  const { ports } = run;
+  const looks = await lookEverywhere(ports);
+  const emergency = looks.filter((s) => s.qa?.canary.emergency_proxy === true).length;
+  const blind = looks.filter((s) => s.qa === null).map((s) => s.problem);
+  const held = emergency === 0 && blind.length === 0;
+  const detail = held
+    ? `${looks.length} /qa answer, no emergency on`
+    : emergency > 0
+      ? "an emergency is on: not the time for a drill"
+      : `no /qa document: ${blind.join("; ")}`;
+  return record(run, { step: "ready", held, elapsed_ms: 0, detail });
+}
+
+/** Runs a verb as the shell would, `--yes` given; what ended in planning ended. */
+async function execute<In extends CommandDef["input"], P, T>(
+  def: CommandDef<In, P, T>,
+  run: Run,
+  own: Record<string, unknown>,
+): Promise<Outcome<unknown>> {
+  const input = def.input.parse({ ...run.input, ...own, timeoutMs: DRILL_BUDGET_MS });
+  const planned = await def.plan(input, run.ports);
+  if (planned.kind === "ended") return planned.outcome;
+  return def.apply(planned.steps, input, run.ports);
+}
+
+async function commandStep(
+  run: Run,
+  step: string,
+  command: () => Promise<Outcome<unknown>>,
+): Promise<boolean> {
+  run.ports.progress.note(`${step} …`);
+  const startedMs = run.ports.clock.monotonic();
+  const outcome = await command();
+  const elapsedMs = run.ports.clock.monotonic() - startedMs;
+  const held = outcome.kind === "done";
+  return record(run, { step, held, elapsed_ms: elapsedMs, detail: detailOf(outcome) });
+}
+
+function detailOf(outcome: Outcome<unknown>): string {
+  switch (outcome.kind) {
+    case "done":
+      return "live everywhere that can be seen";
+    case "pending":
+      return `pending: ${outcome.waitingFor}`;
+    case "unhealthy":
+      return outcome.reason;
+    case "failed":
+      return `${outcome.message}; ${outcome.truth}`;
+    default:
+      return outcome.kind;
+  }
+}
+
+async function qaStep(run: Run, step: string, emergency: boolean): Promise<boolean> {
+  const looks = await lookEverywhere(run.ports);
+  const right = looks.filter((s) => s.qa?.canary.emergency_proxy === emergency).length;
+  const detail = `${right} of ${looks.length} locations`;
+  return record(run, { step, held: right === looks.length, elapsed_ms: 0, detail });
+}
+
+function lookEverywhere(ports: Ports) {
+  const signal = AbortSignal.any([ports.clock.timeout(10_000), ports.interrupt]);
+  return Promise.all(ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "full" })));
+}
+
+async function failingNativeStep(run: Run, rehearsal: Rehearsal): Promise<boolean> {
+  await rehearsal.failNative(FAILING_SHARE);
+  const before = rehearsal.counts();
+  const seen = await moreAnswers(run, rehearsal, OBSERVED_ANSWERS);
+  const native = rehearsal.counts().native - before.native;
+  const held = seen && native > 0;
+  const detail = `native fails on purpose: ${native} native answers in ${OBSERVED_ANSWERS}`;
+  return record(run, { step: "visitors are on native", held, elapsed_ms: 0, detail });
+}
+
+/** Answers under way when the stop went live are let through first; after that, not one. */
+async function nobodyNativeStep(run: Run, rehearsal: Rehearsal): Promise<boolean> {
+  const settled = await moreAnswers(run, rehearsal, SETTLE_ANSWERS);
+  const before = rehearsal.counts();
+  const seen = settled && (await moreAnswers(run, rehearsal, OBSERVED_ANSWERS));
+  const after = rehearsal.counts();
+  const native = after.native - before.native;
+  const detail = `${native} native answers among ${after.total - before.total}`;
+  return record(run, {
+    step: "everybody is at proxy",
+    held: seen && native === 0,
+    elapsed_ms: 0,
+    detail,
+  });
+}
+
+async function mendNativeStep(run: Run, rehearsal: Rehearsal): Promise<boolean> {
+  await rehearsal.failNative(0);
+  return record(run, { step: "native mended", held: true, elapsed_ms: 0, detail: "fault removed" });
+}
+
+async function moreAnswers(run: Run, rehearsal: Rehearsal, count: number): Promise<boolean> {
+  const goal = rehearsal.counts().total + count;
+  const limit = AbortSignal.any([run.ports.clock.timeout(OBSERVE_LIMIT_MS), run.ports.interrupt]);
+  while (rehearsal.counts().total < goal) {
+    try {
+      await run.ports.clock.sleep(50, limit);
+    } catch {
+      return false;
+    }
+  }
+  return true;
+}
+
+function judgeTraffic(data: DrillData, traffic: TrafficCounts): void {
+  const { drifts, moved, uploads } = traffic;
+  const detail =
+    `${uploads} uploads, ${drifts} drifted; ` +
+    `${moved.ok + moved.broken} moved by the stop mid-way (${moved.broken} had to begin again)`;
+  data.steps.push({ step: "sessions stay together", held: drifts === 0, elapsed_ms: 0, detail });
+}
+
+function record(run: Run, step: DrillStep): boolean {
+  run.data.steps.push({ ...step, elapsed_ms: Math.round(step.elapsed_ms) });
+  run.ports.progress.note(stepLine(step));
+  return step.held;
+}
+
+function verdict(run: Run): Outcome<DrillData> {
+  const { data, ports } = run;
+  const signal = interruptedBy(ports.interrupt);
+  const status = invocation(ports.target, "status");
+  if (signal !== null) {
+    const truth = `the drill stopped after ${data.steps.length} steps`;
+    return { kind: "interrupted", signal, truth, next: status, data };
+  }
+  const failed = data.steps.filter((step) => !step.held);
+  if (failed.length === 0) return { kind: "done", changed: true, data };
+  const reason = `did not hold: ${failed.map((step) => step.step).join(", ")}`;
+  return { kind: "unhealthy", data, reason, next: status };
+}
+
+export function renderDrill(outcome: Outcome<DrillData>): string {
+  if (!("data" in outcome) || outcome.data === undefined) return "";
+  const { data } = outcome;
+  const lines = [
+    `  environment ${data.env}, started ${data.started_at}`,
+    ...data.steps.map(stepLine),
+  ];
+  const t = data.traffic;
+  if (t !== null) {
+    lines.push(
+      `  traffic     ${t.total} answers: ${t.native} native, ${t.proxy} proxy, ${t.errors} errors`,
+    );
+  }
+  return lines.join("\n");
+}
+
+function stepLine(step: DrillStep): string {
+  const time = step.elapsed_ms > 0 ? seconds(step.elapsed_ms).padStart(8) : "        ";
+  return `  ${step.held ? "✔" : "✖"} ${step.step.padEnd(26)} ${time}  ${step.detail}`;
+}

@@ -1,0 +1,131 @@
+/** Which rule decides for a visitor, and why: the Worker's own decision function, run here. */
+import * as z from "zod";
+import { isCurrent, parseCookie } from "../domain/cohort-cookie.ts";
+import type { Cohort, Decision } from "../domain/decide.ts";
+import { DRAWS, decide } from "../domain/decide.ts";
+import { decisionHeader } from "../domain/decision-headers.ts";
+import type { EffectiveState } from "../domain/memory.ts";
+import { EMPTY_MEMORY, effectiveState, remember } from "../domain/memory.ts";
+import type { Ports } from "../ports.ts";
+import type { CommandDef, CommonInput, Outcome } from "./command.ts";
+import { READ_LIMIT_MS, unreachable } from "./shared/change-config.ts";
+import { asUpstream } from "./shared/settle.ts";
+import { share } from "./shared/words.ts";
+
+const input = z
+  .object({
+    cohort: z.enum(["native", "proxy"], "must be native or proxy").optional(),
+    cookie: z.string().max(4_096).optional(),
+    header: z.boolean().default(false),
+  })
+  .and(z.custom<CommonInput>());
+type Input = z.output<typeof input>;
+
+export interface ExplainData {
+  /** What each rule says, in order; the first that decides is the last one that counts. */
+  rules: { rule: string; says: string; decides: boolean }[];
+  decision: { cohort: Cohort | null; reason: string; header: string };
+}
+
+export const explain: CommandDef<typeof input, null, ExplainData> = {
+  name: "explain",
+  summary: "Say which rule decides for a visitor, and why",
+  details:
+    "Runs the Worker's decision function on the stored state and the facts given. A cookie's form, tag " +
+    "and age are checked, its signature is not: the keys are the Worker's alone. Changes nothing.",
+  examples: [
+    "pixcanary explain --env production --cohort native",
+    "pixcanary explain --env production --header",
+  ],
+  options: [
+    {
+      flags: "--cohort <cohort>",
+      description: "the visitor holds a valid cookie for native or proxy",
+    },
+    { flags: "--cookie <value>", description: "the visitor holds this _canary_cohort cookie" },
+    { flags: "--header", description: "the visitor sends X-Canary (and it is honoured)" },
+  ],
+  mutates: false,
+  timeoutMs: 15_000,
+  input,
+  plan: async () => ({ kind: "answer", steps: null }),
+  apply: (_steps, given, ports) => explainStored(given, ports),
+  render,
+};
+
+async function explainStored(given: Input, ports: Ports): Promise<Outcome<ExplainData>> {
+  const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
+  let state: EffectiveState;
+  try {
+    const nowMs = ports.clock.now();
+    state = effectiveState(
+      remember(EMPTY_MEMORY, await ports.store.read({ signal }), nowMs),
+      nowMs,
+    );
+  } catch (error) {
+    return unreachable(asUpstream(error), ports);
+  }
+  return { kind: "done", changed: false, data: explained(state, given, ports.clock.now()) };
+}
+
+function explained(state: EffectiveState, given: Input, nowMs: number): ExplainData {
+  const cookie = cookieOf(given, state, nowMs);
+  const facts = { state, override: given.header, cookie: cookie.cohort };
+  const decision = decide({ ...facts, draw: 0 });
+  const unlucky = decide({ ...facts, draw: DRAWS - 1 });
+  const percent = state.config?.canary_percent ?? null;
+  const says: [string, string, Decision["reason"]][] = [
+    ["emergency", state.emergency ? "on" : "off", "emergency"],
+    ["config", state.config === null ? "not readable: in doubt, proxy" : "readable", "default"],
+    ["override", given.header ? "sent" : "not sent", "header"],
+    ["cookie", cookie.says, "cookie"],
+    ["draw", `${share(percent)} of new visitors to native`, "sampled"],
+  ];
+  const certain = decision.cohort === unlucky.cohort;
+  return {
+    rules: says.map(([rule, text, reason]) => ({
+      rule,
+      says: text,
+      decides: decision.reason === reason,
+    })),
+    decision: {
+      cohort: certain ? decision.cohort : null,
+      reason: decision.reason,
+      header: certain ? decisionHeader(decision) : `native or proxy (${percent}% sample)`,
+    },
+  };
+}
+
+function cookieOf(
+  given: Input,
+  state: EffectiveState,
+  nowMs: number,
+): { cohort: Cohort | null; says: string } {
+  if (given.cookie === undefined) {
+    return given.cohort === undefined
+      ? { cohort: null, says: "none" }
+      : { cohort: given.cohort, says: `says ${given.cohort}` };
+  }
+  const cookie = parseCookie(given.cookie);
+  if (cookie === null) return { cohort: null, says: "malformed: ignored, drawn anew" };
+  const tag = state.config?.canary_tag ?? "";
+  if (!isCurrent(cookie, tag, nowMs)) {
+    return {
+      cohort: null,
+      says: `says ${cookie.cohort}, but is expired or of tag ${cookie.tag}: drawn anew`,
+    };
+  }
+  return {
+    cohort: cookie.cohort,
+    says: `says ${cookie.cohort} (if key ${cookie.keyId} signed it)`,
+  };
+}
+
+function render(outcome: Outcome<ExplainData>): string {
+  if (outcome.kind !== "done") return "";
+  const { rules, decision } = outcome.data;
+  const rows = rules.map(
+    (r, index) => `  ${index + 1} ${r.rule.padEnd(10)} ${r.says}${r.decides ? "   ← decides" : ""}`,
+  );
+  return [...rows, `  ${decision.header}`].join("\n");
+}

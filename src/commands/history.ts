@@ -1,0 +1,50 @@
+/** Who changed what, when and why, newest last. Reads the journal in KV and the local one. */
+import * as z from "zod";
+import type { JournalEntry } from "../domain/journal.ts";
+import type { Ports } from "../ports.ts";
+import type { CommandDef, CommonInput, Outcome } from "./command.ts";
+import { READ_LIMIT_MS } from "./shared/change-config.ts";
+import { entryLine } from "./shared/entry-line.ts";
+
+const input = z
+  .object({
+    limit: z
+      .string()
+      .default("20")
+      .refine((text) => /^[1-9]\d{0,3}$/.test(text), { message: "must be a number from 1 to 9999" })
+      .transform(Number),
+  })
+  .and(z.custom<CommonInput>());
+
+export interface HistoryData {
+  entries: JournalEntry[];
+  at_ms: number;
+}
+
+export const history: CommandDef<typeof input, null, HistoryData> = {
+  name: "history",
+  summary: "List the changes: who, when, why, how proved",
+  details: "Reads the journal in KV, merged with this machine's own. Changes nothing.",
+  examples: ["pixcanary history --env production", "pixcanary history --limit 100 --json"],
+  options: [{ flags: "--limit <n>", description: "how many of the newest entries (20)" }],
+  mutates: false,
+  timeoutMs: 20_000,
+  input,
+  plan: async () => ({ kind: "answer", steps: null }),
+  apply: (_steps, given, ports) => list(given.limit, ports),
+  render,
+};
+
+async function list(limit: number, ports: Ports): Promise<Outcome<HistoryData>> {
+  const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS * 2), ports.interrupt]);
+  const { entries, warnings } = await ports.journal.recent(limit, { signal });
+  for (const warning of warnings) ports.progress.warn(warning);
+  return { kind: "done", changed: false, data: { entries, at_ms: ports.clock.now() } };
+}
+
+function render(outcome: Outcome<HistoryData>): string {
+  if (outcome.kind !== "done") return "";
+  const { entries, at_ms: nowMs } = outcome.data;
+  if (entries.length === 0) return "  no entries";
+  return entries.map((entry) => `  ${entryLine(entry, nowMs)}`).join("\n");
+}

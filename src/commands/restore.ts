@@ -1,0 +1,143 @@
+/**
+ * Back to normal: native serves visitors again. The only command that releases a stop. Asks, default
+ * no. The order is fixed: `config` first, seen live; only then the stop is released, and that is seen
+ * live, too. Refuses while a prerequisite of the runbook fails, and when anything changed meanwhile.
+ */
+import * as z from "zod";
+import { shareBeforeIncident } from "../domain/journal.ts";
+import type { Finding } from "../domain/prerequisites.ts";
+import { obstacles, prerequisites } from "../domain/prerequisites.ts";
+import type { ParsedState } from "../domain/state.ts";
+import { isEmergency } from "../domain/state.ts";
+import type { Ports } from "../ports.ts";
+import type { Change, CommandDef, CommonInput, Planned } from "./command.ts";
+import type { Base } from "./shared/change-config.ts";
+import { READ_LIMIT_MS, readBase, unreachable } from "./shared/change-config.ts";
+import { snapshotOf } from "./shared/leave-trace.ts";
+import { percentInput } from "./shared/percent-input.ts";
+import type { RestoreData } from "./shared/restore-steps.ts";
+import { goBackUp, renderRestore } from "./shared/restore-steps.ts";
+import { invocation, share } from "./shared/words.ts";
+
+const input = z.object({ to: percentInput.optional() }).and(
+  z.custom<CommonInput>().refine((given) => (given.reason ?? "").trim() !== "", {
+    message: 'needs --reason "…": what was wrong, and why it is safe again',
+  }),
+);
+type Input = z.output<typeof input>;
+
+export interface RestoreSteps {
+  base: Base;
+  percent: number;
+  tag: string;
+  findings: Finding[];
+}
+
+export const restore: CommandDef<typeof input, RestoreSteps, RestoreData> = {
+  name: "restore",
+  summary: "Release the stop and go back to a share of native",
+  details:
+    "Visitors are served by native again. Checks the runbook's prerequisites, shows before → after, " +
+    "asks (default no), writes config, sees it live, releases the stop, sees that live. Without --to, " +
+    "goes back to the share before the incident, as the journal knows it.",
+  examples: [
+    'pixcanary restore --env production --reason "pool size fixed, INC-42"',
+    'pixcanary restore --env production --to 5 --reason "start low" --yes',
+  ],
+  options: [
+    { flags: "--to <percent>", description: "the share to go back to" },
+    {
+      flags: "--force",
+      description: "go on although a prerequisite fails; journaled with the reason",
+    },
+  ],
+  mutates: true,
+  timeoutMs: 180_000,
+  input,
+  plan,
+  apply: (steps, given, ports) => goBackUp(steps, given, ports),
+  render: renderRestore,
+};
+
+async function plan(given: Input, ports: Ports): Promise<Planned<RestoreSteps, RestoreData>> {
+  const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
+  const [base, journal, sightings] = await Promise.all([
+    readBase(ports, signal),
+    given.to === undefined ? ports.journal.recent(200, { signal }) : Promise.resolve(null),
+    Promise.all(ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "full" }))),
+  ]);
+  if (!("state" in base)) return { kind: "ended", outcome: unreachable(base, ports) };
+  for (const warning of journal?.warnings ?? []) ports.progress.warn(warning);
+
+  const percent =
+    given.to ?? shareBeforeIncident(journal?.entries ?? []) ?? ports.target.normalPercent;
+  const refusal = notARestore(base.state, percent, ports);
+  if (refusal !== null) return refusal;
+
+  const findings = prerequisites(sightings);
+  const failed = obstacles(findings);
+  const changes = changesOf(base.state, percent);
+  if (failed.length > 0 && !given.force) {
+    const data: RestoreData = { ...unchanged(base.state), findings };
+    const reason = `not safe yet: ${failed.map((f) => `${f.name}: ${f.verdict}`).join(", ")}`;
+    const next = `${invocation(ports.target, "restore")} --reason "…" --force   (if you know better)`;
+    return { kind: "ended", outcome: { kind: "unhealthy", data, reason, next } };
+  }
+  const tag =
+    base.state.config.kind === "valid"
+      ? base.state.config.value.canary_tag
+      : ports.target.canaryTag;
+  const notes = findings.map((f) => `${f.verdict.padEnd(12)} ${f.name}: ${f.detail}`);
+  return {
+    kind: "plan",
+    risk: "exposure",
+    changes,
+    notes,
+    steps: { base, percent, tag, findings },
+  };
+}
+
+/** Lowering is another verb's business, and repeating a restore changes nothing. */
+function notARestore(
+  state: ParsedState,
+  percent: number,
+  ports: Ports,
+): Planned<RestoreSteps, RestoreData> | null {
+  const present = state.config.kind === "valid" ? state.config.value.canary_percent : null;
+  if (isEmergency(state) || present === null || percent > present) return null;
+  if (percent === present) {
+    const data: RestoreData = { ...unchanged(state), findings: [] };
+    return { kind: "ended", outcome: { kind: "done", changed: false, data } };
+  }
+  return {
+    kind: "ended",
+    outcome: {
+      kind: "failed",
+      code: "usage",
+      message: `${percent} % is less than the present ${present} %, and no emergency is on`,
+      truth: `still at ${present} %`,
+      next: invocation(ports.target, `reduce --to ${percent}`),
+    },
+  };
+}
+
+function unchanged(state: ParsedState): Omit<RestoreData, "findings"> {
+  const before = snapshotOf(state);
+  return { before, after: before, config: null, release: null };
+}
+
+function changesOf(state: ParsedState, percent: number): Change[] {
+  const before = snapshotOf(state);
+  const stop = state.stop.kind === "valid" && state.stop.value.active ? state.stop.value : null;
+  const changes: Change[] = [
+    { what: "share of new visitors", before: share(before.percent), after: share(percent) },
+    { what: "emergency", before: before.emergency ? "on" : "off", after: "off" },
+  ];
+  if (stop !== null) {
+    const who = `active since ${stop.at ?? "?"} by ${stop.by ?? "?"}${stop.reason === undefined ? "" : ` ("${stop.reason}")`}`;
+    changes.push({ what: "stop", before: who, after: "released" });
+  } else if (state.stop.kind === "invalid") {
+    changes.push({ what: "stop", before: `unreadable: ${state.stop.problem}`, after: "released" });
+  }
+  return changes;
+}

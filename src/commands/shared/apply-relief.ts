@@ -1,0 +1,137 @@
+/** Writes a lower share, proves it and leaves its trace. Shared by `reduce` and `disable`. */
+import type { Snapshot } from "../../domain/journal.ts";
+import type { CanaryConfig } from "../../domain/state.ts";
+import { isEmergency } from "../../domain/state.ts";
+import { nextConfig } from "../../domain/transition.ts";
+import type { Ports } from "../../ports.ts";
+import type { CommonInput, Outcome } from "../command.ts";
+import { interruptedBy } from "../command.ts";
+import type { Base, ConfigWrite } from "./change-config.ts";
+import { refused, writeConfigOnce } from "./change-config.ts";
+import { leaveTrace, snapshotOf } from "./leave-trace.ts";
+import type { LiveProof } from "./prove-live.ts";
+import { isLive, NOT_ASKED, proveLive } from "./prove-live.ts";
+import { invocation, liveLine, missingLines, OTHERS_FOLLOW, share } from "./words.ts";
+
+export interface ReliefSteps {
+  base: Base;
+  to: { percent: number; emergency: boolean; tag: string };
+}
+
+export interface ReliefData {
+  before: Snapshot;
+  after: Snapshot;
+  live: LiveProof["live"];
+  missing: LiveProof["missing"];
+  note: string | null;
+}
+
+export async function applyRelief(
+  command: "reduce" | "disable",
+  steps: ReliefSteps,
+  input: CommonInput,
+  ports: Ports,
+): Promise<Outcome<ReliefData>> {
+  const startedMs = ports.clock.monotonic();
+  const signal = AbortSignal.any([ports.clock.timeout(input.timeoutMs), ports.interrupt]);
+  const config = nextDocument(steps, input, ports);
+  const onRetry = (problem: string) => ports.progress.warn(`${problem}; trying again`);
+  const write = await writeConfigOnce(ports, steps.base, config, {
+    signal,
+    onRetry,
+    recheck: false,
+  });
+  if (write.kind === "written") {
+    const elapsedMs = ports.clock.monotonic() - startedMs;
+    ports.progress.stage({ kind: "stored", what: "config", elapsedMs });
+  }
+  const data = emptyData(steps, config);
+  if (write.kind === "conflict" || write.kind === "failed") return refused(write, data, ports);
+
+  const { canary_percent: percent, revision = "" } = config;
+  const expected = { emergency: isEmergency(steps.base.state), revision, percent };
+  const proof = input.verify
+    ? await proveLive(ports, expected, { signal, startedMs, what: "config" })
+    : NOT_ASKED;
+  data.live = proof.live;
+  data.missing = proof.missing;
+  const outcome = verdict(command, write, proof, { data, input, ports });
+  await leaveTrace(ports, input, {
+    command,
+    id: revision,
+    before: data.before,
+    after: data.after,
+    outcome: traceOf(outcome, write, proof),
+    locations: proof.live.map((l) => l.location),
+    elapsedMs: ports.clock.monotonic() - startedMs,
+  });
+  return outcome;
+}
+
+function nextDocument(steps: ReliefSteps, input: CommonInput, ports: Ports): CanaryConfig {
+  const { config } = steps.base.state;
+  const present = config.kind === "valid" ? config.value : null;
+  const nowMs = ports.clock.now();
+  const id = ports.rng.ulid(nowMs, present?.revision);
+  return nextConfig(present, steps.to, {
+    actor: ports.identity.actor,
+    reason: input.reason,
+    nowMs,
+    id,
+  });
+}
+
+function emptyData(steps: ReliefSteps, config: CanaryConfig): ReliefData {
+  const before = snapshotOf(steps.base.state);
+  const after = {
+    percent: steps.to.percent,
+    emergency: before.emergency,
+    revision: config.revision ?? null,
+  };
+  return { before, after, live: [], missing: [], note: null };
+}
+
+type Sent = Extract<ConfigWrite, { kind: "written" | "unknown" }>;
+
+function verdict(
+  command: "reduce" | "disable",
+  write: Sent,
+  proof: LiveProof,
+  { data, input, ports }: { data: ReliefData; input: CommonInput; ports: Ports },
+): Outcome<ReliefData> {
+  const verify = invocation(ports.target, "verify");
+  const signal = interruptedBy(ports.interrupt);
+  if (isLive(proof) || (!input.verify && write.kind === "written")) {
+    return { kind: "done", changed: true, data, next: invocation(ports.target, "status") };
+  }
+  if (signal !== null) {
+    const how = write.kind === "written" ? "stored" : "perhaps stored";
+    const truth = `${data.after.percent} % is ${how}, not yet seen live everywhere`;
+    return { kind: "interrupted", signal, truth, next: verify, data };
+  }
+  if (write.kind === "written") {
+    const waitingFor = `every /qa to show ${data.after.percent} %`;
+    return { kind: "pending", data, waitingFor, next: verify };
+  }
+  const waitingFor = `proof that it was written: ${write.error.message}`;
+  return { kind: "pending", data, waitingFor, next: invocation(ports.target, command) };
+}
+
+function traceOf(outcome: Outcome<ReliefData>, write: Sent, proof: LiveProof) {
+  if (isLive(proof)) return "live" as const;
+  if (outcome.kind === "interrupted") return "interrupted" as const;
+  return write.kind === "written" ? ("stored" as const) : ("unknown" as const);
+}
+
+export function renderRelief(outcome: Outcome<ReliefData>): string {
+  if (!("data" in outcome) || outcome.data === undefined) return "";
+  const { data } = outcome;
+  const lines = [
+    `  share     ${share(data.before.percent)} → ${share(data.after.percent)}`,
+    `  live      ${liveLine(data)}`,
+    ...missingLines(data),
+  ];
+  if (data.note !== null) lines.push(`  ${data.note}`);
+  if (outcome.kind === "done" && outcome.changed) lines.push(`  ${OTHERS_FOLLOW}`);
+  return lines.join("\n");
+}

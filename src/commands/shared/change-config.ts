@@ -1,0 +1,149 @@
+/** One guarded write of `config`: what reduce, disable and restore share. */
+import type { CanaryConfig, ParsedState } from "../../domain/state.ts";
+import { parseState } from "../../domain/state.ts";
+import type { CallOptions, Ports, UpstreamError } from "../../ports.ts";
+import type { Outcome } from "../command.ts";
+import { asUpstream } from "./settle.ts";
+import { invocation } from "./words.ts";
+
+/** Reading is all that planning does; an API that takes longer is not going to take the write. */
+export const READ_LIMIT_MS = 8_000;
+
+export interface Base {
+  state: ParsedState;
+  /** The text of `config` that the plan was made on. */
+  configText: string | null;
+  stopText: string | null;
+}
+
+export async function readBase(ports: Ports, signal?: AbortSignal): Promise<Base | UpstreamError> {
+  const limit = signal ?? AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
+  try {
+    const raw = await ports.store.read({ signal: limit });
+    return { state: parseState(raw), configText: raw.config, stopText: raw.stop };
+  } catch (error) {
+    return asUpstream(error);
+  }
+}
+
+export type ConfigWrite =
+  | { kind: "written"; config: CanaryConfig }
+  | { kind: "conflict"; by: string }
+  | { kind: "unknown"; config: CanaryConfig; error: UpstreamError }
+  | { kind: "failed"; error: UpstreamError };
+
+/** KV refuses a second write of a key within one second; this many are worth waiting for. */
+const MAX_ATTEMPTS = 6;
+
+/**
+ * Writes once against the base: before each attempt after the first, and when `recheck` is set before
+ * the first as well, `config` must still be what the plan was made on. Then reads back: a foreign
+ * value means that somebody wrote after us, and the author is told.
+ */
+export async function writeConfigOnce(
+  ports: Ports,
+  base: Base,
+  config: CanaryConfig,
+  options: CallOptions & { recheck: boolean },
+): Promise<ConfigWrite> {
+  let recheck = options.recheck;
+  for (let attempt = 1; ; attempt += 1) {
+    if (recheck) {
+      const now = await readBase(ports, options.signal);
+      if (!("state" in now)) return { kind: "failed", error: now };
+      if (now.configText !== base.configText) return { kind: "conflict", by: authorOf(now.state) };
+    }
+    try {
+      await ports.store.writeConfig(config, options);
+      return readBack(ports, config, options.signal);
+    } catch (thrown) {
+      const error = asUpstream(thrown);
+      if (error.kind === "ambiguous") return readBackLost(ports, config, options.signal, error);
+      if (error.kind !== "unavailable" || attempt >= MAX_ATTEMPTS) return { kind: "failed", error };
+      options.onRetry?.(error.message);
+      const waitMs =
+        Math.min(error.retryAfterMs ?? 300 * attempt, 2_000) * (1 + ports.rng.next() / 2);
+      try {
+        await ports.clock.sleep(waitMs, options.signal);
+      } catch {
+        return { kind: "failed", error };
+      }
+      recheck = true;
+    }
+  }
+}
+
+/** KV may answer one old read after a write: a foreign value counts only when it is there twice. */
+async function readBack(
+  ports: Ports,
+  config: CanaryConfig,
+  signal: AbortSignal,
+): Promise<ConfigWrite> {
+  let foreign: string | null = null;
+  for (let look = 0; look < 2; look += 1) {
+    const now = await readBase(ports, signal);
+    if (!("state" in now)) return { kind: "written", config };
+    const stored = now.state.config;
+    if (stored.kind === "valid" && stored.value.revision === config.revision) {
+      return { kind: "written", config };
+    }
+    foreign = authorOf(now.state);
+  }
+  return { kind: "conflict", by: foreign ?? "unknown" };
+}
+
+async function readBackLost(
+  ports: Ports,
+  config: CanaryConfig,
+  signal: AbortSignal,
+  error: UpstreamError,
+): Promise<ConfigWrite> {
+  const now = await readBase(ports, signal);
+  if ("state" in now && now.state.config.kind === "valid") {
+    if (now.state.config.value.revision === config.revision) return { kind: "written", config };
+  }
+  return { kind: "unknown", config, error };
+}
+
+/** Who stands in the stored configuration, and what it says. */
+export function authorOf(state: ParsedState): string {
+  if (state.config.kind !== "valid") return "somebody (the value is not readable)";
+  const { updated_by: by, revision, canary_percent: percent, reason } = state.config.value;
+  const why = reason === undefined ? "" : `, "${reason}"`;
+  return `${by ?? "somebody by hand"} (${percent} %, revision ${revision ?? "none"}${why})`;
+}
+
+export function refused<T>(
+  write: Extract<ConfigWrite, { kind: "conflict" | "failed" }>,
+  data: T,
+  ports: Pick<Ports, "target">,
+): Outcome<T> {
+  const next = invocation(ports.target, "status");
+  if (write.kind === "conflict") {
+    const message = `somebody else wrote config: ${write.by}`;
+    return {
+      kind: "failed",
+      code: "conflict",
+      message,
+      truth: "theirs is in force, not ours",
+      next,
+      data,
+    };
+  }
+  return { ...unreachable(write.error, ports), data };
+}
+
+/** The API said no or nothing, and nothing was written. */
+export function unreachable(
+  error: UpstreamError,
+  ports: Pick<Ports, "target">,
+): Extract<Outcome<never>, { kind: "failed" }> {
+  const auth = error.kind === "auth" || error.kind === "forbidden";
+  return {
+    kind: "failed",
+    code: auth ? "auth" : "upstream",
+    message: error.message,
+    truth: "nothing was written; config is as it was",
+    next: invocation(ports.target, auth ? "doctor" : "not-aus"),
+  };
+}

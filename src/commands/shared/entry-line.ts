@@ -1,0 +1,23 @@
+/** One journal entry on one line. */
+import { escapeForTerminal } from "../../domain/escape.ts";
+import type { JournalEntry } from "../../domain/journal.ts";
+import { seconds, share, timeWithAge } from "./words.ts";
+
+export function entryLine(entry: JournalEntry, nowMs: number): string {
+  const from = entry.before === null ? "?" : shareOrStop(entry.before);
+  const incident = entry.incident === null ? "" : ` [${entry.incident}]`;
+  const reason = entry.reason === null ? "" : ` "${entry.reason}"`;
+  const { outcome, locations, elapsed_ms: elapsedMs } = entry.verification;
+  const seen =
+    locations.length === 0
+      ? outcome
+      : `${outcome} at ${locations.join(", ")} in ${seconds(elapsedMs)}`;
+  return escapeForTerminal(
+    `${timeWithAge(entry.at, nowMs)}  ${entry.command}  ${from} → ${shareOrStop(entry.after)}  ` +
+      `${entry.actor}${incident}${reason}  (${seen})`,
+  );
+}
+
+function shareOrStop(side: { percent: number | null; emergency: boolean | null }): string {
+  return side.emergency === true ? "STOP" : share(side.percent);
+}

@@ -1,0 +1,58 @@
+/** The journal entry of a change. A journal that fails warns; it never fails the change. */
+import type { JournalEntry, Snapshot } from "../../domain/journal.ts";
+import type { ParsedState } from "../../domain/state.ts";
+import { isEmergency } from "../../domain/state.ts";
+import type { Ports } from "../../ports.ts";
+import type { CommonInput } from "../command.ts";
+
+/** Long enough for one slow write; an incident has better things to wait for. */
+const JOURNAL_LIMIT_MS = 2_000;
+
+export interface Trace {
+  command: string;
+  id: string;
+  before: Snapshot | null;
+  after: Snapshot;
+  outcome: JournalEntry["verification"]["outcome"];
+  locations: readonly string[];
+  elapsedMs: number;
+  notes?: readonly string[];
+}
+
+export async function leaveTrace(ports: Ports, input: CommonInput, trace: Trace): Promise<void> {
+  const entry: JournalEntry = {
+    schema: 1,
+    id: trace.id,
+    at: new Date(ports.clock.now()).toISOString(),
+    command: trace.command,
+    actor: ports.identity.actor,
+    host: ports.identity.host,
+    reason: input.reason ?? null,
+    incident: input.incident ?? null,
+    before: trace.before,
+    after: trace.after,
+    revision: trace.after.revision,
+    verification: {
+      outcome: trace.outcome,
+      locations: [...trace.locations],
+      elapsed_ms: Math.round(trace.elapsedMs),
+    },
+    notes: [...(trace.notes ?? [])],
+    tool: ports.identity.tool,
+    namespace: ports.target.namespaceId,
+  };
+  const warnings = await ports.journal.append(entry, {
+    signal: ports.clock.timeout(JOURNAL_LIMIT_MS),
+  });
+  for (const warning of warnings) ports.progress.warn(warning);
+}
+
+/** What a stored state means for people, for the journal and for before → after tables. */
+export function snapshotOf(state: ParsedState): Snapshot {
+  const config = state.config.kind === "valid" ? state.config.value : null;
+  return {
+    percent: config?.canary_percent ?? null,
+    emergency: isEmergency(state),
+    revision: config?.revision ?? null,
+  };
+}

@@ -1,0 +1,79 @@
+/** Written is not live: look at every `/qa` until each shows what is expected, or time is up. */
+import type { Expectation, Sighting } from "../../domain/expectation.ts";
+import { compare } from "../../domain/expectation.ts";
+import { placeOf } from "../../domain/prerequisites.ts";
+import type { Ports } from "../../ports.ts";
+
+export interface LiveAt {
+  url: string;
+  location: string;
+  elapsedMs: number;
+}
+
+export interface LiveProof {
+  live: LiveAt[];
+  missing: { url: string; location: string; because: string }[];
+  /** The last look at each URL. */
+  sightings: Sighting[];
+}
+
+/** Quick at first, since KV is often visible at once nearby; then well inside the 300 looks/min. */
+const FIRST_DELAY_MS = 40;
+const MAX_DELAY_MS = 2_000;
+
+/** The proof of a run with `--no-verify`. */
+export const NOT_ASKED: LiveProof = { live: [], missing: [], sightings: [] };
+
+export function isLive(proof: LiveProof): boolean {
+  return proof.live.length > 0 && proof.missing.length === 0;
+}
+
+/** `startedMs` is on the monotonic clock: elapsed times count from there. Never throws. */
+export async function proveLive(
+  ports: Ports,
+  expected: Expectation,
+  options: { signal: AbortSignal; startedMs: number; what: string },
+): Promise<LiveProof> {
+  const proof: LiveProof = { live: [], missing: [], sightings: [] };
+  await Promise.all(
+    ports.qa.urls.map(async (url) => {
+      const { sighting, because } = await proveAt(ports, url, expected, options);
+      proof.sightings.push(sighting);
+      const location = placeOf(sighting);
+      if (because !== null) {
+        proof.missing.push({ url, location, because });
+        return;
+      }
+      const elapsedMs = ports.clock.monotonic() - options.startedMs;
+      proof.live.push({ url, location, elapsedMs });
+      ports.progress.stage({ kind: "live", what: options.what, location, url, elapsedMs });
+    }),
+  );
+  return proof;
+}
+
+async function proveAt(
+  ports: Ports,
+  url: string,
+  expected: Expectation,
+  { signal, startedMs }: { signal: AbortSignal; startedMs: number },
+): Promise<{ sighting: Sighting; because: string | null }> {
+  let told = "";
+  for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(delayMs * 2, MAX_DELAY_MS)) {
+    const sighting = await ports.qa.look(url, { signal, health: "cached" });
+    const comparison = compare(expected, sighting);
+    if (comparison.seen) return { sighting, because: null };
+    const { because } = comparison;
+    if (signal.aborted) return { sighting, because };
+    if (because !== told && delayMs >= 200) {
+      told = because;
+      const elapsedMs = ports.clock.monotonic() - startedMs;
+      ports.progress.stage({ kind: "waiting", url, because, elapsedMs });
+    }
+    try {
+      await ports.clock.sleep(delayMs * (0.75 + ports.rng.next() / 2), signal);
+    } catch {
+      return { sighting, because };
+    }
+  }
+}

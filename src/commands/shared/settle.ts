@@ -1,0 +1,31 @@
+/** How a write ended, without throwing: the caller always has something true to say. */
+import { UpstreamError } from "../../ports.ts";
+
+export type WriteResult =
+  | { kind: "written"; elapsedMs: number }
+  | { kind: "failed"; error: UpstreamError };
+
+export async function settle(write: Promise<void>, elapsed: () => number): Promise<WriteResult> {
+  try {
+    await write;
+    return { kind: "written", elapsedMs: elapsed() };
+  } catch (error) {
+    return { kind: "failed", error: asUpstream(error) };
+  }
+}
+
+/** A failure that no adapter explained may have happened after sending: call it ambiguous. */
+export function asUpstream(error: unknown): UpstreamError {
+  if (error instanceof UpstreamError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new UpstreamError("ambiguous", message, { cause: error });
+}
+
+export function wrote(result: WriteResult): boolean {
+  return result.kind === "written";
+}
+
+/** Sent, and perhaps committed, but nobody told us. */
+export function mayHaveWritten(result: WriteResult): boolean {
+  return result.kind === "failed" && result.error.kind === "ambiguous";
+}

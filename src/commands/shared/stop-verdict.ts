@@ -1,0 +1,109 @@
+/** From what happened during a stop to what may be said about it. Never "stopped" without proof. */
+import type { Sighting } from "../../domain/expectation.ts";
+import { compare } from "../../domain/expectation.ts";
+import type { StopDocument } from "../../domain/state.ts";
+import type { Ports } from "../../ports.ts";
+import type { Outcome, Signal } from "../command.ts";
+import type { LiveProof } from "./prove-live.ts";
+import { isLive } from "./prove-live.ts";
+import type { WriteResult } from "./settle.ts";
+import { mayHaveWritten, wrote } from "./settle.ts";
+import { invocation } from "./words.ts";
+
+export interface StopRun {
+  stop: StopDocument;
+  writes: { stop: WriteResult; config: WriteResult };
+  stored:
+    | { kind: "stored"; elapsedMs: number; own: boolean }
+    | { kind: "released"; by: string }
+    | { kind: "unknown" };
+  proof: LiveProof;
+  /** One look per `/qa`, sent together with the writes. */
+  before: Sighting[];
+  verify: boolean;
+  interrupted: Signal | null;
+}
+
+export function stopVerdict<T extends { already: unknown }>(
+  run: StopRun,
+  data: T,
+  ports: Pick<Ports, "target">,
+): Outcome<T> {
+  const again = invocation(ports.target, "not-aus");
+  const verify = invocation(ports.target, "verify");
+  const latched = wrote(run.writes.stop) || run.stored.kind === "stored" || seenByOwnId(run);
+  const live = isLive(run.proof);
+  const truth = truthOf(run, latched);
+
+  if (run.interrupted !== null) {
+    return {
+      kind: "interrupted",
+      signal: run.interrupted,
+      truth,
+      next: latched ? verify : again,
+      data,
+    };
+  }
+  if (run.stored.kind === "released") {
+    const message = `${run.stored.by} released this stop while it was being proved`;
+    const next = invocation(ports.target, "status");
+    return {
+      kind: "failed",
+      code: "conflict",
+      message,
+      truth: "the stop is not in force",
+      next,
+      data,
+    };
+  }
+  if (latched && (live || !run.verify)) {
+    const back = `${invocation(ports.target, "restore")} --reason "…"`;
+    return { kind: "done", changed: data.already === null, data, next: back };
+  }
+  if (latched) {
+    return {
+      kind: "pending",
+      data,
+      waitingFor: `every /qa to show the emergency; ${truth}`,
+      next: verify,
+    };
+  }
+  if (wrote(run.writes.config) || anyAmbiguous(run)) {
+    return {
+      kind: "pending",
+      data,
+      waitingFor: `proof that the stop is stored; ${truth}`,
+      next: again,
+    };
+  }
+  return failure(run, data, truth, again);
+}
+
+function failure<T>(run: StopRun, data: T, truth: string, next: string): Outcome<T> {
+  const { stop } = run.writes;
+  const error = stop.kind === "failed" ? stop.error : null;
+  const auth = error?.kind === "auth" || error?.kind === "forbidden";
+  const message = `the stop could not be written: ${error?.message ?? "unknown"}`;
+  return { kind: "failed", code: auth ? "auth" : "upstream", message, truth, next, data };
+}
+
+/** The answer to the write was lost, yet a location shows this very stop: it is written. */
+function seenByOwnId(run: StopRun): boolean {
+  return run.proof.sightings.some(
+    (s) => s.qa?.stop.active === true && s.qa.stop.id === run.stop.id,
+  );
+}
+
+function anyAmbiguous(run: StopRun): boolean {
+  return mayHaveWritten(run.writes.stop) || mayHaveWritten(run.writes.config);
+}
+
+function truthOf(run: StopRun, latched: boolean): string {
+  const seen = run.proof.sightings.filter((s) => compare({ emergency: true }, s).seen).length;
+  const live = `emergency seen at ${seen} of ${run.proof.sightings.length} /qa`;
+  if (latched) return `the stop is ${run.stored.kind === "stored" ? "stored" : "written"}, ${live}`;
+  if (wrote(run.writes.config))
+    return `only config says emergency, the latch is not written, ${live}`;
+  if (anyAmbiguous(run)) return `the stop may have been written (its answer was lost), ${live}`;
+  return `nothing is known to be written, ${live}`;
+}

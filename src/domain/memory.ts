@@ -1,0 +1,102 @@
+/**
+ * What one Worker isolate knows of the canary's state, folded from the KV reads it has made.
+ * KV reads may be stale, may go back in time and may fail; two rules hold all the same:
+ * a stop once seen stays in force until a newer release is read, and a configuration that can no
+ * longer be read serves for at most ten minutes. (AT-5, AT-6)
+ */
+import type { CanaryConfig, RawState, StopDocument } from "./state.ts";
+import { parseState } from "./state.ts";
+
+export const LAST_GOOD_MAX_MS = 10 * 60_000;
+
+export interface Memory {
+  config: { value: CanaryConfig; readAtMs: number } | null;
+  /** The newest stop seen and not released. */
+  stop: StopDocument | null;
+  /** The `config` value that last switched `emergency_proxy` on, until a newer one switches it off. */
+  configEmergency: CanaryConfig | null;
+  /** The newest read held a value that asks for an emergency but cannot be parsed. */
+  unreadableEmergency: boolean;
+  /** Whether the newest attempt gave a valid configuration. */
+  fresh: boolean;
+}
+
+/** The state in force for one request. */
+export interface EffectiveState {
+  source: "kv" | "last-good" | "none";
+  config: CanaryConfig | null;
+  emergency: boolean;
+  stop: StopDocument | null;
+  /** Since the configuration was read from KV; null without one. */
+  ageMs: number | null;
+}
+
+export const EMPTY_MEMORY: Memory = {
+  config: null,
+  stop: null,
+  configEmergency: null,
+  unreadableEmergency: false,
+  fresh: false,
+};
+
+/** Folds one successful KV read (also one that found nothing, or nonsense) into the memory. */
+export function remember(memory: Memory, raw: RawState, nowMs: number): Memory {
+  const { config, stop } = parseState(raw);
+  return {
+    config: config.kind === "valid" ? { value: config.value, readAtMs: nowMs } : memory.config,
+    stop: stop.kind === "valid" ? foldStop(memory.stop, stop.value) : memory.stop,
+    configEmergency:
+      config.kind === "valid"
+        ? foldConfigEmergency(memory.configEmergency, config.value)
+        : memory.configEmergency,
+    unreadableEmergency: stop.kind === "invalid" || (config.kind === "invalid" && config.emergency),
+    fresh: config.kind === "valid",
+  };
+}
+
+/** The KV read failed: everything known stays known, but is no longer fresh. */
+export function rememberFailure(memory: Memory): Memory {
+  return { ...memory, fresh: false };
+}
+
+export function effectiveState(memory: Memory, nowMs: number): EffectiveState {
+  const emergency =
+    memory.stop !== null || memory.configEmergency !== null || memory.unreadableEmergency;
+  const ageMs = memory.config === null ? null : nowMs - memory.config.readAtMs;
+  const usable = ageMs !== null && ageMs <= LAST_GOOD_MAX_MS;
+  const config = usable ? (memory.config?.value ?? null) : null;
+  const source = config === null ? "none" : memory.fresh ? "kv" : "last-good";
+  return { source, config, emergency, stop: memory.stop, ageMs: usable ? ageMs : null };
+}
+
+function foldStop(seen: StopDocument | null, read: StopDocument): StopDocument | null {
+  if (read.active) return seen !== null && timeOf(seen.at) > timeOf(read.at) ? seen : read;
+  if (seen === null) return null;
+  return releaseCovers(read, seen) ? null : seen;
+}
+
+/**
+ * A release written by `restore` names the newest stop it releases, so that it cannot undo one that
+ * was pulled while it was on its way. One written by hand covers what is not younger than itself.
+ */
+export function releaseCovers(release: StopDocument, stop: StopDocument): boolean {
+  if (release.releases !== undefined) {
+    if (release.releases.id !== undefined && release.releases.id === stop.id) return true;
+    return release.releases.at !== undefined && timeOf(stop.at) <= timeOf(release.releases.at);
+  }
+  return timeOf(stop.at) <= timeOf(release.at);
+}
+
+function foldConfigEmergency(seen: CanaryConfig | null, read: CanaryConfig): CanaryConfig | null {
+  if (read.emergency_proxy) {
+    return seen !== null && timeOf(seen.last_updated) > timeOf(read.last_updated) ? seen : read;
+  }
+  if (seen === null) return null;
+  return timeOf(seen.last_updated) <= timeOf(read.last_updated) ? null : seen;
+}
+
+/** Milliseconds since the epoch; a missing or unreadable time is older than any other. */
+export function timeOf(text: string | undefined): number {
+  const ms = text === undefined ? Number.NaN : Date.parse(text);
+  return Number.isNaN(ms) ? Number.NEGATIVE_INFINITY : ms;
+}

@@ -1,0 +1,64 @@
+/**
+ * One Analytics Engine point: the columns of every query. The order is the schema: only append.
+ * Index `<tag>:<cohort>`, the unit that is compared, so that sampling stays fair between cohorts.
+ */
+import type { Cohort, Reason } from "./decide.ts";
+import type { Phase } from "./routes.ts";
+
+export type PointKind = "request" | "r2_failure" | "db_failure" | "intent" | "finalize" | "drift";
+
+export interface MetricPoint {
+  kind: PointKind;
+  tag: string | null;
+  cohort: Cohort;
+  phase: Phase;
+  reason: Reason;
+  /** HTTP status of the answer; 0 for points that are not requests. */
+  status: number;
+  route: string;
+  colo: string | null;
+  revision: string | null;
+  workerVersion: string | null;
+  /** Milliseconds. */
+  durationMs: number;
+}
+
+export interface DataPoint {
+  indexes: [string];
+  blobs: string[];
+  doubles: number[];
+}
+
+/** blob1 kind, 2 cohort, 3 phase, 4 reason, 5 route, 6 colo, 7 revision, 8 worker version, 9 tag. */
+export const BLOBS = [
+  "kind",
+  "cohort",
+  "phase",
+  "reason",
+  "route",
+  "colo",
+  "revision",
+  "worker_version",
+  "tag",
+] as const;
+
+/** double1 status, double2 duration in ms. */
+export const DOUBLES = ["status", "duration_ms"] as const;
+
+export function toDataPoint(point: MetricPoint): DataPoint {
+  return {
+    indexes: [`${point.tag ?? "none"}:${point.cohort}`],
+    blobs: [
+      point.kind,
+      point.cohort,
+      point.phase,
+      point.reason,
+      point.route,
+      point.colo ?? "",
+      point.revision ?? "",
+      point.workerVersion ?? "",
+      point.tag ?? "",
+    ],
+    doubles: [point.status, point.durationMs],
+  };
+}

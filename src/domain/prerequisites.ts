@@ -1,0 +1,88 @@
+/** What the runbook wants to be true before more traffic goes to native (section 4). */
+import type { Sighting } from "./expectation.ts";
+
+export type Verdict = "pass" | "fail" | "inconclusive" | "no_data";
+
+export interface Finding {
+  name: string;
+  verdict: Verdict;
+  detail: string;
+  /** Whether anything but a pass stands in the way of more exposure. */
+  required: boolean;
+}
+
+/** Judged on one full look per `/qa` URL. */
+export function prerequisites(sightings: readonly Sighting[]): Finding[] {
+  return [
+    health("native is healthy", sightings, true, (sighting) => {
+      const native = sighting.qa?.health.native;
+      return native === undefined ? null : { status: native.status, problem: native.problem };
+    }),
+    health("proxy is healthy", sightings, false, (sighting) => {
+      const proxy = sighting.qa?.health.proxy;
+      return proxy === undefined ? null : { status: proxy.status, problem: proxy.problem };
+    }),
+    metric(
+      "error rate of native < 1 %",
+      sightings,
+      (qa) => Number.parseFloat(qa.error_rate_native),
+      1,
+      "%",
+    ),
+    metric("p90 of native < 500 ms", sightings, (qa) => qa.p90_latency_native_ms, 500, "ms"),
+  ];
+}
+
+/** The findings that forbid more exposure; no data on a required one forbids it, too. */
+export function obstacles(findings: readonly Finding[]): Finding[] {
+  return findings.filter((f) => f.verdict === "fail" || (f.required && f.verdict !== "pass"));
+}
+
+type Health = { status: "healthy" | "failing" | "unknown"; problem: string | null };
+
+function health(
+  name: string,
+  sightings: readonly Sighting[],
+  required: boolean,
+  pick: (sighting: Sighting) => Health | null,
+): Finding {
+  const seen = sightings.map((sighting) => ({ sighting, health: pick(sighting) }));
+  const failing = seen.filter(({ health }) => health?.status === "failing");
+  if (failing.length > 0) {
+    const where = failing.map(
+      ({ sighting, health }) => `${placeOf(sighting)}: ${health?.problem ?? "failing"}`,
+    );
+    return { name, verdict: "fail", detail: where.join("; "), required };
+  }
+  const blind = seen.filter(({ health }) => health?.status !== "healthy");
+  if (blind.length > 0) {
+    const where = blind.map(
+      ({ sighting }) => `${placeOf(sighting)}: ${sighting.problem ?? "not asked"}`,
+    );
+    return { name, verdict: "no_data", detail: where.join("; "), required };
+  }
+  return { name, verdict: "pass", detail: `at ${seen.length} of ${seen.length}`, required };
+}
+
+type Metrics = NonNullable<NonNullable<Sighting["qa"]>["metrics_24h"]>;
+
+function metric(
+  name: string,
+  sightings: readonly Sighting[],
+  pick: (metrics: Metrics) => number | null,
+  limit: number,
+  unit: string,
+): Finding {
+  const metrics = sightings.map((s) => s.qa?.metrics_24h).find((m) => m !== undefined);
+  const value = metrics === undefined ? null : pick(metrics);
+  if (value === null || Number.isNaN(value) || metrics?.requests_native === 0) {
+    return { name, verdict: "no_data", detail: "no native traffic measured", required: false };
+  }
+  const verdict = value < limit ? "pass" : "fail";
+  return { name, verdict, detail: `${value} ${unit} over 24 h`, required: false };
+}
+
+/** How people know a location: its colo, else the host that was asked. */
+export function placeOf(sighting: Pick<Sighting, "colo" | "url">): string {
+  return sighting.colo ?? new URL(sighting.url).host;
+}

@@ -1,0 +1,158 @@
+/**
+ * The two documents in Workers KV that steer the canary, and the only parser for them.
+ * The Worker and the CLI share this file, so they cannot disagree on which values are valid.
+ *
+ * `config` is the seed's document. People also write it with wrangler or in the dashboard: unknown
+ * fields are ignored, and a malformed optional field counts as missing.
+ * `stop` is the emergency latch, a key of its own so that no rewrite of `config` can lose it.
+ */
+import * as z from "zod";
+
+export const CONFIG_KEY = "config";
+export const STOP_KEY = "stop";
+
+/** KV allows 25 MiB; a value that needs more than this is not one of our two documents. */
+export const MAX_DOCUMENT_CHARS = 16_384;
+
+/** The tag travels in a response header and, dot-separated, in the cookie: hence this alphabet. */
+const TAG = /^[A-Za-z0-9_-]{1,32}$/;
+
+const percent = z
+  .number()
+  .min(0)
+  .max(100)
+  .refine((n) => Number(n.toFixed(2)) === n, "has more than two decimal places");
+
+const optionalText = z.string().max(500).optional().catch(undefined);
+
+const configSchema = z.object({
+  canary_percent: percent,
+  canary_tag: z.string().regex(TAG, "must be 1 to 32 letters, digits, _ or -"),
+  emergency_proxy: z.boolean(),
+  /** Not checked as a date: a person in a hurry may paste anything, and must still be obeyed. */
+  last_updated: z.string().max(64),
+  revision: optionalText,
+  updated_by: optionalText,
+  reason: optionalText,
+});
+
+const stopSchema = z.object({
+  active: z.boolean(),
+  id: optionalText,
+  at: optionalText,
+  by: optionalText,
+  reason: optionalText,
+  /** On a release: the newest stop that it releases. Stops after this one stay in force. */
+  releases: z.object({ id: optionalText, at: optionalText }).optional().catch(undefined),
+});
+
+export type CanaryConfig = z.output<typeof configSchema>;
+export type StopDocument = z.output<typeof stopSchema>;
+
+/** `emergency`: the value is unusable as a whole, yet it plainly asks for an emergency. */
+export type Parsed<T> =
+  | { kind: "valid"; value: T }
+  | { kind: "absent" }
+  | { kind: "invalid"; problem: string; emergency: boolean };
+
+/** Both keys as text, as one bulk read returns them; `null` is an absent key. */
+export interface RawState {
+  config: string | null;
+  stop: string | null;
+}
+
+export interface ParsedState {
+  config: Parsed<CanaryConfig>;
+  stop: Parsed<StopDocument>;
+}
+
+export function parseConfig(text: string | null): Parsed<CanaryConfig> {
+  return parse(text, configSchema, (raw) => raw.emergency_proxy === true);
+}
+
+/** An unreadable stop asks for an emergency: somebody tried to stop, and in doubt it is proxy. */
+export function parseStop(text: string | null): Parsed<StopDocument> {
+  return parse(text, stopSchema, () => true);
+}
+
+export function parseState(raw: RawState): ParsedState {
+  return { config: parseConfig(raw.config), stop: parseStop(raw.stop) };
+}
+
+/** True when either key asks for an emergency, readable or not. */
+export function isEmergency(state: ParsedState): boolean {
+  const { config, stop } = state;
+  const byStop = stop.kind === "valid" ? stop.value.active : stop.kind === "invalid";
+  const byConfig =
+    config.kind === "valid"
+      ? config.value.emergency_proxy
+      : config.kind === "invalid" && config.emergency;
+  return byStop || byConfig;
+}
+
+export function isValidPercent(value: number): boolean {
+  return percent.safeParse(value).success;
+}
+
+export function isValidTag(value: string): boolean {
+  return TAG.test(value);
+}
+
+/** Throws when the document could not be read back: nothing unreadable may ever be written. */
+export function serialiseConfig(config: CanaryConfig): string {
+  return serialise(config, parseConfig);
+}
+
+/** Throws when the document could not be read back. */
+export function serialiseStop(stop: StopDocument): string {
+  return serialise(stop, parseStop);
+}
+
+function serialise<T>(document: T, parseBack: (text: string) => Parsed<T>): string {
+  const text = JSON.stringify(document);
+  const back = parseBack(text);
+  if (back.kind !== "valid") {
+    throw new Error(
+      `refusing to write an invalid document: ${back.kind === "invalid" ? back.problem : back.kind}`,
+    );
+  }
+  return text;
+}
+
+function parse<T>(
+  text: string | null,
+  schema: z.ZodType<T>,
+  salvage: (raw: Record<string, unknown>) => boolean,
+): Parsed<T> {
+  if (text === null) return { kind: "absent" };
+  if (text.length > MAX_DOCUMENT_CHARS) {
+    const problem = `is ${text.length} characters long, more than ${MAX_DOCUMENT_CHARS}`;
+    return { kind: "invalid", problem, emergency: salvage({}) };
+  }
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text.startsWith("\uFEFF") ? text.slice(1) : text);
+  } catch {
+    return { kind: "invalid", problem: "is not JSON", emergency: salvage({}) };
+  }
+  const result = schema.safeParse(raw);
+  if (result.success) return { kind: "valid", value: result.data };
+  return { kind: "invalid", problem: describe(result.error), emergency: salvage(ownFields(raw)) };
+}
+
+/** Own properties only, on an object without a prototype: `__proto__` in the text stays inert. */
+function ownFields(raw: unknown): Record<string, unknown> {
+  const fields: Record<string, unknown> = Object.create(null);
+  if (typeof raw !== "object" || raw === null) return fields;
+  if (Object.hasOwn(raw, "emergency_proxy")) {
+    fields.emergency_proxy = (raw as Record<string, unknown>).emergency_proxy;
+  }
+  return fields;
+}
+
+function describe(error: z.ZodError): string {
+  const issue = error.issues[0];
+  if (issue === undefined) return "is not valid";
+  const path = issue.path.join(".");
+  return path === "" ? issue.message : `${path}: ${issue.message}`;
+}

@@ -1,0 +1,40 @@
+/** Cloudflare's answer format: `{success, errors, messages, result}`. */
+export interface ApiMessage {
+  code: number;
+  message: string;
+}
+
+export interface ResultInfo {
+  [name: string]: unknown;
+}
+
+/** Codes that the real API is known to use; clients decide by HTTP status first. */
+export const CODES = {
+  authentication: 10000,
+  keyNotFound: 10009,
+  namespaceNotFound: 10013,
+  badRequest: 10019,
+  invalidHeaders: 6003,
+  missingHeaders: 9106,
+  invalidToken: 1000,
+  noRoute: 7003,
+  throttled: 971,
+  internal: 10001,
+  bucketNotFound: 10006,
+  objectNotFound: 10007,
+} as const;
+
+export function ok(result: unknown, resultInfo?: ResultInfo): Response {
+  const body = { success: true, errors: [], messages: [], result };
+  return Response.json(resultInfo === undefined ? body : { ...body, result_info: resultInfo });
+}
+
+export function failure(
+  status: number,
+  code: number,
+  message: string,
+  headers: Record<string, string> = {},
+): Response {
+  const body = { success: false, errors: [{ code, message }], messages: [], result: null };
+  return Response.json(body, { status, headers });
+}

@@ -1,0 +1,106 @@
+/** R2 by REST: buckets, list, get, put, delete of objects. */
+import type { Hono } from "hono";
+import type { Bucket } from "../edge/edges.ts";
+import { type ApiContext, type ApiDeps, type ApiEnv, refuse } from "./app.ts";
+import { CODES, failure, ok } from "./envelope.ts";
+import type { Scope } from "./tokens.ts";
+
+/** The buckets of the running sandbox, by name; rejects when there is none of that name. */
+export interface R2Access {
+  names: readonly string[];
+  bucket(name: string): Promise<Bucket>;
+}
+
+const BASE = "/accounts/:account/r2/buckets";
+const MAX_LIST = 1_000;
+const DEFAULT_LIST = 20;
+
+export function r2Routes(api: Hono<ApiEnv>, deps: ApiDeps): void {
+  const describe = (name: string): Record<string, string> => ({
+    name,
+    creation_date: "2025-01-01T00:00:00Z",
+    location: "EEUR",
+    storage_class: "Standard",
+  });
+
+  const inBucket =
+    (scope: Scope, handle: (c: ApiContext, bucket: Bucket) => Promise<Response>) =>
+    async (c: ApiContext): Promise<Response> => {
+      const refused = refuse(c, deps, scope);
+      if (refused !== null) return refused;
+      const name = c.req.param("bucket") ?? "";
+      if (!deps.r2.names.includes(name)) {
+        return failure(404, CODES.bucketNotFound, "The specified bucket does not exist.");
+      }
+      return handle(c, await deps.r2.bucket(name));
+    };
+
+  api.get(BASE, (c) => refuse(c, deps, "r2:read") ?? ok({ buckets: deps.r2.names.map(describe) }));
+  api.get(
+    `${BASE}/:bucket`,
+    inBucket("r2:read", async (c) => ok(describe(c.req.param("bucket") ?? ""))),
+  );
+  api.get(`${BASE}/:bucket/objects`, inBucket("r2:read", listObjects));
+  api.get(
+    `${BASE}/:bucket/objects/:key{.+}`,
+    inBucket("r2:read", async (c, bucket) => {
+      const object = await bucket.get(c.req.param("key") ?? "");
+      if (object === null)
+        return failure(404, CODES.objectNotFound, "The specified key does not exist.");
+      const type = object.httpMetadata?.contentType ?? "application/octet-stream";
+      return new Response(await object.arrayBuffer(), {
+        headers: { "content-type": type, etag: object.httpEtag },
+      });
+    }),
+  );
+  api.put(
+    `${BASE}/:bucket/objects/:key{.+}`,
+    inBucket("r2:write", async (c, bucket) => {
+      const contentType = c.req.header("content-type") ?? "application/octet-stream";
+      const body = await c.req.arrayBuffer();
+      const object = await bucket.put(c.req.param("key") ?? "", body, {
+        httpMetadata: { contentType },
+      });
+      return ok({ key: object?.key, etag: object?.etag, size: String(body.byteLength) });
+    }),
+  );
+  api.delete(
+    `${BASE}/:bucket/objects/:key{.+}`,
+    inBucket("r2:write", async (c, bucket) => {
+      const key = c.req.param("key") ?? "";
+      await bucket.delete(key);
+      return ok({ key });
+    }),
+  );
+}
+
+async function listObjects(c: ApiContext, bucket: Bucket): Promise<Response> {
+  const perPage = Number(c.req.query("per_page") ?? DEFAULT_LIST);
+  if (!Number.isInteger(perPage) || perPage < 1 || perPage > MAX_LIST) {
+    return failure(400, CODES.badRequest, "per_page must be 1 to 1000");
+  }
+  const { prefix, cursor, start_after: startAfter, delimiter } = c.req.query();
+  const found = await bucket.list({
+    limit: perPage,
+    ...(prefix === undefined ? {} : { prefix }),
+    ...(cursor === undefined || cursor === "" ? {} : { cursor }),
+    ...(startAfter === undefined ? {} : { startAfter }),
+    ...(delimiter === undefined ? {} : { delimiter }),
+  });
+  const objects = found.objects.map((object) => ({
+    key: object.key,
+    etag: object.etag,
+    last_modified: object.uploaded.toISOString(),
+    size: object.size,
+    http_metadata: object.httpMetadata ?? {},
+    custom_metadata: object.customMetadata ?? {},
+    storage_class: "Standard",
+  }));
+  const info = {
+    per_page: perPage,
+    is_truncated: found.truncated,
+    cursor: found.truncated ? found.cursor : "",
+    ...(found.delimitedPrefixes.length === 0 ? {} : { delimited: found.delimitedPrefixes }),
+  };
+  return ok(objects, info);
+}

@@ -1,0 +1,79 @@
+/** API tokens with scopes, in the shape of the real ones so that redaction is put to the test. */
+import { randomBytes } from "node:crypto";
+
+export const TOKEN_KINDS = [
+  "full",
+  "kv-read-only",
+  "logs-read-only",
+  "no-permissions",
+  "expiring",
+  "expired",
+  "disabled",
+  "wrong-account",
+] as const;
+
+export type TokenKind = (typeof TOKEN_KINDS)[number];
+export type Scope = "kv:read" | "kv:write" | "r2:read" | "r2:write" | "account:read";
+
+export interface ApiToken {
+  /** Not the secret. */
+  id: string;
+  kind: TokenKind;
+  scopes: ReadonlySet<Scope>;
+  status: "active" | "disabled" | "expired";
+  expiresAtMs: number | null;
+  accountId: string;
+}
+
+const ALL: readonly Scope[] = ["kv:read", "kv:write", "r2:read", "r2:write", "account:read"];
+
+const SCOPES: Record<TokenKind, readonly Scope[]> = {
+  full: ALL,
+  "kv-read-only": ["kv:read", "account:read"],
+  "logs-read-only": ["r2:read"],
+  "no-permissions": [],
+  expiring: ALL,
+  expired: ALL,
+  disabled: ALL,
+  "wrong-account": ALL,
+};
+
+const EXPIRING_IN_MS = 60 * 60_000;
+const EXPIRED_SINCE_MS = 24 * 60 * 60_000;
+
+export class Tokens {
+  readonly #accountId: string;
+  readonly #now: () => number;
+  readonly #bySecret = new Map<string, ApiToken>();
+
+  constructor(accountId: string, now: () => number = Date.now) {
+    this.#accountId = accountId;
+    this.#now = now;
+  }
+
+  /** Returns the secret; `expiring` ends in an hour, `expired` did so a day ago. */
+  create(kind: TokenKind): string {
+    const secret = `cfut_${randomBytes(20).toString("hex")}`;
+    this.#bySecret.set(secret, {
+      id: randomBytes(16).toString("hex"),
+      kind,
+      scopes: new Set(SCOPES[kind]),
+      status: kind === "disabled" ? "disabled" : "active",
+      expiresAtMs: this.#expiry(kind),
+      accountId: kind === "wrong-account" ? randomBytes(16).toString("hex") : this.#accountId,
+    });
+    return secret;
+  }
+
+  find(secret: string): ApiToken | null {
+    const token = this.#bySecret.get(secret);
+    if (token === undefined) return null;
+    const expired = token.expiresAtMs !== null && token.expiresAtMs <= this.#now();
+    return expired ? { ...token, status: "expired" } : token;
+  }
+
+  #expiry(kind: TokenKind): number | null {
+    if (kind === "expiring") return this.#now() + EXPIRING_IN_MS;
+    return kind === "expired" ? this.#now() - EXPIRED_SINCE_MS : null;
+  }
+}

@@ -1,0 +1,46 @@
+/** The temporary `pixcanary.json` with its token files, readable by the owner alone. */
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { CANARY_TAG, LOGS_BUCKET, MEDIA_BUCKET, type SandboxDescription } from "./types.ts";
+
+export interface ConfigFile {
+  path: string;
+  remove(): Promise<void>;
+}
+
+export async function writeConfigFile(
+  description: Omit<SandboxDescription, "configPath">,
+): Promise<ConfigFile> {
+  const directory = await mkdtemp(join(tmpdir(), "pixcanary-sandbox-"));
+  try {
+    await chmod(directory, 0o700);
+    const path = join(directory, "pixcanary.json");
+    const tokenFile = join(directory, "api-token");
+    const qaTokenFile = join(directory, "qa-token");
+    await writeFile(tokenFile, `${description.apiToken}\n`, { mode: 0o600 });
+    await writeFile(qaTokenFile, `${description.qaToken}\n`, { mode: 0o600 });
+    const environment = {
+      accountId: description.accountId,
+      namespaceId: description.kvNamespaceId,
+      worker: "pix-sandbox",
+      qaUrls: description.locations.map(({ url }) => `${url}/qa`),
+      apiBaseUrl: description.apiBaseUrl,
+      canaryTag: CANARY_TAG,
+      normalPercent: 10,
+      protected: false,
+      dataset: "canary_requests",
+      mediaBucket: MEDIA_BUCKET,
+      logsBucket: LOGS_BUCKET,
+      logsPrefix: "b2a/",
+      tokenFile,
+      qaTokenFile,
+    };
+    const text = `${JSON.stringify({ environments: { sandbox: environment } }, null, 2)}\n`;
+    await writeFile(path, text, { mode: 0o600 });
+    return { path, remove: () => rm(directory, { recursive: true, force: true }) };
+  } catch (error) {
+    await rm(directory, { recursive: true, force: true });
+    throw error;
+  }
+}

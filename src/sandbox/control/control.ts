@@ -1,0 +1,202 @@
+/** Everything that can be switched in a running sandbox; the HTTP control API calls the same. */
+import type { ActiveFault, FaultRuleInput } from "../api/faults.ts";
+import type { LimitSettings, Limits } from "../api/limits.ts";
+import type { ApiServer, SeenRequest } from "../api/server.ts";
+import type { TokenKind, Tokens } from "../api/tokens.ts";
+import type { SwitchSettings, TcpSwitch } from "../database/tcp-switch.ts";
+import type { CaughtPoint } from "../edge/services.ts";
+import type { CentralStore } from "../kv/central-store.ts";
+import type { Replicas } from "../kv/replicas.ts";
+import { HEALTHY_NATIVE, type NativeFaults, type NativeSettings } from "../native-faults.ts";
+import { HEALTHY_ORIGIN, type OriginServer, type OriginSettings } from "../origin/server.ts";
+import type { TrafficReport } from "../traffic/report.ts";
+import type { Traffic } from "../traffic/traffic.ts";
+import {
+  type ApiInput,
+  apiSchema,
+  type FlowsInput,
+  flowsSchema,
+  type KvInput,
+  kvSchema,
+  type NativeInput,
+  nativeSchema,
+  type OriginInput,
+  originSchema,
+  type TrafficInput,
+  tokenSchema,
+  trafficSchema,
+} from "./schema.ts";
+
+export interface ControlDeps {
+  store: CentralStore;
+  replicas: Replicas;
+  api: ApiServer;
+  tokens: Tokens;
+  limits: Limits;
+  mainToken: string;
+  native: NativeFaults;
+  gate: TcpSwitch;
+  origin: OriginServer;
+  traffic: Traffic;
+  points: CaughtPoint[];
+  logLines: string[];
+}
+
+export interface SandboxState {
+  kv: ReturnType<Replicas["state"]> & {
+    stored: Record<"config" | "stop", string | null>;
+    seen: Record<string, Record<"config" | "stop", string | null>>;
+  };
+  api: { faults: ActiveFault[]; limits: LimitSettings; clockSkewMs: number; requests: number };
+  native: NativeSettings & { databaseDown: boolean; databaseLatencyMs: number };
+  origin: OriginSettings;
+  traffic: TrafficReport;
+}
+
+/** All methods that take input throw a ZodError when it is not what the schema says. */
+export class SandboxControl {
+  readonly #deps: ControlDeps;
+
+  constructor(deps: ControlDeps) {
+    this.#deps = deps;
+  }
+
+  /** The central store itself, past the API: for setting up and looking at tests. */
+  get store(): CentralStore {
+    return this.#deps.store;
+  }
+
+  state(): SandboxState {
+    const { store, replicas, api, limits, native, gate, origin, traffic } = this.#deps;
+    const kv = replicas.state();
+    const both = (
+      read: (key: string) => string | null,
+    ): Record<"config" | "stop", string | null> => ({
+      config: read("config"),
+      stop: read("stop"),
+    });
+    const seen = Object.keys(kv.locations).map((c) => [c, both((key) => replicas.text(c, key))]);
+    return {
+      kv: { ...kv, stored: both((key) => store.text(key)), seen: Object.fromEntries(seen) },
+      api: {
+        faults: api.faults.list(),
+        limits: { ...limits.settings },
+        clockSkewMs: api.clockSkewMs,
+        requests: api.requests().length,
+      },
+      native: { ...native.settings, ...databaseState(gate.settings) },
+      origin: { ...origin.settings },
+      traffic: traffic.report(),
+    };
+  }
+
+  /** Adds a rule to those in force; returns its id. */
+  addFault(rule: FaultRuleInput): Promise<number> {
+    return this.#deps.api.faults.add(rule);
+  }
+
+  setFaults(rules: readonly FaultRuleInput[]): Promise<void> {
+    return this.#deps.api.faults.replace(rules);
+  }
+
+  removeFault(id: number): Promise<boolean> {
+    return this.#deps.api.faults.remove(id);
+  }
+
+  clearFaults(): Promise<void> {
+    return this.#deps.api.faults.clear();
+  }
+
+  setKv(input: KvInput): void {
+    const { location, lagMs, frozen, reads, catchUp } = kvSchema.parse(input);
+    const { replicas } = this.#deps;
+    if (lagMs !== undefined) replicas.setLag(lagMs, location);
+    if (catchUp === true) replicas.catchUp();
+    if (frozen !== undefined) replicas.freeze(frozen, location);
+    if (reads !== undefined) replicas.setMode(reads, location);
+  }
+
+  setNative(input: NativeInput): void {
+    const { databaseDown, databaseLatencyMs, ...native } = nativeSchema.parse(input);
+    Object.assign(this.#deps.native.settings, definedOnly(native));
+    this.#deps.gate.set(definedOnly({ down: databaseDown, latencyMs: databaseLatencyMs }));
+  }
+
+  setOrigin(input: OriginInput): void {
+    this.#deps.origin.set(definedOnly(originSchema.parse(input)));
+  }
+
+  setApi(input: ApiInput): void {
+    const { clockSkewMs, limits, exhaustBudget, resetLimits } = apiSchema.parse(input);
+    if (clockSkewMs !== undefined) this.#deps.api.clockSkewMs = clockSkewMs;
+    if (limits !== undefined) Object.assign(this.#deps.limits.settings, definedOnly(limits));
+    if (resetLimits === true) this.#deps.limits.reset();
+    const main = this.#deps.tokens.find(this.#deps.mainToken);
+    if (exhaustBudget === true && main !== null) this.#deps.limits.exhaust(main.id);
+  }
+
+  /** Ends every fault; lag, limits and traffic stay as they are. */
+  async heal(): Promise<void> {
+    await this.clearFaults();
+    this.#deps.replicas.setMode("normal");
+    this.#deps.replicas.freeze(false);
+    this.#deps.native.settings = { ...HEALTHY_NATIVE };
+    this.#deps.gate.set({ down: false, latencyMs: 0 });
+    this.#deps.origin.set(HEALTHY_ORIGIN);
+    this.#deps.api.clockSkewMs = 0;
+  }
+
+  /** A new API token of this kind. */
+  createToken(kind: TokenKind): string {
+    return this.#deps.tokens.create(tokenSchema.parse({ kind }).kind);
+  }
+
+  /** What the API was asked; neither tokens nor bodies. */
+  requests(): SeenRequest[] {
+    return this.#deps.api.requests();
+  }
+
+  forgetRequests(): void {
+    this.#deps.api.forgetRequests();
+  }
+
+  /** The Analytics Engine points caught so far, oldest first; the newest 100,000. */
+  points(): CaughtPoint[] {
+    return [...this.#deps.points];
+  }
+
+  /** What the Workers and the runtime printed, oldest first; the newest 20,000 lines. */
+  logLines(): string[] {
+    return [...this.#deps.logLines];
+  }
+
+  /** Starts anew with an empty report; traffic that runs is stopped first. */
+  async startTraffic(input: TrafficInput = {}): Promise<void> {
+    await this.#deps.traffic.start(trafficSchema.parse(input));
+  }
+
+  /** Waits for the requests in flight. */
+  async stopTraffic(): Promise<TrafficReport> {
+    return this.#deps.traffic.stop();
+  }
+
+  trafficReport(): TrafficReport {
+    return this.#deps.traffic.report();
+  }
+
+  /** Runs so many upload flows and reports on them alone. */
+  runUploadFlows(input: FlowsInput, signal?: AbortSignal): Promise<TrafficReport> {
+    return this.#deps.traffic.runUploadFlows(flowsSchema.parse(input), signal);
+  }
+}
+
+function databaseState(gate: SwitchSettings): { databaseDown: boolean; databaseLatencyMs: number } {
+  return { databaseDown: gate.down, databaseLatencyMs: gate.latencyMs };
+}
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+function definedOnly<T extends object>(input: T): Defined<T> {
+  const kept = Object.entries(input).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(kept) as Defined<T>;
+}

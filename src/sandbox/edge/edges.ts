@@ -1,0 +1,151 @@
+/** The edge: one workerd with, per location, a front, the real Worker and its simulated bindings. */
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { Miniflare, NoOpLog, type Request, type WorkerOptions } from "miniflare";
+import type { NativeFaults } from "../native-faults.ts";
+import { LOGS_BUCKET, MEDIA_BUCKET } from "../types.ts";
+import type { WorkerBundle } from "./bundle.ts";
+import type { KvService } from "./kv-service.ts";
+import { ENTRY_SCRIPT, frontScript, KV_SCRIPT, R2_SCRIPT, STORAGE_SCRIPT } from "./scripts.ts";
+import { chaosService, metricsService, type PointListener, r2Switch } from "./services.ts";
+
+/** As Miniflare hands a bucket to Node. */
+export type Bucket = Awaited<ReturnType<Miniflare["getR2Bucket"]>>;
+
+export interface EdgesOptions {
+  locations: readonly string[];
+  bundle: WorkerBundle;
+  /** Vars and secrets, as the Worker's environment holds them. */
+  vars: Record<string, string>;
+  databaseUrl: string;
+  kv: KvService;
+  native: NativeFaults;
+  onPoint: PointListener;
+  /** A line that a Worker or the runtime printed. */
+  onLog: (line: string) => void;
+}
+
+export interface Edges {
+  urls: Map<string, URL>;
+  bucket(name: string): Promise<Bucket>;
+  /** Runs the Worker's `scheduled` handler at this location. */
+  scheduled(colo: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+const ANON_LIMIT = { limit: 10, period: 60 };
+const TOKEN_LIMIT = { limit: 300, period: 60 };
+const HELPER_DATE = "2026-07-01";
+const STORAGE = "storage";
+
+export async function startEdges(options: EdgesOptions): Promise<Edges> {
+  const miniflare = new Miniflare({
+    host: "127.0.0.1",
+    port: 0,
+    cf: false,
+    telemetry: { enabled: false },
+    log: new NoOpLog(),
+    handleRuntimeStdio: (stdout: Readable, stderr: Readable) => {
+      readLines(stdout, options.onLog);
+      readLines(stderr, options.onLog);
+    },
+    workers: [
+      storageWorker(),
+      r2Worker(options),
+      ...options.locations.flatMap((c) => at(c, options)),
+    ],
+  });
+  try {
+    await miniflare.ready;
+    const urls = new Map<string, URL>();
+    for (const colo of options.locations) {
+      urls.set(colo, await miniflare.unsafeGetDirectURL(`edge-${colo}`));
+    }
+    return {
+      urls,
+      bucket: (name) => miniflare.getR2Bucket(name === LOGS_BUCKET ? "LOGS" : "MEDIA", STORAGE),
+      async scheduled(colo) {
+        const worker = await miniflare.getWorker(`pix-${colo}`);
+        await worker.scheduled({});
+      },
+      close: () => miniflare.dispose(),
+    };
+  } catch (error) {
+    await miniflare.dispose();
+    throw error;
+  }
+}
+
+function readLines(stream: Readable, onLine: (line: string) => void): void {
+  createInterface({ input: stream }).on("line", onLine);
+}
+
+function at(colo: string, options: EdgesOptions): WorkerOptions[] {
+  return [
+    {
+      name: `edge-${colo}`,
+      modules: true,
+      script: frontScript(colo),
+      compatibilityDate: HELPER_DATE,
+      serviceBindings: { PIX: `pix-${colo}` },
+      unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+    },
+    canaryWorker(colo, options),
+    {
+      name: `kv-${colo}`,
+      modules: true,
+      script: KV_SCRIPT,
+      serviceBindings: { REPLICA: (request: Request) => options.kv(colo, request) },
+    },
+  ];
+}
+
+function canaryWorker(colo: string, options: EdgesOptions): WorkerOptions {
+  const { bundle, vars } = options;
+  return {
+    name: `pix-${colo}`,
+    modules: [
+      { type: "ESModule", path: "entry.js", contents: ENTRY_SCRIPT },
+      { type: "ESModule", path: "index.js", contents: bundle.script },
+    ],
+    compatibilityDate: bundle.compatibilityDate,
+    compatibilityFlags: ["nodejs_compat"],
+    bindings: {
+      ...vars,
+      CF_VERSION_METADATA: { id: "sandbox", tag: "sandbox", timestamp: "2026-01-01T00:00:00Z" },
+    },
+    wrappedBindings: {
+      KV_CANARY_CONFIG: { scriptName: `kv-${colo}` },
+      MEDIA: { scriptName: "media" },
+    },
+    serviceBindings: {
+      SANDBOX_METRICS: metricsService(colo, options.onPoint),
+      CHAOS: chaosService(options.native),
+    },
+    hyperdrives: { HYPERDRIVE: options.databaseUrl },
+    ratelimits: {
+      QA_LIMIT_ANON: { namespace_id: `anon-${colo}`, simple: ANON_LIMIT },
+      QA_LIMIT_TOKEN: { namespace_id: `token-${colo}`, simple: TOKEN_LIMIT },
+    },
+  };
+}
+
+function r2Worker(options: EdgesOptions): WorkerOptions {
+  return {
+    name: "media",
+    modules: true,
+    script: R2_SCRIPT,
+    r2Buckets: { BUCKET: MEDIA_BUCKET },
+    serviceBindings: { SWITCH: r2Switch(options.native) },
+  };
+}
+
+function storageWorker(): WorkerOptions {
+  return {
+    name: STORAGE,
+    modules: true,
+    script: STORAGE_SCRIPT,
+    compatibilityDate: HELPER_DATE,
+    r2Buckets: { MEDIA: MEDIA_BUCKET, LOGS: LOGS_BUCKET },
+  };
+}

@@ -1,0 +1,40 @@
+/** The Node side of the KV binding: one location's replica for reads, the centre for writes. */
+import { once } from "node:events";
+import { type Request, Response } from "miniflare";
+import * as z from "zod";
+import type { CentralStore } from "../kv/central-store.ts";
+import type { Replicas } from "../kv/replicas.ts";
+
+export type KvService = (colo: string, request: Request) => Promise<Response>;
+
+const getSchema = z.object({ keys: z.array(z.string()) });
+const putSchema = z.object({ key: z.string(), value: z.string(), ttlS: z.number().nullable() });
+const deleteSchema = z.object({ key: z.string() });
+
+/** `closing` ends reads that hang on purpose. */
+export function kvService(
+  store: CentralStore,
+  replicas: Replicas,
+  closing: AbortSignal,
+): KvService {
+  return async (colo, request) => {
+    const operation = new URL(request.url).pathname.slice(1);
+    const mode = replicas.mode(colo);
+    if (mode === "hang" && !closing.aborted) await once(closing, "abort");
+    if (mode === "throw" || mode === "hang") {
+      return new Response(null, { status: 503, statusText: "Service Unavailable" });
+    }
+    const body: unknown = await request.json();
+    if (operation === "get") {
+      const { keys } = getSchema.parse(body);
+      return Response.json({ values: keys.map((key) => replicas.text(colo, key)) });
+    }
+    if (operation === "put") {
+      const { key, value, ttlS } = putSchema.parse(body);
+      store.put(key, value, { expiresAtMs: ttlS === null ? null : Date.now() + ttlS * 1000 });
+    } else {
+      store.delete(deleteSchema.parse(body).key);
+    }
+    return Response.json({});
+  };
+}

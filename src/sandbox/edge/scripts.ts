@@ -1,0 +1,123 @@
+/**
+ * The small Workers around the real one, as text for workerd.
+ * The real Worker's bundle runs unchanged; what the sandbox simulates sits behind its bindings.
+ */
+
+/** What Cloudflare's edge adds to a request before a Worker sees it. */
+export function frontScript(colo: string): string {
+  return `
+const COLO = ${JSON.stringify(colo)};
+export default {
+  fetch(request, env) {
+    const headers = new Headers(request.headers);
+    const ray = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
+    headers.set("cf-ray", ray + "-" + COLO);
+    headers.set("cf-connecting-ip", "127.0.0.1");
+    headers.set("cf-ipcountry", "DE");
+    headers.set("cf-visitor", '{"scheme":"http"}');
+    headers.delete("x-sandbox-location");
+    const cf = { ...request.cf, colo: COLO, country: "DE", asn: 64496, tlsVersion: "TLSv1.3" };
+    return env.PIX.fetch(new Request(request, { headers, cf }));
+  },
+};`;
+}
+
+/** KV as a binding: reads go to this location's replica, writes to the centre. */
+export const KV_SCRIPT = `
+async function call(env, op, body) {
+  const response = await env.REPLICA.fetch("http://kv/" + op, { method: "POST", body: JSON.stringify(body) });
+  if (!response.ok) {
+    await response.body?.cancel();
+    throw new Error("KV " + op.toUpperCase() + " failed: " + response.status + " " + response.statusText);
+  }
+  return response.json();
+}
+function checkTtl(options) {
+  const ttl = typeof options === "object" && options !== null ? options.cacheTtl : undefined;
+  if (ttl !== undefined && !(Number.isInteger(ttl) && ttl >= 30)) {
+    throw new Error("KV GET failed: 400 Invalid cache_ttl of " + ttl + ". Cache TTL must be at least 30.");
+  }
+}
+function decode(text, options) {
+  const type = typeof options === "string" ? options : options?.type ?? "text";
+  if (text === null || type === "text") return text;
+  if (type === "json") return JSON.parse(text);
+  throw new TypeError("the sandbox's KV reads text and json only, not " + type);
+}
+export default function (env) {
+  return {
+    async get(keys, options) {
+      checkTtl(options);
+      const many = Array.isArray(keys);
+      if (many && (keys.length === 0 || keys.length > 100)) throw new Error("KV GET failed: 400 You can request a maximum of 100 keys");
+      const { values } = await call(env, "get", { keys: many ? keys : [keys] });
+      if (!many) return decode(values[0], options);
+      return new Map(keys.map((key, index) => [key, decode(values[index], options)]));
+    },
+    async put(key, value, options) { await call(env, "put", { key, value: String(value), ttlS: options?.expirationTtl ?? null }); },
+    async delete(key) { await call(env, "delete", { key }); },
+  };
+}`;
+
+/** The shared bucket, with a switch in front of each operation. */
+export const R2_SCRIPT = `
+async function gate(env, op) {
+  const response = await env.SWITCH.fetch("http://r2/" + op);
+  await response.body?.cancel();
+  if (!response.ok) throw new Error(op + ": We encountered an internal error. Please try again. (10001)");
+}
+const OPERATIONS = ["head", "get", "put", "delete", "list", "createMultipartUpload"];
+export default function (env) {
+  const bucket = {};
+  for (const op of OPERATIONS) {
+    bucket[op] = async (...args) => { await gate(env, op); return env.BUCKET[op](...args); };
+  }
+  return bucket;
+}`;
+
+/**
+ * The Worker's main module in the sandbox. It adds Analytics Engine's binding, which workerd does
+ * not have: `writeDataPoint` returns at once, and the point survives the end of the request. (A
+ * call to another Worker that nobody waits for is cancelled with the request.)
+ */
+export const ENTRY_SCRIPT = `
+import { waitUntil } from "cloudflare:workers";
+import worker from "./index.js";
+export * from "./index.js";
+let adapted = null;
+function adapt(env) {
+  if (adapted !== null) return adapted;
+  const METRICS = {
+    writeDataPoint(point) {
+      const body = JSON.stringify(point ?? {});
+      waitUntil(env.SANDBOX_METRICS.fetch("http://metrics/", { method: "POST", body }).catch(() => {}));
+    },
+  };
+  const { SANDBOX_METRICS, ...rest } = env;
+  adapted = { ...rest, METRICS };
+  return adapted;
+}
+export default {
+  fetch: (request, env, ctx) => worker.fetch(request, adapt(env), ctx),
+  scheduled: (event, env, ctx) => worker.scheduled?.(event, adapt(env), ctx),
+};`;
+
+/** Owns the buckets, so that the API reaches the same objects as the Workers. */
+export const STORAGE_SCRIPT = `export default { fetch() { return new Response(null, { status: 404 }); } };`;
+
+/** Stands in until the Worker's bundle has been built: proxies nothing, decides the simplest way. */
+export const STUB_WORKER = `
+export default {
+  async fetch(request, env) {
+    const values = await env.KV_CANARY_CONFIG.get(["config", "stop"], { cacheTtl: 30 });
+    const config = JSON.parse(values.get("config") ?? "null");
+    const stop = JSON.parse(values.get("stop") ?? "null");
+    const emergency = config?.emergency_proxy === true || stop?.active === true;
+    const url = new URL(request.url);
+    const headers = { "X-Pix-Canary": "1;tag=" + (config?.canary_tag ?? "none") + ";cohort=proxy;reason=" + (emergency ? "emergency" : "default") };
+    if (url.pathname !== "/qa" && url.pathname !== "/api/qa") {
+      return fetch(new Request(env.ORIGIN_URL + url.pathname + url.search, request));
+    }
+    return Response.json({ stub: true, colo: request.cf?.colo, config, stop }, { headers });
+  },
+};`;

@@ -1,0 +1,260 @@
+/** Puts the sandbox together and takes it apart again. */
+import { randomBytes } from "node:crypto";
+import { ulid } from "ulid";
+import * as z from "zod";
+import { CONFIG_KEY, serialiseConfig } from "../domain/state.ts";
+import { createApi } from "./api/app.ts";
+import { Limits } from "./api/limits.ts";
+import { ApiServer } from "./api/server.ts";
+import { Tokens } from "./api/tokens.ts";
+import { Closers } from "./closers.ts";
+import { writeConfigFile } from "./config-file.ts";
+import { SandboxControl } from "./control/control.ts";
+import { createControlApp, serveControl } from "./control/http.ts";
+import { type Database, startDatabase } from "./database/database.ts";
+import { loadWorker, packageRoot } from "./edge/bundle.ts";
+import { type Edges, startEdges } from "./edge/edges.ts";
+import { EdgeFront } from "./edge/front.ts";
+import { kvService } from "./edge/kv-service.ts";
+import type { CaughtPoint } from "./edge/services.ts";
+import { CentralStore } from "./kv/central-store.ts";
+import { Replicas } from "./kv/replicas.ts";
+import { NativeFaults } from "./native-faults.ts";
+import { OriginServer } from "./origin/server.ts";
+import { type Random, seededRandom } from "./random.ts";
+import { Traffic } from "./traffic/traffic.ts";
+import {
+  CANARY_TAG,
+  DEFAULT_LAG,
+  DEFAULT_LOCATIONS,
+  DEFAULT_PERCENT,
+  LOGS_BUCKET,
+  MEDIA_BUCKET,
+  type Sandbox,
+  type SandboxDescription,
+  type SandboxOptions,
+} from "./types.ts";
+
+const KEPT_POINTS = 100_000;
+const KEPT_LOG_LINES = 20_000;
+
+const optionsSchema = z.object({
+  locations: z
+    .array(z.string().regex(/^[A-Z]{3}$/, "must be three capital letters"))
+    .min(1)
+    .max(12)
+    .refine((list) => new Set(list).size === list.length, "must differ")
+    .default([...DEFAULT_LOCATIONS]),
+  lagMs: z
+    .object({ min: z.number().min(0), max: z.number().max(600_000) })
+    .refine(({ min, max }) => min <= max, "min must not exceed max")
+    .default(DEFAULT_LAG),
+  percent: z.number().min(0).max(100).default(DEFAULT_PERCENT),
+  databaseUrl: z.url().optional(),
+  vars: z.record(z.string(), z.string()).default({}),
+  seed: z.int().optional(),
+  rateLimits: z.boolean().default(true),
+  workerPath: z.string().optional(),
+});
+
+type Settings = z.output<typeof optionsSchema>;
+
+/** Rejects with a ZodError for wrong options; whatever had been started is ended again. */
+export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
+  const settings = optionsSchema.parse(options);
+  const closers = new Closers();
+  try {
+    return await start(settings, closers, options.onWarning ?? (() => undefined));
+  } catch (error) {
+    await closers.run().catch(() => undefined);
+    throw error;
+  }
+}
+
+interface World {
+  settings: Settings;
+  closers: Closers;
+  warn: (text: string) => void;
+  random: Random;
+  store: CentralStore;
+  replicas: Replicas;
+  native: NativeFaults;
+  points: CaughtPoint[];
+  logLines: string[];
+  qaToken: string;
+}
+
+async function start(
+  settings: Settings,
+  closers: Closers,
+  warn: (text: string) => void,
+): Promise<Sandbox> {
+  const world = createWorld(settings, closers, warn);
+  const { origin, originUrl, database } = await startBackends(world);
+  const { edges, edgeUrl } = await startEdge(world, originUrl, database.url);
+  const locations = [...edges.urls].map(([colo, url]) => ({ colo, url: url.origin }));
+  const cloudflare = await startApi(world, edges);
+  const urls = locations.map(({ url }) => url);
+  const traffic = new Traffic(urls, world.random);
+  closers.add(() => traffic.close());
+
+  const { api, tokens, limits, apiToken } = cloudflare;
+  const control = new SandboxControl({
+    ...world,
+    api,
+    tokens,
+    limits,
+    mainToken: apiToken,
+    gate: database.gate,
+    origin,
+    traffic,
+  });
+  const controlServer = await serveControl(createControlApp(control, () => description));
+  closers.add(() => controlServer.close());
+  const withoutPath = {
+    schema: 1 as const,
+    apiBaseUrl: cloudflare.apiBaseUrl,
+    accountId: cloudflare.accountId,
+    kvNamespaceId: cloudflare.namespaceId,
+    apiToken,
+    qaToken: world.qaToken,
+    edgeUrl,
+    locations,
+    originUrl,
+    databaseUrl: database.url,
+    mediaBucket: MEDIA_BUCKET,
+    logsBucket: LOGS_BUCKET,
+    controlUrl: controlServer.url,
+  };
+  const configFile = await writeConfigFile(withoutPath);
+  closers.add(() => configFile.remove());
+  const description: SandboxDescription = { ...withoutPath, configPath: configFile.path };
+  return { description, control, close: () => closers.run() };
+}
+
+function createWorld(settings: Settings, closers: Closers, warn: (text: string) => void): World {
+  const { locations, lagMs, percent } = settings;
+  const random = seededRandom(settings.seed ?? randomBytes(4).readUInt32BE());
+  const store = new CentralStore();
+  const replicas = new Replicas({ locations, store, lagMs, random });
+  seed(store, percent);
+  replicas.catchUp();
+  return {
+    settings,
+    closers,
+    warn,
+    random,
+    store,
+    replicas,
+    native: new NativeFaults(random),
+    points: [],
+    logLines: [],
+    qaToken: randomBytes(24).toString("base64url"),
+  };
+}
+
+async function startBackends({
+  settings,
+  closers,
+  random,
+}: World): Promise<{ origin: OriginServer; originUrl: string; database: Database }> {
+  const origin = new OriginServer(random);
+  const originUrl = await origin.start();
+  closers.add(() => origin.close());
+  const { databaseUrl } = settings;
+  const root = packageRoot();
+  const database = await startDatabase({
+    root,
+    ...(databaseUrl === undefined ? {} : { databaseUrl }),
+  });
+  closers.add(() => database.close());
+  return { origin, originUrl, database };
+}
+
+async function startEdge(
+  { settings, closers, warn, store, replicas, native, points, logLines, qaToken }: World,
+  originUrl: string,
+  databaseUrl: string,
+): Promise<{ edges: Edges; edgeUrl: string }> {
+  const bundle = loadWorker(packageRoot(), settings.workerPath);
+  if (!bundle.built) warn("the Worker has not been built: a stub serves instead of the Worker");
+  const closing = new AbortController();
+  const edges = await startEdges({
+    locations: settings.locations,
+    bundle,
+    vars: { ...workerVars(originUrl, qaToken), ...settings.vars },
+    databaseUrl,
+    kv: kvService(store, replicas, closing.signal),
+    native,
+    onPoint: (point) => keepNewest(points, point, KEPT_POINTS),
+    onLog: (line) => keepNewest(logLines, line, KEPT_LOG_LINES),
+  });
+  closers.add(() => edges.close());
+  closers.add(async () => closing.abort());
+  const front = new EdgeFront(edges.urls);
+  const edgeUrl = await front.start();
+  closers.add(() => front.close());
+  return { edges, edgeUrl };
+}
+
+interface Cloudflare {
+  api: ApiServer;
+  tokens: Tokens;
+  limits: Limits;
+  apiToken: string;
+  apiBaseUrl: string;
+  accountId: string;
+  namespaceId: string;
+}
+
+async function startApi({ settings, closers, store }: World, edges: Edges): Promise<Cloudflare> {
+  const accountId = randomBytes(16).toString("hex");
+  const namespaceId = randomBytes(16).toString("hex");
+  const tokens = new Tokens(accountId);
+  const limits = new Limits(settings.rateLimits);
+  const app = createApi({
+    store,
+    tokens,
+    limits,
+    accountId,
+    namespaceId,
+    namespaceTitle: "KV_CANARY_CONFIG",
+    r2: { names: [MEDIA_BUCKET, LOGS_BUCKET], bucket: (name) => edges.bucket(name) },
+    now: Date.now,
+  });
+  const api = new ApiServer(app);
+  const apiBaseUrl = await api.start();
+  closers.add(() => api.close());
+  const apiToken = tokens.create("full");
+  return { api, tokens, limits, apiToken, apiBaseUrl, accountId, namespaceId };
+}
+
+function keepNewest<T>(list: T[], item: T, limit: number): void {
+  list.push(item);
+  if (list.length > limit) list.shift();
+}
+
+function seed(store: CentralStore, percent: number): void {
+  const config = {
+    canary_percent: percent,
+    canary_tag: CANARY_TAG,
+    emergency_proxy: false,
+    last_updated: new Date().toISOString(),
+    revision: ulid(),
+  };
+  store.put(CONFIG_KEY, serialiseConfig(config));
+}
+
+function workerVars(originUrl: string, qaToken: string): Record<string, string> {
+  return {
+    ENVIRONMENT: "staging",
+    ORIGIN_URL: originUrl,
+    ORIGIN_HEALTH_PATH: "/health",
+    CANARY_OVERRIDE: "open",
+    FEATURE_QA_GUARD: "true",
+    QA_ALLOWED_ORIGINS: "https://staging.pix.immo",
+    COOKIE_KEYS: JSON.stringify({ k1: randomBytes(32).toString("base64") }),
+    URL_SIGNING_KEY: randomBytes(32).toString("base64"),
+    QA_TOKEN: qaToken,
+  };
+}

@@ -1,0 +1,56 @@
+/** The public contract of the sandbox. */
+import type { SandboxControl } from "./control/control.ts";
+import type { LagRange } from "./kv/replicas.ts";
+
+export interface SandboxOptions {
+  /** Airport codes; each gets its own instance of the Worker and its own KV replica. */
+  locations?: string[];
+  /** How long a write takes to reach a location; drawn per write and location. 0 = visible at ack. */
+  lagMs?: LagRange;
+  /** The share of native traffic at the start. */
+  percent?: number;
+  /** A Postgres to use instead of the embedded one; its tables are created when missing. */
+  databaseUrl?: string;
+  /** Replaces vars and secrets of the Worker by name. */
+  vars?: Record<string, string>;
+  /** Makes lags, faults and visitors repeatable. Tokens stay random. */
+  seed?: number;
+  /** 1 write/s/key and 1,200 requests / 5 min, as the real API has them. */
+  rateLimits?: boolean;
+  /** Another build of the Worker than dist/worker/index.js. */
+  workerPath?: string;
+  onWarning?: (text: string) => void;
+}
+
+/** What `pixcanary sandbox --json` prints. */
+export interface SandboxDescription {
+  schema: 1;
+  apiBaseUrl: string;
+  accountId: string;
+  kvNamespaceId: string;
+  apiToken: string;
+  qaToken: string;
+  edgeUrl: string;
+  locations: { colo: string; url: string }[];
+  originUrl: string;
+  databaseUrl: string;
+  mediaBucket: string;
+  logsBucket: string;
+  controlUrl: string;
+  configPath: string;
+}
+
+export interface Sandbox {
+  description: SandboxDescription;
+  /** What the HTTP control API does, without HTTP. */
+  control: SandboxControl;
+  /** Ends everything that was started: processes, listeners, files. May be called twice. */
+  close(): Promise<void>;
+}
+
+export const DEFAULT_LOCATIONS: readonly string[] = ["FRA", "AMS", "IAD"];
+export const DEFAULT_LAG: LagRange = { min: 1_000, max: 5_000 };
+export const DEFAULT_PERCENT = 10;
+export const MEDIA_BUCKET = "piximmo-media";
+export const LOGS_BUCKET = "logs-canary";
+export const CANARY_TAG = "B2a";

@@ -1,0 +1,108 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createAccountProbe, PROBE_KEY } from "../../src/adapters/account-probe.ts";
+import { Secret } from "../../src/adapters/secrets.ts";
+import type { AccountProbe } from "../../src/ports.ts";
+import { ACCOUNT, kvReply, NAMESPACE, placeAt } from "./kv.ts";
+import { failure, json, type Reply, startServer, success, type TestServer } from "./server.ts";
+
+let server: TestServer;
+beforeEach(async () => {
+  server = await startServer();
+});
+afterEach(() => server.close());
+
+const never = { signal: new AbortController().signal };
+const clock = { sleep: async () => undefined };
+
+function probe(token = "plain-token-0123456789"): AccountProbe {
+  return createAccountProbe({ ...placeAt(server, token), token: new Secret(token, "test"), clock });
+}
+const paths = () => server.seen.map((seen) => seen.url.replace("/client/v4", ""));
+
+describe("the token", () => {
+  const active = json(
+    200,
+    {
+      success: true,
+      errors: [],
+      result: { id: "x", status: "active", expires_on: "2027-01-01T00:00:00Z" },
+    },
+    { date: "Sun, 22 Nov 2026 12:00:00 GMT" },
+  );
+  const atAccount: Reply = (res, seen) =>
+    (seen.url.startsWith("/client/v4/user") ? failure(401, 1000, "Invalid API Token") : active)(
+      res,
+      seen,
+    );
+
+  test("is verified, with its expiry and the server's date for the clock's skew", async () => {
+    server.reply(active);
+    expect(await probe().token(never)).toEqual({
+      status: "active",
+      expiresOn: "2027-01-01T00:00:00Z",
+      serverDateMs: Date.parse("2026-11-22T12:00:00Z"),
+    });
+    expect(paths()).toEqual(["/user/tokens/verify"]);
+  });
+
+  test.each([
+    ["cfat_0123456789", [`/accounts/${ACCOUNT}/tokens/verify`]],
+    ["old-0123456789", ["/user/tokens/verify", `/accounts/${ACCOUNT}/tokens/verify`]],
+  ])("%s is verified where it belongs", async (token, asked) => {
+    server.reply(atAccount);
+    expect((await probe(token).token(never)).status).toBe("active");
+    expect(paths()).toEqual(asked);
+  });
+
+  test("a user's token is not tried at the account; a refused one is an auth error", async () => {
+    server.reply(atAccount);
+    await expect(probe("cfut_0123456789").token(never)).rejects.toMatchObject({ kind: "auth" });
+    expect(paths()).toEqual(["/user/tokens/verify"]);
+  });
+
+  test("an answer without a status is unexpected, not active", async () => {
+    server.reply(success({}));
+    await expect(probe().token(never)).rejects.toMatchObject({ kind: "unavailable" });
+  });
+});
+
+test("the namespace has a title, or the error says that its id may be wrong", async () => {
+  server.reply(success({ id: NAMESPACE, title: "KV_CANARY_CONFIG" }));
+  expect(await probe().namespace(never)).toEqual({ title: "KV_CANARY_CONFIG" });
+  server.reply(failure(404, 10013, "namespace not found"));
+  await expect(probe().namespace(never)).rejects.toMatchObject({ kind: "not-found" });
+});
+
+describe("writable", () => {
+  test("writes a value that expires by itself, reads it back and deletes it", async () => {
+    const kv = new Map<string, string>();
+    server.reply(kvReply(kv));
+    await probe().writable(never);
+    expect(server.seen.map((seen) => seen.method)).toEqual(["PUT", "GET", "DELETE"]);
+    expect(server.seen[0]?.url).toContain(`/values/${PROBE_KEY}?expiration_ttl=60`);
+    expect(kv.size).toBe(0);
+  });
+
+  test("a read-only token is forbidden", async () => {
+    server.reply(failure(403, 10000, "Authentication error"));
+    await expect(probe().writable(never)).rejects.toMatchObject({ kind: "forbidden" });
+  });
+
+  test("a read-back that lags is repeated; one that never comes fails and still cleans up", async () => {
+    const kv = new Map<string, string>();
+    let reads = 0;
+    const lagging =
+      (misses: number): Reply =>
+      (res, seen) => {
+        if (seen.method === "GET" && ++reads <= misses) return failure(404, 10009, "x")(res, seen);
+        kvReply(kv)(res, seen);
+      };
+    server.reply(lagging(2));
+    await probe().writable(never);
+    reads = 0;
+    server.reply(lagging(1_000));
+    await expect(probe().writable(never)).rejects.toThrow(/does not read back/);
+    expect(reads).toBe(4);
+    expect(kv.size).toBe(0);
+  });
+});

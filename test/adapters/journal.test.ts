@@ -1,0 +1,235 @@
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createJournal, defaultStateDir } from "../../src/adapters/journal.ts";
+import { type JournalEntry, journalKey } from "../../src/domain/journal.ts";
+import { kvReply, placeAt, TOKEN } from "./kv.ts";
+import { failure, hang, startServer, type TestServer } from "./server.ts";
+
+let server: TestServer;
+let stateDir: string;
+let kv: Map<string, string>;
+beforeEach(async () => {
+  server = await startServer();
+  stateDir = await mkdtemp(join(tmpdir(), "pixcanary-journal-"));
+  kv = new Map();
+  server.reply(kvReply(kv));
+});
+afterEach(async () => {
+  await server.close();
+  await rm(stateDir, { recursive: true, force: true });
+});
+
+const never = { signal: new AbortController().signal };
+const NOW = Date.parse("2026-11-22T12:00:00Z");
+const clock = {
+  now: () => NOW,
+  monotonic: () => performance.now(),
+  timeout: (ms: number) => AbortSignal.timeout(ms),
+  sleep: async () => undefined,
+};
+
+function journal(env = "prod") {
+  const limits = { callMs: 300, remoteMs: 600 };
+  return createJournal({ ...placeAt(server), env, stateDir, clock, limits });
+}
+const fileOf = (env = "prod") => join(stateDir, env, "journal.ndjson");
+
+function entry(at: string, id: string, command = "not-aus"): JournalEntry {
+  return {
+    schema: 1,
+    id,
+    at,
+    command,
+    actor: "a@h",
+    host: "h",
+    reason: "5xx",
+    incident: null,
+    before: null,
+    after: { percent: 0, emergency: true, revision: id },
+    revision: id,
+    verification: { outcome: "live", locations: ["FRA"], elapsed_ms: 12 },
+    notes: [],
+    tool: "pixcanary 1",
+  };
+}
+const put = (one: JournalEntry): void => void kv.set(journalKey(one), JSON.stringify(one));
+const E1 = entry("2026-11-22T10:00:00Z", "01A");
+const E2 = entry("2026-11-22T11:00:00Z", "01B");
+
+describe("append", () => {
+  test("writes the entry to KV for 400 days and as one line of a private file", async () => {
+    expect(await journal().append(E1, never)).toEqual([]);
+    expect(await journal().append(E2, never)).toEqual([]);
+    expect([...kv.keys()]).toEqual([
+      "journal/2026-11-22T10:00:00Z-01A",
+      "journal/2026-11-22T11:00:00Z-01B",
+    ]);
+    expect(server.seen[0]?.url).toMatch(/\?expiration_ttl=34560000$/);
+    const lines = (await readFile(fileOf(), "utf8")).trimEnd().split("\n");
+    expect(lines.map((line) => JSON.parse(line))).toEqual([E1, E2]);
+    expect((await stat(fileOf())).mode & 0o777).toBe(0o600);
+    expect((await stat(join(stateDir, "prod"))).mode & 0o777).toBe(0o700);
+  });
+
+  test("an environment's name cannot leave the folder", async () => {
+    expect(await journal("../../evil/x").append(E1, never)).toEqual([]);
+    expect(await readFile(fileOf("______evil_x"), "utf8")).toContain("01A");
+  });
+
+  test("a line that a crash left half-written does not swallow the next", async () => {
+    await mkdir(join(stateDir, "prod"));
+    await writeFile(fileOf(), '{"schema":1,"id":"half');
+    await journal().append(E1, never);
+    const { entries, warnings } = await journal().recent(10, never);
+    expect(entries).toEqual([E1]);
+    expect(warnings).toEqual(["journal: skipped 1 unreadable entries"]);
+  });
+
+  test("with a full disk the entry is in KV, and the warning says why", async () => {
+    await mkdir(join(stateDir, "prod"));
+    await symlink("/dev/full", fileOf());
+    const warnings = await journal().append(E1, never);
+    expect(warnings).toEqual([`journal ${fileOf()}: the disk is full`]);
+    expect(kv.size).toBe(1);
+  });
+
+  test("with an unusable folder the entry is in KV, and the warning says why", async () => {
+    await writeFile(join(stateDir, "prod"), "not a folder");
+    const [warning] = await journal().append(E1, never);
+    expect(warning).toContain("not a folder");
+    expect(kv.size).toBe(1);
+  });
+
+  test.skipIf(process.getuid?.() === 0)("with a read-only folder it warns", async () => {
+    await chmod(stateDir, 0o500);
+    expect(await journal().append(E1, never)).toEqual([`journal ${fileOf()}: permission denied`]);
+    expect(kv.size).toBe(1);
+    await chmod(stateDir, 0o700);
+  });
+
+  test.skipIf(process.platform !== "linux")(
+    "where no folder can be made (whoever asks) it warns",
+    async () => {
+      const place = placeAt(server);
+      const warnings = await createJournal({ ...place, env: "prod", stateDir: "/proc/x" }).append(
+        E1,
+        never,
+      );
+      expect(warnings).toHaveLength(1);
+      expect(kv.size).toBe(1);
+    },
+  );
+
+  test("without KV the file has it: refused, hanging, unreachable and aborted", async () => {
+    server.reply(failure(403, 10000, `no, ${TOKEN}`));
+    const [refused] = await journal().append(E1, never);
+    expect(refused).toMatch(/^journal in KV: .*HTTP 403/);
+    expect(refused).not.toContain(TOKEN);
+    server.reply(hang);
+    expect(await journal().append(E1, never)).toHaveLength(1);
+    await server.close();
+    expect(await journal().append(E1, never)).toHaveLength(1);
+    expect(await journal().append(E1, { signal: AbortSignal.abort() })).toHaveLength(1);
+    expect((await readFile(fileOf(), "utf8")).trimEnd().split("\n")).toHaveLength(4);
+  });
+
+  test("a passing failure of KV is repeated once, under the same key", async () => {
+    server.reply(failure(503, 1, "x"), kvReply(kv));
+    expect(await journal().append(E1, never)).toEqual([]);
+    expect(server.seen.map((seen) => seen.url)).toEqual(Array(2).fill(server.seen[0]?.url));
+  });
+});
+
+describe("recent", () => {
+  test("merges both by id, KV wins, in order of time, the newest last", async () => {
+    put({ ...E2, reason: "from KV" });
+    put(E1);
+    await mkdir(join(stateDir, "prod"));
+    const local = entry("2026-11-22T10:30:00Z", "01L");
+    await writeFile(fileOf(), `${JSON.stringify(E2)}\n\n${JSON.stringify(local)}\n`);
+    const { entries, warnings } = await journal().recent(10, never);
+    expect(entries.map((one) => one.id)).toEqual(["01A", "01L", "01B"]);
+    expect(entries[2]?.reason).toBe("from KV");
+    expect(warnings).toEqual([]);
+    expect((await journal().recent(2, never)).entries.map((one) => one.id)).toEqual(["01L", "01B"]);
+    expect((await journal().recent(0, never)).entries).toEqual([]);
+  });
+
+  test("a journal of one page costs one listing and one bulk read", async () => {
+    put(E1);
+    await journal().recent(10, never);
+    expect(server.seen.map((seen) => seen.method)).toEqual(["GET", "POST"]);
+  });
+
+  test("a long journal is read month by month backwards, at most 100 values a call", async () => {
+    for (let n = 0; n < 130; n += 1) {
+      const day = String(1 + (n % 28)).padStart(2, "0");
+      put(entry(`2026-${n < 5 ? "08" : n < 60 ? "10" : "11"}-${day}T00:00:00Z`, `id${n}`));
+    }
+    server.reply(kvReply(kv, 40));
+    const { entries } = await journal().recent(120, never);
+    expect(entries).toHaveLength(120);
+    expect(entries.at(-1)?.at.slice(0, 10)).toBe("2026-11-28");
+    expect(
+      entries.every((one, i) => i === 0 || journalKey(entries[i - 1] ?? one) <= journalKey(one)),
+    ).toBe(true);
+    const listed = server.seen
+      .filter((seen) => seen.method === "GET")
+      .map((seen) => new URL(seen.url, "http://x").searchParams.get("prefix"));
+    expect([...new Set(listed)]).toEqual(["journal/", "journal/2026-11", "journal/2026-10"]);
+    const asked = server.seen.filter((seen) => seen.method === "POST");
+    expect(asked.map((seen) => JSON.parse(seen.body).keys.length)).toEqual([100, 20]);
+  });
+
+  test("goes no further back than entries live, across the turn of the year", async () => {
+    for (let n = 0; n < 3; n += 1) put(entry(`2020-01-0${n + 1}T00:00:00Z`, `old${n}`));
+    server.reply(kvReply(kv, 1));
+    expect((await journal().recent(5, never)).entries).toEqual([]);
+    const prefixes = server.seen.map((seen) =>
+      new URL(seen.url, "http://x").searchParams.get("prefix"),
+    );
+    expect(prefixes.slice(0, 3)).toEqual(["journal/", "journal/2026-11", "journal/2026-10"]);
+    expect(prefixes.at(-1)).toBe("journal/2025-09");
+    expect(prefixes).toHaveLength(16);
+  });
+
+  test("corrupt entries are skipped with one warning", async () => {
+    put(E1);
+    kv.set("journal/2026-11-22T10:00:01Z-x", "not json");
+    kv.set("journal/2026-11-22T10:00:02Z-y", '{"schema":2}');
+    const { entries, warnings } = await journal().recent(10, never);
+    expect(entries).toEqual([E1]);
+    expect(warnings).toEqual(["journal: skipped 2 unreadable entries"]);
+  });
+
+  test("of a huge file only the last mebibyte is read, without the line cut in two", async () => {
+    await mkdir(join(stateDir, "prod"));
+    const old = JSON.stringify(entry("2026-01-01T00:00:00Z", "old"));
+    const filler = `${JSON.stringify({ x: "y".repeat(900) })}\n`.repeat(3_000);
+    await writeFile(fileOf(), `${old}\n${filler}${JSON.stringify(E1)}\n`);
+    expect((await journal().recent(10, never)).entries).toEqual([E1]);
+  });
+
+  test("without KV the file still answers, with a warning; never throws", async () => {
+    await journal().append(E1, never);
+    for (const reply of [failure(500, 1, "x"), hang]) {
+      server.reply(reply);
+      const { entries, warnings } = await journal().recent(10, never);
+      expect(entries).toEqual([E1]);
+      expect(warnings).toHaveLength(1);
+    }
+    await rm(stateDir, { recursive: true });
+    await writeFile(stateDir, "");
+    expect((await journal().recent(10, never)).warnings).toHaveLength(2);
+  });
+});
+
+test("the state folder follows XDG_STATE_HOME if that is absolute", () => {
+  expect(defaultStateDir({ XDG_STATE_HOME: "/s" }, "/home/x")).toBe("/s/pixcanary");
+  expect(defaultStateDir({ XDG_STATE_HOME: "rel" }, "/home/x")).toBe(
+    "/home/x/.local/state/pixcanary",
+  );
+  expect(defaultStateDir({}, "/home/x")).toBe("/home/x/.local/state/pixcanary");
+});

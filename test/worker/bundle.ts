@@ -1,0 +1,87 @@
+/** The bundle that `wrangler deploy` would upload. */
+import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const BUNDLE = join(ROOT, "dist/worker/index.js");
+const LOCK = join(ROOT, "dist/worker.lock");
+const LOCK_LIMIT_MS = 60_000;
+
+/** Builds dist/worker/index.js if it is missing or older than its sources; returns its path. */
+export async function ensureBundle(): Promise<string> {
+  if (await isCurrent()) return BUNDLE;
+  await mkdir(join(ROOT, "dist"), { recursive: true });
+  const release = await lock();
+  try {
+    if (!(await isCurrent())) await build();
+  } finally {
+    await release();
+  }
+  return BUNDLE;
+}
+
+/** `wrangler deploy --dry-run`; throws with its output when it refuses. */
+export function dryRun(environment: string, outdir: string): Promise<unknown> {
+  const args = ["deploy", "--dry-run", "--config", "worker/wrangler.jsonc"];
+  return execa("wrangler", [...args, "--env", environment, "--outdir", outdir], {
+    cwd: ROOT,
+    preferLocal: true,
+    stdin: "ignore",
+    timeout: 60_000,
+    env: { WRANGLER_SEND_METRICS: "false", CI: "true" },
+  });
+}
+
+/** Into a directory of its own and then moved, so that nobody sees half a bundle. */
+async function build(): Promise<void> {
+  const scratch = await mkdtemp(join(ROOT, "dist/build-"));
+  try {
+    await dryRun("staging", scratch);
+    await mkdir(join(ROOT, "dist/worker"), { recursive: true });
+    await rename(join(scratch, "index.js"), BUNDLE);
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+async function isCurrent(): Promise<boolean> {
+  const built = await modifiedAt(BUNDLE);
+  if (built === null) return false;
+  const folders = await Promise.all(["worker", "src/domain"].map(sources));
+  const times = await Promise.all(folders.flat().map(modifiedAt));
+  return times.every((time) => time === null || time <= built);
+}
+
+async function sources(folder: string): Promise<string[]> {
+  const entries = await readdir(join(ROOT, folder), { recursive: true });
+  const kept = entries.filter((name) => /\.(ts|jsonc)$/.test(name) && !name.startsWith("."));
+  return kept.map((name) => join(ROOT, folder, name));
+}
+
+async function modifiedAt(path: string): Promise<number | null> {
+  try {
+    return (await stat(path)).mtimeMs;
+  } catch {
+    return null;
+  }
+}
+
+/** Test files run in several processes; one of them builds. */
+async function lock(): Promise<() => Promise<void>> {
+  const deadlineMs = Date.now() + LOCK_LIMIT_MS;
+  for (;;) {
+    try {
+      await mkdir(LOCK);
+      return () => rm(LOCK, { recursive: true, force: true });
+    } catch {
+      const heldSinceMs = await modifiedAt(LOCK);
+      const stale = heldSinceMs !== null && Date.now() - heldSinceMs > LOCK_LIMIT_MS;
+      if (stale) await rm(LOCK, { recursive: true, force: true });
+      if (Date.now() > deadlineMs) throw new Error(`${LOCK} is held by another build`);
+      await delay(50);
+    }
+  }
+}

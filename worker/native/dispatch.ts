@@ -1,0 +1,55 @@
+/** Which handler serves which route, and what the visitor gets when it fails. */
+import type { Context } from "hono";
+import type { AppEnv, Deps } from "../deps.ts";
+import { writePoint } from "../telemetry/observe.ts";
+import { askChaos } from "./chaos.ts";
+import type { NativeContext } from "./context.ts";
+import { download, listJobs, showJob } from "./jobs.ts";
+import { createIntent, finalize, upload } from "./uploads.ts";
+
+/** Keys are the templates of src/domain/routes.ts. */
+const HANDLERS: Readonly<Record<string, (context: NativeContext) => Promise<Response>>> = {
+  "/api/pixcapture/upload/intent": createIntent,
+  "/api/pixcapture/upload/:id": upload,
+  "/api/pixcapture/upload/finalize": finalize,
+  "/api/pixcapture/download/:id": download,
+  "/api/jobs": listJobs,
+  "/api/jobs/:id": showJob,
+};
+
+/** Throws whatever native throws; see `canStillProxy` for what to do then. */
+export async function serveNative(c: Context<AppEnv>, deps: Deps): Promise<Response> {
+  const record = c.get("record");
+  const route = record.route.route;
+  const handler = HANDLERS[route];
+  if (handler === undefined) throw new Error(`no native handler for ${route}`);
+  const chaos = await askChaos(c.env, deps.settings, route);
+  chaos.before();
+  const response = await handler({
+    request: c.req.raw,
+    url: record.url,
+    env: c.env,
+    settings: deps.settings,
+    urls: deps.urls,
+    count: (kind) => writePoint(deps, record, kind),
+    waitUntil: (work) => c.executionCtx.waitUntil(work),
+    now: deps.now,
+  });
+  chaos.after();
+  return response;
+}
+
+/** A body that was read, if only in part, cannot be sent again. */
+export function canStillProxy(request: Request): boolean {
+  return !request.bodyUsed && request.body?.locked !== true;
+}
+
+export function nativeFailure(): Response {
+  return Response.json(
+    {
+      error: "native_failed",
+      message: "The request failed after it had been read; it can be tried again.",
+    },
+    { status: 502, headers: { "Cache-Control": "no-store" } },
+  );
+}

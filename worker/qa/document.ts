@@ -1,0 +1,56 @@
+/** Builds the `/qa` document of src/domain/qa.ts. */
+import type { Decision } from "../../src/domain/decide.ts";
+import type { EffectiveState } from "../../src/domain/memory.ts";
+import type { QaDocument } from "../../src/domain/qa.ts";
+
+export interface QaFacts {
+  nowMs: number;
+  colo: string | null;
+  workerVersion: string | null;
+  decision: Decision;
+  /** Null when not even the memory could be asked. */
+  state: EffectiveState | null;
+  health: QaDocument["health"];
+  metrics24h: QaDocument["metrics_24h"];
+  cookieKeyIds: readonly string[];
+}
+
+export function qaDocument(facts: QaFacts): QaDocument {
+  const { state, decision } = facts;
+  const document: QaDocument = {
+    endpoint: "worker /qa",
+    schema: 1,
+    timestamp: new Date(facts.nowMs).toISOString(),
+    colo: facts.colo,
+    worker_version: facts.workerVersion,
+    canary: canaryOf(state, decision),
+    stop: {
+      active: (state?.stop ?? null) !== null,
+      id: state?.stop?.id ?? null,
+      at: state?.stop?.at ?? null,
+      by: state?.stop?.by ?? null,
+      reason: state?.stop?.reason ?? null,
+    },
+    health: facts.health,
+    cookie_key_ids: [...facts.cookieKeyIds],
+  };
+  if (facts.metrics24h !== undefined) document.metrics_24h = facts.metrics24h;
+  return document;
+}
+
+function canaryOf(state: EffectiveState | null, decision: Decision): QaDocument["canary"] {
+  const config = state?.config ?? null;
+  const emergency = state?.emergency ?? false;
+  return {
+    sampling_active: !emergency && (config?.canary_percent ?? 0) > 0,
+    percent: config?.canary_percent ?? null,
+    tag: config?.canary_tag ?? null,
+    cohort: decision.cohort,
+    decision_reason: decision.reason,
+    emergency_proxy: emergency,
+    revision: config?.revision ?? null,
+    last_updated: config?.last_updated ?? null,
+    source: state?.source ?? "none",
+    age_ms: state?.ageMs ?? null,
+  };
+}

@@ -1,0 +1,72 @@
+/** Answers `/qa` and `/api/qa`, in every outcome of admission. */
+import type { Context } from "hono";
+import type { QaDocument } from "../../src/domain/qa.ts";
+import type { AppEnv, Deps } from "../deps.ts";
+import { withLimit } from "../limit.ts";
+import type { Admission } from "./admission.ts";
+import { addCorsHeaders } from "./cors.ts";
+import { qaDocument } from "./document.ts";
+
+const RETRY_AFTER_S = "60";
+const METRICS_LIMIT_MS = 1_000;
+
+export async function serveQa(c: Context<AppEnv>, deps: Deps): Promise<Response> {
+  const { admission } = c.get("record");
+  const response =
+    admission?.kind === "admitted" ? await documentResponse(c, deps) : turnedAway(admission);
+  response.headers.set("Cache-Control", "no-store");
+  addCorsHeaders(response.headers, c.req.raw, deps.settings.qaAllowedOrigins);
+  return response;
+}
+
+/** No admission at all means that ours failed: refuse. */
+function turnedAway(admission: Exclude<Admission, { kind: "admitted" }> | null): Response {
+  switch (admission?.kind) {
+    case "preflight":
+      return new Response(null, { status: 204 });
+    case "limited":
+      return refusal(429, "rate_limited", { "Retry-After": RETRY_AFTER_S });
+    case "wrong-method":
+      return refusal(405, "method_not_allowed", { Allow: "GET, HEAD, OPTIONS" });
+    default:
+      return refusal(401, "unauthorized", { "WWW-Authenticate": "Bearer" });
+  }
+}
+
+function refusal(status: number, error: string, headers: Record<string, string>): Response {
+  return Response.json({ error }, { status, headers });
+}
+
+async function documentResponse(c: Context<AppEnv>, deps: Deps): Promise<Response> {
+  const record = c.get("record");
+  const context = {
+    env: c.env,
+    settings: deps.settings,
+    waitUntil: (work: Promise<unknown>) => c.executionCtx.waitUntil(work),
+  };
+  const wantsCached = record.url.searchParams.get("health") === "cached";
+  const [health, metrics24h] = await Promise.all([
+    wantsCached ? deps.health.cached() : deps.health.full(context),
+    metricsOf(deps),
+  ]);
+  const document: QaDocument = qaDocument({
+    nowMs: deps.now(),
+    colo: record.colo,
+    workerVersion: deps.settings.workerVersion,
+    decision: record.decision,
+    state: record.state,
+    health,
+    metrics24h,
+    cookieKeyIds: deps.cookies.keyIds,
+  });
+  return Response.json(document);
+}
+
+async function metricsOf(deps: Deps): Promise<QaDocument["metrics_24h"]> {
+  if (deps.metrics24h === undefined) return undefined;
+  try {
+    return await withLimit("metrics", METRICS_LIMIT_MS, deps.metrics24h());
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,81 @@
+/** Turns the record of a request into its metric points and its log line. */
+import type { LogLine } from "../../src/domain/log-line.ts";
+import { deviceOf, levelOf, SUCCESS_SAMPLE_RATE } from "../../src/domain/log-line.ts";
+import type { MetricPoint, PointKind } from "../../src/domain/metric-point.ts";
+import type { Deps } from "../deps.ts";
+import type { RequestRecord } from "../record.ts";
+
+const MAX_TEXT_CHARS = 2_000;
+
+/** A point that is not a request, or the request's own one with status and duration. */
+export function writePoint(
+  deps: Deps,
+  record: RequestRecord,
+  kind: PointKind,
+  outcome: { status: number; durationMs: number } = { status: 0, durationMs: 0 },
+): void {
+  const point: MetricPoint = {
+    kind,
+    tag: record.decision.tag,
+    cohort: record.decision.cohort,
+    phase: record.route.phase,
+    reason: record.decision.reason,
+    route: record.route.route,
+    colo: record.colo,
+    revision: record.state?.config?.revision ?? null,
+    workerVersion: deps.settings.workerVersion,
+    ...outcome,
+  };
+  deps.metrics.write(point);
+}
+
+/** One request point always; the log line for every error and for a sample of the rest. */
+export function observe(deps: Deps, record: RequestRecord, request: Request, status: number): void {
+  const durationMs = Math.max(0, deps.now() - record.startedAtMs);
+  writePoint(deps, record, "request", { status, durationMs });
+  const failed = status >= 400 || record.error !== null;
+  if (!failed && deps.random() >= SUCCESS_SAMPLE_RATE) return;
+  deps.logs.write(lineOf(record, request, { status, durationMs, failed }));
+}
+
+function lineOf(
+  record: RequestRecord,
+  request: Request,
+  outcome: { status: number; durationMs: number; failed: boolean },
+): LogLine {
+  const country = request.cf?.country;
+  return {
+    timestamp: new Date(record.startedAtMs).toISOString(),
+    level: record.error === null ? levelOf(outcome.status) : "ERROR",
+    rayID: request.headers.get("cf-ray")?.split("-", 1)[0] ?? null,
+    colo: record.colo,
+    cohort: record.decision.cohort,
+    reason: record.decision.reason,
+    phase: record.route.phase,
+    method: request.method,
+    route: record.route.route,
+    status: outcome.status,
+    duration_ms: outcome.durationMs,
+    country: typeof country === "string" ? country : null,
+    device: deviceOf(request.headers.get("user-agent")),
+    revision: record.state?.config?.revision ?? null,
+    sample_rate: outcome.failed ? 1 : SUCCESS_SAMPLE_RATE,
+    error_msg: record.error === null ? null : messageOf(record.error),
+    context: record.error === null ? null : contextOf(record.error),
+  };
+}
+
+export function messageOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.slice(0, MAX_TEXT_CHARS);
+}
+
+function contextOf(error: unknown): { error: string; stack: string | null } {
+  if (!(error instanceof Error)) return { error: "unknown", stack: null };
+  const { code } = error as { code?: unknown };
+  const name = typeof code === "string" ? `${error.name} (${code})` : error.name;
+  return {
+    error: name.slice(0, MAX_TEXT_CHARS),
+    stack: error.stack?.slice(0, MAX_TEXT_CHARS) ?? null,
+  };
+}
