@@ -1,6 +1,7 @@
-/** The order of the middleware, in one place: measure → (admit) → decide → serve. */
+/** The order of the stages, in one place: measure → (admit) → decide → serve. */
 import { Hono } from "hono";
 import type { AppEnv, Deps } from "./deps.ts";
+import { pathOf } from "./exchange.ts";
 import { admitToQa } from "./middleware/admit.ts";
 import { decideCohort } from "./middleware/decide.ts";
 import { measure } from "./middleware/measure.ts";
@@ -8,25 +9,19 @@ import { passThrough, serve } from "./middleware/serve.ts";
 import { originFailure } from "./proxy.ts";
 import { serveQa } from "./qa/serve.ts";
 
+/** One handler per route: Hono then needs no chain of `next`, which every request would pay for. */
 export function createApp(deps: Deps): Hono<AppEnv> {
-  const app = new Hono<AppEnv>({ getPath: (request) => new URL(request.url).pathname });
-  const measured = measure(deps);
-  const decided = decideCohort(deps);
-  const admitted = admitToQa(deps);
-  const served = serve(deps);
+  const app = new Hono<AppEnv>({ getPath: (request) => pathOf(request.url) });
+  const api = measure(deps, decideCohort(deps, serve(deps)));
+  const qa = measure(deps, admitToQa(deps, decideCohort(deps, serveQa(deps))));
 
-  for (const path of ["/qa", "/api/qa"]) {
-    app.all(path, measured, admitted, decided, (c) => serveQa(c, deps));
-  }
-  app.all("/api", measured, decided, served);
-  app.all("/api/*", measured, decided, served);
-  app.all("*", passThrough(deps));
+  app.all("/qa", qa);
+  app.all("/api/qa", qa);
+  app.all("/api", api);
+  app.all("/api/*", api);
+  app.notFound(passThrough(deps));
 
-  // Unreachable unless our own code has a bug that none of the catches above expected.
-  app.onError((error, c) => {
-    const record = c.get("record");
-    if (record !== undefined) record.error ??= error;
-    return originFailure();
-  });
+  // Unreachable unless our own code has a bug that none of the catches expected.
+  app.onError(() => originFailure());
   return app;
 }

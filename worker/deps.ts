@@ -4,7 +4,6 @@ import type { CookieSigner } from "./cookie-signer.ts";
 import type { Bindings, Settings } from "./env.ts";
 import type { UrlSigner } from "./native/url-signer.ts";
 import type { Health } from "./qa/health.ts";
-import type { RequestRecord } from "./record.ts";
 import type { StateReader } from "./state-reader.ts";
 import type { LogSink } from "./telemetry/log-sink.ts";
 import type { MetricSink } from "./telemetry/metric-sink.ts";
@@ -27,5 +26,4 @@ export interface Deps {
 /** Hono's type parameter. */
 export interface AppEnv {
   Bindings: Bindings;
-  Variables: { record: RequestRecord };
 }

@@ -1,6 +1,7 @@
 /** Hands a request to the legacy origin and its answer back, both untouched but for the headers below. */
 import { COHORT_COOKIE, withoutCohortCookie } from "../src/domain/cohort-cookie.ts";
 import { OVERRIDE_HEADER } from "../src/domain/override.ts";
+import { pathAndQueryOf } from "./exchange.ts";
 
 /** Meant for this connection alone (RFC 9110 §7.6.1); `Upgrade` is kept for WebSockets. */
 const HOP_BY_HOP = [
@@ -28,29 +29,26 @@ export class OriginError extends Error {
  * Streams both ways and follows no redirect. Throws OriginError when there is no answer at all.
  * The answer's headers can be changed.
  */
-export async function proxyToOrigin(
-  request: Request,
-  url: URL,
-  originUrl: string | null,
-): Promise<Response> {
+export async function proxyToOrigin(request: Request, originUrl: string | null): Promise<Response> {
   if (originUrl === null) throw new OriginError("ORIGIN_URL is not configured");
-  const target = originUrl + pathAndQuery(request.url);
+  const target = originUrl + pathAndQueryOf(request.url);
   let answer: Response;
   try {
-    answer = await fetch(new Request(target, request), {
-      headers: requestHeaders(request.headers, url),
-      redirect: "manual",
-      cf: NO_CACHE,
-    });
+    answer = await send(request, target);
   } catch (error) {
     throw new OriginError("the origin did not answer", { cause: error });
   }
   return new Response(answer.body, answer);
 }
 
-/** Sliced, not put together from parts: a bare `?` would get lost. No scheme and host are shorter. */
-function pathAndQuery(url: string): string {
-  return url.slice(url.indexOf("/", "http://h".length));
+/** A body on GET or HEAD is passed on too, but only a copied Request may carry one. */
+function send(request: Request, target: string): Promise<Response> {
+  const { method, body } = request;
+  const changes = { headers: requestHeaders(request), redirect: "manual", cf: NO_CACHE } as const;
+  if (body !== null && (method === "GET" || method === "HEAD")) {
+    return fetch(new Request(target, request), changes);
+  }
+  return fetch(target, { ...changes, method, body });
 }
 
 /** Says honestly whose failure it is. */
@@ -64,7 +62,8 @@ export function originFailure(): Response {
   );
 }
 
-export function requestHeaders(incoming: Headers, url: URL): Headers {
+function requestHeaders(request: Request): Headers {
+  const incoming = request.headers;
   const headers = new Headers(incoming);
   const listed = incoming.get("connection");
   if (listed !== null) removeListed(headers, listed);
@@ -86,8 +85,10 @@ export function requestHeaders(incoming: Headers, url: URL): Headers {
   const client = incoming.get("cf-connecting-ip");
   if (client === null) headers.delete("x-forwarded-for");
   else headers.set("x-forwarded-for", client);
-  headers.set("x-forwarded-proto", url.protocol.slice(0, -1));
-  headers.set("x-forwarded-host", url.host);
+  const { url } = request;
+  const authority = url.indexOf("://");
+  headers.set("x-forwarded-proto", url.slice(0, authority));
+  headers.set("x-forwarded-host", url.slice(authority + 3, url.indexOf("/", authority + 3)));
   return headers;
 }
 

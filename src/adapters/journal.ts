@@ -272,7 +272,7 @@ const FILE_WORDS: Readonly<Record<string, string>> = {
   EROFS: "the file system is read-only",
   EACCES: "permission denied",
   EPERM: "permission denied",
-  EEXIST: "part of the path is not a folder",
+  ENOENT: "the folder cannot be made",
   ENOTDIR: "part of the path is not a folder",
   EISDIR: "is a folder",
   EDQUOT: "the disk quota is used up",

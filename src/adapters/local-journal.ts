@@ -1,8 +1,10 @@
 /** The journal's file on this machine: one JSON document a line, for the operator's eyes only. */
 import { mkdir, open } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 const MAX_TAIL_BYTES = 1024 * 1024;
+/** No real path is deeper. */
+const MAX_FOLDERS = 64;
 
 export interface LocalFile {
   readonly path: string;
@@ -17,7 +19,7 @@ export function localJournal(stateDir: string, env: string): LocalFile {
   return {
     path,
     async append(line) {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await makeFolder(folder);
       const file = await open(path, "a+", 0o600);
       try {
         const { size } = await file.stat();
@@ -33,6 +35,22 @@ export function localJournal(stateDir: string, env: string): LocalFile {
     },
     tail: () => readTail(path),
   };
+}
+
+/** Node's own recursive mkdir spins for ever where a file system denies that its folders exist. */
+async function makeFolder(path: string, depth = 0): Promise<void> {
+  const make = (): Promise<string | null> =>
+    mkdir(path, { mode: 0o700 }).then(
+      () => null,
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === "EEXIST") return null;
+        if (error.code === "ENOENT") return error.code;
+        throw error;
+      },
+    );
+  if ((await make()) === null) return;
+  if (depth < MAX_FOLDERS && dirname(path) !== path) await makeFolder(dirname(path), depth + 1);
+  if ((await make()) !== null) throw Object.assign(new Error("no folder"), { code: "ENOENT" });
 }
 
 async function endsOpen(file: Awaited<ReturnType<typeof open>>, size: number): Promise<boolean> {

@@ -1,5 +1,4 @@
 /** One command from words to exit code: input → environment → plan → confirm → apply → report. */
-import type { z } from "zod";
 import type { CommandDef, CommonInput, Outcome, Planned } from "../commands/command.ts";
 import { interruptedBy } from "../commands/command.ts";
 import { invocation } from "../commands/shared/words.ts";
@@ -48,27 +47,32 @@ export async function run(
   }
 }
 
-/** For verbs that need no environment: they talk through the console themselves. */
-export function parseInput(
+/** Own flags by the verb's schema, common ones by ours. Throws UsageError. */
+function parseInput(
   def: CommandDef,
   own: Record<string, unknown>,
   flags: GlobalFlags,
-): z.output<CommandDef["input"]> {
-  const common: CommonInput = {
-    reason: flags.reason,
+): CommonInput & Record<string, unknown> {
+  const help = `pixcanary ${def.name} --help`;
+  const parsed = def.input.safeParse(own);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const flag = issue?.path[0] === undefined ? def.name : `--${String(issue.path[0])}`;
+    throw new UsageError(`${flag} ${issue?.message ?? "is not valid"}`, help);
+  }
+  const reason = flags.reason?.trim();
+  if (def.needsReason && !reason) {
+    throw new UsageError(`${def.name} needs --reason "…": why it is safe to do now`, help);
+  }
+  if (own.force === true && !reason) throw new UsageError('--force needs --reason "…"', help);
+  return {
+    ...Object(parsed.data),
+    reason,
     incident: flags.incident,
     force: own.force === true,
     verify: flags.verify,
     timeoutMs: timeoutOf(flags, def.timeoutMs),
   };
-  const parsed = def.input.safeParse({ ...own, ...common });
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const flag = issue?.path[0] === undefined ? def.name : `--${String(issue.path[0])}`;
-  throw new UsageError(
-    `${flag} ${issue?.message ?? "is not valid"}`,
-    `pixcanary ${def.name} --help`,
-  );
 }
 
 /** `--timeout` in milliseconds. Throws UsageError. */
@@ -83,7 +87,7 @@ export function timeoutOf(flags: GlobalFlags, fallbackMs: number): number {
 
 async function planAndApply(
   def: CommandDef,
-  input: unknown,
+  input: CommonInput,
   flags: GlobalFlags,
   shell: Shell,
   ports: Ports,

@@ -2,7 +2,7 @@
 import * as z from "zod";
 import { manualWay } from "../domain/manual.ts";
 import type { Target } from "../ports.ts";
-import type { CommandDef, CommonInput } from "./command.ts";
+import type { CommandDef, NoFlags } from "./command.ts";
 import { invocation } from "./shared/words.ts";
 
 export interface CardData {
@@ -13,7 +13,7 @@ export interface CardData {
   contacts: Target["contacts"];
 }
 
-export const card: CommandDef<z.ZodType<CommonInput>, null, CardData> = {
+export const card: CommandDef<NoFlags, null, CardData> = {
   name: "card",
   summary: "Print the cheat sheet for an environment",
   details:
@@ -22,7 +22,7 @@ export const card: CommandDef<z.ZodType<CommonInput>, null, CardData> = {
   options: [],
   mutates: false,
   timeoutMs: 5_000,
-  input: z.custom<CommonInput>(),
+  input: z.object({}),
   plan: async () => ({ kind: "answer", steps: null }),
   apply: async (_steps, _input, ports) => ({
     kind: "done",

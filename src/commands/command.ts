@@ -49,6 +49,12 @@ export interface OptionSpec {
   description: string;
 }
 
+/** What `plan` and `apply` receive: own flags and common ones. */
+export type Given<In extends z.ZodType> = z.output<In> & CommonInput;
+
+/** For verbs without flags of their own. */
+export type NoFlags = z.ZodObject<Record<never, never>>;
+
 export interface CommandDef<In extends z.ZodType = z.ZodType, P = unknown, T = unknown> {
   name: string;
   /** Verb first, under 60 characters. */
@@ -65,9 +71,12 @@ export interface CommandDef<In extends z.ZodType = z.ZodType, P = unknown, T = u
   mutates: boolean;
   /** Whole-command budget when `--timeout` is not given. */
   timeoutMs: number;
+  /** The verb's own flags; the common ones are parsed by the shell. */
   input: In;
-  plan(input: z.output<In>, ports: Ports): Promise<Planned<P, T>>;
-  apply(steps: P, input: z.output<In>, ports: Ports): Promise<Outcome<T>>;
+  /** More exposure wants a reason, for the journal and for the next person. */
+  needsReason?: true;
+  plan(input: Given<In>, ports: Ports): Promise<Planned<P, T>>;
+  apply(steps: P, input: Given<In>, ports: Ports): Promise<Outcome<T>>;
   render(outcome: Outcome<T>): string;
 }
 

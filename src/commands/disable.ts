@@ -5,14 +5,14 @@
 import * as z from "zod";
 import { isEmergency } from "../domain/state.ts";
 import type { Ports } from "../ports.ts";
-import type { CommandDef, CommonInput, Planned } from "./command.ts";
+import type { CommandDef, NoFlags, Planned } from "./command.ts";
 import type { ReliefData, ReliefSteps } from "./shared/apply-relief.ts";
 import { applyRelief, renderRelief } from "./shared/apply-relief.ts";
 import { readBase, unreachable } from "./shared/change-config.ts";
 import { snapshotOf } from "./shared/leave-trace.ts";
 import { invocation, share } from "./shared/words.ts";
 
-export const disable: CommandDef<z.ZodType<CommonInput>, ReliefSteps, ReliefData> = {
+export const disable: CommandDef<NoFlags, ReliefSteps, ReliefData> = {
   name: "disable",
   summary: "Send no new visitors to native (0 %); cookies stay valid",
   details:
@@ -22,7 +22,7 @@ export const disable: CommandDef<z.ZodType<CommonInput>, ReliefSteps, ReliefData
   options: [],
   mutates: true,
   timeoutMs: 90_000,
-  input: z.custom<CommonInput>(),
+  input: z.object({}),
   plan: (_input, ports) => plan(ports),
   apply: (steps, input, ports) => applyRelief("disable", steps, input, ports),
   render: renderRelief,

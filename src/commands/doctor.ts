@@ -8,7 +8,7 @@ import { placeOf } from "../domain/prerequisites.ts";
 import type { ParsedState } from "../domain/state.ts";
 import { parseState } from "../domain/state.ts";
 import type { Ports, UpstreamError } from "../ports.ts";
-import type { CommandDef, CommonInput, Outcome } from "./command.ts";
+import type { CommandDef, NoFlags, Outcome } from "./command.ts";
 import { READ_LIMIT_MS } from "./shared/change-config.ts";
 import { asUpstream } from "./shared/settle.ts";
 import { invocation } from "./shared/words.ts";
@@ -30,7 +30,7 @@ export interface DoctorData {
   checks: Check[];
 }
 
-export const doctor: CommandDef<z.ZodType<CommonInput>, null, DoctorData> = {
+export const doctor: CommandDef<NoFlags, null, DoctorData> = {
   name: "doctor",
   summary: "Check everything that a stop needs",
   details:
@@ -40,7 +40,7 @@ export const doctor: CommandDef<z.ZodType<CommonInput>, null, DoctorData> = {
   options: [],
   mutates: false,
   timeoutMs: 30_000,
-  input: z.custom<CommonInput>(),
+  input: z.object({}),
   plan: async () => ({ kind: "answer", steps: null }),
   apply: (_steps, _input, ports) => examine(ports),
   render,

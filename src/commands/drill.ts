@@ -3,6 +3,7 @@
  * reduce 10 → 5 → 0, restore. On a stage with visitors, the first stop is pulled on a failing native.
  * Uses the very commands that an incident uses. Done means that every step held.
  */
+import type * as z from "zod";
 import type { Ports, Rehearsal, TrafficCounts } from "../ports.ts";
 import type { CommandDef, CommonInput, Outcome } from "./command.ts";
 import { interruptedBy } from "./command.ts";
@@ -111,12 +112,13 @@ async function readyStep(run: Run): Promise<boolean> {
 }
 
 /** Runs a verb as the shell would, `--yes` given; what ended in planning ended. */
-async function execute<In extends CommandDef["input"], P, T>(
+async function execute<In extends z.ZodType, P, T>(
   def: CommandDef<In, P, T>,
   run: Run,
   own: Record<string, unknown>,
 ): Promise<Outcome<unknown>> {
-  const input = def.input.parse({ ...run.input, ...own, timeoutMs: DRILL_BUDGET_MS });
+  const flags = def.input.parse(own) as z.output<In>;
+  const input = { ...Object(flags), ...run.input, timeoutMs: DRILL_BUDGET_MS };
   const planned = await def.plan(input, run.ports);
   if (planned.kind === "ended") return planned.outcome;
   return def.apply(planned.steps, input, run.ports);

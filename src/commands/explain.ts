@@ -7,19 +7,17 @@ import { decisionHeader } from "../domain/decision-headers.ts";
 import type { EffectiveState } from "../domain/memory.ts";
 import { EMPTY_MEMORY, effectiveState, remember } from "../domain/memory.ts";
 import type { Ports } from "../ports.ts";
-import type { CommandDef, CommonInput, Outcome } from "./command.ts";
+import type { CommandDef, Given, Outcome } from "./command.ts";
 import { READ_LIMIT_MS, unreachable } from "./shared/change-config.ts";
 import { asUpstream } from "./shared/settle.ts";
 import { share } from "./shared/words.ts";
 
-const input = z
-  .object({
-    cohort: z.enum(["native", "proxy"], "must be native or proxy").optional(),
-    cookie: z.string().max(4_096).optional(),
-    header: z.boolean().default(false),
-  })
-  .and(z.custom<CommonInput>());
-type Input = z.output<typeof input>;
+const input = z.object({
+  cohort: z.enum(["native", "proxy"], "must be native or proxy").optional(),
+  cookie: z.string().max(4_096).optional(),
+  header: z.boolean().default(false),
+});
+type Input = Given<typeof input>;
 
 export interface ExplainData {
   /** What each rule says, in order; the first that decides is the last one that counts. */

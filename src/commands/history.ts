@@ -2,19 +2,17 @@
 import * as z from "zod";
 import type { JournalEntry } from "../domain/journal.ts";
 import type { Ports } from "../ports.ts";
-import type { CommandDef, CommonInput, Outcome } from "./command.ts";
+import type { CommandDef, Outcome } from "./command.ts";
 import { READ_LIMIT_MS } from "./shared/change-config.ts";
 import { entryLine } from "./shared/entry-line.ts";
 
-const input = z
-  .object({
-    limit: z
-      .string()
-      .default("20")
-      .refine((text) => /^[1-9]\d{0,3}$/.test(text), { message: "must be a number from 1 to 9999" })
-      .transform(Number),
-  })
-  .and(z.custom<CommonInput>());
+const input = z.object({
+  limit: z
+    .string()
+    .default("20")
+    .refine((text) => /^[1-9]\d{0,3}$/.test(text), { message: "must be a number from 1 to 9999" })
+    .transform(Number),
+});
 
 export interface HistoryData {
   entries: JournalEntry[];

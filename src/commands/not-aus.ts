@@ -11,7 +11,7 @@ import { parseState } from "../domain/state.ts";
 import { stopNow } from "../domain/transition.ts";
 import type { CallOptions, Ports } from "../ports.ts";
 import { UpstreamError } from "../ports.ts";
-import type { CommandDef, CommonInput, Outcome } from "./command.ts";
+import type { CommandDef, CommonInput, NoFlags, Outcome } from "./command.ts";
 import { interruptedBy } from "./command.ts";
 import { leaveTrace } from "./shared/leave-trace.ts";
 import { manualLines } from "./shared/manual-lines.ts";
@@ -38,7 +38,7 @@ export interface NotAusData {
   at_ms: number;
 }
 
-export const notAus: CommandDef<z.ZodType<CommonInput>, null, NotAusData> = {
+export const notAus: CommandDef<NoFlags, null, NotAusData> = {
   name: "not-aus",
   summary: "Stop: bring everybody back to proxy, at once",
   details:
@@ -51,7 +51,7 @@ export const notAus: CommandDef<z.ZodType<CommonInput>, null, NotAusData> = {
   options: [],
   mutates: true,
   timeoutMs: 10_000,
-  input: z.custom<CommonInput>(),
+  input: z.object({}),
   async plan() {
     return {
       kind: "plan",

@@ -5,7 +5,7 @@
 import * as z from "zod";
 import { halfOf } from "../domain/transition.ts";
 import type { Ports } from "../ports.ts";
-import type { CommandDef, CommonInput, Outcome, Planned } from "./command.ts";
+import type { CommandDef, Given, Outcome, Planned } from "./command.ts";
 import type { ReliefData, ReliefSteps } from "./shared/apply-relief.ts";
 import { applyRelief, renderRelief } from "./shared/apply-relief.ts";
 import { readBase, unreachable } from "./shared/change-config.ts";
@@ -13,8 +13,8 @@ import { snapshotOf } from "./shared/leave-trace.ts";
 import { percentInput } from "./shared/percent-input.ts";
 import { invocation, share } from "./shared/words.ts";
 
-const input = z.object({ to: percentInput.optional() }).and(z.custom<CommonInput>());
-type Input = z.output<typeof input>;
+const input = z.object({ to: percentInput.optional() });
+type Input = Given<typeof input>;
 
 export const reduce: CommandDef<typeof input, ReliefSteps, ReliefData> = {
   name: "reduce",

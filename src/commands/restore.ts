@@ -10,7 +10,7 @@ import { obstacles, prerequisites } from "../domain/prerequisites.ts";
 import type { ParsedState } from "../domain/state.ts";
 import { isEmergency } from "../domain/state.ts";
 import type { Ports } from "../ports.ts";
-import type { Change, CommandDef, CommonInput, Planned } from "./command.ts";
+import type { Change, CommandDef, Given, Planned } from "./command.ts";
 import type { Base } from "./shared/change-config.ts";
 import { READ_LIMIT_MS, readBase, unreachable } from "./shared/change-config.ts";
 import { snapshotOf } from "./shared/leave-trace.ts";
@@ -19,12 +19,8 @@ import type { RestoreData } from "./shared/restore-steps.ts";
 import { goBackUp, renderRestore } from "./shared/restore-steps.ts";
 import { invocation, share } from "./shared/words.ts";
 
-const input = z.object({ to: percentInput.optional() }).and(
-  z.custom<CommonInput>().refine((given) => (given.reason ?? "").trim() !== "", {
-    message: 'needs --reason "…": what was wrong, and why it is safe again',
-  }),
-);
-type Input = z.output<typeof input>;
+const input = z.object({ to: percentInput.optional() });
+type Input = Given<typeof input>;
 
 export interface RestoreSteps {
   base: Base;
@@ -53,6 +49,7 @@ export const restore: CommandDef<typeof input, RestoreSteps, RestoreData> = {
   ],
   mutates: true,
   timeoutMs: 180_000,
+  needsReason: true,
   input,
   plan,
   apply: (steps, given, ports) => goBackUp(steps, given, ports),

@@ -11,7 +11,7 @@ import { placeOf } from "../domain/prerequisites.ts";
 import type { CanaryConfig, Parsed, StopDocument } from "../domain/state.ts";
 import { isEmergency, parseState } from "../domain/state.ts";
 import type { Ports } from "../ports.ts";
-import type { CommandDef, CommonInput, Outcome } from "./command.ts";
+import type { CommandDef, NoFlags, Outcome } from "./command.ts";
 import { READ_LIMIT_MS, readBase, unreachable } from "./shared/change-config.ts";
 import { entryLine } from "./shared/entry-line.ts";
 import { invocation, timeWithAge } from "./shared/words.ts";
@@ -44,7 +44,7 @@ export interface StatusData {
   at_ms: number;
 }
 
-export const status: CommandDef<z.ZodType<CommonInput>, null, StatusData> = {
+export const status: CommandDef<NoFlags, null, StatusData> = {
   name: "status",
   summary: "Show what is in force, where, since when, by whom",
   details: "Reads the stored state, every /qa and the journal. Changes nothing.",
@@ -52,7 +52,7 @@ export const status: CommandDef<z.ZodType<CommonInput>, null, StatusData> = {
   options: [],
   mutates: false,
   timeoutMs: 20_000,
-  input: z.custom<CommonInput>(),
+  input: z.object({}),
   plan: async () => ({ kind: "answer", steps: null }),
   apply: (_steps, _input, ports) => look(ports),
   render,

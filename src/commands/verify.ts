@@ -6,7 +6,7 @@ import * as z from "zod";
 import { expectationOf } from "../domain/expectation.ts";
 import type { Snapshot } from "../domain/journal.ts";
 import type { Ports } from "../ports.ts";
-import type { CommandDef, CommonInput, Outcome } from "./command.ts";
+import type { CommandDef, CommonInput, NoFlags, Outcome } from "./command.ts";
 import { interruptedBy } from "./command.ts";
 import { readBase, unreachable } from "./shared/change-config.ts";
 import { snapshotOf } from "./shared/leave-trace.ts";
@@ -20,7 +20,7 @@ export interface VerifyData {
   missing: LiveProof["missing"];
 }
 
-export const verify: CommandDef<z.ZodType<CommonInput>, null, VerifyData> = {
+export const verify: CommandDef<NoFlags, null, VerifyData> = {
   name: "verify",
   summary: "Wait until every /qa shows the stored state",
   details: "Reads the stored state and polls every /qa until it shows it. Changes nothing.",
@@ -31,7 +31,7 @@ export const verify: CommandDef<z.ZodType<CommonInput>, null, VerifyData> = {
   options: [],
   mutates: false,
   timeoutMs: 90_000,
-  input: z.custom<CommonInput>(),
+  input: z.object({}),
   plan: async () => ({ kind: "answer", steps: null }),
   apply: (_steps, input, ports) => waitForStored(input, ports),
   render,

@@ -206,6 +206,8 @@ describe("a target", () => {
       ...ENV,
       normalPercent: 10,
       protected: true,
+      apiBaseUrl: "https://api.cloudflare.com/client/v4",
+      contacts: { onCall: null, slack: null, docs: null },
     });
     expect(target("staging").protected).toBe(false);
     expect(target("prod", { protected: false }).protected).toBe(false);

@@ -52,6 +52,7 @@ function entry(at: string, id: string, command = "not-aus"): JournalEntry {
     verification: { outcome: "live", locations: ["FRA"], elapsed_ms: 12 },
     notes: [],
     tool: "pixcanary 1",
+    namespace: "b".repeat(32),
   };
 }
 const put = (one: JournalEntry): void => void kv.set(journalKey(one), JSON.stringify(one));
@@ -117,7 +118,7 @@ describe("append", () => {
         E1,
         never,
       );
-      expect(warnings).toHaveLength(1);
+      expect(warnings).toEqual(["journal /proc/x/prod/journal.ndjson: the folder cannot be made"]);
       expect(kv.size).toBe(1);
     },
   );

@@ -20,6 +20,8 @@ const TARGET: Target = {
   normalPercent: 10,
   protected: true,
   qaUrls: ["https://api.pix.immo/api/qa"],
+  apiBaseUrl: "https://api.cloudflare.com/client/v4",
+  contacts: { onCall: null, slack: null, docs: null },
 };
 const HOSTILE = 'it\'s `id` $(id) "quoted" \\ \n $HOME !x';
 
@@ -87,7 +89,7 @@ describe("the wrangler commands survive a shell and make documents that the Work
 test("the curl form writes the same document, the token in no argument (AT-19)", async () => {
   server.reply(success({}));
   const document: ManualDocument = { key: "stop", active: true, reason: HOSTILE };
-  const { curl } = manualWay(TARGET, document, { apiBaseUrl: `${server.url}/client/v4` });
+  const { curl } = manualWay({ ...TARGET, apiBaseUrl: `${server.url}/client/v4` }, document);
   const env = { PATH: process.env.PATH, CLOUDFLARE_API_TOKEN: "tok-123" };
   await run("/bin/sh", ["-c", curl], { env, timeout: 10_000 });
   const [seen] = server.seen;
@@ -113,9 +115,7 @@ test("the dashboard's document can be pasted, with the time when it is known", (
 });
 
 test("quoting gives any text back", async () => {
-  const text = fc
-    .string({ unit: "binary" })
-    .filter((value) => !/[\0\r]/.test(value) && value.isWellFormed());
+  const text = fc.string({ unit: "binary" }).filter((value) => !value.includes("\0"));
   await fc.assert(
     fc.asyncProperty(text, async (value) => {
       const { stdout } = await run("/bin/sh", ["-c", `printf %s ${shellQuote(value)}`]);

@@ -2,10 +2,11 @@
  * Runs the real bundle in the real workerd, with KV, R2, rate limits, Postgres and a loopback origin.
  * `const worker = await startWorker({ config: { canary_percent: 50 } })` … `await worker.dispose()`.
  */
-import { type Dispatcher, fetch as undiciFetch } from "undici";
-import type { Response as UndiciResponse } from "undici";
-import { Miniflare, Response as MiniflareResponse } from "miniflare";
+
 import type { MiniflareOptions } from "miniflare";
+import { Miniflare, Response as MiniflareResponse } from "miniflare";
+import type { Response as UndiciResponse } from "undici";
+import { type Dispatcher, fetch as undiciFetch } from "undici";
 import type { Cohort } from "../../src/domain/decide.ts";
 import type { LogLine } from "../../src/domain/log-line.ts";
 import type { DataPoint } from "../../src/domain/metric-point.ts";
@@ -13,8 +14,8 @@ import { BLOBS, DOUBLES } from "../../src/domain/metric-point.ts";
 import type { QaDocument } from "../../src/domain/qa.ts";
 import { createCookieSigner, parseCookieKeys } from "../../worker/cookie-signer.ts";
 import { ensureBundle } from "./bundle.ts";
-import { collection } from "./collection.ts";
 import type { Collection } from "./collection.ts";
+import { collection } from "./collection.ts";
 import type { TestDatabase } from "./database.ts";
 import { startDatabase } from "./database.ts";
 import type { TestOrigin } from "./origin.ts";

@@ -1,16 +1,15 @@
 /** For `/qa` only, before the decision: token and rate limit. */
-import type { MiddlewareHandler } from "hono";
-import type { AppEnv, Deps } from "../deps.ts";
+import type { Deps } from "../deps.ts";
+import type { Stage } from "../exchange.ts";
 import { admit } from "../qa/admission.ts";
 
-export function admitToQa(deps: Deps): MiddlewareHandler<AppEnv> {
-  return async (c, next) => {
-    const record = c.get("record");
+export function admitToQa(deps: Deps, next: Stage): Stage {
+  return async (exchange) => {
     try {
-      record.admission = await admit(c.req.raw, c.env, deps.settings);
+      exchange.admission = await admit(exchange.request, exchange.env, deps.settings);
     } catch (error) {
-      record.error = error;
+      exchange.error = error;
     }
-    await next();
+    return next(exchange);
   };
 }

@@ -1,5 +1,4 @@
 /** Decides the cohort, and shows the decision on the answer. */
-import type { Context, MiddlewareHandler } from "hono";
 import type { Cohort, Decision } from "../../src/domain/decide.ts";
 import { DRAWS, decide } from "../../src/domain/decide.ts";
 import {
@@ -10,38 +9,36 @@ import {
 } from "../../src/domain/decision-headers.ts";
 import type { EffectiveState } from "../../src/domain/memory.ts";
 import { OVERRIDE_HEADER } from "../../src/domain/override.ts";
-import type { AppEnv, Deps } from "../deps.ts";
-import type { RequestRecord } from "../record.ts";
-import { NO_DECISION } from "../record.ts";
+import type { Deps } from "../deps.ts";
+import type { Exchange, Stage } from "../exchange.ts";
+import { NO_DECISION } from "../exchange.ts";
 
-export function decideCohort(deps: Deps): MiddlewareHandler<AppEnv> {
-  return async (c, next) => {
-    const record = c.get("record");
-    const setCookie = await decideSafely(c, deps, record);
-    await next();
-    const { headers } = c.res;
-    headers.set(CANARY_HEADER, canaryHeader(record.decision));
-    headers.set(DECISION_HEADER, shownDecision(record));
-    if (setCookie !== null) headers.append("Set-Cookie", setCookie);
+/** The next stage's answer must have headers that can be changed. */
+export function decideCohort(deps: Deps, next: Stage): Stage {
+  return async (exchange) => {
+    const setCookie = await decideSafely(exchange, deps);
+    const response = await next(exchange);
+    response.headers.set(CANARY_HEADER, canaryHeader(exchange.decision));
+    response.headers.set(DECISION_HEADER, shownDecision(exchange));
+    if (setCookie !== null) response.headers.append("Set-Cookie", setCookie);
+    return response;
   };
 }
 
 /** Returns the cookie to set. An exception of ours sends the visitor to proxy, as any doubt does. */
-async function decideSafely(
-  c: Context<AppEnv>,
-  deps: Deps,
-  record: RequestRecord,
-): Promise<string | null> {
+async function decideSafely(exchange: Exchange, deps: Deps): Promise<string | null> {
+  const { admission, request, context } = exchange;
   try {
-    const keepAlive = (work: Promise<unknown>): void => c.executionCtx.waitUntil(work);
-    const { admission } = record;
+    const keepAlive = (work: Promise<unknown>): void => context.waitUntil(work);
     const wantsFresh = admission?.kind === "admitted" && admission.verified;
-    record.state = await (wantsFresh ? deps.state.fresh(keepAlive) : deps.state.current(keepAlive));
-    record.decision = await decideFor(c.req.raw.headers, record.state, deps);
-    return await newCookie(record.decision, deps);
+    exchange.state = await (wantsFresh
+      ? deps.state.fresh(keepAlive)
+      : deps.state.current(keepAlive));
+    exchange.decision = await decideFor(request.headers, exchange.state, deps);
+    return await newCookie(exchange.decision, deps);
   } catch (error) {
-    record.error = error;
-    record.decision = NO_DECISION;
+    exchange.error = error;
+    exchange.decision = NO_DECISION;
     return null;
   }
 }
@@ -83,7 +80,7 @@ async function newCookie(decision: Decision, deps: Deps): Promise<string | null>
 }
 
 /** E.g. `native (cookie; fell back to proxy)`. */
-function shownDecision(record: RequestRecord): string {
-  const shown = decisionHeader(record.decision);
-  return record.fellBack ? shown.replace(/\)$/, "; fell back to proxy)") : shown;
+function shownDecision(exchange: Exchange): string {
+  const shown = decisionHeader(exchange.decision);
+  return exchange.fellBack ? shown.replace(/\)$/, "; fell back to proxy)") : shown;
 }

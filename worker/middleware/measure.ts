@@ -1,33 +1,34 @@
-/** Outermost: opens the record of a request, and writes point and log line when it is answered. */
-import type { MiddlewareHandler } from "hono";
+/** Outermost: opens the exchange, and writes point and log line when it is answered. */
+import type { Context, Handler } from "hono";
 import { classify, isQaPath } from "../../src/domain/routes.ts";
 import type { AppEnv, Deps } from "../deps.ts";
-import type { RequestRecord } from "../record.ts";
-import { NO_DECISION } from "../record.ts";
+import type { Exchange, Stage } from "../exchange.ts";
+import { NO_DECISION, pathOf } from "../exchange.ts";
 import { observe } from "../telemetry/observe.ts";
 
-export function measure(deps: Deps): MiddlewareHandler<AppEnv> {
-  return async (c, next) => {
-    const record = openRecord(c.req.raw, deps.now());
-    c.set("record", record);
-    await next();
+export function measure(deps: Deps, next: Stage): Handler<AppEnv> {
+  return async (c) => {
+    const exchange = open(c, deps.now());
+    const response = await next(exchange);
     try {
-      observe(deps, record, c.req.raw, record.fellBack ? 500 : c.res.status);
+      observe(deps, exchange, exchange.fellBack ? 500 : response.status);
     } catch {
       // Whatever telemetry does, the visitor has an answer.
     }
+    return response;
   };
 }
 
-function openRecord(request: Request, nowMs: number): RequestRecord {
-  const url = new URL(request.url);
+function open(c: Context<AppEnv>, nowMs: number): Exchange {
+  const request = c.req.raw;
+  const path = pathOf(request.url);
   const colo = request.cf?.colo;
   return {
+    request,
+    env: c.env,
+    context: c.executionCtx,
     startedAtMs: nowMs,
-    url,
-    route: isQaPath(url.pathname)
-      ? { route: "/qa", phase: "proxy" }
-      : classify(request.method, url.pathname),
+    route: isQaPath(path) ? { route: "/qa", phase: "proxy" } : classify(request.method, path),
     colo: typeof colo === "string" ? colo : null,
     decision: NO_DECISION,
     state: null,

@@ -1,40 +1,39 @@
 /** Innermost: native if the decision says so and a handler exists, else the origin. */
-import type { Context, Handler } from "hono";
+import type { Context } from "hono";
 import type { AppEnv, Deps } from "../deps.ts";
+import type { Exchange, Stage } from "../exchange.ts";
 import { canStillProxy, nativeFailure, serveNative } from "../native/dispatch.ts";
 import { originFailure, proxyToOrigin } from "../proxy.ts";
 
-export function serve(deps: Deps): Handler<AppEnv> {
-  return async (c) => {
-    const record = c.get("record");
-    const native = record.decision.cohort === "native" && record.route.phase !== "proxy";
-    if (!native) return toOrigin(c, deps);
+export function serve(deps: Deps): Stage {
+  return async (exchange) => {
+    const native = exchange.decision.cohort === "native" && exchange.route.phase !== "proxy";
+    if (!native) return toOrigin(exchange, deps);
     try {
-      return await serveNative(c, deps);
+      return await serveNative(exchange, deps);
     } catch (error) {
-      record.error = error;
-      if (!canStillProxy(c.req.raw)) return nativeFailure();
-      record.fellBack = true;
-      return toOrigin(c, deps);
+      exchange.error = error;
+      if (!canStillProxy(exchange.request)) return nativeFailure();
+      exchange.fellBack = true;
+      return toOrigin(exchange, deps);
     }
   };
 }
 
-async function toOrigin(c: Context<AppEnv>, deps: Deps): Promise<Response> {
-  const record = c.get("record");
+async function toOrigin(exchange: Exchange, deps: Deps): Promise<Response> {
   try {
-    return await proxyToOrigin(c.req.raw, record.url, deps.settings.originUrl);
+    return await proxyToOrigin(exchange.request, deps.settings.originUrl);
   } catch (error) {
-    record.error ??= error;
+    exchange.error ??= error;
     return originFailure();
   }
 }
 
 /** For paths that carry no decision: the same proxy, and nothing else. */
-export function passThrough(deps: Deps): Handler<AppEnv> {
+export function passThrough(deps: Deps): (c: Context<AppEnv>) => Promise<Response> {
   return async (c) => {
     try {
-      return await proxyToOrigin(c.req.raw, new URL(c.req.url), deps.settings.originUrl);
+      return await proxyToOrigin(c.req.raw, deps.settings.originUrl);
     } catch {
       return originFailure();
     }

@@ -1,6 +1,6 @@
 /** Which handler serves which route, and what the visitor gets when it fails. */
-import type { Context } from "hono";
-import type { AppEnv, Deps } from "../deps.ts";
+import type { Deps } from "../deps.ts";
+import type { Exchange } from "../exchange.ts";
 import { writePoint } from "../telemetry/observe.ts";
 import { askChaos } from "./chaos.ts";
 import type { NativeContext } from "./context.ts";
@@ -18,21 +18,21 @@ const HANDLERS: Readonly<Record<string, (context: NativeContext) => Promise<Resp
 };
 
 /** Throws whatever native throws; see `canStillProxy` for what to do then. */
-export async function serveNative(c: Context<AppEnv>, deps: Deps): Promise<Response> {
-  const record = c.get("record");
-  const route = record.route.route;
+export async function serveNative(exchange: Exchange, deps: Deps): Promise<Response> {
+  const { request, env, context } = exchange;
+  const route = exchange.route.route;
   const handler = HANDLERS[route];
   if (handler === undefined) throw new Error(`no native handler for ${route}`);
-  const chaos = await askChaos(c.env, deps.settings, route);
+  const chaos = await askChaos(env, deps.settings, route);
   chaos.before();
   const response = await handler({
-    request: c.req.raw,
-    url: record.url,
-    env: c.env,
+    request,
+    url: new URL(request.url),
+    env,
     settings: deps.settings,
     urls: deps.urls,
-    count: (kind) => writePoint(deps, record, kind),
-    waitUntil: (work) => c.executionCtx.waitUntil(work),
+    count: (kind) => writePoint(deps, exchange, kind),
+    waitUntil: (work) => context.waitUntil(work),
     now: deps.now,
   });
   chaos.after();

@@ -1,7 +1,7 @@
 /** Answers `/qa` and `/api/qa`, in every outcome of admission. */
-import type { Context } from "hono";
 import type { QaDocument } from "../../src/domain/qa.ts";
-import type { AppEnv, Deps } from "../deps.ts";
+import type { Deps } from "../deps.ts";
+import type { Exchange, Stage } from "../exchange.ts";
 import { withLimit } from "../limit.ts";
 import type { Admission } from "./admission.ts";
 import { addCorsHeaders } from "./cors.ts";
@@ -10,13 +10,17 @@ import { qaDocument } from "./document.ts";
 const RETRY_AFTER_S = "60";
 const METRICS_LIMIT_MS = 1_000;
 
-export async function serveQa(c: Context<AppEnv>, deps: Deps): Promise<Response> {
-  const { admission } = c.get("record");
-  const response =
-    admission?.kind === "admitted" ? await documentResponse(c, deps) : turnedAway(admission);
-  response.headers.set("Cache-Control", "no-store");
-  addCorsHeaders(response.headers, c.req.raw, deps.settings.qaAllowedOrigins);
-  return response;
+export function serveQa(deps: Deps): Stage {
+  return async (exchange) => {
+    const { admission, request } = exchange;
+    const response =
+      admission?.kind === "admitted"
+        ? await documentResponse(exchange, deps)
+        : turnedAway(admission);
+    response.headers.set("Cache-Control", "no-store");
+    addCorsHeaders(response.headers, request, deps.settings.qaAllowedOrigins);
+    return response;
+  };
 }
 
 /** No admission at all means that ours failed: refuse. */
@@ -37,24 +41,23 @@ function refusal(status: number, error: string, headers: Record<string, string>)
   return Response.json({ error }, { status, headers });
 }
 
-async function documentResponse(c: Context<AppEnv>, deps: Deps): Promise<Response> {
-  const record = c.get("record");
+async function documentResponse(exchange: Exchange, deps: Deps): Promise<Response> {
   const context = {
-    env: c.env,
+    env: exchange.env,
     settings: deps.settings,
-    waitUntil: (work: Promise<unknown>) => c.executionCtx.waitUntil(work),
+    waitUntil: (work: Promise<unknown>) => exchange.context.waitUntil(work),
   };
-  const wantsCached = record.url.searchParams.get("health") === "cached";
+  const wantsCached = new URL(exchange.request.url).searchParams.get("health") === "cached";
   const [health, metrics24h] = await Promise.all([
     wantsCached ? deps.health.cached() : deps.health.full(context),
     metricsOf(deps),
   ]);
   const document: QaDocument = qaDocument({
     nowMs: deps.now(),
-    colo: record.colo,
+    colo: exchange.colo,
     workerVersion: deps.settings.workerVersion,
-    decision: record.decision,
-    state: record.state,
+    decision: exchange.decision,
+    state: exchange.state,
     health,
     metrics24h,
     cookieKeyIds: deps.cookies.keyIds,

@@ -1,28 +1,28 @@
-/** Turns the record of a request into its metric points and its log line. */
+/** Turns the exchange of a request into its metric points and its log line. */
 import type { LogLine } from "../../src/domain/log-line.ts";
 import { deviceOf, levelOf, SUCCESS_SAMPLE_RATE } from "../../src/domain/log-line.ts";
 import type { MetricPoint, PointKind } from "../../src/domain/metric-point.ts";
 import type { Deps } from "../deps.ts";
-import type { RequestRecord } from "../record.ts";
+import type { Exchange } from "../exchange.ts";
 
 const MAX_TEXT_CHARS = 2_000;
 
 /** A point that is not a request, or the request's own one with status and duration. */
 export function writePoint(
   deps: Deps,
-  record: RequestRecord,
+  exchange: Exchange,
   kind: PointKind,
   outcome: { status: number; durationMs: number } = { status: 0, durationMs: 0 },
 ): void {
   const point: MetricPoint = {
     kind,
-    tag: record.decision.tag,
-    cohort: record.decision.cohort,
-    phase: record.route.phase,
-    reason: record.decision.reason,
-    route: record.route.route,
-    colo: record.colo,
-    revision: record.state?.config?.revision ?? null,
+    tag: exchange.decision.tag,
+    cohort: exchange.decision.cohort,
+    phase: exchange.route.phase,
+    reason: exchange.decision.reason,
+    route: exchange.route.route,
+    colo: exchange.colo,
+    revision: exchange.state?.config?.revision ?? null,
     workerVersion: deps.settings.workerVersion,
     ...outcome,
   };
@@ -30,38 +30,38 @@ export function writePoint(
 }
 
 /** One request point always; the log line for every error and for a sample of the rest. */
-export function observe(deps: Deps, record: RequestRecord, request: Request, status: number): void {
-  const durationMs = Math.max(0, deps.now() - record.startedAtMs);
-  writePoint(deps, record, "request", { status, durationMs });
-  const failed = status >= 400 || record.error !== null;
+export function observe(deps: Deps, exchange: Exchange, status: number): void {
+  const durationMs = Math.max(0, deps.now() - exchange.startedAtMs);
+  writePoint(deps, exchange, "request", { status, durationMs });
+  const failed = status >= 400 || exchange.error !== null;
   if (!failed && deps.random() >= SUCCESS_SAMPLE_RATE) return;
-  deps.logs.write(lineOf(record, request, { status, durationMs, failed }));
+  deps.logs.write(lineOf(exchange, { status, durationMs, failed }));
 }
 
 function lineOf(
-  record: RequestRecord,
-  request: Request,
+  exchange: Exchange,
   outcome: { status: number; durationMs: number; failed: boolean },
 ): LogLine {
+  const { request } = exchange;
   const country = request.cf?.country;
   return {
-    timestamp: new Date(record.startedAtMs).toISOString(),
-    level: record.error === null ? levelOf(outcome.status) : "ERROR",
+    timestamp: new Date(exchange.startedAtMs).toISOString(),
+    level: exchange.error === null ? levelOf(outcome.status) : "ERROR",
     rayID: request.headers.get("cf-ray")?.split("-", 1)[0] ?? null,
-    colo: record.colo,
-    cohort: record.decision.cohort,
-    reason: record.decision.reason,
-    phase: record.route.phase,
+    colo: exchange.colo,
+    cohort: exchange.decision.cohort,
+    reason: exchange.decision.reason,
+    phase: exchange.route.phase,
     method: request.method,
-    route: record.route.route,
+    route: exchange.route.route,
     status: outcome.status,
     duration_ms: outcome.durationMs,
     country: typeof country === "string" ? country : null,
     device: deviceOf(request.headers.get("user-agent")),
-    revision: record.state?.config?.revision ?? null,
+    revision: exchange.state?.config?.revision ?? null,
     sample_rate: outcome.failed ? 1 : SUCCESS_SAMPLE_RATE,
-    error_msg: record.error === null ? null : messageOf(record.error),
-    context: record.error === null ? null : contextOf(record.error),
+    error_msg: exchange.error === null ? null : messageOf(exchange.error),
+    context: exchange.error === null ? null : contextOf(exchange.error),
   };
 }
 

@@ -1,0 +1,58 @@
+/** The sandbox's Cloudflare API alone, without Workers, on a port of its own. */
+import { createApi } from "../../src/sandbox/api/app.ts";
+import { Limits } from "../../src/sandbox/api/limits.ts";
+import { ApiServer } from "../../src/sandbox/api/server.ts";
+import { type TokenKind, Tokens } from "../../src/sandbox/api/tokens.ts";
+import { CentralStore } from "../../src/sandbox/kv/central-store.ts";
+
+export const ACCOUNT = "a".repeat(32);
+export const NAMESPACE = "b".repeat(32);
+
+export interface ApiUnderTest {
+  store: CentralStore;
+  server: ApiServer;
+  limits: Limits;
+  clock: { ms: number };
+  base: string;
+  /** The path below the namespace, or any path that starts with `/`. */
+  call(path: string, init?: RequestInit & { token?: string }): Promise<Response>;
+  token(kind: TokenKind): string;
+  close(): Promise<void>;
+}
+
+export async function startApi(options: { limits?: boolean } = {}): Promise<ApiUnderTest> {
+  const clock = { ms: Date.now() };
+  const now = (): number => clock.ms;
+  const store = new CentralStore(now);
+  const tokens = new Tokens(ACCOUNT, now);
+  const limits = new Limits(options.limits ?? false, now);
+  const server = new ApiServer(
+    createApi({
+      store,
+      tokens,
+      limits,
+      r2: { names: [], bucket: () => Promise.reject(new Error("no buckets here")) },
+      accountId: ACCOUNT,
+      namespaceId: NAMESPACE,
+      namespaceTitle: "KV_CANARY_CONFIG",
+      now,
+    }),
+  );
+  const base = await server.start();
+  const full = tokens.create("full");
+  return {
+    store,
+    server,
+    limits,
+    clock,
+    base,
+    call(path, { token = full, ...init } = {}) {
+      const below = `/accounts/${ACCOUNT}/storage/kv/namespaces/${NAMESPACE}/`;
+      const url = `${base}${path.startsWith("/") ? path : below + path}`;
+      const headers = { authorization: `Bearer ${token}`, connection: "close", ...init.headers };
+      return fetch(url, { ...init, headers });
+    },
+    token: (kind) => tokens.create(kind),
+    close: () => server.close(),
+  };
+}

@@ -1,0 +1,362 @@
+/** The whole sandbox: the real Worker at several locations, steered through the API. */
+import { existsSync, statSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { dirname } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { qaSchema } from "../../src/domain/qa.ts";
+import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
+import { ensureBundle } from "../worker/bundle.ts";
+
+const NO_LAG = { min: 0, max: 0 };
+let sandbox: Sandbox;
+
+beforeAll(async () => {
+  await ensureBundle();
+  sandbox = await startSandbox({ lagMs: NO_LAG, rateLimits: false, seed: 7 });
+}, 120_000);
+afterAll(() => sandbox.close());
+afterEach(async () => {
+  await sandbox.control.heal();
+  sandbox.control.setKv({ lagMs: NO_LAG, catchUp: true });
+  await putState({ percent: 10 });
+});
+
+async function api(path: string, init: RequestInit = {}): Promise<Response> {
+  const { apiBaseUrl, accountId, apiToken } = sandbox.description;
+  const headers = { authorization: `Bearer ${apiToken}`, ...init.headers };
+  return fetch(`${apiBaseUrl}/accounts/${accountId}${path}`, { ...init, headers });
+}
+
+async function putState(state: { percent: number; emergency?: boolean }): Promise<void> {
+  const body = JSON.stringify({
+    canary_percent: state.percent,
+    canary_tag: "B2a",
+    emergency_proxy: state.emergency ?? false,
+    last_updated: new Date().toISOString(),
+  });
+  const path = `/storage/kv/namespaces/${sandbox.description.kvNamespaceId}/values/config`;
+  expect((await api(path, { method: "PUT", body })).status).toBe(200);
+  for (const { colo } of sandbox.description.locations) await qa(colo);
+}
+
+async function qa(colo: string) {
+  const { edgeUrl, qaToken } = sandbox.description;
+  const headers = { authorization: `Bearer ${qaToken}`, "x-sandbox-location": colo };
+  const response = await fetch(`${edgeUrl}/qa`, { headers });
+  return qaSchema.parse(await response.json());
+}
+
+const native = { "x-canary": "1" };
+
+describe("locations", () => {
+  test("each answers with its own colo, directly and behind the one address", async () => {
+    for (const { colo, url } of sandbox.description.locations) {
+      expect((await qa(colo)).colo).toBe(colo);
+      const direct = await fetch(`${url}/qa`, {
+        headers: { authorization: `Bearer ${sandbox.description.qaToken}` },
+      });
+      expect(await direct.json()).toMatchObject({ colo, canary: { percent: 10, source: "kv" } });
+    }
+    const headers = { "x-sandbox-location": "XXX" };
+    expect((await fetch(sandbox.description.edgeUrl, { headers })).status).toBe(400);
+  });
+
+  test("a write reaches a location when its lag is over, and no other one before", async () => {
+    sandbox.control.setKv({ lagMs: { min: 600_000, max: 600_000 }, location: "AMS" });
+    await putState({ percent: 33 });
+    expect((await qa("FRA")).canary.percent).toBe(33);
+    expect((await qa("AMS")).canary.percent).toBe(10);
+    sandbox.control.setKv({ catchUp: true });
+    expect((await qa("AMS")).canary.percent).toBe(33);
+    sandbox.control.setKv({ lagMs: NO_LAG, location: "AMS" });
+  });
+
+  test("a location whose KV throws or hangs still answers, and says so", async () => {
+    sandbox.control.setKv({ reads: "throw", location: "IAD" });
+    expect((await qa("IAD")).canary.source).toBe("last-good");
+    sandbox.control.setKv({ reads: "hang", location: "IAD" });
+    expect((await qa("IAD")).canary.source).toBe("last-good");
+    expect((await qa("FRA")).canary.source).toBe("kv");
+  });
+
+  test("a frozen location keeps the old state", async () => {
+    sandbox.control.setKv({ frozen: true, location: "AMS" });
+    await putState({ percent: 0, emergency: true });
+    expect((await qa("AMS")).canary.emergency_proxy).toBe(false);
+    expect((await qa("FRA")).canary.emergency_proxy).toBe(true);
+    sandbox.control.setKv({ frozen: false });
+    expect((await qa("AMS")).canary.emergency_proxy).toBe(true);
+  });
+});
+
+describe("upload flows", () => {
+  test("sticky visitors keep their backend while the share changes", async () => {
+    await putState({ percent: 50 });
+    const running = sandbox.control.runUploadFlows({ count: 150, concurrency: 10 });
+    for (const percent of [20, 80, 40]) await putState({ percent });
+    const { flows, requests } = await running;
+    expect(flows).toMatchObject({ started: 150, completed: 150, drifts: 0, failed: {} });
+    expect(flows.moved).toEqual({ ok: 0, broken: 0 });
+    expect(Object.keys(requests.byCohort).sort()).toEqual(["native", "proxy"]);
+  });
+
+  test("mixed cohorts really break an upload", async () => {
+    await putState({ percent: 50 });
+    const { flows } = await sandbox.control.runUploadFlows({ count: 60, keepCookies: false });
+    expect(flows.moved.broken).toBeGreaterThan(0);
+    expect(flows.completed + flows.moved.broken).toBe(60);
+    expect(flows.drifts).toBe(0);
+  });
+
+  test("a stop in the middle moves native visitors, and they are counted", async () => {
+    await putState({ percent: 100 });
+    const running = sandbox.control.runUploadFlows({ count: 20, concurrency: 20, thinkMs: 400 });
+    await expect
+      .poll(() => sandbox.control.points().filter((p) => p.blobs[0] === "intent").length)
+      .toBeGreaterThan(0);
+    await putState({ percent: 0, emergency: true });
+    const { flows } = await running;
+    expect(flows.moved.ok + flows.moved.broken).toBeGreaterThan(0);
+    expect(flows.drifts).toBe(0);
+  });
+
+  test("traffic runs until it is stopped, and reports by cohort and status", async () => {
+    await putState({ percent: 50 });
+    await sandbox.control.startTraffic({ visitors: 10, ratePerS: 100, actionsPerVisitor: 3 });
+    await expect.poll(() => sandbox.control.trafficReport().requests.total).toBeGreaterThan(40);
+    const report = await sandbox.control.stopTraffic();
+    expect(report.running).toBe(false);
+    expect(Object.keys(report.requests.byCohort)).toEqual(
+      expect.arrayContaining(["native", "proxy"]),
+    );
+    expect(report.visitors).toBeGreaterThan(10);
+    expect(sandbox.control.trafficReport()).toEqual(report);
+  });
+});
+
+describe("faults behind the Worker", () => {
+  const jobs = (path = "/api/jobs") =>
+    fetch(sandbox.description.edgeUrl + path, { headers: native });
+
+  test("native errors fall back to proxy, and count as errors of native", async () => {
+    sandbox.control.setNative({ errorShare: 1 });
+    const before = sandbox.control.points().length;
+    const response = await jobs();
+    expect(response.status).toBe(200);
+    expect(response.headers.get("x-pix-decision")).toContain("fell back to proxy");
+    await expect
+      .poll(() => sandbox.control.points().slice(before))
+      .toContainEqual(expect.objectContaining({ doubles: [500, expect.any(Number)] }));
+  });
+
+  test("native errors after the body are an honest 502", async () => {
+    sandbox.control.setNative({ errorShare: 1, failAfterBody: true });
+    const url = `${sandbox.description.edgeUrl}/api/pixcapture/upload/intent`;
+    const body = JSON.stringify({ filename: "a.jpg", content_type: "image/jpeg", size: 1 });
+    expect((await fetch(url, { method: "POST", headers: native, body })).status).toBe(502);
+  });
+
+  test("database and R2 down are seen by /qa and in the points", async () => {
+    sandbox.control.setNative({ databaseDown: true });
+    const response = await jobs();
+    expect(response.headers.get("x-pix-decision")).toContain("fell back to proxy");
+    await expect
+      .poll(() => sandbox.control.points().some(({ blobs }) => blobs[0] === "db_failure"))
+      .toBe(true);
+    sandbox.control.setNative({ databaseDown: false, r2Down: true });
+    await sandbox.control.runUploadFlows({ count: 30 });
+    await expect
+      .poll(() => sandbox.control.points().some(({ blobs }) => blobs[0] === "r2_failure"))
+      .toBe(true);
+  });
+
+  test("an origin that is down, fails, or works", async () => {
+    const other = () => fetch(`${sandbox.description.edgeUrl}/api/other`);
+    expect(await (await other()).json()).toMatchObject({ backend: "legacy", path: "/api/other" });
+    sandbox.control.setOrigin({ errorShare: 1 });
+    expect((await other()).status).toBe(500);
+    sandbox.control.setOrigin({ down: true });
+    expect((await other()).status).toBe(502);
+  });
+
+  test("each decided request leaves one point of kind request, at its location", async () => {
+    const count = () =>
+      sandbox.control.points().filter((p) => p.blobs[0] === "request" && p.colo === "AMS").length;
+    const before = count();
+    const headers = { "x-sandbox-location": "AMS" };
+    for (let i = 0; i < 25; i++) {
+      await (await fetch(`${sandbox.description.edgeUrl}/api/other`, { headers })).text();
+    }
+    await expect.poll(count).toBe(before + 25);
+  });
+});
+
+describe("R2 by REST", () => {
+  test("put, list page by page, get and delete in the logs bucket", async () => {
+    const objects = `/r2/buckets/${sandbox.description.logsBucket}/objects`;
+    for (const n of [1, 2, 3])
+      await api(`${objects}/b2a/20260101/${n}.log`, { method: "PUT", body: `line ${n}` });
+    type Page = {
+      result: { key: string; size: number }[];
+      result_info: { cursor: string; is_truncated: boolean };
+    };
+    const first = (await (await api(`${objects}?prefix=b2a/&per_page=2`)).json()) as Page;
+    expect(first.result.map(({ key }) => key)).toEqual([
+      "b2a/20260101/1.log",
+      "b2a/20260101/2.log",
+    ]);
+    expect(first.result_info.is_truncated).toBe(true);
+    const cursor = encodeURIComponent(first.result_info.cursor);
+    const second = (await (
+      await api(`${objects}?prefix=b2a/&per_page=2&cursor=${cursor}`)
+    ).json()) as Page;
+    expect(second.result.map(({ key }) => key)).toEqual(["b2a/20260101/3.log"]);
+    const after = (await (await api(`${objects}?start_after=b2a/20260101/2.log`)).json()) as Page;
+    expect(after.result).toHaveLength(1);
+    expect(await (await api(`${objects}/b2a/20260101/2.log`)).text()).toBe("line 2");
+    await api(`${objects}/b2a/20260101/2.log`, { method: "DELETE" });
+    expect((await api(`${objects}/b2a/20260101/2.log`)).status).toBe(404);
+    expect((await api("/r2/buckets/unknown/objects")).status).toBe(404);
+  });
+
+  test("media uploaded through the Worker are in the media bucket", async () => {
+    await putState({ percent: 100 });
+    await sandbox.control.runUploadFlows({ count: 1 });
+    const list = await api(
+      `/r2/buckets/${sandbox.description.mediaBucket}/objects?prefix=uploads/`,
+    );
+    expect(((await list.json()) as { result: unknown[] }).result.length).toBeGreaterThan(0);
+  });
+});
+
+describe("control over HTTP", () => {
+  const call = (path: string, init: RequestInit = {}) =>
+    fetch(sandbox.description.controlUrl + path, init);
+  const put = (path: string, body: unknown) =>
+    call(path, { method: "PUT", body: JSON.stringify(body) });
+
+  test("describes itself and the sandbox", async () => {
+    const front = (await (await call("/")).json()) as Record<string, unknown>;
+    expect(front).toMatchObject({ endpoints: { "PUT /kv": expect.any(String) } });
+    expect(Object.keys(front.faults as object)).toContain("lost-answer");
+    expect(await (await call("/description")).json()).toEqual(sandbox.description);
+  });
+
+  test("sets faults, lag, native, origin and limits, and shows them", async () => {
+    const added = await call("/faults", {
+      method: "POST",
+      body: JSON.stringify({ kind: "lost-answer", match: { method: "PUT" }, times: 1 }),
+    });
+    expect(added.status).toBe(201);
+    await put("/kv", { lagMs: { min: 5, max: 10 }, reads: "stale", location: "FRA" });
+    await put("/native", { errorShare: 0.5, databaseLatencyMs: 3 });
+    await put("/origin", { addedLatencyMs: 4 });
+    const state = await (await put("/api", { limits: { budget: 99 }, clockSkewMs: 5 })).json();
+    expect(state).toMatchObject({
+      api: { faults: [{ rule: { kind: "lost-answer" } }], limits: { budget: 99 }, clockSkewMs: 5 },
+      kv: { locations: { FRA: { mode: "stale", lagMs: { min: 5, max: 10 } } } },
+      native: { errorShare: 0.5, databaseLatencyMs: 3 },
+      origin: { addedLatencyMs: 4 },
+    });
+    const healed = await (await call("/heal", { method: "POST" })).json();
+    expect(healed).toMatchObject({ api: { faults: [] }, native: { errorShare: 0 } });
+    sandbox.control.setApi({ limits: { budget: 1_200 } });
+    sandbox.control.setKv({ location: "FRA", lagMs: NO_LAG });
+  });
+
+  test("makes tokens that the API honours", async () => {
+    const made = await call("/tokens", { method: "POST", body: '{"kind":"kv-read-only"}' });
+    const { token } = (await made.json()) as { token: string };
+    const path = `/storage/kv/namespaces/${sandbox.description.kvNamespaceId}/values/config`;
+    const headers = { authorization: `Bearer ${token}` };
+    expect((await api(path, { headers })).status).toBe(200);
+    expect((await api(path, { method: "PUT", body: "x", headers })).status).toBe(403);
+  });
+
+  test("wrong bodies are refused with what is accepted", async () => {
+    for (const [path, body] of [
+      ["/kv", { lag: 5 }],
+      ["/kv", { lagMs: { min: 9, max: 1 } }],
+      ["/native", { errorShare: 2 }],
+      ["/faults", [{ kind: "explosion" }]],
+    ] as const) {
+      const response = await put(path, body);
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({
+        error: expect.any(String),
+        accepted: expect.any(Object),
+      });
+    }
+    expect((await call("/kv", { method: "PUT", body: "{" })).status).toBe(400);
+    expect((await put("/kv", { location: "XXX", frozen: true })).status).toBe(400);
+  });
+
+  test("a web page cannot use it", async () => {
+    const headers = { origin: "https://evil.example" };
+    expect((await call("/description", { headers })).status).toBe(403);
+  });
+
+  test("starts, reports and stops traffic", async () => {
+    await put("/traffic", { visitors: 5, ratePerS: 50 });
+    await expect
+      .poll(async () => (await (await call("/traffic")).json()) as object)
+      .toMatchObject({ running: true });
+    const stopped = await call("/traffic", { method: "DELETE" });
+    expect(await stopped.json()).toMatchObject({ running: false });
+    const flows = await call("/flows", { method: "POST", body: '{"count":3}' });
+    expect(await flows.json()).toMatchObject({ flows: { started: 3 } });
+  });
+});
+
+test("the WebSocket upgrade passes through the front, the Worker and the proxy", async () => {
+  const url = `${sandbox.description.edgeUrl.replace("http", "ws")}/api/ws`;
+  const socket = new WebSocket(url);
+  const echoed = await new Promise((resolve, reject) => {
+    socket.onopen = () => socket.send("hello");
+    socket.onmessage = ({ data }) => resolve(data);
+    socket.onerror = () => reject(new Error("no WebSocket"));
+  });
+  socket.close();
+  expect(echoed).toBe("hello");
+});
+
+test("the configuration and token files are for the owner alone", async () => {
+  const { configPath, apiToken, qaToken } = sandbox.description;
+  const { environments } = JSON.parse(await readFile(configPath, "utf8"));
+  const { tokenFile, qaTokenFile, qaUrls } = environments.sandbox;
+  expect([configPath, tokenFile, qaTokenFile].map((path) => statSync(path).mode & 0o777)).toEqual([
+    0o600, 0o600, 0o600,
+  ]);
+  expect((await readFile(tokenFile, "utf8")).trim()).toBe(apiToken);
+  expect((await readFile(qaTokenFile, "utf8")).trim()).toBe(qaToken);
+  expect(await readFile(configPath, "utf8")).not.toContain(apiToken);
+  expect(qaUrls).toHaveLength(3);
+});
+
+test("closing leaves no port, no file and no process behind, even under every fault", async () => {
+  const other = await startSandbox({ locations: ["FRA"], lagMs: NO_LAG });
+  const { description, control } = other;
+  const { edgeUrl, originUrl, controlUrl, apiBaseUrl, databaseUrl, locations } = description;
+  await control.startTraffic({ ratePerS: 100, thinkMs: 5_000 });
+  await control.addFault({ kind: "hang" });
+  control.setKv({ reads: "hang" });
+  control.setNative({ databaseLatencyMs: 5_000 });
+  const hanging = fetch(`${apiBaseUrl}/user`, { headers: { authorization: "Bearer x" } });
+  hanging.catch(() => undefined);
+  await other.close();
+  await other.close();
+  await expect(hanging).rejects.toThrow();
+  expect(existsSync(dirname(description.configPath))).toBe(false);
+  const urls = [edgeUrl, originUrl, controlUrl, apiBaseUrl, databaseUrl, locations[0]?.url ?? ""];
+  for (const url of urls) expect(await reachable(Number(new URL(url).port))).toBe(false);
+}, 60_000);
+
+function reachable(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.on("connect", () => resolve(true));
+    socket.on("error", () => resolve(false));
+    socket.on("close", () => socket.destroy());
+  });
+}

@@ -1,0 +1,188 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { overridePayload } from "../../src/domain/override.ts";
+import { importHmacKey, signText } from "../../worker/hmac.ts";
+import type { WorkerUnderTest } from "./harness.ts";
+import { startWorker } from "./harness.ts";
+
+const STOP = { active: true, id: "01JCQ", at: "2025-11-15T10:31:02Z", by: "oncall@laptop" };
+const RELEASE = { active: false, at: "2025-11-15T11:00:00Z", releases: { id: "01JCQ" } };
+const FULL = { canary_percent: 100, revision: "r-100" };
+
+let worker: WorkerUnderTest;
+beforeAll(async () => {
+  worker = await startWorker({ config: FULL });
+});
+afterAll(() => worker.dispose());
+
+async function decisionOf(headers: Record<string, string> = {}) {
+  const answer = await worker.fetch("/api/thing", { headers });
+  await answer.text();
+  return {
+    status: answer.status,
+    canary: answer.headers.get("x-pix-canary"),
+    shown: answer.headers.get("x-pix-decision"),
+    cookies: answer.headers.getSetCookie(),
+  };
+}
+
+describe("decision on the real Worker", () => {
+  test("a new visitor is sampled, sees both headers and gets a signed cookie", async () => {
+    await worker.putState(FULL, null);
+    const seen = await decisionOf();
+    expect(seen).toMatchObject({
+      status: 200,
+      canary: "1;tag=B2a;cohort=native;reason=sampled",
+      shown: "native (100% sample)",
+    });
+    expect(seen.cookies).toHaveLength(1);
+    expect(seen.cookies[0]).toMatch(
+      /^_canary_cohort=v1\.n\.B2a\.\d+\.k2\.[\w-]{43}; Max-Age=86400; Path=\/; HttpOnly; Secure; SameSite=None$/,
+    );
+  });
+
+  test("a valid cookie keeps its cohort whatever the share, under every key, and is not set again", async () => {
+    await worker.putState({ canary_percent: 0 }, null);
+    const k1 = JSON.stringify({ k1: Buffer.alloc(32, 1).toString("base64") });
+    for (const cookie of [
+      await worker.cookie("native"),
+      await worker.cookie("native", { keys: k1 }),
+    ]) {
+      const seen = await decisionOf({ cookie });
+      expect(seen).toMatchObject({
+        canary: "1;tag=B2a;cohort=native;reason=cookie",
+        shown: "native (cookie)",
+        cookies: [],
+      });
+    }
+  });
+
+  test.each([
+    ["forged", async () => (await worker.cookie("native")).replace("v1.n", "v1.p")],
+    ["of another tag", () => worker.cookie("native", { tag: "B1" })],
+    ["older than 24 h", () => worker.cookie("native", { atMs: Date.now() - 86_400_000 })],
+    ["of an unknown key", () => worker.cookie("native", { keys: unknownKey() })],
+    ["in the seed's plain form", async () => "_canary_cohort=native"],
+  ])("a cookie %s means a new draw (AT-17, AT-20)", async (_name, cookie) => {
+    await worker.putState({ canary_percent: 0 }, null);
+    const seen = await decisionOf({ cookie: await cookie() });
+    expect(seen.canary).toBe("1;tag=B2a;cohort=proxy;reason=sampled");
+    expect(seen.cookies).toHaveLength(1);
+  });
+
+  test("of several cookies the first valid one counts", async () => {
+    const cookie = `_canary_cohort=junk; ${await worker.cookie("native")}; ${await worker.cookie("proxy")}`;
+    expect((await decisionOf({ cookie })).shown).toBe("native (cookie)");
+  });
+
+  test("the header X-Canary: 1 asks for native, and sets no cookie", async () => {
+    await worker.putState({ canary_percent: 0 }, null);
+    expect(await decisionOf({ "x-canary": "1" })).toMatchObject({
+      shown: "native (header)",
+      cookies: [],
+    });
+    expect((await decisionOf({ "x-canary": "true" })).shown).toBe("proxy (0% sample)");
+  });
+
+  test.each([
+    ["stop", FULL, STOP],
+    [
+      "config.emergency_proxy",
+      { ...FULL, emergency_proxy: true, last_updated: "2026-01-01T00:00:00Z" },
+      RELEASE,
+    ],
+    ["an unreadable stop", FULL, "{"],
+  ])(
+    "an emergency by %s overrules header and cookie and sets no cookie",
+    async (_name, config, stop) => {
+      const cookie = await worker.cookie("native");
+      await worker.putState(config, stop);
+      for (const headers of [{}, { "x-canary": "1" }, { cookie }]) {
+        expect(await decisionOf(headers)).toEqual({
+          status: 200,
+          canary: "1;tag=B2a;cohort=proxy;reason=emergency",
+          shown: "proxy (emergency)",
+          cookies: [],
+        });
+      }
+      await worker.putState({ ...FULL, last_updated: "2026-02-01T00:00:00Z" }, RELEASE);
+      expect((await decisionOf({ cookie })).shown).toBe("native (cookie)");
+    },
+  );
+
+  test("an absent stop key does not release a stop that was seen (AT-6)", async () => {
+    await worker.putState(FULL, STOP);
+    await worker.putState(FULL, null);
+    expect((await decisionOf({ "x-canary": "1" })).shown).toBe("proxy (emergency)");
+    await worker.putState(FULL, RELEASE);
+  });
+
+  test("paths outside /api carry no decision", async () => {
+    const answer = await worker.fetch("/index.html");
+    expect([answer.status, answer.headers.get("x-pix-canary")]).toEqual([200, null]);
+    expect(answer.headers.getSetCookie()).toEqual([]);
+  });
+});
+
+describe("settings that are missing or wrong take their safe side", () => {
+  const start = async (options: Parameters<typeof startWorker>[0], headers = {}) => {
+    const other = await startWorker({ config: FULL, ...options });
+    try {
+      const answer = await other.fetch("/api/thing", { headers });
+      return [answer.headers.get("x-pix-decision"), answer.headers.getSetCookie().length];
+    } finally {
+      await other.dispose();
+    }
+  };
+
+  test.each([null, "", "{", "[]", '{"k1":"short"}'])(
+    "with COOKIE_KEYS %j newly sampled visitors go to proxy with reason default",
+    async (keys) => {
+      expect(await start({ vars: { COOKIE_KEYS: keys } })).toEqual(["proxy (default)", 0]);
+    },
+  );
+
+  test("without a readable config everybody goes to proxy, holders of header and cookie too", async () => {
+    expect(await start({ config: null }, { "x-canary": "1" })).toEqual(["proxy (default)", 0]);
+    expect(await start({ config: "{" }, { "x-canary": "1" })).toEqual(["proxy (default)", 0]);
+  });
+
+  test("mode signed wants a signature with the override's own context, mode off none at all", async () => {
+    const expiresAtS = Math.floor(Date.now() / 1000) + 600;
+    const key = await importHmacKey(Buffer.alloc(32, 1));
+    const signature = await signText(key, overridePayload(expiresAtS, "k1"));
+    const unbound = await signText(key, `v1.${expiresAtS}.k1`);
+    const signed = { CANARY_OVERRIDE: "signed" };
+    const config = { canary_percent: 0 };
+    const ask = (vars: Record<string, string>, value: string) =>
+      start({ vars, config }, { "x-canary": value });
+    expect((await ask(signed, `v1.${expiresAtS}.k1.${signature}`))[0]).toBe("native (header)");
+    expect((await ask(signed, `v1.${expiresAtS}.k1.${unbound}`))[0]).toBe("proxy (0% sample)");
+    expect((await ask(signed, "1"))[0]).toBe("proxy (0% sample)");
+    expect((await ask({ CANARY_OVERRIDE: "off" }, "1"))[0]).toBe("proxy (0% sample)");
+    expect((await ask({ CANARY_OVERRIDE: "yes" }, "1"))[0]).toBe("proxy (0% sample)");
+  });
+});
+
+describe("a KV that fails never fails a request (AT-5)", () => {
+  test.each([
+    ["throws", () => Promise.reject(new Error("KV GET failed: 503"))],
+    ["hangs", () => new Promise<Record<string, string | null>>(() => undefined)],
+  ])("KV that %s: proxy, reason default, no 5xx", async (_name, kv) => {
+    const other = await startWorker({ kv });
+    try {
+      for (let n = 0; n < 20; n += 1) {
+        const answer = await other.fetch("/api/thing", { headers: { "x-canary": "1" } });
+        expect([answer.status, answer.headers.get("x-pix-decision")]).toEqual([
+          200,
+          "proxy (default)",
+        ]);
+      }
+    } finally {
+      await other.dispose();
+    }
+  });
+});
+
+function unknownKey(): string {
+  return JSON.stringify({ k9: Buffer.alloc(32, 9).toString("base64") });
+}
