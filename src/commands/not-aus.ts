@@ -4,26 +4,18 @@
  * emergency; anything less is said to be pending.
  */
 import * as z from "zod";
-import type { Sighting } from "../domain/expectation.ts";
 import { compare } from "../domain/expectation.ts";
-import type { StopDocument } from "../domain/state.ts";
-import { parseState } from "../domain/state.ts";
-import { stopNow } from "../domain/transition.ts";
-import type { CallOptions, Ports } from "../ports.ts";
-import { UpstreamError } from "../ports.ts";
+import type { Ports } from "../ports.ts";
 import type { CommandDef, CommonInput, NoFlags, Outcome } from "./command.ts";
-import { interruptedBy } from "./command.ts";
 import { leaveTrace } from "./shared/leave-trace.ts";
 import { manualLines } from "./shared/manual-lines.ts";
 import type { LiveProof } from "./shared/prove-live.ts";
-import { isLive, NOT_ASKED, proveLive } from "./shared/prove-live.ts";
-import type { WriteResult } from "./shared/settle.ts";
-import { mayHaveWritten, settle, wrote } from "./shared/settle.ts";
+import { isLive } from "./shared/prove-live.ts";
+import { wrote } from "./shared/settle.ts";
+import { EMERGENCY, WRITE_SHARE, writeAndProve } from "./shared/stop-run.ts";
 import type { StopRun } from "./shared/stop-verdict.ts";
 import { stopVerdict } from "./shared/stop-verdict.ts";
 import { liveLine, missingLines, OTHERS_FOLLOW, seconds, timeWithAge } from "./shared/words.ts";
-
-const EMERGENCY = { emergency: true } as const;
 
 export interface NotAusData {
   stop: { id: string; at: string };
@@ -85,133 +77,6 @@ export async function pullTheStop(input: CommonInput, ports: Ports): Promise<Out
     elapsedMs: ports.clock.monotonic() - startedMs,
   });
   return outcome;
-}
-
-/** The writes end a little before the budget, so that a last look can still tell what is true. */
-const WRITE_SHARE = 0.85;
-/** Once the stop is live, its mirror in `config` is worth this much more waiting. */
-const MIRROR_GRACE_MS = 2_000;
-
-interface Timing {
-  signal: AbortSignal;
-  writeSignal: AbortSignal;
-  startedMs: number;
-}
-
-async function writeAndProve(input: CommonInput, ports: Ports, timing: Timing): Promise<StopRun> {
-  const { clock, rng, store, target, identity } = ports;
-  const nowMs = clock.now();
-  const author = { actor: identity.actor, reason: input.reason, nowMs, id: rng.ulid(nowMs) };
-  const documents = stopNow(target.canaryTag, author);
-  const elapsed = () => clock.monotonic() - timing.startedMs;
-  const call: CallOptions = { signal: timing.writeSignal, onRetry: complainOnce(ports) };
-  const mirror = { ...call, atWill: true };
-
-  const stopWrite = settle(store.writeStop(documents.stop, call), elapsed);
-  const configWrite = settle(store.writeConfig(documents.config, mirror), elapsed);
-  const before = input.verify ? lookOnce(ports, timing.signal) : Promise.resolve([]);
-  void stopWrite.then((result) => announce(ports, "stop", result));
-  void configWrite.then((result) => announce(ports, "config", result));
-
-  // Whichever arrives first already is an emergency: no reason to wait for the other before looking.
-  const sent = await anyMayHaveArrived([stopWrite, configWrite]);
-  const [stop, stored, proof] = await Promise.all([
-    stopWrite,
-    keepStored(ports, documents.stop, { ...call, startedMs: timing.startedMs, stopWrite }),
-    input.verify ? look(ports, sent, timing) : Promise.resolve(NOT_ASKED),
-  ]);
-  const config = await withinGrace(configWrite, ports);
-  return {
-    stop: documents.stop,
-    writes: { stop, config },
-    stored,
-    proof,
-    before: await before,
-    verify: input.verify,
-    interrupted: interruptedBy(ports.interrupt),
-  };
-}
-
-function announce(ports: Ports, what: "stop" | "config", result: WriteResult): void {
-  if (result.kind === "written") {
-    ports.progress.stage({ kind: "written", what, elapsedMs: result.elapsedMs });
-  }
-}
-
-/** Waits until one write has arrived; false when all have failed for certain. */
-async function anyMayHaveArrived(writes: readonly Promise<WriteResult>[]): Promise<boolean> {
-  const arrived = writes.map(async (write) => {
-    if (!wrote(await write)) throw new Error("not this one");
-  });
-  try {
-    await Promise.any(arrived);
-    return true;
-  } catch {
-    return (await Promise.all(writes)).some(mayHaveWritten);
-  }
-}
-
-/** Waits for the proof when there is something to prove; else looks once, to say what is true. */
-async function look(ports: Ports, sent: boolean, timing: Timing): Promise<LiveProof> {
-  if (sent) return proveLive(ports, EMERGENCY, { ...timing, what: "stop" });
-  return { live: [], missing: [], sightings: await lookOnce(ports, timing.signal) };
-}
-
-function withinGrace(write: Promise<WriteResult>, ports: Ports): Promise<WriteResult> {
-  const message = "config has not been acknowledged yet";
-  const late: WriteResult = { kind: "failed", error: new UpstreamError("ambiguous", message) };
-  const grace = AbortSignal.any([ports.clock.timeout(MIRROR_GRACE_MS), ports.interrupt]);
-  const over = new Promise<WriteResult>((resolve) => {
-    if (grace.aborted) resolve(late);
-    grace.addEventListener("abort", () => resolve(late), { once: true });
-  });
-  return Promise.race([write, over]);
-}
-
-/** What each `/qa` showed before the stop could reach it: what to go back to, and since when. */
-function lookOnce(ports: Ports, signal: AbortSignal): Promise<Sighting[]> {
-  return Promise.all(ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "cached" })));
-}
-
-/**
- * Reads the stop back. When another writer's older release has covered it, writes it again: the last
- * writer towards safety wins. A release that names this very stop was somebody's decision after
- * ours, and is left alone.
- */
-async function keepStored(
-  ports: Ports,
-  stop: StopDocument,
-  call: CallOptions & { startedMs: number; stopWrite: Promise<{ kind: string }> },
-): Promise<StopRun["stored"]> {
-  await call.stopWrite;
-  for (let round = 0; round < 20; round += 1) {
-    let stored: ReturnType<typeof parseState>["stop"];
-    try {
-      stored = parseState(await ports.store.read(call)).stop;
-    } catch {
-      return { kind: "unknown" };
-    }
-    if (stored.kind === "valid" && stored.value.active) {
-      const elapsedMs = ports.clock.monotonic() - call.startedMs;
-      ports.progress.stage({ kind: "stored", what: "stop", elapsedMs });
-      return { kind: "stored", elapsedMs, own: stored.value.id === stop.id };
-    }
-    if (stored.kind === "valid" && stored.value.releases?.id === stop.id) {
-      return { kind: "released", by: stored.value.by ?? "unknown" };
-    }
-    const again = await settle(ports.store.writeStop(stop, call), () => 0);
-    if (!wrote(again)) return { kind: "unknown" };
-  }
-  return { kind: "unknown" };
-}
-
-function complainOnce(ports: Ports): (problem: string) => void {
-  let told = false;
-  return (problem) => {
-    if (told) return;
-    told = true;
-    ports.progress.warn(`${problem}; trying again until the deadline`);
-  };
 }
 
 function beforeOf(run: StopRun) {

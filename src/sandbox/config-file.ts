@@ -1,4 +1,5 @@
 /** The temporary `pixcanary.json` with its token files, readable by the owner alone. */
+import { rmSync } from "node:fs";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,6 +14,13 @@ export async function writeConfigFile(
   description: Omit<SandboxDescription, "configPath">,
 ): Promise<ConfigFile> {
   const directory = await mkdtemp(join(tmpdir(), "pixcanary-sandbox-"));
+  // Tokens must not outlive a process that exits without closing the sandbox.
+  const removeNow = (): void => rmSync(directory, { recursive: true, force: true });
+  process.once("exit", removeNow);
+  const remove = async (): Promise<void> => {
+    process.off("exit", removeNow);
+    await rm(directory, { recursive: true, force: true });
+  };
   try {
     await chmod(directory, 0o700);
     const path = join(directory, "pixcanary.json");
@@ -38,9 +46,9 @@ export async function writeConfigFile(
     };
     const text = `${JSON.stringify({ environments: { sandbox: environment } }, null, 2)}\n`;
     await writeFile(path, text, { mode: 0o600 });
-    return { path, remove: () => rm(directory, { recursive: true, force: true }) };
+    return { path, remove };
   } catch (error) {
-    await rm(directory, { recursive: true, force: true });
+    await remove();
     throw error;
   }
 }

@@ -108,6 +108,7 @@ async function start(
     gate: database.gate,
     origin,
     traffic,
+    runScheduled: (colo) => edges.scheduled(colo),
   });
   const controlServer = await serveControl(createControlApp(control, () => description));
   closers.add(() => controlServer.close());

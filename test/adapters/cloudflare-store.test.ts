@@ -139,6 +139,7 @@ describe("every bad answer to a write has its kind (AT-4)", () => {
     ["hang", fault.hang, "ambiguous"],
     ["truncated", fault.truncated, "ambiguous"],
     ["drip", fault.drip, "ambiguous"],
+    ["slow", fault.slow, "ambiguous"],
     ["endless", fault.endless, "ambiguous"],
   ] as const)("%s", async (_name, reply, kind) => {
     server.reply(reply);

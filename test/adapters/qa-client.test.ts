@@ -135,6 +135,7 @@ describe("what is no document has a problem in plain words", () => {
     ["reset", fault.reset, /reset|closed/, null],
     ["hang", fault.hang, /no complete answer within 0.5 s/, null],
     ["drip", fault.drip, /no complete answer within 0.5 s/, null],
+    ["slow", fault.slow, /no complete answer within 0.5 s/, null],
     ["endless", fault.endless, /the answer is too long/, null],
   ] as const)("%s", async (_name, reply, problem, status) => {
     server.reply(reply);
@@ -162,7 +163,10 @@ describe("what is no document has a problem in plain words", () => {
 
   test("the caller's abort ends the look", async () => {
     const stop = new AbortController();
-    server.reply(() => stop.abort());
+    server.reply((res, seen) => {
+      stop.abort();
+      json(200, DOCUMENT, DECISION)(res, seen);
+    });
     const sighting = await probe.look(`${server.url}/qa`, { signal: stop.signal });
     expect(sighting).toMatchObject({ status: null, problem: "cancelled" });
   });

@@ -36,10 +36,15 @@ async function errorOf(sources: Partial<SecretSources>): Promise<SecretError> {
   return error;
 }
 
+function* forever(): Generator<string> {
+  for (;;) yield "x".repeat(1_000);
+}
+
 test("a secret shows as *** however it is printed (AT-19)", () => {
   const secret = new Secret(VALUE, "test");
   const shown = [
     String(secret),
+    secret.toString(),
     `${secret}`,
     JSON.stringify({ secret }),
     inspect({ secret }, { depth: 9, showHidden: true, customInspect: true }),
@@ -100,7 +105,7 @@ describe("sources", () => {
     expect((await load({ option: "-", stdin: Readable.from([VALUE, "\n"]) }))?.reveal()).toBe(
       VALUE,
     );
-    const long = Readable.from(Array(100).fill("x".repeat(1_000)));
+    const long = Readable.from(forever());
     expect((await errorOf({ option: "-", stdin: long })).message).toContain("longer than");
     const terminal = Object.assign(Readable.from([VALUE]), { isTTY: true });
     expect((await errorOf({ option: "-", stdin: terminal })).message).toContain("terminal");

@@ -102,6 +102,13 @@ export const drip: Reply = (res) => {
   res.write("{");
 };
 
+/** A byte now and then, so that no pause between two is long. */
+export const slow: Reply = (res) => {
+  res.writeHead(200, { "content-type": "application/json" });
+  const timer = setInterval(() => res.write(" "), 20);
+  res.on("close", () => clearInterval(timer));
+};
+
 /** A megabyte at a time, until somebody hangs up. */
 export const endless: Reply = (res) => {
   res.writeHead(200, { "content-type": "application/json" });

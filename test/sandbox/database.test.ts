@@ -1,8 +1,10 @@
 /** The embedded Postgres: many connections over one session must not mix, and may be cut off. */
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type Database, startDatabase } from "../../src/sandbox/database/database.ts";
 import { packageRoot } from "../../src/sandbox/edge/bundle.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 let database: Database;
 beforeAll(async () => {
@@ -83,6 +85,20 @@ describe("embedded Postgres", () => {
     database.gate.set({ down: false });
     const { rows } = await withClient((fresh) => fresh.query("SELECT 1 AS n"));
     expect(rows).toEqual([{ n: 1 }]);
+  });
+
+  test("a given database is used through a port of its own, and gets the tables", async () => {
+    const given = await startDatabase({ root: packageRoot(), databaseUrl: database.url });
+    try {
+      expect(new URL(given.url).port).not.toBe(new URL(database.url).port);
+      given.gate.set({ latencyMs: 5 });
+      const client = new pg.Client({ connectionString: given.url });
+      await client.connect();
+      expect((await client.query("SELECT count(*)::int AS n FROM jobs")).rows).toEqual([{ n: 0 }]);
+      await client.end();
+    } finally {
+      await given.close();
+    }
   });
 
   test("the Worker's tables exist", async () => {

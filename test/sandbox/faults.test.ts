@@ -1,7 +1,15 @@
 /** Each fault of the API does what its name says, to the answer and to the store (AT-4). */
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { FaultRuleInput } from "../../src/sandbox/api/faults.ts";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import {
+  type FaultKind,
+  type FaultRuleInput,
+  faultRuleSchema,
+} from "../../src/sandbox/api/faults.ts";
 import { type ApiUnderTest, startApi } from "./api-harness.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
+/** Long, because other test files use the same processors. */
+const PATIENCE = { timeout: 30_000 };
 
 let api: ApiUnderTest;
 beforeEach(async () => {
@@ -47,7 +55,7 @@ describe("faults that lose the connection", () => {
     await api.server.faults.add({ kind: "hang" });
     const controller = new AbortController();
     const pending = put({ signal: controller.signal });
-    await expect.poll(() => api.server.requests().length).toBe(1);
+    await expect.poll(() => api.server.requests().length, PATIENCE).toBe(1);
     controller.abort();
     expect(await pending).toBe("AbortError");
     expect(api.store.text("stop")).toBe("old");
@@ -57,7 +65,7 @@ describe("faults that lose the connection", () => {
     await api.server.faults.add({ kind: "lost-answer" });
     const controller = new AbortController();
     const pending = put({ signal: controller.signal });
-    await expect.poll(() => api.store.text("stop")).toBe("new");
+    await expect.poll(() => api.store.text("stop"), PATIENCE).toBe("new");
     expect(api.server.requests()[0]?.status).toBeNull();
     controller.abort();
     expect(await pending).toBe("AbortError");
@@ -144,7 +152,7 @@ describe("faults of reads and repeated writes", () => {
     await api.server.faults.add({ kind: "duplicate-write", afterMs: 20, times: 1 });
     await put();
     await put({ body: "newer" });
-    await expect.poll(() => api.store.text("stop")).toBe("new");
+    await expect.poll(() => api.store.text("stop"), PATIENCE).toBe("new");
   });
 });
 
@@ -175,7 +183,7 @@ describe("rules", () => {
     expect(await put()).toMatchObject({ status: 200 });
     expect(api.server.requests()[0]?.faults).toEqual(["drip", "duplicate-write", "delay"]);
     api.store.put("stop", "other");
-    await expect.poll(() => api.store.text("stop")).toBe("new");
+    await expect.poll(() => api.store.text("stop"), PATIENCE).toBe("new");
   });
 
   test("a rule that is not one is refused", async () => {
@@ -193,8 +201,34 @@ describe("rules", () => {
   test("closing ends answers that hang", async () => {
     await api.server.faults.add({ kind: "hang" });
     const pending = put();
-    await expect.poll(() => api.server.requests().length).toBe(1);
+    await expect.poll(() => api.server.requests().length, PATIENCE).toBe(1);
     await api.close();
     expect(BROKEN).toContain(await pending);
   });
+
+  test("any two faults together spoil one request and nothing after it", async () => {
+    const kinds: FaultRuleInput[] = [
+      ...faultRuleSchema.options.map((option) => ({ kind: option.shape.kind.value })),
+    ].map((rule) => quick(rule));
+    for (const [i, first] of kinds.entries()) {
+      for (const second of kinds.slice(i)) {
+        await api.server.faults.replace([
+          { ...first, times: 1 },
+          { ...second, times: 1 },
+        ]);
+        const hangs = [first, second].some(({ kind }) => kind === "hang" || kind === "lost-answer");
+        await put(hangs ? { signal: AbortSignal.timeout(30) } : {});
+        await api.server.faults.clear();
+        expect(await put({ body: "after" })).toMatchObject({ status: 200 });
+        expect(["after", "new"]).toContain(api.store.text("stop"));
+      }
+    }
+  });
 });
+
+/** The rule with its required fields, and without long waits. */
+function quick({ kind }: { kind: FaultKind }): FaultRuleInput {
+  if (kind === "delay") return { kind, ms: 1 };
+  if (kind === "drip") return { kind, bytes: 20, everyMs: 1 };
+  return kind === "duplicate-write" ? { kind, afterMs: 1 } : { kind };
+}

@@ -3,18 +3,21 @@ import { existsSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { dirname } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { qaSchema } from "../../src/domain/qa.ts";
-import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
+import { type CaughtPoint, type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
+/** Long, because other test files use the same processors. */
+const PATIENCE = { timeout: 30_000 };
 const NO_LAG = { min: 0, max: 0 };
 let sandbox: Sandbox;
 
 beforeAll(async () => {
   await ensureBundle();
   sandbox = await startSandbox({ lagMs: NO_LAG, rateLimits: false, seed: 7 });
-}, 120_000);
+});
 afterAll(() => sandbox.close());
 afterEach(async () => {
   await sandbox.control.heal();
@@ -28,12 +31,17 @@ async function api(path: string, init: RequestInit = {}): Promise<Response> {
   return fetch(`${apiBaseUrl}/accounts/${accountId}${path}`, { ...init, headers });
 }
 
-async function putState(state: { percent: number; emergency?: boolean }): Promise<void> {
+async function putState(state: {
+  percent: number;
+  emergency?: boolean;
+  revision?: string;
+}): Promise<void> {
   const body = JSON.stringify({
     canary_percent: state.percent,
     canary_tag: "B2a",
     emergency_proxy: state.emergency ?? false,
     last_updated: new Date().toISOString(),
+    ...(state.revision === undefined ? {} : { revision: state.revision }),
   });
   const path = `/storage/kv/namespaces/${sandbox.description.kvNamespaceId}/values/config`;
   expect((await api(path, { method: "PUT", body })).status).toBe(200);
@@ -111,10 +119,10 @@ describe("upload flows", () => {
 
   test("a stop in the middle moves native visitors, and they are counted", async () => {
     await putState({ percent: 100 });
-    const running = sandbox.control.runUploadFlows({ count: 20, concurrency: 20, thinkMs: 400 });
-    await expect
-      .poll(() => sandbox.control.points().filter((p) => p.blobs[0] === "intent").length)
-      .toBeGreaterThan(0);
+    const intents = () => sandbox.control.points().filter((p) => p.blobs[0] === "intent").length;
+    const before = intents();
+    const running = sandbox.control.runUploadFlows({ count: 20, concurrency: 20, thinkMs: 1_000 });
+    await expect.poll(() => intents() - before, PATIENCE).toBeGreaterThan(0);
     await putState({ percent: 0, emergency: true });
     const { flows } = await running;
     expect(flows.moved.ok + flows.moved.broken).toBeGreaterThan(0);
@@ -124,7 +132,9 @@ describe("upload flows", () => {
   test("traffic runs until it is stopped, and reports by cohort and status", async () => {
     await putState({ percent: 50 });
     await sandbox.control.startTraffic({ visitors: 10, ratePerS: 100, actionsPerVisitor: 3 });
-    await expect.poll(() => sandbox.control.trafficReport().requests.total).toBeGreaterThan(40);
+    await expect
+      .poll(() => sandbox.control.trafficReport().requests.total, PATIENCE)
+      .toBeGreaterThan(40);
     const report = await sandbox.control.stopTraffic();
     expect(report.running).toBe(false);
     expect(Object.keys(report.requests.byCohort)).toEqual(
@@ -146,7 +156,7 @@ describe("faults behind the Worker", () => {
     expect(response.status).toBe(200);
     expect(response.headers.get("x-pix-decision")).toContain("fell back to proxy");
     await expect
-      .poll(() => sandbox.control.points().slice(before))
+      .poll(() => sandbox.control.points().slice(before), PATIENCE)
       .toContainEqual(expect.objectContaining({ doubles: [500, expect.any(Number)] }));
   });
 
@@ -162,12 +172,12 @@ describe("faults behind the Worker", () => {
     const response = await jobs();
     expect(response.headers.get("x-pix-decision")).toContain("fell back to proxy");
     await expect
-      .poll(() => sandbox.control.points().some(({ blobs }) => blobs[0] === "db_failure"))
+      .poll(() => sandbox.control.points().some(({ blobs }) => blobs[0] === "db_failure"), PATIENCE)
       .toBe(true);
     sandbox.control.setNative({ databaseDown: false, r2Down: true });
     await sandbox.control.runUploadFlows({ count: 30 });
     await expect
-      .poll(() => sandbox.control.points().some(({ blobs }) => blobs[0] === "r2_failure"))
+      .poll(() => sandbox.control.points().some(({ blobs }) => blobs[0] === "r2_failure"), PATIENCE)
       .toBe(true);
   });
 
@@ -181,14 +191,19 @@ describe("faults behind the Worker", () => {
   });
 
   test("each decided request leaves one point of kind request, at its location", async () => {
-    const count = () =>
-      sandbox.control.points().filter((p) => p.blobs[0] === "request" && p.colo === "AMS").length;
-    const before = count();
+    const revision = "01REVISIONOFTHISTEST";
+    await putState({ percent: 10, revision });
+    const places = () => {
+      const mine = ({ blobs }: CaughtPoint) => blobs[0] === "request" && blobs.includes(revision);
+      const other = ({ blobs }: CaughtPoint) => blobs.includes("/api/*");
+      const points = sandbox.control.points().filter((point) => mine(point) && other(point));
+      return points.map(({ colo }) => colo);
+    };
     const headers = { "x-sandbox-location": "AMS" };
     for (let i = 0; i < 25; i++) {
       await (await fetch(`${sandbox.description.edgeUrl}/api/other`, { headers })).text();
     }
-    await expect.poll(count).toBe(before + 25);
+    await expect.poll(places, PATIENCE).toEqual(Array(25).fill("AMS"));
   });
 });
 
@@ -334,8 +349,31 @@ test("the configuration and token files are for the owner alone", async () => {
   expect(qaUrls).toHaveLength(3);
 });
 
+test("the cron handler can be run at a location", async () => {
+  await expect(sandbox.control.runScheduled("AMS")).resolves.toBeUndefined();
+});
+
+test("what the Workers print is caught, and not printed", async () => {
+  const wanted = () => sandbox.control.logLines().some((line) => line.includes('"rayID"'));
+  await expect.poll(wanted, PATIENCE).toBe(true);
+});
+
+test("a start that fails ends what it had started, and wrong options are named", async () => {
+  const resources = () =>
+    process.getActiveResourcesInfo().filter((r) => r === "TCPServerWrap").length;
+  const before = resources();
+  const databaseUrl = "postgres://postgres:postgres@127.0.0.1:1/postgres";
+  await expect(startSandbox({ databaseUrl })).rejects.toThrow("ECONNREFUSED");
+  await expect.poll(resources, PATIENCE).toBe(before);
+  await expect(startSandbox({ locations: ["FRA", "FRA"] })).rejects.toThrow("must differ");
+  await expect(startSandbox({ lagMs: { min: 2, max: 1 } })).rejects.toThrow("min must not exceed");
+});
+
 test("closing leaves no port, no file and no process behind, even under every fault", async () => {
+  const children = () => process.getActiveResourcesInfo().filter((r) => r === "ProcessWrap").length;
+  const before = children();
   const other = await startSandbox({ locations: ["FRA"], lagMs: NO_LAG });
+  expect(children()).toBeGreaterThan(before);
   const { description, control } = other;
   const { edgeUrl, originUrl, controlUrl, apiBaseUrl, databaseUrl, locations } = description;
   await control.startTraffic({ ratePerS: 100, thinkMs: 5_000 });
@@ -347,10 +385,11 @@ test("closing leaves no port, no file and no process behind, even under every fa
   await other.close();
   await other.close();
   await expect(hanging).rejects.toThrow();
+  await expect.poll(children, PATIENCE).toBe(before);
   expect(existsSync(dirname(description.configPath))).toBe(false);
   const urls = [edgeUrl, originUrl, controlUrl, apiBaseUrl, databaseUrl, locations[0]?.url ?? ""];
   for (const url of urls) expect(await reachable(Number(new URL(url).port))).toBe(false);
-}, 60_000);
+});
 
 function reachable(port: number): Promise<boolean> {
   return new Promise((resolve) => {

@@ -7,6 +7,7 @@ export interface TestDatabase {
   url: string;
   /** Runs SQL directly, past the Worker. */
   sql(text: string): Promise<Record<string, unknown>[]>;
+  /** Also puts "the database is down" into effect; safe to call again. */
   close(): Promise<void>;
 }
 
@@ -17,13 +18,14 @@ export async function startDatabase(): Promise<TestDatabase> {
   await db.exec(schema);
   const server = new PGLiteSocketServer({ db, host: "127.0.0.1", port: 0, maxConnections: 50 });
   await server.start();
+  let closed: Promise<void> | null = null;
   const address = server.getServerConn();
   return {
     url: `postgres://postgres:postgres@${address}/postgres`,
     sql: async (text) => (await db.query<Record<string, unknown>>(text)).rows,
-    async close() {
-      await server.stop();
-      await db.close();
+    close: () => {
+      closed ??= server.stop().then(() => db.close());
+      return closed;
     },
   };
 }

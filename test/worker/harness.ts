@@ -166,12 +166,10 @@ const EDGE = `export default { fetch(request, env) {
 } }`;
 
 /** `waitUntil`, as nobody waits for a point: its request may be over before it is written. */
-const CATCH_POINTS = `import { WorkerEntrypoint } from "cloudflare:workers";
-export default class extends WorkerEntrypoint {
-  writeDataPoint(point) {
-    this.ctx.waitUntil(this.env.node.fetch("http://points", { method: "POST", body: JSON.stringify(point) }));
-  }
-}`;
+const CATCH_POINTS = `import workers from "cloudflare-internal:workers";
+export default (env) => ({ writeDataPoint(point) {
+  workers.waitUntil(env.node.fetch("http://points", { method: "POST", body: JSON.stringify(point) }));
+} })`;
 
 const ASK_NODE_FOR_KV = `export default (env) => ({ async get(keys) {
   const answer = await env.node.fetch("http://kv", { method: "POST", body: JSON.stringify(keys) });
@@ -197,7 +195,7 @@ function miniflareOptions(
     host: "127.0.0.1",
     port: 0,
     cf: false,
-    handleStructuredLogs: ({ message }) => catchLog(message, parts.logs),
+    handleStructuredLogs: ({ message }: { message: string }) => catchLog(message, parts.logs),
     workers: [
       {
         ...modern,
@@ -217,23 +215,24 @@ function miniflareOptions(
           QA_LIMIT_ANON: limit("1", limits?.anon),
           QA_LIMIT_TOKEN: limit("2", limits?.token),
         },
-        ...(kv === undefined
-          ? { kvNamespaces: { KV_CANARY_CONFIG: "canary" } }
-          : { wrappedBindings: { KV_CANARY_CONFIG: { scriptName: "kv" } } }),
+        ...(kv === undefined ? { kvNamespaces: { KV_CANARY_CONFIG: "canary" } } : {}),
+        wrappedBindings: {
+          METRICS: { scriptName: "metrics" },
+          ...(kv === undefined ? {} : { KV_CANARY_CONFIG: { scriptName: "kv" } }),
+        },
         ...(parts.database === null ? {} : { hyperdrives: { HYPERDRIVE: parts.database.url } }),
         serviceBindings: {
-          METRICS: "metrics",
           ...(chaos === undefined
             ? {}
             : { CHAOS: ({ url }: { url: string }) => respond(chaos(new URL(url))) }),
         },
       },
       {
-        ...modern,
         name: "metrics",
+        modules: true,
         script: CATCH_POINTS,
         serviceBindings: {
-          node: async (request) => {
+          node: async (request: { json(): Promise<unknown> }) => {
             parts.points.add(caughtPoint((await request.json()) as DataPoint));
             return respond({});
           },
@@ -244,7 +243,7 @@ function miniflareOptions(
         modules: true,
         script: ASK_NODE_FOR_KV,
         serviceBindings: {
-          node: async (request) => {
+          node: async (request: { json(): Promise<unknown> }) => {
             if (kv === undefined) return respond({});
             return respond(await kv((await request.json()) as string[]));
           },

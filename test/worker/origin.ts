@@ -42,7 +42,10 @@ export async function startOrigin(): Promise<TestOrigin> {
       response.end(JSON.stringify({ served_by: "origin", method, url }));
     });
   });
-  server.on("upgrade", (request, socket) => upgrade(request, socket));
+  server.on("upgrade", (request, socket) => {
+    socket.on("error", () => socket.destroy());
+    upgrade(request, socket);
+  });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;

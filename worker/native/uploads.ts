@@ -49,14 +49,17 @@ export async function upload(context: NativeContext): Promise<Response> {
   }
   const intent = await withDatabase(context, (database) => findIntent(database, intentId));
   if (intent === null) return errorResponse(404, "unknown_intent");
-  const sized = sizedBody(context.request, intent.size);
-  if (sized === null) return errorResponse(400, "size_mismatch");
-  await withMediaStream(context, (media) =>
-    media.put(mediaKey(intentId), sized, {
-      httpMetadata: { contentType: intent.contentType },
-    }),
-  );
-  return new Response(null, { status: 204 });
+  const body = sizedBody(context.request, intent.size);
+  return withMediaStream(context, async (media) => {
+    try {
+      const httpMetadata = { contentType: intent.contentType };
+      await media.put(mediaKey(intentId), body.content, { httpMetadata });
+    } catch (error) {
+      if (body.mismatched()) return errorResponse(400, "size_mismatch");
+      throw error;
+    }
+    return new Response(null, { status: 204 });
+  });
 }
 
 /** Answers a repetition with the same job, also when two arrive at once. */
@@ -127,11 +130,31 @@ function jobResponse(status: 200 | 201, jobId: string): Response {
   return Response.json({ job_id: jobId, status: "done" }, { status });
 }
 
+interface SizedBody {
+  content: ReadableStream | Uint8Array;
+  /** True when it turned out not to have the length of its intent: the visitor's fault, not R2's. */
+  mismatched(): boolean;
+}
+
 /** R2 must know the length beforehand: without Content-Length it is the one of the intent. */
-function sizedBody(request: Request, size: number): ReadableStream | Uint8Array | null {
-  if (request.body === null) return size === 0 ? new Uint8Array(0) : null;
-  if (request.headers.has("content-length")) return request.body;
-  return request.body.pipeThrough(new FixedLengthStream(size));
+function sizedBody(request: Request, size: number): SizedBody {
+  if (request.body === null) return { content: new Uint8Array(0), mismatched: () => false };
+  if (request.headers.has("content-length")) {
+    return { content: request.body, mismatched: () => false };
+  }
+  let seen = 0;
+  let ended = false;
+  const counter = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      seen += chunk.byteLength;
+      controller.enqueue(chunk);
+    },
+    flush() {
+      ended = true;
+    },
+  });
+  const content = request.body.pipeThrough(counter).pipeThrough(new FixedLengthStream(size));
+  return { content, mismatched: () => seen > size || (ended && seen < size) };
 }
 
 function isPlainText(value: unknown): value is string {

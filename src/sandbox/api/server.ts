@@ -5,7 +5,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { Hono } from "hono";
-import { pause } from "../pause.ts";
+import { manyWaiters, pause, untilAborted } from "../pause.ts";
 import { type ApiEnv, forbidden, throttled, unauthenticated } from "./app.ts";
 import { CODES, failure } from "./envelope.ts";
 import { FaultBook, type FaultKind, type FaultRule } from "./faults.ts";
@@ -36,6 +36,7 @@ export class ApiServer {
 
   constructor(app: Hono<ApiEnv>) {
     this.#app = app;
+    manyWaiters(this.#stop.signal);
     const listener = getRequestListener((request, env) =>
       this.#answer(request, env as { incoming: IncomingMessage; outgoing: ServerResponse }),
     );
@@ -92,6 +93,11 @@ export class ApiServer {
     return spoil(response, rules, this.#stop.signal);
   }
 
+  /**
+   * In this order: delay; hang; outage and reset-before; an answer in place of the real one; the
+   * request itself; lost-answer; reset-after; an answer in place although it was done. Faults of the
+   * body come last.
+   */
   async #respond(request: Request, rules: readonly FaultRule[]): Promise<Response | "reset"> {
     for (const rule of rules) if (rule.kind === "delay") await pause(rule.ms, this.#stop.signal);
     if (has(rules, "hang")) return this.#untilClosed();
@@ -121,7 +127,7 @@ export class ApiServer {
   }
 
   async #untilClosed(): Promise<"reset"> {
-    if (!this.#stop.signal.aborted) await once(this.#stop.signal, "abort");
+    await untilAborted(this.#stop.signal);
     return "reset";
   }
 

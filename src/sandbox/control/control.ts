@@ -40,6 +40,7 @@ export interface ControlDeps {
   traffic: Traffic;
   points: CaughtPoint[];
   logLines: string[];
+  runScheduled: (colo: string) => Promise<void>;
 }
 
 export interface SandboxState {
@@ -158,6 +159,11 @@ export class SandboxControl {
 
   forgetRequests(): void {
     this.#deps.api.forgetRequests();
+  }
+
+  /** Runs the Worker's cron handler at this location, and waits for it. */
+  runScheduled(colo: string): Promise<void> {
+    return this.#deps.runScheduled(colo);
   }
 
   /** The Analytics Engine points caught so far, oldest first; the newest 100,000. */

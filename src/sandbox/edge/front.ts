@@ -23,7 +23,7 @@ export class EdgeFront {
         outgoing.end(`unknown location; ${LOCATION_HEADER} is one of ${[...this.#urls.keys()]}\n`);
         return;
       }
-      const { method, url: path, headers } = incoming;
+      const { method, url: path, rawHeaders: headers } = incoming;
       const { hostname: host, port } = target;
       const onward = request({ host, port, method, path, headers, agent: this.#agent });
       onward.on("response", (answer) => {

@@ -1,9 +1,9 @@
 /** The Node side of the KV binding: one location's replica for reads, the centre for writes. */
-import { once } from "node:events";
 import { type Request, Response } from "miniflare";
 import * as z from "zod";
 import type { CentralStore } from "../kv/central-store.ts";
 import type { Replicas } from "../kv/replicas.ts";
+import { manyWaiters, untilAborted } from "../pause.ts";
 
 export type KvService = (colo: string, request: Request) => Promise<Response>;
 
@@ -17,10 +17,11 @@ export function kvService(
   replicas: Replicas,
   closing: AbortSignal,
 ): KvService {
+  manyWaiters(closing);
   return async (colo, request) => {
     const operation = new URL(request.url).pathname.slice(1);
     const mode = replicas.mode(colo);
-    if (mode === "hang" && !closing.aborted) await once(closing, "abort");
+    if (mode === "hang") await untilAborted(closing);
     if (mode === "throw" || mode === "hang") {
       return new Response(null, { status: 503, statusText: "Service Unavailable" });
     }

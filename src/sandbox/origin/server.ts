@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
-import { pause } from "../pause.ts";
+import { manyWaiters, pause } from "../pause.ts";
 import type { Random } from "../random.ts";
 import { createLegacyApp } from "./legacy-app.ts";
 import { echoWebSocket } from "./websocket-echo.ts";
@@ -28,6 +28,7 @@ export class OriginServer {
 
   constructor(random: Random) {
     this.#random = random;
+    manyWaiters(this.#stop.signal);
     const app = createLegacyApp();
     const listener = getRequestListener((request, env) =>
       this.#answer(request, env.incoming as IncomingMessage, (r) => app.fetch(r)),

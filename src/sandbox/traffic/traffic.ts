@@ -1,7 +1,7 @@
 /** Visitors that use the API at a rate, or a number of upload flows: bounded and stoppable. */
 import { Agent } from "undici";
 import type { FlowsPlan, TrafficPlan } from "../control/schema.ts";
-import { pause } from "../pause.ts";
+import { manyWaiters, pause } from "../pause.ts";
 import type { Random } from "../random.ts";
 import { Tally, type TrafficReport } from "./report.ts";
 import { Visitor } from "./visitor.ts";
@@ -64,7 +64,7 @@ export class Traffic {
   async runUploadFlows(plan: FlowsPlan, signal?: AbortSignal): Promise<TrafficReport> {
     const tally = new Tally();
     const startedAtMs = Date.now();
-    const ended = AbortSignal.any(signal ? [signal, this.#closing.signal] : [this.#closing.signal]);
+    const ended = manyWaiters(AbortSignal.any([this.#closing.signal, ...(signal ? [signal] : [])]));
     let left = plan.count;
     const worker = async (): Promise<void> => {
       let visitor = this.#visitor(plan, tally, ended);
@@ -86,7 +86,7 @@ export class Traffic {
 
   async #pace(run: Run): Promise<void> {
     const { plan, tally, stop } = run;
-    const signal = AbortSignal.any([stop.signal, this.#closing.signal]);
+    const signal = manyWaiters(AbortSignal.any([stop.signal, this.#closing.signal]));
     const idle = Array.from({ length: plan.visitors }, () => this.#visitor(plan, tally, signal));
     const busy = new Set<Promise<void>>();
     for (let turn = 1; !signal.aborted; turn += 1) {

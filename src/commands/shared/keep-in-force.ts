@@ -1,0 +1,87 @@
+/**
+ * Reads a stop back, and writes it again when another writer's older intention has covered it: the
+ * last writer towards safety wins. Both keys count. A restore that is under way overwrites `config`
+ * before it looks at `stop` for the last time; as long as one of the two is ours after its write, it
+ * cannot release a stop that it has not seen. (AT-1)
+ */
+import type { CanaryConfig, ParsedState, StopDocument } from "../../domain/state.ts";
+import { parseState } from "../../domain/state.ts";
+import type { CallOptions, Ports } from "../../ports.ts";
+import type { WriteResult } from "./settle.ts";
+import { settle, wrote } from "./settle.ts";
+import type { StopRun } from "./stop-verdict.ts";
+
+/** Nobody overwrites a stop more often than this by accident. */
+const MAX_ROUNDS = 20;
+
+export interface Documents {
+  stop: StopDocument;
+  config: CanaryConfig;
+}
+
+export interface InForceCall extends CallOptions {
+  elapsed: () => number;
+  stopWrite: Promise<WriteResult>;
+  configWrite: Promise<WriteResult>;
+}
+
+export async function keepInForce(
+  ports: Ports,
+  documents: Documents,
+  call: InForceCall,
+): Promise<StopRun["stored"]> {
+  await call.stopWrite;
+  const stored = await keepStop(ports, documents.stop, call);
+  if (stored.kind !== "stored") return stored;
+  await call.configWrite;
+  await keepMirror(ports, documents, call);
+  return stored;
+}
+
+async function keepStop(
+  ports: Ports,
+  stop: StopDocument,
+  call: InForceCall,
+): Promise<StopRun["stored"]> {
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    const state = await read(ports, call);
+    if (state === null) return { kind: "unknown" };
+    const stored = state.stop;
+    if (stored.kind === "valid" && stored.value.active) {
+      const elapsedMs = call.elapsed();
+      ports.progress.stage({ kind: "stored", what: "stop", elapsedMs });
+      return { kind: "stored", elapsedMs, own: stored.value.id === stop.id };
+    }
+    if (releasedOnPurpose(state, stop)) return { kind: "released", by: byOf(state) };
+    if (!wrote(await settle(ports.store.writeStop(stop, call), call.elapsed))) break;
+  }
+  return { kind: "unknown" };
+}
+
+/** The mirror may be overwritten by a writer that read before the stop: put it back. */
+async function keepMirror(ports: Ports, documents: Documents, call: InForceCall): Promise<void> {
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    const state = await read(ports, call);
+    if (state === null || releasedOnPurpose(state, documents.stop)) return;
+    if (state.config.kind === "valid" && state.config.value.emergency_proxy) return;
+    const write = ports.store.writeConfig(documents.config, { ...call, atWill: true });
+    if (!wrote(await settle(write, call.elapsed))) return;
+  }
+}
+
+async function read(ports: Ports, call: CallOptions): Promise<ParsedState | null> {
+  try {
+    return parseState(await ports.store.read(call));
+  } catch {
+    return null;
+  }
+}
+
+/** A release that names this very stop was somebody's decision after ours, and is left alone. */
+function releasedOnPurpose({ stop }: ParsedState, ours: StopDocument): boolean {
+  return stop.kind === "valid" && !stop.value.active && stop.value.releases?.id === ours.id;
+}
+
+function byOf({ stop }: ParsedState): string {
+  return stop.kind === "valid" ? (stop.value.by ?? "somebody") : "somebody";
+}

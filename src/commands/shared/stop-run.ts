@@ -1,0 +1,116 @@
+/** The stop itself: both writes at once, kept in force against other writers, and looked at. */
+import type { Sighting } from "../../domain/expectation.ts";
+import { stopNow } from "../../domain/transition.ts";
+import type { CallOptions, Ports } from "../../ports.ts";
+import { UpstreamError } from "../../ports.ts";
+import type { CommonInput } from "../command.ts";
+import { interruptedBy } from "../command.ts";
+import { keepInForce } from "./keep-in-force.ts";
+import type { LiveProof } from "./prove-live.ts";
+import { NOT_ASKED, proveLive } from "./prove-live.ts";
+import type { WriteResult } from "./settle.ts";
+import { mayHaveWritten, settle, wrote } from "./settle.ts";
+import type { StopRun } from "./stop-verdict.ts";
+
+export const EMERGENCY = { emergency: true } as const;
+
+/** The writes end a little before the budget, so that a last look can still tell what is true. */
+export const WRITE_SHARE = 0.85;
+/** Once the stop is written, its mirror in `config` is worth this much more waiting. */
+const MIRROR_GRACE_MS = 2_500;
+
+export interface Timing {
+  signal: AbortSignal;
+  writeSignal: AbortSignal;
+  startedMs: number;
+}
+
+export async function writeAndProve(
+  input: CommonInput,
+  ports: Ports,
+  timing: Timing,
+): Promise<StopRun> {
+  const { clock, rng, store, target, identity } = ports;
+  const nowMs = clock.now();
+  const author = { actor: identity.actor, reason: input.reason, nowMs, id: rng.ulid(nowMs) };
+  const documents = stopNow(target.canaryTag, author);
+  const elapsed = () => clock.monotonic() - timing.startedMs;
+  const call: CallOptions = { signal: timing.writeSignal, onRetry: complainOnce(ports) };
+  const mirror = { ...call, atWill: true };
+
+  const stopWrite = settle(store.writeStop(documents.stop, call), elapsed);
+  const configWrite = settle(store.writeConfig(documents.config, mirror), elapsed);
+  const before = input.verify ? lookOnce(ports, timing.signal) : Promise.resolve([]);
+  void stopWrite.then((result) => announce(ports, "stop", result));
+  void configWrite.then((result) => announce(ports, "config", result));
+
+  // Whichever arrives first already is an emergency: no reason to wait for the other before looking.
+  const sent = await anyMayHaveArrived([stopWrite, configWrite]);
+  const mirrored = stopWrite.then(() => withinGrace(configWrite, ports));
+  const [stop, config, stored, proof] = await Promise.all([
+    stopWrite,
+    mirrored,
+    keepInForce(ports, documents, { ...call, elapsed, stopWrite, configWrite: mirrored }),
+    input.verify ? look(ports, sent, timing) : Promise.resolve(NOT_ASKED),
+  ]);
+  return {
+    stop: documents.stop,
+    writes: { stop, config },
+    stored,
+    proof,
+    before: await before,
+    verify: input.verify,
+    interrupted: interruptedBy(ports.interrupt),
+  };
+}
+
+function announce(ports: Ports, what: "stop" | "config", result: WriteResult): void {
+  if (result.kind === "written") {
+    ports.progress.stage({ kind: "written", what, elapsedMs: result.elapsedMs });
+  }
+}
+
+/** Waits until one write has arrived; false when all have failed for certain. */
+async function anyMayHaveArrived(writes: readonly Promise<WriteResult>[]): Promise<boolean> {
+  const arrived = writes.map(async (write) => {
+    if (!wrote(await write)) throw new Error("not this one");
+  });
+  try {
+    await Promise.any(arrived);
+    return true;
+  } catch {
+    return (await Promise.all(writes)).some(mayHaveWritten);
+  }
+}
+
+/** Waits for the proof when there is something to prove; else looks once, to say what is true. */
+async function look(ports: Ports, sent: boolean, timing: Timing): Promise<LiveProof> {
+  if (sent) return proveLive(ports, EMERGENCY, { ...timing, what: "stop" });
+  return { live: [], missing: [], sightings: await lookOnce(ports, timing.signal) };
+}
+
+/** The mirror is worth waiting for, but only so long: KV takes one write per key and second. */
+function withinGrace(write: Promise<WriteResult>, ports: Ports): Promise<WriteResult> {
+  const message = "config has not been acknowledged yet";
+  const late: WriteResult = { kind: "failed", error: new UpstreamError("ambiguous", message) };
+  const grace = AbortSignal.any([ports.clock.timeout(MIRROR_GRACE_MS), ports.interrupt]);
+  const over = new Promise<WriteResult>((resolve) => {
+    if (grace.aborted) resolve(late);
+    grace.addEventListener("abort", () => resolve(late), { once: true });
+  });
+  return Promise.race([write, over]);
+}
+
+/** What each `/qa` showed before the stop could reach it: what to go back to, and since when. */
+function lookOnce(ports: Ports, signal: AbortSignal): Promise<Sighting[]> {
+  return Promise.all(ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "cached" })));
+}
+
+function complainOnce(ports: Ports): (problem: string) => void {
+  let told = false;
+  return (problem) => {
+    if (told) return;
+    told = true;
+    ports.progress.warn(`${problem}; trying again until the deadline`);
+  };
+}

@@ -1,0 +1,195 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parseCanaryHeader } from "../../src/domain/decision-headers.ts";
+import { qaSchema } from "../../src/domain/qa.ts";
+import type { WorkerUnderTest } from "./harness.ts";
+import { bearer, configText, startWorker } from "./harness.ts";
+
+const CONFIG = { canary_percent: 10, revision: "01JCQREV" };
+
+describe("/qa behind its guard", () => {
+  let worker: WorkerUnderTest;
+  beforeAll(async () => {
+    worker = await startWorker({ config: CONFIG, database: true });
+  });
+  afterAll(() => worker.dispose());
+
+  test.each(["/qa", "/api/qa"])("%s shows state and health in the agreed schema", async (path) => {
+    const answer = await worker.fetch(path, { headers: bearer() });
+    expect([answer.status, answer.headers.get("cache-control")]).toEqual([200, "no-store"]);
+    const document = qaSchema.parse(await answer.json());
+    expect(document).toMatchObject({
+      colo: "FRA",
+      worker_version: "version-1",
+      canary: {
+        sampling_active: true,
+        percent: 10,
+        tag: "B2a",
+        emergency_proxy: false,
+        revision: "01JCQREV",
+        source: "kv",
+      },
+      stop: { active: false },
+      health: {
+        native: { status: "healthy", r2_accessible: true },
+        proxy: { status: "healthy", reachable: true },
+      },
+      cookie_key_ids: ["k2", "k1"],
+    });
+    expect(document).not.toHaveProperty("metrics_24h");
+    expect(document.canary.cohort).toBe(
+      parseCanaryHeader(answer.headers.get("x-pix-canary"))?.cohort,
+    );
+  });
+
+  test.each([
+    ["no token", {}],
+    ["a wrong token", bearer("wrong")],
+    ["a longer token", bearer("qa-token-of-the-tests-and-more")],
+    ["another scheme", { authorization: "Basic cWE=" }],
+  ])("with %s it is 401, and still carries both decision headers", async (_name, headers) => {
+    const answer = await worker.fetch("/qa", { headers });
+    expect(answer.status).toBe(401);
+    expect(await answer.json()).toEqual({ error: "unauthorized" });
+    expect(parseCanaryHeader(answer.headers.get("x-pix-canary"))).not.toBeNull();
+    expect(answer.headers.get("x-pix-decision")).toMatch(/\(10% sample\)$/);
+  });
+
+  test("a token reads KV afresh, so the next request of anybody sees it", async () => {
+    const kv = await worker.miniflare.getKVNamespace("KV_CANARY_CONFIG", "pix");
+    for (const revision of ["r1", "r2", "r3"]) {
+      await kv.put("config", configText({ revision }));
+      expect((await worker.qa()).canary.revision).toBe(revision);
+    }
+    await worker.putState(CONFIG);
+  });
+
+  test("a stop is shown with its author", async () => {
+    const stop = { active: true, id: "01J", at: "2026-01-01T00:00:00Z", by: "me", reason: "5xx" };
+    await worker.putState(undefined, stop);
+    const document = await worker.qa();
+    expect(document.stop).toEqual(stop);
+    expect(document.canary).toMatchObject({
+      emergency_proxy: true,
+      sampling_active: false,
+      cohort: "proxy",
+      decision_reason: "emergency",
+    });
+    await worker.putState(undefined, { active: false, at: "2026-01-02T00:00:00Z" });
+  });
+
+  test("only listed origins get CORS headers, and a preflight needs no token (AT-21)", async () => {
+    const preflight = async (origin: string) => {
+      const answer = await worker.fetch("/qa", { method: "OPTIONS", headers: { origin } });
+      return {
+        status: answer.status,
+        vary: answer.headers.get("vary"),
+        origin: answer.headers.get("access-control-allow-origin"),
+        headers: answer.headers.get("access-control-allow-headers"),
+        decided: answer.headers.has("x-pix-canary") && answer.headers.has("x-pix-decision"),
+      };
+    };
+    const shared = { status: 204, vary: "Origin", decided: true };
+    const listed = "https://app.pix.immo";
+    expect(await preflight(listed)).toEqual({
+      ...shared,
+      origin: listed,
+      headers: "Authorization",
+    });
+    for (const origin of ["https://evil.example", "null", "https://app.pix.immo.evil.example"]) {
+      expect(await preflight(origin)).toEqual({ ...shared, origin: null, headers: null });
+    }
+    const answer = await worker.fetch("/qa", { headers: { ...bearer(), origin: listed } });
+    expect(answer.headers.get("access-control-allow-origin")).toBe(listed);
+    expect(answer.headers.get("access-control-expose-headers")).toContain("X-Pix-Canary");
+  });
+
+  test("other methods are 405 for token holders", async () => {
+    const answer = await worker.fetch("/qa", { method: "POST", headers: bearer() });
+    expect([answer.status, answer.headers.get("allow")]).toEqual([405, "GET, HEAD, OPTIONS"]);
+  });
+});
+
+describe("/qa in other settings", () => {
+  test("without QA_TOKEN a guarded /qa refuses everybody", async () => {
+    const worker = await startWorker({ vars: { QA_TOKEN: null } });
+    for (const headers of [{}, bearer(), bearer(""), bearer("null"), bearer("undefined")]) {
+      expect((await worker.fetch("/qa", { headers })).status).toBe(401);
+    }
+    await worker.dispose();
+  });
+
+  test.each([
+    [{ FEATURE_QA_GUARD: "false" }, 200],
+    [{ FEATURE_QA_GUARD: "false", ENVIRONMENT: "production" }, 401],
+    [{ FEATURE_QA_GUARD: "false", ENVIRONMENT: null }, 401],
+    [{ FEATURE_QA_GUARD: null }, 401],
+  ])("with %j a caller without a token gets %i", async (vars, status) => {
+    const worker = await startWorker({ vars });
+    expect((await worker.fetch("/qa?health=cached")).status).toBe(status);
+    await worker.dispose();
+  });
+
+  test("the eleventh anonymous call in a minute is 429, still decided, and token holders go on", async () => {
+    const worker = await startWorker({ limits: { anon: 10, token: 30 } });
+    const statuses = await withinOneMinute(async () => {
+      const found: number[] = [];
+      for (let n = 0; n < 11; n += 1) found.push((await worker.fetch("/qa")).status);
+      return found;
+    });
+    expect(statuses.slice(-11)).toEqual([...Array(10).fill(401), 429]);
+    const limited = await worker.fetch("/api/qa");
+    expect([limited.status, limited.headers.get("retry-after")]).toEqual([429, "60"]);
+    expect(parseCanaryHeader(limited.headers.get("x-pix-canary"))).not.toBeNull();
+    expect(limited.headers.has("x-pix-decision")).toBe(true);
+    expect((await worker.qa()).schema).toBe(1);
+    await worker.dispose();
+  });
+
+  test("failing parts are reported as failing, and /qa itself answers 200", async () => {
+    const worker = await startWorker({
+      database: true,
+      vars: { ORIGIN_URL: "http://127.0.0.1:1" },
+    });
+    await worker.database?.close();
+    expect((await worker.qa("?health=cached")).health).toMatchObject({
+      native: { status: "unknown" },
+      proxy: { status: "unknown" },
+    });
+    const document = await worker.qa("");
+    expect(document.health.native).toMatchObject({
+      status: "failing",
+      db_ping_ms: null,
+      r2_accessible: true,
+      problem: expect.stringMatching(/^database: /),
+    });
+    expect(document.health.proxy).toEqual({
+      status: "failing",
+      origin_ping_ms: null,
+      reachable: false,
+      problem: "origin: unreachable",
+    });
+    expect((await worker.qa("?health=cached")).health.proxy.status).toBe("failing");
+    await worker.dispose();
+  });
+
+  test("an origin that answers its health path with an error is failing", async () => {
+    const worker = await startWorker();
+    worker.origin.answerWith((_request, response) => {
+      response.writeHead(503).end();
+    });
+    expect((await worker.qa("")).health.proxy).toMatchObject({
+      status: "failing",
+      problem: "origin: answered HTTP 503",
+    });
+    expect(worker.origin.requests[0]?.url).toBe("/health");
+    await worker.dispose();
+  });
+});
+
+/** The limiter counts by the minute of the clock: a run across its edge is done again. */
+async function withinOneMinute<T>(work: () => Promise<T>): Promise<T> {
+  const minute = (): number => Math.floor(Date.now() / 60_000);
+  const before = minute();
+  const result = await work();
+  return minute() === before ? result : work();
+}
