@@ -3,6 +3,15 @@ import { defineConfig } from "tsup";
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
 
+/**
+ * Start-up time is response time. Importing `node:process` as a module initialises every stream it
+ * has, and `node:child_process` serves only commander's executable subcommands, which we have none of.
+ */
+const LEAN: Readonly<Record<string, string>> = {
+  "node:process": "export default globalThis.process;",
+  "node:child_process": "export default {}; export const spawn = undefined;",
+};
+
 /** One bundle with its libraries inside; what only some verbs need is split off and loaded lazily. */
 export default defineConfig({
   entry: { main: "src/cli/main.ts" },
@@ -12,6 +21,7 @@ export default defineConfig({
   outDir: "dist/cli",
   clean: true,
   splitting: true,
+  removeNodeProtocol: false,
   minify: true,
   noExternal: [/^(?!miniflare|workerd|@electric-sql\/)/],
   external: ["miniflare", "workerd", /^@electric-sql\//],
@@ -19,4 +29,18 @@ export default defineConfig({
   banner: {
     js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
   },
+  esbuildPlugins: [
+    {
+      name: "lean-builtins",
+      setup(build) {
+        const filter = /^node:(process|child_process)$/;
+        build.onResolve({ filter }, ({ path, importer }) =>
+          /node_modules.commander/.test(importer) ? { path, namespace: "lean" } : undefined,
+        );
+        build.onLoad({ filter: /.*/, namespace: "lean" }, ({ path }) => ({
+          contents: LEAN[path] ?? "",
+        }));
+      },
+    },
+  ],
 });

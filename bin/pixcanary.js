@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 // Old syntax on purpose: this file must still be readable by the Node that it refuses.
-import process from "node:process";
 
 var needed = [22, 19];
 var have = process.versions.node.split(".").map(Number);

@@ -133,6 +133,8 @@ describe("tokens", () => {
   test("an account sees itself alone", async () => {
     expect(await (await api.call("/accounts")).json()).toMatchObject({ result: [{ id: ACCOUNT }] });
     expect((await api.call(`/accounts/${"c".repeat(32)}`)).status).toBe(403);
+    const foreign = `/accounts/${"c".repeat(32)}/storage/kv/namespaces/${NAMESPACE}/keys`;
+    expect(await errorOf(await api.call(foreign))).toEqual([403, 10000]);
     const token = api.token("wrong-account");
     expect(await (await api.call("/accounts", { token })).json()).toMatchObject({ result: [] });
   });

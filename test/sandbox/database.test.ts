@@ -67,14 +67,16 @@ describe("embedded Postgres", () => {
     );
   });
 
-  test("a transaction is not seen through, and ends with its connection", async () => {
-    await withClient((client) => client.query("CREATE TABLE t (n int)"));
-    const lost = await connect();
-    await lost.query("BEGIN");
-    await lost.query("INSERT INTO t VALUES ($1)", [1]);
-    const count = withClient((client) => client.query("SELECT count(*)::int AS n FROM t"));
-    lost.connection.stream.destroy();
+  test("a transaction keeps the session to itself, and ends with its connection", async () => {
+    const [busy, other] = await Promise.all([connect(), connect()]);
+    await busy.query("CREATE TABLE t (n int)");
+    await busy.query("BEGIN");
+    await busy.query("INSERT INTO t VALUES ($1)", [1]);
+    const count = other.query("SELECT count(*)::int AS n FROM t");
+    for (let i = 0; i < 20; i++) await busy.query("SELECT $1::int", [i]);
+    busy.connection.stream.destroy();
     expect((await count).rows).toEqual([{ n: 0 }]);
+    await other.end();
   });
 
   test("switched off, it breaks connections and refuses new ones; switched on, it is back", async () => {

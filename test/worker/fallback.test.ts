@@ -101,7 +101,7 @@ describe("backends that fail", () => {
 
   test("a database that is down counts db_failure, and the visitor is served by proxy", async () => {
     const worker = await startWorker({ config: { canary_percent: 100 }, database: true });
-    await worker.database?.close();
+    worker.database?.goDown();
     const answer = await ask(worker, INTENT, { method: "POST", body: PHOTO });
     expect(answer).toMatchObject({ status: 200, body: { served_by: "origin" } });
     const [point] = await worker.points.take(1, (each) => each.kind === "db_failure");

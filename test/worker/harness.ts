@@ -229,8 +229,7 @@ function miniflareOptions(
       },
       {
         name: "metrics",
-        modules: true,
-        script: CATCH_POINTS,
+        modules: [{ type: "ESModule", path: "metrics.mjs", contents: CATCH_POINTS }],
         serviceBindings: {
           node: async (request: { json(): Promise<unknown> }) => {
             parts.points.add(caughtPoint((await request.json()) as DataPoint));

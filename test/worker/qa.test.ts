@@ -150,7 +150,7 @@ describe("/qa in other settings", () => {
       database: true,
       vars: { ORIGIN_URL: "http://127.0.0.1:1" },
     });
-    await worker.database?.close();
+    worker.database?.goDown();
     expect((await worker.qa("?health=cached")).health).toMatchObject({
       native: { status: "unknown" },
       proxy: { status: "unknown" },

@@ -13,6 +13,7 @@ import type { StopRun } from "./stop-verdict.ts";
 
 /** Nobody overwrites a stop more often than this by accident. */
 const MAX_ROUNDS = 20;
+const MIRROR_PATIENCE_MS = 150;
 
 export interface Documents {
   stop: StopDocument;
@@ -31,31 +32,49 @@ export async function keepInForce(
   call: InForceCall,
 ): Promise<StopRun["stored"]> {
   await call.stopWrite;
-  const stored = await keepStop(ports, documents.stop, call);
-  if (stored.kind !== "stored") return stored;
+  const mirrorArrived = await withinPatience(call.configWrite, ports);
+  const { stored, state } = await keepStop(ports, documents.stop, call);
+  if (stored.kind !== "stored" || (mirrorArrived && isMirrored(state))) return stored;
   await call.configWrite;
   await keepMirror(ports, documents, call);
   return stored;
 }
 
-async function keepStop(
-  ports: Ports,
-  stop: StopDocument,
-  call: InForceCall,
-): Promise<StopRun["stored"]> {
+/** Both writes usually arrive together, and then one read shows both; a late mirror is read later. */
+function withinPatience(configWrite: Promise<WriteResult>, ports: Ports): Promise<boolean> {
+  const patience = ports.clock.timeout(MIRROR_PATIENCE_MS);
+  const late = new Promise<boolean>((resolve) => {
+    patience.addEventListener("abort", () => resolve(false), { once: true });
+  });
+  return Promise.race([configWrite.then(() => true), late]);
+}
+
+function isMirrored(state: ParsedState | null): boolean {
+  return state?.config.kind === "valid" && state.config.value.emergency_proxy;
+}
+
+interface Kept {
+  stored: StopRun["stored"];
+  /** What was read last; null when it could not be read. */
+  state: ParsedState | null;
+}
+
+async function keepStop(ports: Ports, stop: StopDocument, call: InForceCall): Promise<Kept> {
+  let state: ParsedState | null = null;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    const state = await read(ports, call);
-    if (state === null) return { kind: "unknown" };
-    const stored = state.stop;
-    if (stored.kind === "valid" && stored.value.active) {
+    state = await read(ports, call);
+    if (state === null) break;
+    if (state.stop.kind === "valid" && state.stop.value.active) {
       const elapsedMs = call.elapsed();
       ports.progress.stage({ kind: "stored", what: "stop", elapsedMs });
-      return { kind: "stored", elapsedMs, own: stored.value.id === stop.id };
+      const own = state.stop.value.id === stop.id;
+      return { stored: { kind: "stored", elapsedMs, own }, state };
     }
-    if (releasedOnPurpose(state, stop)) return { kind: "released", by: byOf(state) };
+    if (releasedOnPurpose(state, stop))
+      return { stored: { kind: "released", by: byOf(state) }, state };
     if (!wrote(await settle(ports.store.writeStop(stop, call), call.elapsed))) break;
   }
-  return { kind: "unknown" };
+  return { stored: { kind: "unknown" }, state };
 }
 
 /** The mirror may be overwritten by a writer that read before the stop: put it back. */
@@ -63,7 +82,7 @@ async function keepMirror(ports: Ports, documents: Documents, call: InForceCall)
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const state = await read(ports, call);
     if (state === null || releasedOnPurpose(state, documents.stop)) return;
-    if (state.config.kind === "valid" && state.config.value.emergency_proxy) return;
+    if (isMirrored(state)) return;
     const write = ports.store.writeConfig(documents.config, { ...call, atWill: true });
     if (!wrote(await settle(write, call.elapsed))) return;
   }

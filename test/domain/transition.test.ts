@@ -1,0 +1,39 @@
+import { describe, expect, it } from "vitest";
+import { releaseCovers } from "../../src/domain/memory.ts";
+import { parseConfig, parseStop, serialiseConfig, serialiseStop } from "../../src/domain/state.ts";
+import { halfOf, nextConfig, releaseOf, stopNow } from "../../src/domain/transition.ts";
+
+const author = {
+  actor: "a@h",
+  reason: "why",
+  nowMs: Date.parse("2025-11-15T10:30:00Z"),
+  id: "NEW",
+};
+const before = {
+  canary_percent: 10,
+  canary_tag: "B2a",
+  emergency_proxy: false,
+  last_updated: "2030-01-01T00:00:00Z",
+};
+
+describe("next documents", () => {
+  it("are always readable", () => {
+    const { stop, config } = stopNow("B2a", author);
+    expect(parseStop(serialiseStop(stop))).toMatchObject({ kind: "valid" });
+    expect(parseConfig(serialiseConfig(config))).toMatchObject({ kind: "valid" });
+  });
+  it("are refused when they are not", () => {
+    expect(() => serialiseConfig({ ...before, canary_percent: 101 })).toThrow(/refusing/);
+  });
+  it("are later than what they replace, even when our clock is behind", () => {
+    const config = nextConfig(before, { percent: 5, emergency: false, tag: "B2a" }, author);
+    expect(Date.parse(config.last_updated)).toBeGreaterThan(Date.parse(before.last_updated));
+    const stop = { active: true, id: "S", at: "2030-01-01T00:00:00Z" };
+    const release = releaseOf(stop, author);
+    expect(Date.parse(release.at ?? "")).toBeGreaterThan(Date.parse(stop.at));
+    expect(releaseCovers(release, stop)).toBe(true);
+  });
+  it("halve a share to what may be written", () => {
+    expect([10, 5, 2.5, 0.01, 0].map(halfOf)).toEqual([5, 2.5, 1.25, 0, 0]);
+  });
+});

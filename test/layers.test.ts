@@ -1,0 +1,120 @@
+/** The arrows of docs/architecture.md, enforced: who may import whom. */
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+interface Layer {
+  /** The folder or file, relative to the root. */
+  at: string;
+  /** Layers of ours that it may import. */
+  ours: readonly string[];
+  /** Packages that it may import; `node:` stands for Node's own modules. */
+  packages: readonly string[];
+}
+
+const DOMAIN = "src/domain";
+const PORTS = "src/ports.ts";
+
+const LAYERS: readonly Layer[] = [
+  { at: DOMAIN, ours: [], packages: ["zod"] },
+  { at: PORTS, ours: [DOMAIN], packages: [] },
+  { at: "src/commands", ours: [DOMAIN, PORTS], packages: ["zod"] },
+  {
+    at: "src/adapters",
+    ours: [DOMAIN, PORTS],
+    packages: ["node:", "cloudflare", "undici", "zod", "p-retry", "ulid"],
+  },
+  {
+    at: "src/cli",
+    ours: [DOMAIN, PORTS, "src/commands", "src/adapters", "src/sandbox"],
+    packages: ["node:", "commander", "@clack/prompts", "picocolors", "@bomb.sh/tab"],
+  },
+  {
+    at: "src/sandbox",
+    ours: [DOMAIN],
+    packages: [
+      "node:",
+      "miniflare",
+      "@electric-sql",
+      "hono",
+      "@hono/node-server",
+      "undici",
+      "zod",
+      "pg",
+      "ulid",
+      // Its scripts run in workerd.
+      "cloudflare:",
+    ],
+  },
+  { at: "worker", ours: [DOMAIN], packages: ["hono", "pg", "cloudflare:"] },
+];
+
+/** Pure: no clock, randomness, network, console or process. Types and comments do not count. */
+const IMPURE =
+  /\b(Date\.now\(|new Date\(\)|Math\.random\(|fetch\(|console\.|process\.|setTimeout\(|crypto\.)/;
+
+function filesOf(at: string): string[] {
+  if (at.endsWith(".ts")) return [join(ROOT, at)];
+  return readdirSync(join(ROOT, at), { recursive: true, withFileTypes: true })
+    .filter(
+      (entry) => entry.isFile() && entry.name.endsWith(".ts") && !entry.name.endsWith(".d.ts"),
+    )
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+function importsOf(source: string): string[] {
+  const pattern = /(?:\bfrom\s*|\bimport\s*\(\s*|^import\s*)"([^"\s]+)"/gm;
+  return [...source.matchAll(pattern)].map((match) => match[1] ?? "");
+}
+
+/** The imports of one source that its layer forbids, as text. */
+export function violations(layer: Layer, file: string, source: string): string[] {
+  const allowed = [layer.at, ...layer.ours].map((at) => join(ROOT, at));
+  return importsOf(source)
+    .filter((specifier) => {
+      if (!specifier.startsWith(".")) {
+        return !layer.packages.some(
+          (name) =>
+            specifier === name || specifier.startsWith(name.endsWith(":") ? name : `${name}/`),
+        );
+      }
+      const target = resolve(dirname(file), specifier);
+      return !allowed.some((at) => target === at || target.startsWith(`${at}/`));
+    })
+    .map((specifier) => `${relative(ROOT, file)} imports ${specifier}`);
+}
+
+describe("layers", () => {
+  for (const layer of LAYERS) {
+    it(`${layer.at} imports only what it may`, () => {
+      const files = filesOf(layer.at);
+      expect(files.length).toBeGreaterThan(0);
+      const found = files.flatMap((file) => violations(layer, file, readFileSync(file, "utf8")));
+      expect(found).toEqual([]);
+    });
+  }
+
+  it("the domain is pure", () => {
+    const impure = filesOf(DOMAIN).filter((file) => {
+      const code = readFileSync(file, "utf8").replace(
+        /\/\*[\s\S]*?\*\/|\/\/.*$|`[^`]*`|"[^"\n]*"/gm,
+        "",
+      );
+      return IMPURE.test(code);
+    });
+    expect(impure.map((file) => relative(ROOT, file))).toEqual([]);
+  });
+
+  it("a broken arrow is noticed", () => {
+    const [domain] = LAYERS;
+    if (domain === undefined) throw new Error("no layers");
+    const file = join(ROOT, DOMAIN, "broken.ts");
+    expect(violations(domain, file, 'import { x } from "../adapters/clock.ts";')).toHaveLength(1);
+    expect(violations(domain, file, 'import { readFile } from "node:fs";')).toHaveLength(1);
+    expect(violations(domain, file, 'const m = await import("undici");')).toHaveLength(1);
+    expect(violations(domain, file, 'import type { A } from "./state.ts";')).toHaveLength(0);
+  });
+});

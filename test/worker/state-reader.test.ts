@@ -1,0 +1,319 @@
+/** The state reader alone, with time, chance and KV in the test's hands. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { LAST_GOOD_MAX_MS } from "../../src/domain/memory.ts";
+import type { StateReader } from "../../worker/state-reader.ts";
+import { createStateReader, FRESH_MS, READ_LIMIT_MS, STALE_MS } from "../../worker/state-reader.ts";
+import { configText } from "./harness.ts";
+
+type Answer = ReadonlyMap<string, string | null>;
+
+const STOP = JSON.stringify({ active: true, id: "s1", at: "2026-01-01T00:00:00Z" });
+const RELEASE = JSON.stringify({
+  active: false,
+  at: "2026-01-01T01:00:00Z",
+  releases: { id: "s1" },
+});
+
+/** KV whose answers come when the test says so, and a clock that stands still until moved. */
+class Bench {
+  nowMs = 1_000_000;
+  config: string | null = configText({ canary_percent: 50, revision: "r1" });
+  stop: string | null = null;
+  reads = 0;
+  /** `hang` leaves reads open, to be answered one by one through `pending`. */
+  mode: "answer" | "hang" | "throw" | "throw-at-once" | "nonsense" = "answer";
+  pending: ((answer: Answer) => void)[] = [];
+  background: Promise<unknown>[] = [];
+  #timers = new Set<{ atMs: number; callback: () => void }>();
+  readonly reader: StateReader = createStateReader({
+    now: () => this.nowMs,
+    random: () => 1,
+    timer: (delayMs, callback) => {
+      const timer = { atMs: this.nowMs + delayMs, callback };
+      this.#timers.add(timer);
+      return () => this.#timers.delete(timer);
+    },
+    kv: { get: (keys, options) => this.#read(keys, options) },
+  });
+
+  get timers(): number {
+    return this.#timers.size;
+  }
+
+  current = async () => this.reader.current((work) => this.background.push(work));
+  fresh = () => this.reader.fresh((work) => this.background.push(work));
+
+  /** Moves the clock and fires what is due. */
+  pass(ms: number): void {
+    this.nowMs += ms;
+    for (const timer of [...this.#timers]) {
+      if (timer.atMs > this.nowMs) continue;
+      this.#timers.delete(timer);
+      timer.callback();
+    }
+  }
+
+  answer(): Answer {
+    return new Map([
+      ["config", this.config],
+      ["stop", this.stop],
+    ]);
+  }
+
+  #read(keys: string[], options: { cacheTtl: number }): Promise<Answer> {
+    expect([keys, options]).toEqual([["config", "stop"], { cacheTtl: 30 }]);
+    this.reads += 1;
+    switch (this.mode) {
+      case "hang":
+        return new Promise((resolve) => this.pending.push(resolve));
+      case "throw":
+        return Promise.reject(new Error("KV GET failed: 503"));
+      case "throw-at-once":
+        throw new Error("binding is broken");
+      case "nonsense":
+        return Promise.resolve(new Map<string, never>([["config", { not: "text" } as never]]));
+      default:
+        return Promise.resolve(this.answer());
+    }
+  }
+}
+
+/** Lets everything that is already decided happen. */
+async function settle(): Promise<void> {
+  for (let n = 0; n < 20; n += 1) await Promise.resolve();
+}
+
+describe("how old knowledge may be", () => {
+  test("the first request waits for KV; up to 1 s later nobody asks again", async () => {
+    const bench = new Bench();
+    expect((await bench.current()).config?.revision).toBe("r1");
+    bench.pass(FRESH_MS);
+    await bench.current();
+    expect(bench.reads).toBe(1);
+  });
+
+  test("between 1 s and 5 s it is used at once and refreshed in the background", async () => {
+    const bench = new Bench();
+    await bench.current();
+    bench.config = configText({ revision: "r2" });
+    bench.pass(FRESH_MS + 1);
+    const state = bench.reader.current((work) => bench.background.push(work));
+    expect(state).not.toBeInstanceOf(Promise);
+    expect((await state).config?.revision).toBe("r1");
+    expect([bench.reads, bench.background.length]).toEqual([2, 2]);
+    await settle();
+    expect((await bench.current()).config?.revision).toBe("r2");
+  });
+
+  test("older than 5 s it is waited for", async () => {
+    const bench = new Bench();
+    await bench.current();
+    bench.config = configText({ revision: "r2" });
+    bench.pass(STALE_MS + 1);
+    expect((await bench.current()).config?.revision).toBe("r2");
+  });
+
+  test("a thousand requests at once make one read", async () => {
+    const bench = new Bench();
+    bench.mode = "hang";
+    const all = Array.from({ length: 1_000 }, bench.current);
+    await settle();
+    bench.pending[0]?.(bench.answer());
+    const states = await Promise.all(all);
+    expect(bench.reads).toBe(1);
+    expect(states.every((state) => state.config?.revision === "r1")).toBe(true);
+    expect(bench.timers).toBe(0);
+  });
+
+  test("a fresh read does not join one that was asked before", async () => {
+    const bench = new Bench();
+    bench.mode = "hang";
+    const old = bench.current();
+    const before = bench.answer();
+    bench.config = configText({ revision: "r2" });
+    const fresh = bench.fresh();
+    bench.pending[1]?.(bench.answer());
+    expect((await fresh).config?.revision).toBe("r2");
+    bench.pending[0]?.(before);
+    expect((await old).config?.revision).toBe("r2");
+  });
+
+  test("fresh reads at the same time are one", async () => {
+    const bench = new Bench();
+    bench.mode = "hang";
+    const both = [bench.fresh(), bench.fresh()];
+    bench.pending[0]?.(bench.answer());
+    await Promise.all(both);
+    expect(bench.reads).toBe(1);
+  });
+
+  test("a clock that is set back does not make old knowledge young", async () => {
+    const bench = new Bench();
+    await bench.current();
+    bench.nowMs -= 60_000;
+    await bench.current();
+    expect(bench.reads).toBe(2);
+  });
+});
+
+describe("KV that fails (AT-5)", () => {
+  test.each(["throw", "throw-at-once", "nonsense"] as const)(
+    "%s: cold means proxy",
+    async (mode) => {
+      const bench = new Bench();
+      bench.mode = mode;
+      expect(await bench.current()).toMatchObject({
+        source: "none",
+        config: null,
+        emergency: false,
+      });
+    },
+  );
+
+  test("a hang costs one request at most 250 ms, and nobody waits again until the back-off has passed", async () => {
+    const bench = new Bench();
+    bench.mode = "hang";
+    const first = bench.current();
+    bench.pass(READ_LIMIT_MS);
+    expect((await first).source).toBe("none");
+    for (let n = 0; n < 100; n += 1) {
+      const state = bench.reader.current(() => undefined);
+      expect(state).not.toBeInstanceOf(Promise);
+    }
+    expect([bench.reads, bench.timers]).toEqual([1, 0]);
+  });
+
+  test("back-off doubles from 250 ms up to 5 s, and a success ends it", async () => {
+    const bench = new Bench();
+    bench.mode = "throw";
+    const gapsMs: number[] = [];
+    let lastMs = bench.nowMs;
+    for (let seen = 0; bench.reads < 9; bench.pass(10)) {
+      await bench.current();
+      if (bench.reads === seen) continue;
+      seen = bench.reads;
+      gapsMs.push(bench.nowMs - lastMs);
+      lastMs = bench.nowMs;
+    }
+    expect(gapsMs).toEqual([0, 250, 500, 1_000, 2_000, 4_000, 5_000, 5_000, 5_000]);
+    bench.mode = "answer";
+    bench.pass(5_000);
+    expect((await bench.current()).source).toBe("kv");
+    bench.mode = "throw";
+    bench.pass(STALE_MS + 1);
+    expect((await bench.current()).source).toBe("last-good");
+    bench.pass(250);
+    await bench.current();
+    expect(bench.reads).toBe(12);
+  });
+
+  test("a read that nobody owns any more is given up by its age", async () => {
+    const bench = new Bench();
+    bench.mode = "hang";
+    void bench.current();
+    bench.nowMs += 60_000;
+    bench.mode = "answer";
+    await bench.current();
+    bench.nowMs += 60_000;
+    expect((await bench.current()).config?.revision).toBe("r1");
+  });
+
+  test("a late answer is folded in, but not over a younger one", async () => {
+    const bench = new Bench();
+    bench.mode = "hang";
+    void bench.current();
+    const late = bench.answer();
+    bench.pass(READ_LIMIT_MS);
+    bench.pending[0]?.(late);
+    await settle();
+    expect((await bench.current()).config?.revision).toBe("r1");
+
+    bench.pass(STALE_MS + 1);
+    void bench.current();
+    const older = bench.answer();
+    bench.config = configText({ revision: "r2" });
+    bench.mode = "answer";
+    expect((await bench.fresh()).config?.revision).toBe("r2");
+    bench.pending[1]?.(older);
+    await settle();
+    expect((await bench.current()).config?.revision).toBe("r2");
+  });
+
+  test("warm serves the last good configuration for 10 minutes, then proxy", async () => {
+    const bench = new Bench();
+    await bench.current();
+    bench.mode = "throw";
+    const startedAtMs = bench.nowMs;
+    for (; bench.nowMs - startedAtMs <= LAST_GOOD_MAX_MS; bench.pass(1_000)) {
+      expect((await bench.current()).config?.revision).toBe("r1");
+    }
+    expect(await bench.current()).toMatchObject({ source: "none", config: null });
+  });
+
+  test("100,000 reads with hanging KV leave no timer behind", async () => {
+    const bench = new Bench();
+    bench.mode = "hang";
+    for (let n = 0; n < 100_000; n += 1) {
+      void bench.reader.current(() => undefined);
+      bench.pass(100);
+    }
+    bench.pass(READ_LIMIT_MS);
+    expect(bench.timers).toBe(0);
+    expect(bench.reads).toBeLessThan(100_000 / 40);
+  });
+});
+
+describe("a stop that was seen (AT-6)", () => {
+  test("outlives failures, absence, nonsense and 10 minutes, until a release is read", async () => {
+    const bench = new Bench();
+    bench.stop = STOP;
+    expect((await bench.current()).emergency).toBe(true);
+    for (const [mode, stop] of [
+      ["throw", null],
+      ["answer", null],
+      ["answer", "{"],
+      ["hang", null],
+    ] as const) {
+      Object.assign(bench, { mode, stop });
+      bench.pass(LAST_GOOD_MAX_MS + 1);
+      const state = bench.current();
+      bench.pass(READ_LIMIT_MS);
+      expect((await state).emergency).toBe(true);
+    }
+    Object.assign(bench, { mode: "answer", stop: RELEASE });
+    bench.pass(60_000);
+    expect((await bench.current()).emergency).toBe(false);
+  });
+
+  test("in any order of reads, answers, failures and waits, it is never forgotten", async () => {
+    const step = fc.oneof(
+      fc.record({ kind: fc.constant("pass" as const), ms: fc.integer({ min: 0, max: 700_000 }) }),
+      fc.record({ kind: fc.constantFrom("current" as const, "fresh" as const) }),
+      fc.record({ kind: fc.constant("answer" as const), index: fc.nat(5) }),
+      fc.record({
+        kind: fc.constant("kv" as const),
+        mode: fc.constantFrom("answer" as const, "hang" as const, "throw" as const),
+        stop: fc.constantFrom(null, "{", STOP),
+      }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+        const bench = new Bench();
+        bench.stop = STOP;
+        await bench.current();
+        const open: Promise<{ emergency: boolean }>[] = [];
+        for (const each of steps) {
+          if (each.kind === "pass") bench.pass(each.ms);
+          else if (each.kind === "kv") Object.assign(bench, { mode: each.mode, stop: each.stop });
+          else if (each.kind === "answer") bench.pending[each.index]?.(bench.answer());
+          else open.push(each.kind === "fresh" ? bench.fresh() : bench.current());
+          await settle();
+        }
+        bench.pass(READ_LIMIT_MS);
+        for (const state of await Promise.all(open)) expect(state.emergency).toBe(true);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});
