@@ -3,9 +3,11 @@ import { COHORT_COOKIE, withoutCohortCookie } from "../src/domain/cohort-cookie.
 import { OVERRIDE_HEADER } from "../src/domain/override.ts";
 import { pathAndQueryOf } from "./exchange.ts";
 
-/** Meant for this connection alone (RFC 9110 §7.6.1); `Upgrade` is kept for WebSockets. */
-const HOP_BY_HOP = [
-  "connection",
+/**
+ * Never passed on: what is meant for one connection alone (RFC 9110 §7.6.1), and what tells the origin
+ * who is asking, which only the edge knows.
+ */
+const DROPPED: ReadonlySet<string> = new Set([
   "keep-alive",
   "proxy-authenticate",
   "proxy-authorization",
@@ -13,10 +15,14 @@ const HOP_BY_HOP = [
   "te",
   "trailer",
   "transfer-encoding",
-] as const;
+  "forwarded",
+  "x-real-ip",
+]);
 
-/** Others that tell the origin who is asking; only the edge knows. */
-const UNTRUSTED = ["forwarded", "x-real-ip"] as const;
+/** What a header may be called. */
+const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
+
+const OVERRIDE_PREFIX = OVERRIDE_HEADER.toLowerCase();
 
 /** Cohorts never share a cache: a negative life makes the edge's cache step aside. */
 const NO_CACHE: RequestInitCfProperties = { cacheTtl: -1 };
@@ -62,48 +68,46 @@ export function originFailure(): Response {
   );
 }
 
+/** One pass over the names, as each look at a header crosses into the runtime. */
 function requestHeaders(request: Request): Headers {
   const incoming = request.headers;
   const headers = new Headers(incoming);
-  const listed = incoming.get("connection");
-  if (listed !== null) removeListed(headers, listed);
-  for (const name of HOP_BY_HOP) headers.delete(name);
-  const upgrade = incoming.get("upgrade");
-  if (upgrade !== null && upgrade.toLowerCase() !== "websocket") headers.delete("upgrade");
-  // Answered by the edge, which has the body anyway; the runtime does not know interim answers.
-  if (incoming.get("expect")?.toLowerCase() === "100-continue") headers.delete("expect");
-  for (const name of UNTRUSTED) headers.delete(name);
-  removeOverrides(headers);
-
-  const cookie = incoming.get("cookie");
-  if (cookie?.includes(COHORT_COOKIE) === true) {
-    const kept = withoutCohortCookie(cookie);
-    if (kept === null) headers.delete("cookie");
-    else headers.set("cookie", kept);
+  for (const name of incoming.keys()) {
+    if (name === "cookie") replaceCookie(headers);
+    else if (name === "connection") removeListed(headers);
+    else if (isDropped(name, headers)) headers.delete(name);
   }
-
   const client = incoming.get("cf-connecting-ip");
   if (client === null) headers.delete("x-forwarded-for");
   else headers.set("x-forwarded-for", client);
   const { url } = request;
-  const authority = url.indexOf("://");
-  headers.set("x-forwarded-proto", url.slice(0, authority));
-  headers.set("x-forwarded-host", url.slice(authority + 3, url.indexOf("/", authority + 3)));
+  const authority = url.indexOf("://") + 3;
+  headers.set("x-forwarded-proto", url.slice(0, authority - 3));
+  headers.set("x-forwarded-host", url.slice(authority, url.indexOf("/", authority)));
   return headers;
 }
 
-/** `Connection: close, x-evil` asks that `x-evil` go no further; `upgrade` is dealt with apart. */
-function removeListed(headers: Headers, connection: string): void {
-  for (const name of connection.split(",")) {
-    const listed = name.trim().toLowerCase();
-    if (/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(listed) && listed !== "upgrade") headers.delete(listed);
-  }
+function isDropped(name: string, headers: Headers): boolean {
+  if (DROPPED.has(name) || name.startsWith(OVERRIDE_PREFIX)) return true;
+  if (name === "upgrade") return headers.get(name)?.toLowerCase() !== "websocket";
+  // Answered by the edge, which has the body anyway; the runtime does not know interim answers.
+  return name === "expect" && headers.get(name)?.toLowerCase() === "100-continue";
 }
 
-/** `X-Canary` and everything that begins like it. */
-function removeOverrides(headers: Headers): void {
-  const prefix = OVERRIDE_HEADER.toLowerCase();
-  const found: string[] = [];
-  for (const name of headers.keys()) if (name.startsWith(prefix)) found.push(name);
-  for (const name of found) headers.delete(name);
+function replaceCookie(headers: Headers): void {
+  const cookie = headers.get("cookie");
+  if (cookie?.includes(COHORT_COOKIE) !== true) return;
+  const kept = withoutCohortCookie(cookie);
+  if (kept === null) headers.delete("cookie");
+  else headers.set("cookie", kept);
+}
+
+/** `Connection: close, x-evil` asks that `x-evil` go no further; `upgrade` is dealt with apart. */
+function removeListed(headers: Headers): void {
+  const connection = headers.get("connection") ?? "";
+  headers.delete("connection");
+  for (const name of connection.split(",")) {
+    const listed = name.trim().toLowerCase();
+    if (TOKEN.test(listed) && listed !== "upgrade") headers.delete(listed);
+  }
 }

@@ -8,6 +8,7 @@ import { getValue, type KvPlace, namespacePath, putValue, valuePath } from "./cl
 import type { Secret } from "./secrets.ts";
 
 const CALL_MS = 5_000;
+/** The start of the probe key's name. */
 export const PROBE_KEY = "pixcanary-doctor-probe";
 /** The shortest life that KV allows. */
 const PROBE_TTL_S = 60;
@@ -76,37 +77,43 @@ async function verifyAt(
   };
 }
 
-/** The probe key is deleted whatever happens; should that fail, it expires by itself. */
+/**
+ * A key of its own for each run: KV takes one write per key and second. It is deleted whatever
+ * happens; should that fail, it expires by itself, which is no reason to call the namespace sick.
+ */
 async function proveWritable(options: AccountProbeOptions, { signal }: CallOptions): Promise<void> {
   const value = randomUUID();
+  const key = `${PROBE_KEY}-${value}`;
   const call = { signal, timeoutMs: CALL_MS };
-  await putValue(options, PROBE_KEY, value, { ...call, ttlS: PROBE_TTL_S });
+  await putValue(options, key, value, { ...call, ttlS: PROBE_TTL_S });
   try {
-    await readBack(options, value, call);
-  } catch (error) {
-    await remove(options, signal).catch(() => undefined);
-    throw error;
+    await readBack(options, { key, value }, call);
+  } finally {
+    await remove(options, key, signal).catch(() => undefined);
   }
-  await remove(options, signal);
 }
 
 async function readBack(
   options: AccountProbeOptions,
-  value: string,
+  { key, value }: { key: string; value: string },
   call: { signal: AbortSignal; timeoutMs: number },
 ): Promise<void> {
   const clock = options.clock ?? createClock();
   for (let nth = 1; nth <= READ_BACKS; nth += 1) {
-    if ((await getValue(options, PROBE_KEY, call)) === value) return;
+    if ((await getValue(options, key, call)) === value) return;
     if (nth < READ_BACKS) await clock.sleep(READ_BACK_PAUSE_MS, call.signal).catch(() => undefined);
   }
-  throw new ApiFailure("unavailable", `${PROBE_KEY}: written, but it does not read back`);
+  throw new ApiFailure("unavailable", `${key}: written, but it does not read back`);
 }
 
-async function remove(options: AccountProbeOptions, signal: AbortSignal): Promise<void> {
-  const path = valuePath(options, PROBE_KEY);
+async function remove(
+  options: AccountProbeOptions,
+  key: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const path = valuePath(options, key);
   const call = {
-    what: `delete ${PROBE_KEY}`,
+    what: `delete ${key}`,
     method: "delete" as const,
     path,
     signal,

@@ -1,6 +1,7 @@
 /** The official SDK's client, with everything pinned that a default could get wrong. */
 import type { BaseCloudflare } from "cloudflare/client";
 import { createClient } from "cloudflare/tree-shakable";
+import { readCapped } from "./capped-body.ts";
 import type { Redact } from "./redact.ts";
 import { createRedactor } from "./redact.ts";
 import type { Secret } from "./secrets.ts";
@@ -92,24 +93,11 @@ function toTransportError(error: unknown, redact: Redact): TransportError {
 /** Reads the whole body here, so that the SDK's time limit and our size limit cover it. */
 async function buffered(response: Response): Promise<Response> {
   const bodyless = response.status === 204 || response.status === 304;
-  const bytes = response.body === null ? null : await readCapped(response.body);
+  const bytes = response.body === null ? null : await readCapped(response.body, MAX_ANSWER_BYTES);
   const init = {
     status: response.status,
     statusText: response.statusText,
     headers: response.headers,
   };
   return new Response(bodyless ? null : bytes, init);
-}
-
-async function readCapped(body: ReadableStream<Uint8Array>): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    size += chunk.byteLength;
-    if (size > MAX_ANSWER_BYTES) {
-      throw new TransportError("maybe-sent", "the answer is too long", { tooLarge: true });
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }

@@ -55,6 +55,9 @@ export function createJournal(options: JournalOptions): Journal {
   const clock = options.clock ?? createClock();
   const limits = { ...LIMITS, ...options.limits };
   const local = localJournal(options.stateDir, options.env);
+  // A name like `staging` may have meant another namespace: its past is not this one's.
+  const isOurs = ({ namespace }: JournalEntry): boolean =>
+    namespace === null || namespace === options.namespaceId;
   const remoteSignal = (signal: AbortSignal): AbortSignal =>
     AbortSignal.any([signal, clock.timeout(limits.remoteMs)]);
   return {
@@ -81,7 +84,7 @@ export function createJournal(options: JournalOptions): Journal {
       const disk = file.status === "fulfilled" ? parsed(file.value) : NOTHING;
       const corrupt = kv.corrupt + disk.corrupt;
       if (corrupt > 0) warnings.push(`journal: skipped ${corrupt} unreadable entries`);
-      return { entries: merge(kv.entries, disk.entries, limit), warnings };
+      return { entries: merge(kv.entries, disk.entries.filter(isOurs), limit), warnings };
     },
   };
 }

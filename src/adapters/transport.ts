@@ -93,6 +93,7 @@ function isConnecting({ code, syscall }: Leaf): boolean {
 
 /** A network error for people: no stack, no code where words do. */
 export function networkWords(error: unknown, redact: Redact): string {
+  if (error instanceof TransportError) return error.words;
   const [first] = leaves(error);
   if (first === undefined) return "the connection failed";
   if (CERTIFICATE.test(first.code)) return `the TLS certificate is not accepted (${first.code})`;

@@ -25,7 +25,6 @@ import type { Shell } from "./run.ts";
 export interface World {
   ports: Ports;
   redact: Redact;
-  close(): Promise<void>;
 }
 
 export async function compose(
@@ -57,7 +56,7 @@ export async function compose(
     nodeVersion: process.versions.node,
     ...(token === null ? withoutToken() : withToken(token, { environment, name, shell, qaToken })),
   };
-  return { ports, redact, close: () => qa.close() };
+  return { ports, redact };
 }
 
 type ApiPorts = { store: StateStore; journal: Journal; account: AccountProbe };

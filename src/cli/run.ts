@@ -32,19 +32,15 @@ export async function run(
   const input = parseInput(def, own, flags);
   const interrupt = watchInterrupt(shell.console.err);
   const world = await compose(flags, shell, interrupt);
-  try {
-    shell.console.err(firstLine(def, world.ports.target));
-    const outcome = await planAndApply(def, input, flags, shell, world.ports);
-    const settled = withInterrupt(outcome, interrupt);
-    const report = flags.json
-      ? reportJson(def.name, world.ports.target.env, settled)
-      : reportText(def, settled);
-    shell.console.out(world.redact(report.out));
-    shell.console.err(world.redact(report.err));
-    return report.exitCode;
-  } finally {
-    await world.close();
-  }
+  shell.console.err(firstLine(def, world.ports.target));
+  const outcome = await planAndApply(def, input, flags, shell, world.ports);
+  const settled = withInterrupt(outcome, interrupt);
+  const report = flags.json
+    ? reportJson(def.name, world.ports.target.env, settled)
+    : reportText(def, settled);
+  shell.console.out(world.redact(report.out));
+  shell.console.err(world.redact(report.err));
+  return report.exitCode;
 }
 
 /** Own flags by the verb's schema, common ones by ours. Throws UsageError. */

@@ -53,7 +53,7 @@ export interface OptionSpec {
 export type Given<In extends z.ZodType> = z.output<In> & CommonInput;
 
 /** For verbs without flags of their own. */
-export type NoFlags = z.ZodObject<Record<never, never>>;
+export type NoFlags = z.ZodType<unknown>;
 
 export interface CommandDef<In extends z.ZodType = z.ZodType, P = unknown, T = unknown> {
   name: string;

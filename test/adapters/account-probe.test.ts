@@ -79,7 +79,9 @@ describe("writable", () => {
     server.reply(kvReply(kv));
     await probe().writable(never);
     expect(server.seen.map((seen) => seen.method)).toEqual(["PUT", "GET", "DELETE"]);
-    expect(server.seen[0]?.url).toContain(`/values/${PROBE_KEY}?expiration_ttl=60`);
+    expect(server.seen[0]?.url).toMatch(
+      new RegExp(`/values/${PROBE_KEY}-[0-9a-f-]{36}\\?expiration_ttl=60$`),
+    );
     expect(kv.size).toBe(0);
   });
 

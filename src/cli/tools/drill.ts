@@ -66,31 +66,25 @@ async function rehearse(
   interrupt: AbortSignal,
   rehearsal: Rehearsal | null,
 ): Promise<number> {
-  const world = await compose(flags, shell, interrupt);
-  try {
-    if (world.ports.target.protected) {
-      throw new UsageError(
-        `${world.ports.target.env} is protected: no drills there`,
-        "--env staging",
-      );
-    }
-    const input = {
-      reason: flags.reason,
-      incident: flags.incident,
-      force: false,
-      verify: true,
-      timeoutMs: timeoutOf(flags, DRILL_BUDGET_MS),
-    };
-    const outcome = await performDrill(input, world.ports, rehearsal);
-    const report = flags.json
-      ? reportJson("drill", world.ports.target.env, outcome)
-      : reportText({ name: "drill", mutates: true, render: renderDrill as never }, outcome);
-    shell.console.out(world.redact(report.out));
-    shell.console.err(world.redact(report.err));
-    return report.exitCode;
-  } finally {
-    await world.close();
+  const { ports, redact } = await compose(flags, shell, interrupt);
+  if (ports.target.protected) {
+    throw new UsageError(`${ports.target.env} is protected: no drills there`, "--env staging");
   }
+  const input = {
+    reason: flags.reason,
+    incident: flags.incident,
+    force: false,
+    verify: true,
+    timeoutMs: timeoutOf(flags, DRILL_BUDGET_MS),
+  };
+  const outcome = await performDrill(input, ports, rehearsal);
+  const verb = { name: "drill", mutates: true, render: renderDrill as never };
+  const report = flags.json
+    ? reportJson("drill", ports.target.env, outcome)
+    : reportText(verb, outcome);
+  shell.console.out(redact(report.out));
+  shell.console.err(redact(report.err));
+  return report.exitCode;
 }
 
 function rehearsalOf({ control }: Sandbox): Rehearsal {

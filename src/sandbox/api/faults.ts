@@ -48,6 +48,12 @@ export const faultRuleSchema = z.discriminatedUnion("kind", [
     committed: z.boolean().default(false),
     ...common,
   }),
+  z.strictObject({ kind: z.literal("forgotten-write"), ...common }),
+  z.strictObject({
+    kind: z.literal("echo-authorization"),
+    status: z.int().min(400).max(599).default(400),
+    ...common,
+  }),
   z.strictObject({ kind: z.literal("duplicate-write"), afterMs: ms.default(500), ...common }),
   z.strictObject({ kind: z.literal("stale-read"), ...common }),
   z.strictObject({ kind: z.literal("older-read"), ...common }),

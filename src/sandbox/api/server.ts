@@ -7,7 +7,7 @@ import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { Hono } from "hono";
 import { manyWaiters, pause, untilAborted } from "../pause.ts";
 import { type ApiEnv, forbidden, throttled, unauthenticated } from "./app.ts";
-import { CODES, failure } from "./envelope.ts";
+import { CODES, failure, ok } from "./envelope.ts";
 import { FaultBook, type FaultKind, type FaultRule } from "./faults.ts";
 
 /** One request as it came in, without query, headers or body: they may hold secrets. */
@@ -102,7 +102,7 @@ export class ApiServer {
     for (const rule of rules) if (rule.kind === "delay") await pause(rule.ms, this.#stop.signal);
     if (has(rules, "hang")) return this.#untilClosed();
     if (has(rules, "outage") || has(rules, "reset-before")) return "reset";
-    const instead = insteadOf(rules);
+    const instead = insteadOf(rules, request);
     if (instead !== null && !instead.committed) return instead.response;
     const response = await this.#app.fetch(request, {
       readBack: has(rules, "older-read")
@@ -170,9 +170,12 @@ function has(rules: readonly FaultRule[], kind: FaultKind): boolean {
 }
 
 /** The answer that the first fitting rule puts in place of the real one. */
-function insteadOf(rules: readonly FaultRule[]): { response: Response; committed: boolean } | null {
+function insteadOf(
+  rules: readonly FaultRule[],
+  request: Request,
+): { response: Response; committed: boolean } | null {
   for (const rule of rules) {
-    const response = replacement(rule);
+    const response = replacement(rule, request);
     if (response !== null) {
       return { response, committed: "committed" in rule && rule.committed === true };
     }
@@ -180,7 +183,7 @@ function insteadOf(rules: readonly FaultRule[]): { response: Response; committed
   return null;
 }
 
-function replacement(rule: FaultRule): Response | null {
+function replacement(rule: FaultRule, request: Request): Response | null {
   switch (rule.kind) {
     case "rate-limited":
       return throttled(rule.retryAfterS ?? null);
@@ -196,6 +199,13 @@ function replacement(rule: FaultRule): Response | null {
       });
     case "unsuccessful":
       return failure(200, CODES.internal, "the operation did not succeed");
+    case "forgotten-write":
+      return request.method === "GET" ? null : ok(null);
+    case "echo-authorization": {
+      const quoted = request.headers.get("authorization") ?? "none";
+      const message = `bad request: header authorization: ${quoted}`;
+      return failure(rule.status, CODES.badRequest, message, { "x-debug-authorization": quoted });
+    }
     default:
       return null;
   }

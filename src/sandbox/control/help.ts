@@ -42,6 +42,8 @@ const FAULTS: Record<FaultKind, string> = {
   "reset-mid-body": "half of the body, then a reset",
   html: 'a sign-in page with 200, "committed"?',
   unsuccessful: '200 with "success": false, "committed"?',
+  "forgotten-write": "a write is acknowledged and never stored",
+  "echo-authorization": 'an error that quotes the Authorization header, "status"? (400)',
   "duplicate-write": 'the write again after "afterMs"? (500)',
   "stale-read": "reads answer the value before the last write",
   "older-read": "reads answer the oldest value still known",

@@ -1,0 +1,160 @@
+/** A lane: one small sandbox of its own, so that runs under different faults do not disturb each other. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseCanaryHeader } from "../../src/domain/decision-headers.ts";
+import type { ParsedState } from "../../src/domain/state.ts";
+import { isEmergency, parseState } from "../../src/domain/state.ts";
+import { type Sandbox, type SandboxOptions, startSandbox } from "../../src/sandbox/index.ts";
+import { PLAIN_ENV } from "../support/cli.ts";
+
+const NO_LAG = { min: 0, max: 0 };
+/** Later than any stop that a run can write, skewed clocks included. */
+const RESET_AHEAD_MS = 48 * 3_600_000;
+
+export interface Lane {
+  sandbox: Sandbox;
+  /** Scratch, and the home of the programs run here. */
+  dir: string;
+  /** Keys of the central store written since the last reset, in order. */
+  written: string[];
+  env: Record<string, string>;
+  close(): Promise<void>;
+}
+
+export async function startLane(options: SandboxOptions = {}): Promise<Lane> {
+  const sandbox = await startSandbox({ lagMs: NO_LAG, rateLimits: false, ...options });
+  const dir = await mkdtemp(join(tmpdir(), "pixcanary-lane-"));
+  const written: string[] = [];
+  sandbox.control.store.onWrite((write) => written.push(write.key));
+  const env = { ...PLAIN_ENV, HOME: dir, XDG_STATE_HOME: join(dir, "state"), CI: "true" };
+  const close = async (): Promise<void> => {
+    await sandbox.close();
+    await rm(dir, { recursive: true, force: true });
+  };
+  return { sandbox, dir, written, env, close };
+}
+
+/** One database serves all: nothing here uses it. */
+export async function startLanes(count: number): Promise<Lane[]> {
+  const first = await startLane({ locations: ["FRA"] });
+  const { databaseUrl } = first.sandbox.description;
+  const others = Array.from({ length: count - 1 }, () =>
+    startLane({ locations: ["FRA"], databaseUrl }),
+  );
+  return [first, ...(await Promise.all(others))];
+}
+
+let resets = 0;
+
+/** No fault, no emergency, 10 %, seen at every location; the API's list of requests is empty. */
+export async function resetLane({ sandbox, written }: Lane): Promise<void> {
+  const { control } = sandbox;
+  await control.heal();
+  control.setApi({ resetLimits: true });
+  control.setKv({ lagMs: NO_LAG, catchUp: true });
+  resets += 1;
+  const at = new Date(Date.now() + RESET_AHEAD_MS + resets).toISOString();
+  control.store.put("stop", JSON.stringify({ active: false, id: `RESET${resets}`, at }));
+  control.store.put("config", configText(10, { last_updated: at, revision: `RESET${resets}` }));
+  control.setKv({ catchUp: true });
+  for (let look = 0; look < 200; look += 1) {
+    if ((await emergencies(sandbox)).every((on) => on === false)) break;
+  }
+  control.forgetRequests();
+  written.length = 0;
+}
+
+export function configText(percent: number, more: Record<string, unknown> = {}): string {
+  return JSON.stringify({
+    canary_percent: percent,
+    canary_tag: "B2a",
+    emergency_proxy: false,
+    last_updated: new Date().toISOString(),
+    ...more,
+  });
+}
+
+/** What each location shows now; null where there was no answer. */
+export function emergencies(sandbox: Sandbox): Promise<(boolean | null)[]> {
+  const headers = { authorization: `Bearer ${sandbox.description.qaToken}` };
+  const look = async (url: string): Promise<boolean | null> => {
+    const answer = await fetch(`${url}/qa?health=cached`, { headers });
+    await answer.body?.cancel();
+    const decision = parseCanaryHeader(answer.headers.get("x-pix-canary"));
+    return decision === null ? null : decision.reason === "emergency";
+  };
+  return Promise.all(
+    sandbox.description.locations.map(({ url }) => look(url).catch(() => null)),
+  );
+}
+
+export function storedState({ control }: Sandbox): ParsedState {
+  return parseState({ config: control.store.text("config"), stop: control.store.text("stop") });
+}
+
+export function stopIsStored(sandbox: Sandbox): boolean {
+  const { stop } = storedState(sandbox);
+  return stop.kind === "valid" && stop.value.active;
+}
+
+export function emergencyIsStored(sandbox: Sandbox): boolean {
+  return isEmergency(storedState(sandbox));
+}
+
+/** A configuration like the sandbox's own, with some settings replaced; returns its path. */
+export async function writeConfig(
+  { sandbox, dir }: Pick<Lane, "sandbox" | "dir">,
+  replaced: Record<string, unknown> = {},
+  name = "sandbox",
+): Promise<string> {
+  const folder = await mkdtemp(join(dir, "config-"));
+  const path = join(folder, "pixcanary.json");
+  await writeFile(path, JSON.stringify({ environments: { [name]: settings(sandbox, replaced) } }));
+  return path;
+}
+
+export function settings(
+  { description: d }: Sandbox,
+  replaced: Record<string, unknown> = {},
+): Record<string, unknown> {
+  return {
+    accountId: d.accountId,
+    namespaceId: d.kvNamespaceId,
+    worker: "pix-sandbox",
+    qaUrls: d.locations.map(({ url }) => `${url}/qa`),
+    apiBaseUrl: d.apiBaseUrl,
+    canaryTag: "B2a",
+    ...replaced,
+  };
+}
+
+/** The secrets of this sandbox, as an operator exports them. */
+export function tokenEnv({ description }: Sandbox): Record<string, string> {
+  return {
+    CLOUDFLARE_API_TOKEN: description.apiToken,
+    PIXCANARY_QA_TOKEN: description.qaToken,
+  };
+}
+
+/** Hands lanes out one at a time. */
+export class LanePool {
+  readonly #free: Lane[];
+  readonly #waiting: ((lane: Lane) => void)[] = [];
+
+  constructor(lanes: readonly Lane[]) {
+    this.#free = [...lanes];
+  }
+
+  async use<T>(work: (lane: Lane) => Promise<T>): Promise<T> {
+    const lane = this.#free.pop() ?? (await new Promise<Lane>((r) => this.#waiting.push(r)));
+    try {
+      await resetLane(lane);
+      return await work(lane);
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free.push(lane);
+      else next(lane);
+    }
+  }
+}
