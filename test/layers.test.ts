@@ -30,7 +30,7 @@ const LAYERS: readonly Layer[] = [
   {
     at: "src/cli",
     ours: [DOMAIN, PORTS, "src/commands", "src/adapters", "src/sandbox"],
-    packages: ["node:", "commander", "@clack/prompts", "picocolors", "@bomb.sh/tab"],
+    packages: ["node:", "commander", "@clack/prompts", "picocolors", "@bomb.sh/tab", "zod"],
   },
   {
     at: "src/sandbox",

@@ -1,4 +1,5 @@
 /** The program: words in, exit code out. The code starts as "bug" until an outcome is known. */
+import "./lean-zod.ts";
 import { commands } from "../commands/index.ts";
 import { createConsole } from "./console.ts";
 import { hintOf, UsageError } from "./errors.ts";
@@ -18,7 +19,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   const version = typeof PIXCANARY_VERSION === "string" ? PIXCANARY_VERSION : "0.0.0-dev";
   const color = !argv.includes("--no-color");
   const console = createConsole({ color, env: process.env });
-  const shell: Shell = { console, env: process.env, cwd: process.cwd(), version, argv };
+  const shell: Shell = { console, env: process.env, cwd: workingDirectory(), version, argv };
   const program = buildProgram([...commands], version, async (def, own, flags) => {
     process.exitCode = await run(def, own, flags, shell);
   });
@@ -30,6 +31,15 @@ export async function main(argv: readonly string[]): Promise<void> {
     await program.parseAsync([...argv], { from: "user" });
   } catch (error) {
     process.exitCode = explainFailure(error, argv, shell);
+  }
+}
+
+/** A stop must work from a folder that somebody has deleted; only relative paths need one. */
+function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch {
+    return "/";
   }
 }
 

@@ -136,7 +136,7 @@ describe("control over HTTP", () => {
   test("starts, reports and stops traffic", async () => {
     await put("/traffic", { visitors: 5, ratePerS: 50 });
     await expect
-      .poll(async () => (await (await call("/traffic")).json()) as object)
+      .poll(async () => (await (await call("/traffic")).json()) as object, PATIENCE)
       .toMatchObject({ running: true });
     const stopped = await call("/traffic", { method: "DELETE" });
     expect(await stopped.json()).toMatchObject({ running: false });

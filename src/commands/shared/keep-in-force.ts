@@ -13,7 +13,7 @@ import type { StopRun } from "./stop-verdict.ts";
 
 /** Nobody overwrites a stop more often than this by accident. */
 const MAX_ROUNDS = 20;
-const MIRROR_PATIENCE_MS = 150;
+const PATIENCE_MS = 150;
 
 export interface Documents {
   stop: StopDocument;
@@ -24,6 +24,8 @@ export interface InForceCall extends CallOptions {
   elapsed: () => number;
   stopWrite: Promise<WriteResult>;
   configWrite: Promise<WriteResult>;
+  /** Settles when the stop is live, or will not be within the budget. */
+  proof: Promise<unknown>;
 }
 
 export async function keepInForce(
@@ -32,21 +34,24 @@ export async function keepInForce(
   call: InForceCall,
 ): Promise<StopRun["stored"]> {
   await call.stopWrite;
-  const mirrorArrived = await withinPatience(call.configWrite, ports);
+  const settled = await withinPatience(Promise.all([call.configWrite, call.proof]), ports);
   const { stored, state } = await keepStop(ports, documents.stop, call);
-  if (stored.kind !== "stored" || (mirrorArrived && isMirrored(state))) return stored;
+  if (stored.kind !== "stored" || (settled && isMirrored(state))) return stored;
   await call.configWrite;
   await keepMirror(ports, documents, call);
   return stored;
 }
 
-/** Both writes usually arrive together, and then one read shows both; a late mirror is read later. */
-function withinPatience(configWrite: Promise<WriteResult>, ports: Ports): Promise<boolean> {
-  const patience = ports.clock.timeout(MIRROR_PATIENCE_MS);
+/**
+ * Being live matters more than being read back: the read leaves the looks the first go, and then
+ * usually shows both keys at once. It does not wait long, though, when a location lags.
+ */
+function withinPatience(work: Promise<unknown>, ports: Ports): Promise<boolean> {
+  const patience = ports.clock.timeout(PATIENCE_MS);
   const late = new Promise<boolean>((resolve) => {
     patience.addEventListener("abort", () => resolve(false), { once: true });
   });
-  return Promise.race([configWrite.then(() => true), late]);
+  return Promise.race([work.then(() => true), late]);
 }
 
 function isMirrored(state: ParsedState | null): boolean {

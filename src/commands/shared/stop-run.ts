@@ -47,11 +47,13 @@ export async function writeAndProve(
   // Whichever arrives first already is an emergency: no reason to wait for the other before looking.
   const sent = await anyMayHaveArrived([stopWrite, configWrite]);
   const mirrored = stopWrite.then(() => withinGrace(configWrite, ports));
+  const proving = input.verify ? look(ports, sent, timing) : Promise.resolve(NOT_ASKED);
+  const writes = { stopWrite, configWrite: mirrored, proof: proving };
   const [stop, config, stored, proof] = await Promise.all([
     stopWrite,
     mirrored,
-    keepInForce(ports, documents, { ...call, elapsed, stopWrite, configWrite: mirrored }),
-    input.verify ? look(ports, sent, timing) : Promise.resolve(NOT_ASKED),
+    keepInForce(ports, documents, { ...call, elapsed, ...writes }),
+    proving,
   ]);
   return {
     stop: documents.stop,

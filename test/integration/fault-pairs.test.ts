@@ -1,0 +1,246 @@
+/**
+ * AT-4, pairs: `not-aus` as the program composes it, while two faults of the menu follow each other.
+ * PIXCANARY_FAULT_SEED and PIXCANARY_FAULT_PAIRS choose another sample; a failure names the seed.
+ */
+import { mkdir, rm, symlink } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { compose } from "../../src/cli/compose.ts";
+import { reportJson, reportText } from "../../src/cli/report.ts";
+import { notAus, pullTheStop } from "../../src/commands/not-aus.ts";
+import type { Ports } from "../../src/ports.ts";
+import { seededRandom } from "../../src/sandbox/random.ts";
+import { ensureBundle } from "../worker/bundle.ts";
+import { apiRule, FAULTS, type Fault, networkError, type Window } from "./faults.ts";
+import { brokenPromises, type Verdict } from "./invariants.ts";
+import { emergencies, type Lane, LanePool, startLanes, stopIsStored, tokenEnv, writeConfig } from "./lane.ts";
+
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 });
+
+const SEED = Number(process.env.PIXCANARY_FAULT_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const PAIRS = Number(process.env.PIXCANARY_FAULT_PAIRS ?? 200);
+const LANES = 12;
+const BUDGET_MS = 1_500;
+
+const EDGES = ["healthy", "healthy", "healthy", "frozen", "stale", "reorder", "throw", "hang"] as const;
+type Edge = (typeof EDGES)[number];
+
+interface Case {
+  first: Fault;
+  second: Fault;
+  edge: Edge;
+  /** So many calls meet the first fault, then so many the second. */
+  calls: readonly [number, number];
+  verify: boolean;
+}
+
+let lanes: Lane[] = [];
+let pool = new LanePool([]);
+beforeAll(async () => {
+  await ensureBundle();
+  lanes = await startLanes(LANES);
+  pool = new LanePool(lanes);
+});
+afterAll(async () => {
+  await Promise.all(lanes.toReversed().map((lane) => lane.close()));
+  globalThis.fetch = realFetch;
+});
+
+/** Faults below HTTP, by the origin that they are for. */
+const wires = new Map<string, (signal: AbortSignal) => Promise<void>>();
+const realFetch = globalThis.fetch;
+globalThis.fetch = async (input, init) => {
+  const wire = wires.get(new URL(input instanceof Request ? input.url : String(input)).origin);
+  await wire?.(init?.signal ?? new AbortController().signal);
+  return realFetch(input, init);
+};
+
+function drawCases(seed: number, count: number): Case[] {
+  const random = seededRandom(seed);
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(random.next() * list.length)] as T;
+  return Array.from({ length: count }, () => ({
+    first: pick(FAULTS),
+    second: pick(FAULTS),
+    edge: pick(EDGES),
+    calls: [pick([1, 2, 3]), pick([1, 2, 4, Number.POSITIVE_INFINITY])],
+    verify: random.next() < 0.85,
+  }));
+}
+
+const nameOf = ({ first, second, edge, calls, verify }: Case): string =>
+  `${first.name} ×${calls[0]}, then ${second.name} ×${calls[1]}, edge ${edge}${verify ? "" : ", --no-verify"}`;
+
+/** Puts the faults of a case between one run and its lane; counts this run's calls to the API. */
+class Stage {
+  readonly #lane: Lane;
+  readonly #case: Case;
+  readonly #windows: readonly [Window, Window];
+  #calls = 0;
+
+  constructor(lane: Lane, drawn: Case) {
+    const [first, second] = drawn.calls;
+    this.#lane = lane;
+    this.#case = drawn;
+    this.#windows = [
+      { from: 0, to: first },
+      { from: first, to: first + second },
+    ];
+  }
+
+  get faults(): readonly [Fault, Fault] {
+    return [this.#case.first, this.#case.second];
+  }
+
+  async set(): Promise<void> {
+    const { sandbox } = this.#lane;
+    const [first, second] = this.#windows;
+    // Calls that never reach the API are not counted there.
+    const missed = this.#case.first.net === undefined ? 0 : first.to;
+    const shifted = { from: second.from - missed, to: second.to - missed };
+    await sandbox.control.setFaults([
+      ...apiRule(this.#case.first, first),
+      ...apiRule(this.#case.second, shifted),
+    ]);
+    const { edge } = this.#case;
+    if (edge === "frozen") sandbox.control.setKv({ frozen: true });
+    else if (edge !== "healthy") sandbox.control.setKv({ reads: edge });
+    wires.set(new URL(sandbox.description.apiBaseUrl).origin, (signal) => this.#wire(signal));
+  }
+
+  clear(): void {
+    wires.delete(new URL(this.#lane.sandbox.description.apiBaseUrl).origin);
+  }
+
+  /** How far the wall clock is off by now. */
+  clockMs(): number {
+    return this.faults.reduce((sum, fault, nth) => {
+      const begun = fault.jumps === undefined || this.#calls > (this.#windows[nth]?.from ?? 0);
+      return sum + (begun ? (fault.clockMs ?? 0) : 0);
+    }, 0);
+  }
+
+  async #wire(signal: AbortSignal): Promise<void> {
+    const call = this.#calls;
+    this.#calls += 1;
+    for (const [nth, fault] of this.faults.entries()) {
+      const { from, to } = this.#windows[nth] as Window;
+      if (fault.killed && call >= from) await aborted(signal, Number.POSITIVE_INFINITY);
+      if (fault.net === undefined || call < from || call >= to) continue;
+      await aborted(signal, fault.net.waitMs);
+      throw networkError(fault.net);
+    }
+  }
+}
+
+/** Throws when aborted before the time is over. */
+async function aborted(signal: AbortSignal, limitMs: number): Promise<void> {
+  if (limitMs === 0) return;
+  await new Promise<void>((resolve, reject) => {
+    const timer = Number.isFinite(limitMs) ? setTimeout(resolve, limitMs) : undefined;
+    const onAbort = (): void => {
+      clearTimeout(timer);
+      reject(new DOMException("This operation was aborted", "AbortError"));
+    };
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+}
+
+async function stateDir(lane: Lane, full: boolean): Promise<string> {
+  const dir = join(lane.dir, full ? "full" : "state");
+  if (!full) return dir;
+  const folder = join(dir, "pixcanary/sandbox");
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  await symlink("/dev/full", join(folder, "journal.ndjson"));
+  return dir;
+}
+
+async function stopOn(lane: Lane, stage: Stage | null, verify: boolean): Promise<Verdict> {
+  const config = await writeConfig(lane);
+  const full = stage?.faults.some((fault) => fault.diskFull) ?? false;
+  const env = { ...lane.env, ...tokenEnv(lane.sandbox), XDG_STATE_HOME: await stateDir(lane, full) };
+  const said: string[] = [];
+  const console = { out: (t: string) => said.push(t), err: (t: string) => said.push(t) };
+  const shell = { console, env, cwd: "/", version: "test", argv: ["not-aus"] };
+  const flags = { config, verify, color: false };
+  const world = await compose(flags, shell, new AbortController().signal);
+  const { clock } = world.ports;
+  const ports: Ports = {
+    ...world.ports,
+    clock: { ...clock, now: () => clock.now() + (stage?.clockMs() ?? 0) },
+  };
+  const startedMs = performance.now();
+  const input = { reason: "AT-4", force: false, verify, timeoutMs: BUDGET_MS };
+  const outcome = await pullTheStop(input, ports);
+  const { out, err, exitCode } = reportText(notAus, outcome);
+  const text = world.redact([...said, out, err].join("\n"));
+  const json = world.redact(reportJson("not-aus", ports.target.env, outcome).out);
+  const elapsedMs = performance.now() - startedMs;
+  return { exitCode, text, json, verify, elapsedMs, budgetMs: BUDGET_MS };
+}
+
+async function violations(drawn: Case): Promise<string[]> {
+  return pool.use(async (lane) => {
+    const stage = new Stage(lane, drawn);
+    await stage.set();
+    try {
+      const verdict = await stopOn(lane, stage, drawn.verify);
+      // A killed process claims nothing; what it left behind must not hinder the next one.
+      if (!stage.faults.some((fault) => fault.killed)) return await brokenPromises(lane, verdict);
+    } finally {
+      stage.clear();
+    }
+    await lane.sandbox.control.heal();
+    const again = await stopOn(lane, null, true);
+    const broken = await brokenPromises(lane, again);
+    return again.exitCode === 0 ? broken : [...broken, `a second run ended with ${again.exitCode}`];
+  });
+}
+
+test(`${PAIRS} ordered pairs of faults, seed ${SEED}: never a false "stopped" (AT-4)`, async () => {
+  const found = await Promise.all(
+    drawCases(SEED, PAIRS).map(async (drawn) => {
+      const broken = await violations(drawn);
+      return broken.map((promise) => `${nameOf(drawn)}: ${promise}`);
+    }),
+  );
+  expect(found.flat(), `PIXCANARY_FAULT_SEED=${SEED}`).toEqual([]);
+});
+
+describe("a verdict without proof is caught (the checker's own test)", () => {
+  const LIES: Fault[] = FAULTS.filter(({ name }) =>
+    ["200 with success:false", "200 with HTML", "acknowledged, never stored"].includes(name),
+  );
+
+  /** The broken twin: whoever gets a 200 says done. */
+  async function naiveStop({ sandbox }: Lane): Promise<Verdict> {
+    const { apiBaseUrl, accountId, kvNamespaceId, apiToken } = sandbox.description;
+    const values = `${apiBaseUrl}/accounts/${accountId}/storage/kv/namespaces/${kvNamespaceId}/values`;
+    const headers = { authorization: `Bearer ${apiToken}` };
+    const body = JSON.stringify({ active: true, id: "NAIVE", at: new Date().toISOString() });
+    const { ok } = await realFetch(`${values}/stop`, { method: "PUT", headers, body });
+    return { exitCode: ok ? 0 : 24, text: "", verify: true, elapsedMs: 0, budgetMs: BUDGET_MS };
+  }
+
+  test.each(LIES)("$name", async (fault) => {
+    await pool.use(async (lane) => {
+      await lane.sandbox.control.setFaults(apiRule(fault, { from: 0, to: Number.POSITIVE_INFINITY }));
+      expect(await brokenPromises(lane, await naiveStop(lane))).toEqual([
+        "says done, but no active stop is stored",
+        "says done, but a location does not show the emergency",
+      ]);
+      const honest = await stopOn(lane, null, true);
+      expect(honest.exitCode).not.toBe(0);
+      expect(await brokenPromises(lane, honest)).toEqual([]);
+    });
+  });
+
+  test("without a fault the twin is right, and so is the checker", async () => {
+    await pool.use(async (lane) => {
+      expect(await brokenPromises(lane, await naiveStop(lane))).toEqual([]);
+      expect(stopIsStored(lane.sandbox)).toBe(true);
+      expect(await emergencies(lane.sandbox)).toEqual([true]);
+    });
+  });
+});
