@@ -106,6 +106,7 @@ function replaceCookie(headers: Headers): void {
 function removeListed(headers: Headers): void {
   const connection = headers.get("connection") ?? "";
   headers.delete("connection");
+  if (connection === "keep-alive") return;
   for (const name of connection.split(",")) {
     const listed = name.trim().toLowerCase();
     if (TOKEN.test(listed) && listed !== "upgrade") headers.delete(listed);

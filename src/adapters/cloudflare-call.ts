@@ -93,7 +93,9 @@ export function resultOf(client: CloudflareClient, call: ApiCall, answer: ApiAns
   if (parsed.data.success) return parsed.data.result;
   const errors = apiErrors(parsed.data.errors);
   const message = `${call.what}: refused by the API${words(client, errors)}`;
-  throw new ApiFailure("rejected", message, { status: answer.status, codes: codesOf(errors) });
+  // A 2xx that says no contradicts itself: a write may have been committed all the same.
+  const kind = call.method === "put" || call.method === "delete" ? "ambiguous" : "rejected";
+  throw new ApiFailure(kind, message, { status: answer.status, codes: codesOf(errors) });
 }
 
 export function parseJson(text: string): unknown {

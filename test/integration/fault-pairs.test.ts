@@ -164,7 +164,8 @@ async function stopOn(lane: Lane, stage: Stage | null, verify: boolean): Promise
   const console = { out: (t: string) => said.push(t), err: (t: string) => said.push(t) };
   const shell = { console, env, cwd: "/", version: "test", argv: ["not-aus"] };
   const flags = { config, verify, color: false };
-  const world = await compose(flags, shell, new AbortController().signal);
+  const over = new AbortController();
+  const world = await compose(flags, shell, over.signal);
   const { clock } = world.ports;
   const ports: Ports = {
     ...world.ports,
@@ -173,6 +174,8 @@ async function stopOn(lane: Lane, stage: Stage | null, verify: boolean): Promise
   const startedMs = performance.now();
   const input = { reason: "AT-4", force: false, verify, timeoutMs: BUDGET_MS };
   const outcome = await pullTheStop(input, ports);
+  // Ends what a process takes with it when it exits: nothing may reach the lane's next run.
+  over.abort();
   const { out, err, exitCode } = reportText(notAus, outcome);
   const text = world.redact([...said, out, err].join("\n"));
   const json = world.redact(reportJson("not-aus", ports.target.env, outcome).out);

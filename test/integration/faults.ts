@@ -53,7 +53,7 @@ export const FAULTS: readonly Fault[] = [
   { name: "committed, answer lost", api: { kind: "lost-answer" } },
   { name: "committed, connection reset", api: { kind: "reset-after" } },
   { name: "acknowledged, never stored", api: { kind: "forgotten-write" } },
-  { name: "duplicated write", api: { kind: "duplicate-write", afterMs: 20 } },
+  { name: "duplicated write", api: { kind: "duplicate-write", afterMs: 1 } },
   { name: "stale read", api: { kind: "stale-read" } },
   { name: "read older than a previous read", api: { kind: "older-read" } },
   { name: "clock 1 h ahead", clockMs: 3_600_000 },

@@ -49,13 +49,13 @@ function readInfo(info: string): Pick<Block, "language" | "flags" | "promises"> 
   const promises = new Map<string, string>();
   for (const [, name, quoted, plain, flag] of info.matchAll(WORD)) {
     if (flag !== undefined) flags.add(flag);
-    else if (name !== undefined) promises.set(name, unescape(quoted ?? plain ?? ""));
+    else if (name !== undefined) promises.set(name, withoutEscapes(quoted ?? plain ?? ""));
   }
   const language = /^\s*([a-z]+)/.exec(info)?.[1] ?? "";
   flags.delete(language);
   return { language, flags, promises };
 }
 
-function unescape(text: string): string {
+function withoutEscapes(text: string): string {
   return text.replace(/\\(.)/g, "$1");
 }

@@ -93,19 +93,18 @@ export async function unknownCommands(
   return problems;
 }
 
-/** Empty when the help page is not the one that was asked for: both programs answer with another. */
+/** Empty when the page is another command's: both programs answer so to words they do not know. */
 async function helpOf(
   program: string,
   words: readonly string[],
   shell: Pick<Shell, "type">,
 ): Promise<string> {
-  const [first, ...positional] = words;
-  const asked = program === "pixcanary" ? [first ?? "", "--help"] : [...words, "--help"];
-  const { exitCode, output } = await shell.type([program, ...asked].join(" "));
-  if (exitCode !== 0) return "";
-  if (program === "wrangler") return output.startsWith([program, ...words].join(" ")) ? output : "";
-  const usage = /^Usage: (.*)$/m.exec(output)?.[1] ?? "";
-  const expected = first === undefined ? "pixcanary " : `pixcanary ${first} `;
-  const tooMany = positional.length > 0 && !usage.includes("<");
-  return usage.startsWith(expected) && !tooMany ? output : "";
+  const { exitCode, output } = await shell.type([program, ...words, "--help"].join(" "));
+  const usage = program === "wrangler" ? /^wrangler.*$/m : /(?<=^Usage: )pixcanary.*$/m;
+  const line = usage.exec(output)?.[0].replace(/\[(options|command)\]/g, "") ?? "";
+  const parts = line.split(" ").filter((part) => part !== "");
+  const path = parts.filter((part) => !/^[[<]/.test(part));
+  const asked = [program, ...words];
+  const isSame = path.every((part, index) => asked[index] === part) && asked.length <= parts.length;
+  return exitCode === 0 && isSame ? output : "";
 }

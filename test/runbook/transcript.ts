@@ -20,16 +20,18 @@ export function normalised(line: string): string {
   return marked.replace(/\s+/g, " ").trim();
 }
 
-/** The first line shown that does not follow, in order, in what was said; null when all do. */
+/**
+ * The first line shown that was not said; null when all were. Order does not count: locations and
+ * keys answer in any order.
+ */
 export function firstUnsaid(shown: string, said: string): string | null {
-  const lines = said.split("\n").map(normalised);
-  let from = 0;
+  const left = said.split("\n").map(normalised);
   for (const line of shown.split("\n")) {
     const wanted = normalised(line);
     if (wanted === "" || wanted === OMITTED) continue;
-    const at = lines.indexOf(wanted, from);
+    const at = left.indexOf(wanted);
     if (at === -1) return line;
-    from = at + 1;
+    left.splice(at, 1);
   }
   return null;
 }

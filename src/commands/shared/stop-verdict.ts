@@ -56,11 +56,12 @@ export function stopVerdict<T extends { already: unknown }>(
       data,
     };
   }
-  if (latched && (live || !run.verify)) {
+  const shown = live || !run.verify;
+  if (isProved(run) && shown) {
     const back = `${invocation(ports.target, "restore")} --reason "…"`;
     return { kind: "done", changed: data.already === null, data, next: back };
   }
-  if (latched) {
+  if (latched && !shown) {
     return {
       kind: "pending",
       data,
@@ -68,7 +69,7 @@ export function stopVerdict<T extends { already: unknown }>(
       next: verify,
     };
   }
-  if (wrote(run.writes.config) || anyAmbiguous(run)) {
+  if (latched || wrote(run.writes.config) || anyAmbiguous(run)) {
     return {
       kind: "pending",
       data,
@@ -85,6 +86,14 @@ function failure<T>(run: StopRun, data: T, truth: string, next: string): Outcome
   const auth = error?.kind === "auth" || error?.kind === "forbidden";
   const message = `the stop could not be written: ${error?.message ?? "unknown"}`;
   return { kind: "failed", code: auth ? "auth" : "upstream", message, truth, next, data };
+}
+
+/**
+ * An acknowledgement is no proof, nor is an emergency at `/qa` that another stop may have caused:
+ * this one must have been read back, or seen by its own id.
+ */
+function isProved(run: StopRun): boolean {
+  return run.stored.kind === "stored" || seenByOwnId(run);
 }
 
 /** The answer to the write was lost, yet a location shows this very stop: it is written. */

@@ -1,0 +1,100 @@
+/**
+ * Sessions stay together: thousands of uploads (intent → upload → finalize) by visitors who keep their
+ * cookies, while the share goes up and down, a stop is pulled and released, and the locations see all
+ * of it at different times.
+ */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { CommandDef } from "../../src/commands/command.ts";
+import { disable } from "../../src/commands/disable.ts";
+import { pullTheStop } from "../../src/commands/not-aus.ts";
+import { reduce } from "../../src/commands/reduce.ts";
+import { restore } from "../../src/commands/restore.ts";
+import type { Ports } from "../../src/ports.ts";
+import type { Sandbox, TrafficReport } from "../../src/sandbox/index.ts";
+import { startSandbox } from "../../src/sandbox/index.ts";
+import { GIVEN, portsOf } from "../support/ports-of.ts";
+
+const FLOWS_PER_PHASE = 350;
+
+let sandbox: Sandbox;
+let ports: Ports;
+
+beforeAll(async () => {
+  sandbox = await startSandbox({
+    lagMs: { min: 50, max: 900 },
+    percent: 30,
+    rateLimits: false,
+    seed: 7,
+  });
+  ports = await portsOf(sandbox.description.configPath);
+});
+afterAll(async () => {
+  await sandbox?.close();
+});
+
+async function perform(def: unknown, own: Record<string, unknown>): Promise<void> {
+  const verb = def as CommandDef;
+  const given = { ...GIVEN, ...own };
+  const planned = await verb.plan(given, ports);
+  if (planned.kind === "ended")
+    throw new Error(`${verb.name} ended: ${JSON.stringify(planned.outcome)}`);
+  const outcome = await verb.apply(planned.steps, given, ports);
+  expect(outcome.kind, `${verb.name}: ${JSON.stringify(outcome)}`).toBe("done");
+}
+
+/** Uploads run before, during and after the change. */
+function whileUploading(change: () => Promise<void>): Promise<TrafficReport> {
+  const flows = sandbox.control.runUploadFlows({
+    count: FLOWS_PER_PHASE,
+    concurrency: 24,
+    flowsPerVisitor: 3,
+    thinkMs: 15,
+  });
+  return Promise.all([flows, change()]).then(([report]) => report);
+}
+
+describe("sessions while the state changes", () => {
+  it("no visitor whose cohort stayed loses an upload; those a stop moved are counted", async () => {
+    const reports = [
+      await whileUploading(() => perform(restore, { to: 60 })),
+      await whileUploading(async () => expect((await pullTheStop(GIVEN, ports)).kind).toBe("done")),
+      await whileUploading(() => perform(restore, { to: 50 })),
+      await whileUploading(() => perform(reduce, { to: 20 })),
+      await whileUploading(() => perform(disable, {})),
+      await whileUploading(() => perform(restore, { to: 100 })),
+    ];
+    const sum = (pick: (report: TrafficReport) => number) =>
+      reports.reduce((all, report) => all + pick(report), 0);
+    const figures = {
+      flows: sum((r) => r.flows.started),
+      completed: sum((r) => r.flows.completed),
+      drifts: sum((r) => r.flows.drifts),
+      moved: sum((r) => r.flows.moved.ok + r.flows.moved.broken),
+      movedBroken: sum((r) => r.flows.moved.broken),
+      native: sum((r) =>
+        Object.values(r.requests.byCohort.native ?? {}).reduce((a, b) => a + b, 0),
+      ),
+      failed: reports.map((r) => r.flows.failed),
+    };
+    console.log(`sessions: ${JSON.stringify(figures)}`);
+    expect(figures.flows).toBe(6 * FLOWS_PER_PHASE);
+    expect(figures.drifts).toBe(0);
+    expect(figures.completed).toBe(figures.flows - figures.movedBroken);
+    // Not vacuous: native served many, and the stop did catch some in the middle.
+    expect(figures.native).toBeGreaterThan(500);
+    expect(figures.moved).toBeGreaterThan(0);
+  });
+
+  it("visitors who do not keep their cookie do lose uploads: the cookie is what holds", async () => {
+    const half = {
+      canary_percent: 50,
+      canary_tag: "B2a",
+      emergency_proxy: false,
+      last_updated: new Date(Date.now() + 60_000).toISOString(),
+    };
+    sandbox.control.store.put("config", JSON.stringify(half));
+    sandbox.control.setKv({ catchUp: true });
+    const report = await sandbox.control.runUploadFlows({ count: 60, keepCookies: false });
+    expect(report.flows.completed).toBeLessThan(report.flows.started);
+  });
+});

@@ -1,0 +1,20 @@
+/** The real ports of the CLI for a configuration file, without a process around them. */
+import { compose } from "../../src/cli/compose.ts";
+import type { CommonInput } from "../../src/commands/command.ts";
+import type { Ports } from "../../src/ports.ts";
+
+export async function portsOf(configPath: string, env = "sandbox"): Promise<Ports> {
+  const silent = { out: () => undefined, err: () => undefined };
+  const shell = { console: silent, env: {}, cwd: "/", version: "test", argv: [] };
+  const flags = { config: configPath, env, verify: true, color: false };
+  const { ports } = await compose(flags, shell, new AbortController().signal);
+  return ports;
+}
+
+export const GIVEN: CommonInput = {
+  reason: "test",
+  incident: undefined,
+  force: false,
+  verify: true,
+  timeoutMs: 30_000,
+};
