@@ -85,7 +85,12 @@ async function release({ sandbox }: Lane, stops: Iterable<string>): Promise<void
     await emergencies(sandbox);
   }
   const last_updated = new Date(Date.now() + RESET_AHEAD_MS + resets).toISOString();
-  store.put("config", configText(10, { last_updated, revision: `RESET${resets}` }));
+  const config = configText(10, { last_updated, revision: `RESET${resets}` });
+  // Four times: a location that lags so many writes behind must not bring an old stop into the next run.
+  for (let nth = 0; nth < 4; nth += 1) {
+    store.put("stop", JSON.stringify({ active: false, id: `RESET${resets}` }));
+    store.put("config", config);
+  }
   if ((await emergencies(sandbox)).some((on) => on !== false)) throw new Error("not reset");
 }
 

@@ -11,10 +11,10 @@ const CI_RUN = new URL("../../.ci/run", import.meta.url);
 const NPM = `#!/bin/sh
 echo "$*" >> "$CALLS"
 case "$*" in
-  install) exit "\${INSTALL:-0}" ;;
-  "run drill") exit "\${DRILL:-0}" ;;
-  "run check") exit "\${CHECK:-0}" ;;
-  test) printf '%s\\n' "$SUMMARY"; exit "\${TEST:-0}" ;;
+  install) exit "\${INSTALL_EXIT:-0}" ;;
+  "run drill") exit "\${DRILL_EXIT:-0}" ;;
+  "run check") exit "\${CHECK_EXIT:-0}" ;;
+  test) printf '%s\\n' "$SUMMARY"; exit "\${TEST_EXIT:-0}" ;;
 esac
 exit 99
 `;
@@ -52,14 +52,14 @@ test("runs install and drill, the checks, install and tests, in this order", asy
 });
 
 test.each([
-  ["tests fail", { SUMMARY: BAD, TEST: "1" }, "35 passed, 3 failed"],
-  ["a file fails before its first test", { SUMMARY: GOOD, TEST: "1" }, "41 passed, 1 failed"],
+  ["tests fail", { SUMMARY: BAD, TEST_EXIT: "1" }, "35 passed, 3 failed"],
+  ["a file fails before its first test", { SUMMARY: GOOD, TEST_EXIT: "1" }, "41 passed, 1 failed"],
   ["npm hides that tests failed", { SUMMARY: BAD }, "35 passed, 3 failed"],
-  ["the build fails", { SUMMARY: "error TS1005", TEST: "2" }, "0 passed, 1 failed"],
+  ["the build fails", { SUMMARY: "error TS1005", TEST_EXIT: "2" }, "0 passed, 1 failed"],
   ["no test is found", { SUMMARY: "" }, "0 passed, 1 failed"],
-  ["install fails", { SUMMARY: GOOD, INSTALL: "1" }, "0 passed, 1 failed"],
-  ["the drill fails", { SUMMARY: GOOD, DRILL: "20" }, "0 passed, 1 failed"],
-  ["the checks fail", { SUMMARY: GOOD, CHECK: "1" }, "0 passed, 1 failed"],
+  ["install fails", { SUMMARY: GOOD, INSTALL_EXIT: "1" }, "0 passed, 1 failed"],
+  ["the drill fails", { SUMMARY: GOOD, DRILL_EXIT: "20" }, "0 passed, 1 failed"],
+  ["the checks fail", { SUMMARY: GOOD, CHECK_EXIT: "1" }, "0 passed, 1 failed"],
 ])("says so and does not exit 0 when %s", async (_what, env, last) => {
   const result = await ciRun(env);
   expect(result.last).toBe(last);

@@ -19,6 +19,13 @@ describe("the runbook", () => {
     expect(gapsIn(RUNBOOK)).toEqual([]);
   });
 
+  test("links to headings that exist", () => {
+    const headings = [...RUNBOOK.matchAll(/^#+ (.+)$/gm)].map((match) => anchorOf(match[1] ?? ""));
+    const links = [...RUNBOOK.matchAll(/\]\(#([^)]+)\)/g)].map((match) => match[1]);
+    expect(links.length).toBeGreaterThan(10);
+    expect(headings).toEqual(expect.arrayContaining(links));
+  });
+
   for (const step of stepsOf(RUNBOOK)) {
     const { block } = step;
     const title = block.text.split("\n")[0];
@@ -33,6 +40,14 @@ describe("the runbook", () => {
     expect(await unknownCommands(mentions, stage)).toEqual([]);
   });
 });
+
+/** As GitHub makes them. */
+function anchorOf(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replace(/[^\w -]/g, "")
+    .replaceAll(" ", "-");
+}
 
 /** The one broken step: the block that holds the changed text. */
 function brokenStep(from: string, to: string) {
