@@ -14,8 +14,12 @@ if (have[0] < needed[0] || (have[0] === needed[0] && have[1] < needed[1])) {
   );
   process.exitCode = 2;
 } else {
+  // A connection that hangs while it is set up would hold the process for seconds after its answer.
+  const leaveSoon = () => setTimeout(() => process.exit(), 250).unref();
   import("node:module").then((module) => {
     module.enableCompileCache();
-    return import("../dist/cli/main.js").then((program) => program.main(process.argv.slice(2)));
+    return import("../dist/cli/main.js")
+      .then((program) => program.main(process.argv.slice(2)))
+      .then(leaveSoon);
   });
 }

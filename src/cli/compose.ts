@@ -46,7 +46,7 @@ export async function compose(
     secrets: [token],
   });
   const ports: Ports = {
-    target: toTarget(name, environment),
+    target: toTarget(name, environment, flags.config ?? null),
     identity: createIdentity({ env: shell.env, version: shell.version }),
     qa,
     clock,

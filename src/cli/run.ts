@@ -1,7 +1,7 @@
 /** One command from words to exit code: input → environment → plan → confirm → apply → report. */
 import type { CommandDef, CommonInput, Outcome, Planned } from "../commands/command.ts";
 import { interruptedBy } from "../commands/command.ts";
-import { invocation } from "../commands/shared/words.ts";
+import { invocation, shellWord } from "../commands/shared/words.ts";
 import { escapeForTerminal } from "../domain/escape.ts";
 import type { Ports, Target } from "../ports.ts";
 import { compose } from "./compose.ts";
@@ -116,12 +116,8 @@ function declined(answer: "no" | "no-terminal", shell: Shell, target: Target): O
   if (answer === "no") {
     return { kind: "declined", by: "operator", next: invocation(target, "status") };
   }
-  const words = ["pixcanary", ...shell.argv.map(quote), "--yes"].join(" ");
+  const words = ["pixcanary", ...shell.argv.map(shellWord), "--yes"].join(" ");
   return { kind: "declined", by: "no-terminal", next: words };
-}
-
-function quote(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 /** A command that was cut short reports the signal, whatever else it noticed. */

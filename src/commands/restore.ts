@@ -77,7 +77,7 @@ async function plan(given: Input, ports: Ports): Promise<Planned<RestoreSteps, R
   if (failed.length > 0 && !given.force) {
     const data: RestoreData = { ...unchanged(base.state), findings };
     const reason = `not safe yet: ${failed.map((f) => `${f.name}: ${f.verdict}`).join(", ")}`;
-    const next = `${invocation(ports.target, "restore")} --reason "…" --force   (if you know better)`;
+    const next = `${invocation(ports.target, "restore")} --reason "…" --force   # if you know better`;
     return { kind: "ended", outcome: { kind: "unhealthy", data, reason, next } };
   }
   const tag =

@@ -84,7 +84,7 @@ async function look(ports: Ports): Promise<Outcome<StatusData>> {
     return { ...failure, truth: `the API did not answer; ${liveTruth(live)}`, data };
   }
   const next = data.emergency
-    ? `${invocation(ports.target, "restore")} --reason "…"   when the cause is fixed`
+    ? `${invocation(ports.target, "restore")} --reason "…"   # when the cause is fixed`
     : invocation(ports.target, "not-aus");
   return { kind: "done", changed: false, data, next };
 }

@@ -100,6 +100,8 @@ export interface Target {
   protected: boolean;
   qaUrls: readonly string[];
   apiBaseUrl: string;
+  /** As given with --config, so that printed commands can be pasted; null when it was found. */
+  configPath: string | null;
   /** Whom to call and where to read on, as configured; for the card. */
   contacts: { onCall: string | null; slack: string | null; docs: string | null };
 }
@@ -109,7 +111,7 @@ export function findEnvironment(config: ConfigFile, name: string): Environment |
   return Object.hasOwn(config.environments, name) ? (config.environments[name] ?? null) : null;
 }
 
-export function toTarget(name: string, env: Environment): Target {
+export function toTarget(name: string, env: Environment, configPath: string | null = null): Target {
   return {
     env: name,
     accountId: env.accountId,
@@ -120,6 +122,7 @@ export function toTarget(name: string, env: Environment): Target {
     protected: env.protected ?? name.includes("prod"),
     qaUrls: env.qaUrls,
     apiBaseUrl: apiBaseUrlOf(env),
+    configPath,
     contacts: { onCall: env.onCall ?? null, slack: env.slack ?? null, docs: env.docs ?? null },
   };
 }

@@ -20,6 +20,7 @@ const TARGET: Target = {
   normalPercent: 10,
   protected: true,
   qaUrls: ["https://api.pix.immo/api/qa"],
+  configPath: null,
   apiBaseUrl: "https://api.cloudflare.com/client/v4",
   contacts: { onCall: null, slack: null, docs: null },
 };

@@ -4,14 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { vi } from "vitest";
 import { parseCanaryHeader } from "../../src/domain/decision-headers.ts";
+import { timeOf } from "../../src/domain/memory.ts";
 import type { ParsedState } from "../../src/domain/state.ts";
-import { isEmergency, parseState, parseStop } from "../../src/domain/state.ts";
+import { isEmergency, parseConfig, parseState, parseStop } from "../../src/domain/state.ts";
 import { type Sandbox, type SandboxOptions, startSandbox } from "../../src/sandbox/index.ts";
 import { PLAIN_ENV } from "../support/cli.ts";
 
 const NO_LAG = { min: 0, max: 0 };
-/** Later than any stop that a run can write, skewed clocks included. */
-const RESET_AHEAD_MS = 48 * 3_600_000;
 
 export interface Lane {
   sandbox: Sandbox;
@@ -23,6 +22,8 @@ export interface Lane {
   stops: Set<string>;
   /** Of all runs: a stale read may have brought one back to a location. */
   everStopped: Set<string>;
+  /** The latest `last_updated` of a configuration: what undoes an emergency must be newer. */
+  newestMs: number;
   env: Record<string, string>;
   close(): Promise<void>;
 }
@@ -30,22 +31,37 @@ export interface Lane {
 export async function startLane(options: SandboxOptions = {}): Promise<Lane> {
   const sandbox = await startSandbox({ lagMs: NO_LAG, rateLimits: false, ...options });
   const dir = await mkdtemp(join(tmpdir(), "pixcanary-lane-"));
-  const written: string[] = [];
-  const stops = new Set<string>();
-  const everStopped = new Set<string>();
-  sandbox.control.store.onWrite(({ key, entry }) => {
-    written.push(key);
-    const stop = key === "stop" ? parseStop(new TextDecoder().decode(entry?.value)) : null;
-    if (stop?.kind !== "valid" || !stop.value.active || stop.value.id === undefined) return;
-    stops.add(stop.value.id);
-    everStopped.add(stop.value.id);
-  });
   const env = { ...PLAIN_ENV, HOME: dir, XDG_STATE_HOME: join(dir, "state"), CI: "true" };
   const close = async (): Promise<void> => {
     await sandbox.close();
     await rm(dir, { recursive: true, force: true });
   };
-  return { sandbox, dir, written, stops, everStopped, env, close };
+  const lane: Lane = {
+    sandbox,
+    dir,
+    written: [],
+    stops: new Set(),
+    everStopped: new Set(),
+    newestMs: 0,
+    env,
+    close,
+  };
+  sandbox.control.store.onWrite(({ key, entry }) => {
+    note(lane, key, entry === null ? null : new TextDecoder().decode(entry.value));
+  });
+  return lane;
+}
+
+function note(lane: Lane, key: string, text: string | null): void {
+  lane.written.push(key);
+  const config = key === "config" ? parseConfig(text) : null;
+  if (config?.kind === "valid") {
+    lane.newestMs = Math.max(lane.newestMs, timeOf(config.value.last_updated));
+  }
+  const stop = key === "stop" ? parseStop(text) : null;
+  if (stop?.kind !== "valid" || !stop.value.active || stop.value.id === undefined) return;
+  lane.stops.add(stop.value.id);
+  lane.everStopped.add(stop.value.id);
 }
 
 /** One database serves all: nothing here uses it. */
@@ -76,7 +92,8 @@ export async function resetLane(lane: Lane): Promise<void> {
 }
 
 /** Throws while a location still shows an emergency. */
-async function release({ sandbox }: Lane, stops: Iterable<string>): Promise<void> {
+async function release(lane: Lane, stops: Iterable<string>): Promise<void> {
+  const { sandbox } = lane;
   const { store } = sandbox.control;
   // Each stop by its own id: one that is released by time could cover the next run's, too.
   for (const id of stops) {
@@ -84,7 +101,8 @@ async function release({ sandbox }: Lane, stops: Iterable<string>): Promise<void
     store.put("stop", JSON.stringify({ active: false, id: `RESET${resets}`, releases: { id } }));
     await emergencies(sandbox);
   }
-  const last_updated = new Date(Date.now() + RESET_AHEAD_MS + resets).toISOString();
+  lane.newestMs = Math.max(Date.now(), lane.newestMs) + 1;
+  const last_updated = new Date(lane.newestMs).toISOString();
   const config = configText(10, { last_updated, revision: `RESET${resets}` });
   // Four times: a location that lags so many writes behind must not bring an old stop into the next run.
   for (let nth = 0; nth < 4; nth += 1) {

@@ -83,6 +83,7 @@ export function modelPorts(store: StateStore): Ports {
       protected: false,
       qaUrls: [],
       apiBaseUrl: "http://127.0.0.1",
+      configPath: null,
       contacts: { onCall: null, slack: null, docs: null },
     },
     identity: { actor: "tester", host: "here", tool: "test" },

@@ -56,7 +56,8 @@ export async function goBackUp(
   const before = snapshotOf(steps.base.state);
   const present = steps.base.state.config.kind === "valid" ? steps.base.state.config.value : null;
   const revision = ports.rng.ulid(ports.clock.now(), present?.revision);
-  const after = { percent: steps.percent, emergency: false, revision };
+  // Until the release is written, the emergency that was on stays on.
+  const after = { percent: steps.percent, emergency: stopInForce(steps.base) !== null, revision };
   const data: RestoreData = {
     before,
     after,
@@ -126,6 +127,7 @@ async function release(run: Run, stop: StopDocument | "unreadable"): Promise<Out
   if (write.kind === "failed" && write.error.kind !== "ambiguous") {
     return pending(run, `the release to be written: ${write.error.message}; still at proxy`);
   }
+  data.after.emergency = false;
   const proof = await prove(run, "release", { emergency: false, revision });
   data.release = proof;
   if (run.input.verify && !isLive(proof)) return pending(run, "every /qa to show the release");
@@ -158,7 +160,7 @@ function done(run: Run): Outcome<RestoreData> {
 
 function pending(run: Run, waitingFor: string): Outcome<RestoreData> {
   const signal = interruptedBy(run.ports.interrupt);
-  const next = `${invocation(run.ports.target, "restore")} --reason "…"   (safe to repeat)`;
+  const next = `${invocation(run.ports.target, "restore")} --reason "…"   # safe to repeat`;
   if (signal !== null) {
     return {
       kind: "interrupted",

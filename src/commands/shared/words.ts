@@ -1,5 +1,6 @@
 /** Small pieces of text that several verbs share. */
 import { escapeForTerminal } from "../../domain/escape.ts";
+import { shellQuote } from "../../domain/manual.ts";
 import type { Target } from "../../ports.ts";
 import type { LiveProof } from "./prove-live.ts";
 
@@ -16,9 +17,15 @@ export function share(percent: number | null): string {
 }
 
 /** A pasteable command line for this environment. */
-export function invocation(target: Pick<Target, "env">, words: string): string {
+export function invocation(target: Pick<Target, "env" | "configPath">, words: string): string {
   const [verb = "", ...rest] = words.split(" ");
-  return ["pixcanary", verb, "--env", target.env, ...rest].join(" ");
+  const config = target.configPath === null ? [] : ["--config", shellWord(target.configPath)];
+  return ["pixcanary", verb, ...config, "--env", target.env, ...rest].join(" ");
+}
+
+/** Quoted for a POSIX shell where that is needed. */
+export function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : shellQuote(word);
 }
 
 export function liveLine(proof: Pick<LiveProof, "live" | "missing">): string {

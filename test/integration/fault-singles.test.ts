@@ -1,0 +1,221 @@
+/** AT-4, singles: each fault of the menu, for as long as the real program runs. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, symlink, writeFile } from "node:fs/promises";
+import { connect, createServer, type Socket } from "node:net";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import type { FaultRuleInput } from "../../src/sandbox/index.ts";
+import type { CliOptions, CliResult } from "../support/cli.ts";
+import { ensureCli, NODE, runCli } from "../support/cli.ts";
+import { ensureBundle } from "../worker/bundle.ts";
+import { brokenPromises } from "./invariants.ts";
+import { type Lane, LanePool, startLanes, stopIsStored, tokenEnv, writeConfig } from "./lane.ts";
+
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 120_000, maxConcurrency: 4 });
+
+const BUDGET_S = 2;
+const LANES = 4;
+
+let lanes: Lane[] = [];
+let pool = new LanePool([]);
+const closers: (() => Promise<unknown>)[] = [];
+beforeAll(async () => {
+  await Promise.all([ensureCli(), ensureBundle()]);
+  lanes = await startLanes(LANES);
+  pool = new LanePool(lanes);
+});
+afterAll(async () => {
+  await Promise.all(closers.map((close) => close()));
+  await Promise.all(lanes.toReversed().map((lane) => lane.close()));
+});
+
+interface Prepared extends CliOptions {
+  config?: Record<string, unknown>;
+}
+
+interface Single {
+  name: string;
+  codes: readonly number[];
+  prepare(lane: Lane): Promise<Prepared | undefined>;
+}
+
+const api =
+  (...rules: FaultRuleInput[]) =>
+  async ({ sandbox }: Lane): Promise<undefined> => {
+    await sandbox.control.setFaults(rules);
+  };
+
+async function made(lane: Lane, name: string, text: string): Promise<string> {
+  const path = join(await mkdtemp(join(lane.dir, "made-")), name);
+  await writeFile(path, text);
+  return path;
+}
+
+/** Code that runs before the program, in its process. */
+async function preload(lane: Lane, source: string): Promise<Prepared> {
+  return { nodeArgs: ["--require", await made(lane, "preload.cjs", source)] };
+}
+
+/** As the resolver would answer for the API's host, here called localhost. */
+const byName = ({ sandbox }: Lane) => ({
+  apiBaseUrl: sandbox.description.apiBaseUrl.replace("127.0.0.1", "localhost"),
+});
+const lookup = (answer: string): string =>
+  `require("node:dns").lookup = (name, options, callback) => { ${answer} };`;
+const fail = (code: string): string =>
+  `(typeof options === "function" ? options : callback)(Object.assign(new Error("getaddrinfo ${code}"), { code: "${code}", syscall: "getaddrinfo" }));`;
+
+/** A port where connections are neither accepted nor refused: its queue is full. */
+async function silentPort(): Promise<number> {
+  const script =
+    'const s = require("node:net").createServer(); s.listen(0, "127.0.0.1", 1, () => ' +
+    'process.stdout.write(s.address().port + "\\n", () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)));';
+  const child: ChildProcess = spawn(NODE, ["-e", script], { stdio: ["ignore", "pipe", "ignore"] });
+  const [line] = (await once(child.stdout as NodeJS.ReadableStream, "data")) as [Buffer];
+  const port = Number(line.toString());
+  const fillers: Socket[] = Array.from({ length: 8 }, () => connect(port, "127.0.0.1"));
+  for (const filler of fillers) filler.on("error", () => undefined);
+  closers.push(async () => {
+    for (const filler of fillers) filler.destroy();
+    child.kill("SIGKILL");
+    await once(child, "close");
+  });
+  return port;
+}
+
+/** Speaks no TLS: closes whatever does. */
+async function plainPort(): Promise<number> {
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.once("data", () => socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  closers.push(() => new Promise((resolve) => server.close(resolve)));
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
+async function fullDisk(lane: Lane): Promise<Prepared> {
+  const state = await mkdtemp(join(lane.dir, "full-"));
+  await mkdir(join(state, "pixcanary/sandbox"), { recursive: true });
+  await symlink("/dev/full", join(state, "pixcanary/sandbox/journal.ndjson"));
+  return { env: { ...lane.env, ...tokenEnv(lane.sandbox), XDG_STATE_HOME: state } };
+}
+
+const clock = (ms: number): string =>
+  `const now = Date.now; Date.now = () => now() + ${ms};
+   const Real = Date; globalThis.Date = class extends Real { constructor(...a) { a.length ? super(...a) : super(Real.now()); } };`;
+
+/** The wall clock jumps by 8 h while the process is stopped; the monotonic one does not, as in a real suspend. */
+const SUSPENDED = `let ms = 0; const now = Date.now; Date.now = () => now() + ms;
+process.on("SIGCONT", () => { ms = 8 * 3_600_000; });`;
+
+async function suspend(lane: Lane): Promise<Prepared> {
+  const { control } = lane.sandbox;
+  await control.setFaults([{ kind: "delay", ms: 300, match: { method: "PUT" } }]);
+  return {
+    ...(await preload(lane, SUSPENDED)),
+    onStart: (child) => {
+      void vi
+        .waitUntil(() => control.requests().length > 0, { timeout: 30_000, interval: 5 })
+        .then(() => child.kill("SIGSTOP"))
+        .then(() => vi.waitUntil(() => stopIsStored(lane.sandbox), { timeout: 30_000 }))
+        .then(() => child.kill("SIGCONT"));
+    },
+  };
+}
+
+const SINGLES: readonly Single[] = [
+  { name: "refused", codes: [24], prepare: api({ kind: "outage" }) },
+  {
+    name: "NXDOMAIN",
+    codes: [24],
+    prepare: async (lane) => ({ ...(await preload(lane, lookup(fail("ENOTFOUND")))), config: byName(lane) }),
+  },
+  {
+    name: "DNS timeout",
+    // Nobody can say that nothing was sent: the call was cancelled while it waited for a name.
+    codes: [21, 24],
+    prepare: async (lane) => ({ ...(await preload(lane, lookup(""))), config: byName(lane) }),
+  },
+  {
+    name: "TLS error (at /qa: the API's address may be plain only on loopback)",
+    codes: [21],
+    prepare: async () => ({ config: { qaUrls: [`https://127.0.0.1:${await plainPort()}/qa`] } }),
+  },
+  {
+    name: "connect timeout",
+    codes: [21, 24],
+    prepare: async () => ({ config: { apiBaseUrl: `http://127.0.0.1:${await silentPort()}/client/v4` } }),
+  },
+  { name: "read timeout", codes: [21], prepare: api({ kind: "hang" }) },
+  { name: "slow drip", codes: [0, 21], prepare: api({ kind: "drip", everyMs: 200 }) },
+  { name: "reset mid-body", codes: [0, 21], prepare: api({ kind: "reset-mid-body" }) },
+  { name: "429", codes: [24], prepare: api({ kind: "rate-limited" }) },
+  { name: "429 with retry-after", codes: [24], prepare: api({ kind: "rate-limited", retryAfterS: 30 }) },
+  { name: "500", codes: [21], prepare: api({ kind: "server-error", status: 500 }) },
+  { name: "502", codes: [21], prepare: api({ kind: "server-error", status: 502 }) },
+  { name: "503, committed", codes: [0, 21], prepare: api({ kind: "server-error", committed: true }) },
+  { name: "401", codes: [23], prepare: api({ kind: "unauthorized" }) },
+  { name: "403", codes: [23], prepare: api({ kind: "forbidden" }) },
+  { name: "200 with success:false", codes: [21], prepare: api({ kind: "unsuccessful" }) },
+  { name: "200 with HTML", codes: [21], prepare: api({ kind: "html" }) },
+  { name: "truncated JSON", codes: [0, 21], prepare: api({ kind: "truncated" }) },
+  { name: "write committed but answer lost", codes: [0, 21], prepare: api({ kind: "lost-answer" }) },
+  { name: "acknowledged, never stored", codes: [21], prepare: api({ kind: "forgotten-write" }) },
+  { name: "duplicated write", codes: [0], prepare: api({ kind: "duplicate-write", afterMs: 30 }) },
+  { name: "stale read", codes: [0], prepare: api({ kind: "stale-read", times: 4 }) },
+  { name: "read older than a previous read", codes: [0, 21], prepare: api({ kind: "older-read" }) },
+  { name: "clock 1 h ahead", codes: [0], prepare: (lane) => preload(lane, clock(3_600_000)) },
+  { name: "clock 1 h behind", codes: [0], prepare: (lane) => preload(lane, clock(-3_600_000)) },
+  { name: "8 h suspend, simulated", codes: [0], prepare: suspend },
+  { name: "disk full", codes: [0], prepare: fullDisk },
+];
+
+async function notAus(lane: Lane, { config, ...how }: Prepared): Promise<CliResult & { ms: number }> {
+  const path = await writeConfig(lane, config);
+  const env = { ...lane.env, ...tokenEnv(lane.sandbox) };
+  const startedMs = performance.now();
+  const result = await runCli(["not-aus", "--config", path, "--timeout", String(BUDGET_S)], {
+    env,
+    ...how,
+  });
+  return { ...result, ms: performance.now() - startedMs };
+}
+
+describe.concurrent("one fault, all the way", () => {
+  test.each(SINGLES)("$name", ({ codes, prepare }) =>
+    pool.use(async (lane) => {
+      const result = await notAus(lane, (await prepare(lane)) ?? {});
+      const text = result.stdout + result.stderr;
+      expect(codes, text).toContain(result.code);
+      const broken = await brokenPromises(lane, {
+        exitCode: result.code,
+        text,
+        verify: true,
+        elapsedMs: result.ms,
+        budgetMs: BUDGET_S * 1_000,
+      });
+      expect(broken, text).toEqual([]);
+    }),
+  );
+
+  test("SIGKILL right after the write: the stop stands, and a second run ends well", () =>
+    pool.use(async (lane) => {
+      const { control } = lane.sandbox;
+      await control.setFaults([{ kind: "lost-answer", match: { method: "PUT" } }]);
+      const killed = await notAus(lane, {
+        onStart: (child) => {
+          void vi
+            .waitUntil(() => stopIsStored(lane.sandbox), { timeout: 30_000, interval: 2 })
+            .finally(() => child.kill("SIGKILL"));
+        },
+      });
+      expect(killed).toMatchObject({ code: null, signal: "SIGKILL" });
+      expect(stopIsStored(lane.sandbox)).toBe(true);
+      await control.heal();
+      expect(await notAus(lane, {})).toMatchObject({ code: 0 });
+    }));
+});
