@@ -65,6 +65,19 @@ export interface SecretSources {
  * Throws SecretError for a source that exists but cannot be used: it never falls back silently.
  */
 export async function loadSecret(sources: SecretSources): Promise<Secret | null> {
+  const secret = await findSecret(sources);
+  if (secret !== null) loaded.push(secret);
+  return secret;
+}
+
+const loaded: Secret[] = [];
+
+/** All secrets of this process so far: a crash may quote any of them. */
+export function loadedSecrets(): readonly Secret[] {
+  return loaded;
+}
+
+async function findSecret(sources: SecretSources): Promise<Secret | null> {
   const { name, env, option, configured, baseDir } = sources;
   if (option === "-") return checked(name, await readStdin(name, sources.stdin), "standard input");
   if (option !== undefined) return fromFile(name, resolve(expandHome(option)));

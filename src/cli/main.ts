@@ -1,5 +1,7 @@
 /** The program: words in, exit code out. The code starts as "bug" until an outcome is known. */
 import "./lean-zod.ts";
+import { createRedactor } from "../adapters/redact.ts";
+import { loadedSecrets } from "../adapters/secrets.ts";
 import { commands } from "../commands/index.ts";
 import { createConsole } from "./console.ts";
 import { hintOf, UsageError } from "./errors.ts";
@@ -8,7 +10,7 @@ import { buildProgram, isPlainExit, isUsageError } from "./program.ts";
 import { jsonForTerminal } from "./report.ts";
 import type { Shell } from "./run.ts";
 import { run } from "./run.ts";
-import { addCompletion } from "./tools/completion.ts";
+import { addCompletion, isCompletion } from "./tools/completion.ts";
 import { addDrill } from "./tools/drill.ts";
 import { addSandbox } from "./tools/sandbox.ts";
 
@@ -25,10 +27,11 @@ export async function main(argv: readonly string[]): Promise<void> {
   });
   addDrill(program, shell);
   await addSandbox(program, shell, argv);
-  await addCompletion(program, argv[0]);
+  await addCompletion(program, shell, argv);
   try {
     if (argv.length === 0) program.help();
     await program.parseAsync([...argv], { from: "user" });
+    if (isCompletion(argv)) process.exitCode = 0;
   } catch (error) {
     process.exitCode = explainFailure(error, argv, shell);
   }
@@ -47,7 +50,8 @@ function explainFailure(error: unknown, argv: readonly string[], shell: Shell): 
   if (isPlainExit(error)) return 0;
   const json = argv.includes("--json");
   const hint = hintOf(error);
-  const message = error instanceof Error ? error.message : String(error);
+  const redact = createRedactor(loadedSecrets());
+  const message = redact(error instanceof Error ? error.message : String(error));
   if (isUsageError(error) || error instanceof UsageError || hint !== null) {
     // Commander has already written its own message.
     const said = isUsageError(error);
@@ -55,7 +59,7 @@ function explainFailure(error: unknown, argv: readonly string[], shell: Shell): 
     if (json) shell.console.out(failureJson("usage", message, hint, EXIT_USAGE));
     return EXIT_USAGE;
   }
-  const stack = error instanceof Error ? (error.stack ?? message) : message;
+  const stack = error instanceof Error ? redact(error.stack ?? message) : message;
   shell.console.err(`✖ this is a bug in pixcanary ${shell.version}\n${stack}`);
   if (json) shell.console.out(failureJson("bug", message, null, EXIT_BUG));
   return EXIT_BUG;

@@ -57,9 +57,13 @@ export function buildProgram(
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
     .addHelpText("before", "In an emergency:  pixcanary not-aus --env <name>\n")
     .addHelpText("after", `\nExit codes:\n${exitCodeTable()}`);
-  for (const { flags, description } of GLOBAL_OPTIONS) program.option(flags, description);
+  addGlobalOptions(program);
   for (const command of commands) addCommand(program, command, action);
   return program;
+}
+
+export function addGlobalOptions(command: Command): void {
+  for (const { flags, description } of GLOBAL_OPTIONS) command.option(flags, description);
 }
 
 function addCommand(program: Command, def: CommandDef, action: Action): void {

@@ -124,7 +124,7 @@ describe("every bad answer to a write has its kind (AT-4)", () => {
     [
       "200 with success false",
       json(200, { success: false, errors: [{ code: 7, message: "no" }] }),
-      "rejected",
+      "ambiguous",
     ],
     ["200 with HTML", text(200, "<html>ok</html>", { "content-type": "text/html" }), "ambiguous"],
     [

@@ -21,7 +21,7 @@ const SEED = Number(process.env.PIXCANARY_FAULT_SEED ?? Math.floor(Math.random()
 const PAIRS = Number(process.env.PIXCANARY_FAULT_PAIRS ?? 200);
 const LANES = 12;
 const SKEWED_LANES = 4;
-const BUDGET_MS = 1_500;
+const BUDGET_MS = 1_200;
 
 const EDGES = ["healthy", "healthy", "healthy", "frozen", "stale", "reorder", "throw", "hang"] as const;
 type Edge = (typeof EDGES)[number];
