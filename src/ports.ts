@@ -7,6 +7,7 @@ import type { CanaryConfig, RawState, StopDocument } from "./domain/state.ts";
 /**
  * How a call to the Cloudflare API ended badly.
  * `ambiguous`: sent, but the answer was lost; the write may have been committed.
+ * `deadline`: our own budget ended before anything was answered, in a call that changes nothing.
  * `unavailable`: nothing was done (refused, never reached the API, or a clear "try later").
  */
 export type UpstreamKind =
@@ -15,6 +16,7 @@ export type UpstreamKind =
   | "not-found"
   | "rejected"
   | "unavailable"
+  | "deadline"
   | "ambiguous";
 
 export class UpstreamError extends Error {
@@ -101,7 +103,7 @@ export type Stage =
   | { kind: "written"; what: "stop" | "config"; elapsedMs: number }
   | { kind: "stored"; what: "stop" | "config"; elapsedMs: number }
   | { kind: "live"; what: string; location: string; url: string; elapsedMs: number }
-  | { kind: "waiting"; url: string; because: string; elapsedMs: number };
+  | { kind: "waiting"; location: string; because: string; elapsedMs: number };
 
 /** What `doctor` asks the API beyond state; every probe is bounded by the signal. */
 export interface AccountProbe {

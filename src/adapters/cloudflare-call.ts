@@ -137,15 +137,20 @@ function fromStatus(
   const body = z.object({ errors: z.array(z.unknown()) }).safeParse(error.error);
   const errors = body.success ? apiErrors(body.data.errors) : [];
   const message = `${call.what}: HTTP ${status}${statusWords(status)}${words(client, errors)}`;
-  return new ApiFailure(kindOf(status, call), message, {
+  const codes = codesOf(errors);
+  return new ApiFailure(kindOf(status, codes, call), message, {
     status,
     retryAfterMs: retryAfterMs(error.headers, status),
-    codes: codesOf(errors),
+    codes,
   });
 }
 
-/** The HTTP status decides; the API's own codes are not documented well enough to. */
-function kindOf(status: number, call: ApiCall): UpstreamKind {
+/** "Invalid request headers" and "invalid format for Authorization header": a token of no known form. */
+const MALFORMED_TOKEN = [6003, 6111];
+
+/** The HTTP status decides; the API's own codes are not documented well enough to, with one exception. */
+function kindOf(status: number, codes: readonly number[], call: ApiCall): UpstreamKind {
+  if (status === 400 && codes.some((code) => MALFORMED_TOKEN.includes(code))) return "auth";
   if (status === 401) return "auth";
   if (status === 403) return "forbidden";
   if (status === 404) return "not-found";

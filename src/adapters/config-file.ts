@@ -50,7 +50,7 @@ export async function loadConfig(options: {
     folder = dirname(folder);
   }
   const message = `no ${CONFIG_FILE_NAME} in ${shown(resolve(cwd))} or above`;
-  throw new ConfigError(message, "run: pixcanary setup, or name one with --config");
+  throw new ConfigError(message, "name one with --config, or write one: the README shows how");
 }
 
 /** Null when there is no such file; every other obstacle is an error, never "not there". */

@@ -54,8 +54,8 @@ function explainFailure(error: unknown, argv: readonly string[], shell: Shell): 
   const message = redact(error instanceof Error ? error.message : String(error));
   if (isUsageError(error) || error instanceof UsageError || hint !== null) {
     // Commander has already written its own message.
-    const said = isUsageError(error);
-    if (!said) shell.console.err(`✖ ${message}\n→ try: ${hint ?? "pixcanary --help"}`);
+    const said = isUsageError(error) ? "" : `✖ ${message}\n`;
+    shell.console.err(`${said}→ try: ${hint ?? "pixcanary --help"}`);
     if (json) shell.console.out(failureJson("usage", message, hint, EXIT_USAGE));
     return EXIT_USAGE;
   }

@@ -20,7 +20,7 @@ function stageText(stage: Stage): string {
     case "live":
       return `live     ${stage.what} at ${escapeForTerminal(stage.location)}`;
     case "waiting":
-      return `waiting  ${escapeForTerminal(`${new URL(stage.url).host}: ${stage.because}`)}`;
+      return `waiting  ${escapeForTerminal(`${stage.location}: ${stage.because}`)}`;
     default:
       return stage satisfies never;
   }

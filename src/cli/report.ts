@@ -55,7 +55,7 @@ export function jsonForTerminal(value: unknown): string {
 function headline(name: string, outcome: Outcome<unknown>): string {
   switch (outcome.kind) {
     case "done":
-      return `✔ ${name}: ${outcome.changed ? "done" : "nothing had to change"}`;
+      return `✔ ${name}: ${outcome.headline ?? (outcome.changed ? "done" : "nothing had to change")}`;
     case "unhealthy":
       return `✖ ${name}: ${escapeForTerminal(outcome.reason)}`;
     case "pending":

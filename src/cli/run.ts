@@ -37,7 +37,7 @@ export async function run(
   const settled = withInterrupt(outcome, interrupt);
   const report = flags.json
     ? reportJson(def.name, world.ports.target.env, settled)
-    : reportText(def, settled);
+    : textOf(def, settled);
   shell.console.out(world.redact(report.out));
   shell.console.err(world.redact(report.err));
   return report.exitCode;
@@ -91,7 +91,7 @@ async function planAndApply(
   const planned = await def.plan(input, ports);
   if (planned.kind === "ended") return planned.outcome;
   if (planned.kind === "answer") return def.apply(planned.steps, input, ports);
-  if (flags.dryRun) return dryRun(planned, flags, shell);
+  if (flags.dryRun) return dryRun(planned);
   if (planned.risk === "exposure" && !flags.yes) {
     shell.console.err(changesText(planned));
     const answer = await ask(`${def.name} in ${ports.target.env}: go on?`, shell.env);
@@ -105,11 +105,28 @@ async function planAndApply(
 
 type Plan = Extract<Planned<unknown>, { kind: "plan" }>;
 
+interface DryRun {
+  dry_run: true;
+  risk: Plan["risk"];
+  changes: Plan["changes"];
+  notes: Plan["notes"];
+}
+
 /** Same plan, same words, no write; it works with a read-only token, too. */
-function dryRun(plan: Plan, flags: GlobalFlags, shell: Shell): Outcome<unknown> {
-  if (!flags.json) shell.console.out(changesText(plan));
-  const data = { dry_run: true, risk: plan.risk, changes: plan.changes, notes: plan.notes };
-  return { kind: "done", changed: false, data, next: "dry run: nothing was written" };
+function dryRun({ risk, changes, notes }: Plan): Outcome<DryRun> {
+  return { kind: "done", changed: false, data: { dry_run: true, risk, changes, notes } };
+}
+
+function isDryRun(outcome: Outcome<unknown>): outcome is Outcome<DryRun> & { kind: "done" } {
+  if (outcome.kind !== "done") return false;
+  return typeof outcome.data === "object" && outcome.data !== null && "dry_run" in outcome.data;
+}
+
+/** A dry run shows its plan: the verb's own words are for what has happened. */
+function textOf(def: CommandDef, outcome: Outcome<unknown>) {
+  if (!isDryRun(outcome)) return reportText(def, outcome);
+  const text = `${changesText(outcome.data)}\n  dry run: nothing was written`;
+  return reportText({ name: def.name, mutates: false, render: () => text }, outcome);
 }
 
 function declined(answer: "no" | "no-terminal", shell: Shell, target: Target): Outcome<never> {

@@ -17,7 +17,7 @@ export type FailureCode = "usage" | "auth" | "upstream" | "conflict" | "deadline
 
 /** Every way a run can end. Only src/cli/exit.ts maps these to numbers. */
 export type Outcome<T> =
-  | { kind: "done"; changed: boolean; data: T; next?: string }
+  | { kind: "done"; changed: boolean; data: T; next?: string; headline?: string }
   /** It ran, and the answer is bad (20). */
   | { kind: "unhealthy"; data: T; reason: string; next: string }
   /** Written, or perhaps written, but not yet seen live (21). */

@@ -116,6 +116,7 @@ function reachable<T>(
     forbidden: "give the token Workers KV Storage: Edit on this account",
     "not-found": "check accountId and namespaceId in pixcanary.json",
     rejected: "check accountId and namespaceId in pixcanary.json",
+    deadline: "check the network and www.cloudflarestatus.com, then run doctor again",
     unavailable: "check the network and www.cloudflarestatus.com, then run doctor again",
     ambiguous: "check the network and www.cloudflarestatus.com, then run doctor again",
   };
@@ -190,8 +191,11 @@ function skewCheck(token: Token | UpstreamError, nowMs: number): Check {
     return { name, result: "warn", detail: "the API's time is unknown", fix: "run doctor again" };
   }
   const skewMs = Math.abs(nowMs - token.serverDateMs);
-  // The Date header has whole seconds.
-  const detail = `${(skewMs / 1000).toFixed(0)} s from the API's`;
+  // The Date header has whole seconds only.
+  const detail =
+    skewMs <= SKEW_WARNING_MS
+      ? "in step with the API's"
+      : `${(skewMs / 1000).toFixed(0)} s from the API's`;
   const fix = "synchronise this machine's clock (timedatectl set-ntp true)";
   if (skewMs > SKEW_FAILURE_MS) return { name, result: "fail", detail, fix };
   return skewMs > SKEW_WARNING_MS

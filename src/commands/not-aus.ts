@@ -4,7 +4,7 @@
  * emergency; anything less is said to be pending.
  */
 import * as z from "zod";
-import { compare } from "../domain/expectation.ts";
+import { escapeForTerminal } from "../domain/escape.ts";
 import type { Ports } from "../ports.ts";
 import type { CommandDef, CommonInput, NoFlags, Outcome } from "./command.ts";
 import { leaveTrace } from "./shared/leave-trace.ts";
@@ -12,7 +12,7 @@ import { manualLines } from "./shared/manual-lines.ts";
 import type { LiveProof } from "./shared/prove-live.ts";
 import { isLive } from "./shared/prove-live.ts";
 import { wrote } from "./shared/settle.ts";
-import { EMERGENCY, WRITE_SHARE, writeAndProve } from "./shared/stop-run.ts";
+import { WRITE_SHARE, writeAndProve } from "./shared/stop-run.ts";
 import type { StopRun } from "./shared/stop-verdict.ts";
 import { stopVerdict } from "./shared/stop-verdict.ts";
 import { liveLine, missingLines, OTHERS_FOLLOW, seconds, timeWithAge } from "./shared/words.ts";
@@ -23,8 +23,8 @@ export interface NotAusData {
   stored: { stop_ms: number | null };
   live: LiveProof["live"];
   missing: LiveProof["missing"];
-  /** The stop that was already in force everywhere, if one was. */
-  already: { id: string | null; at: string | null; by: string | null } | null;
+  /** The emergency that was already on, if one was. */
+  already: { at: string; by: string | null; reason: string | null } | null;
   proxy_sick: string | null;
   manual: string[];
   at_ms: number;
@@ -79,10 +79,9 @@ export async function pullTheStop(input: CommonInput, ports: Ports): Promise<Out
   return outcome;
 }
 
-function beforeOf(run: StopRun) {
-  const qa = run.before.find((s) => s.qa !== null && s.qa.stop.id !== run.stop.id)?.qa;
-  if (qa === undefined || qa === null) return null;
-  const { percent, emergency_proxy: emergency, revision } = qa.canary;
+function beforeOf({ before }: StopRun) {
+  if (before === null) return null;
+  const { canary_percent: percent, emergency_proxy: emergency, revision = null } = before;
   return { percent, emergency, revision };
 }
 
@@ -96,11 +95,7 @@ function traceOutcome(run: StopRun, outcome: Outcome<NotAusData>) {
 function dataOf(run: StopRun, ports: Ports): NotAusData {
   const ms = (result: StopRun["writes"]["stop"]) =>
     result.kind === "written" ? Math.round(result.elapsedMs) : null;
-  const already =
-    run.before.length > 0 &&
-    run.before.every((s) => compare(EMERGENCY, s).seen && s.qa?.stop.id !== run.stop.id)
-      ? (run.before[0]?.qa?.stop ?? null)
-      : null;
+  const already = run.before?.emergency_proxy === true ? run.before : null;
   const sick = run.proof.sightings.find((s) => s.qa?.health.proxy.status === "failing");
   return {
     stop: { id: run.stop.id ?? "", at: run.stop.at ?? "" },
@@ -108,11 +103,24 @@ function dataOf(run: StopRun, ports: Ports): NotAusData {
     stored: { stop_ms: run.stored.kind === "stored" ? Math.round(run.stored.elapsedMs) : null },
     live: run.proof.live,
     missing: run.proof.missing,
-    already: already === null ? null : { id: already.id, at: already.at, by: already.by },
+    already:
+      already === null
+        ? null
+        : {
+            at: already.last_updated,
+            by: already.updated_by ?? null,
+            reason: already.reason ?? null,
+          },
     proxy_sick: sick === undefined ? null : (sick.qa?.health.proxy.problem ?? "failing"),
     manual: manualLines(ports.target),
     at_ms: ports.clock.now(),
   };
+}
+
+/** A stop that was not written has nothing to be live: what `/qa` shows is in the headline. */
+function liveLines(outcome: Outcome<NotAusData>, data: NotAusData): string[] {
+  if (outcome.kind === "failed") return [];
+  return [`  live      ${liveLine(data)}`, ...missingLines(data)];
 }
 
 function render(outcome: Outcome<NotAusData>): string {
@@ -123,16 +131,22 @@ function render(outcome: Outcome<NotAusData>): string {
     `  stop      ${data.stop.id}`,
     `  written   stop ${stage(data.written.stop_ms)} · config ${stage(data.written.config_ms)}`,
     `  stored    ${stage(data.stored.stop_ms)}`,
-    `  live      ${liveLine(data)}`,
-    ...missingLines(data),
+    ...liveLines(outcome, data),
   ];
   if (data.already !== null) {
-    lines.push(`  before    already stopped since ${timeWithAge(data.already.at, data.at_ms)}`);
+    const { at, by, reason } = data.already;
+    const why = reason === null ? "" : ` ("${reason}")`;
+    lines.push(
+      escapeForTerminal(
+        `  before    stopped since ${timeWithAge(at, data.at_ms)} by ${by ?? "?"}${why}`,
+      ),
+    );
   }
   if (data.proxy_sick !== null)
     lines.push(`! proxy, the refuge, is failing itself: ${data.proxy_sick}`);
   if (outcome.kind === "done") lines.push(`  ${OTHERS_FOLLOW}`);
-  if (outcome.kind === "failed" || outcome.kind === "pending") {
+  // A stop that is stored needs no hands, only time.
+  if (outcome.kind !== "done" && data.stored.stop_ms === null) {
     lines.push("By hand:", ...data.manual.map((line) => `  ${line}`));
   }
   return lines.join("\n");

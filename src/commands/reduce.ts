@@ -61,7 +61,8 @@ async function plan(given: Input, ports: Ports): Promise<Planned<ReliefSteps, Re
   }
   if (percent === present) {
     const before = snapshotOf(base.state);
-    const note = `already at ${present} %`;
+    const stopped = before.emergency ? "; an emergency is on, everybody is at proxy" : "";
+    const note = `already at ${present} %${stopped}`;
     const data: ReliefData = { before, after: before, live: [], missing: [], note };
     return ended({ kind: "done", changed: false, data });
   }

@@ -88,10 +88,11 @@ export function cookieCandidates(header: string | null | undefined): string[] {
   while (start < header.length && found.length < MAX_CANDIDATES) {
     const semicolon = header.indexOf(";", start);
     const end = semicolon === -1 ? header.length : semicolon;
-    const equals = header.indexOf("=", start);
-    if (equals === -1) break;
-    if (equals < end && header.slice(start, equals).trim() === COHORT_COOKIE) {
-      found.push(header.slice(equals + 1, end).trim());
+    // Within the pair alone: looking further at each pair would make the cost quadratic.
+    const pair = header.slice(start, end);
+    const equals = pair.indexOf("=");
+    if (equals !== -1 && pair.slice(0, equals).trim() === COHORT_COOKIE) {
+      found.push(pair.slice(equals + 1).trim());
     }
     start = end + 1;
   }

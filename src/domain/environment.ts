@@ -55,7 +55,7 @@ export const environmentSchema = z.strictObject({
   protected: z
     .boolean()
     .optional()
-    .describe("asks for the environment's name; true by default when the name contains prod"),
+    .describe("no drills here; true by default when the name contains prod"),
   dataset: z
     .string()
     .regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, "must be an Analytics Engine dataset name")

@@ -13,8 +13,6 @@ const COMPATIBILITY = {
   compatibilityDate: "2026-07-01",
   compatibilityFlags: ["nodejs_compat"],
 };
-/** What a program imports the real bundle by. */
-const WORKER_MODULE = "worker-under-test.js";
 const TURN_LIMIT_MS = 60_000;
 
 export interface Isolate {
@@ -23,17 +21,21 @@ export interface Isolate {
   dispose(): Promise<void>;
 }
 
-/** `program` is a file in this folder whose default export has a `fetch`. */
+/**
+ * `program` is a file in this folder whose default export has a `fetch`. Each of the `workers` copies
+ * of the real bundle, `worker-0.js` and so on, keeps state of its own.
+ */
 export async function startIsolate(
   program: string,
-  options: { withWorker?: boolean } = {},
+  options: { workers?: number } = {},
 ): Promise<Isolate> {
   const modules = [
     { type: "ESModule" as const, path: "program.js", contents: await compile(program) },
   ];
-  if (options.withWorker === true) {
-    const contents = await readFile(await ensureBundle(), "utf8");
-    modules.push({ type: "ESModule", path: WORKER_MODULE, contents });
+  const { workers = 0 } = options;
+  const contents = workers === 0 ? "" : await readFile(await ensureBundle(), "utf8");
+  for (let copy = 0; copy < workers; copy += 1) {
+    modules.push({ type: "ESModule", path: `worker-${copy}.js`, contents });
   }
   const miniflare = new Miniflare({
     ...COMPATIBILITY,
@@ -48,7 +50,9 @@ export async function startIsolate(
   const pool = new Pool(origin, { headersTimeout: TURN_LIMIT_MS, bodyTimeout: TURN_LIMIT_MS });
   return {
     async run<Result>(order: unknown): Promise<Result> {
-      const answer = await pool.request({ path: "/", method: "POST", body: JSON.stringify(order) });
+      const body = JSON.stringify(order);
+      // A new connection each time: workerd may hang up on one after a long turn.
+      const answer = await pool.request({ path: "/", method: "POST", body, reset: true });
       const text = await answer.body.text();
       if (answer.statusCode !== 200) throw new Error(`the program failed: ${text.slice(0, 2_000)}`);
       return JSON.parse(text) as Result;

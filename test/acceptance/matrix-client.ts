@@ -24,9 +24,10 @@ export interface Observed {
 const CELL_HEADER = "x-cell";
 const UPGRADE_LIMIT_MS = 10_000;
 
-/** Knows which cells the origin has seen. */
+/** Knows which cells the origin has seen; `clear` also hangs up on the upgraded connections. */
 export function watchOrigin(origin: TestOrigin): { has(id: string): boolean; clear(): void } {
   const seen = new Set<string>();
+  const sockets = new Set<Duplex>();
   origin.answerWith((request, response) => {
     seen.add(String(request.headers[CELL_HEADER]));
     origin.requests.length = 0;
@@ -34,9 +35,17 @@ export function watchOrigin(origin: TestOrigin): { has(id: string): boolean; cle
   });
   origin.onUpgrade((request, socket) => {
     seen.add(String(request.headers[CELL_HEADER]));
+    sockets.add(socket);
     accept(request, socket);
   });
-  return { has: (id) => seen.has(id), clear: () => seen.clear() };
+  return {
+    has: (id) => seen.has(id),
+    clear() {
+      for (const socket of sockets) socket.destroy();
+      sockets.clear();
+      seen.clear();
+    },
+  };
 }
 
 function accept(request: IncomingMessage, socket: Duplex): void {

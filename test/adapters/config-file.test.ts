@@ -206,6 +206,7 @@ describe("a target", () => {
       ...ENV,
       normalPercent: 10,
       protected: true,
+      configPath: null,
       apiBaseUrl: "https://api.cloudflare.com/client/v4",
       contacts: { onCall: null, slack: null, docs: null },
     });

@@ -12,10 +12,10 @@ import { ensureBundle } from "../worker/bundle.ts";
 import { brokenPromises } from "./invariants.ts";
 import { type Lane, LanePool, startLanes, stopIsStored, tokenEnv, writeConfig } from "./lane.ts";
 
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 120_000, maxConcurrency: 4 });
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 120_000, maxConcurrency: 6 });
 
 const BUDGET_S = 2;
-const LANES = 4;
+const LANES = 6;
 
 let lanes: Lane[] = [];
 let pool = new LanePool([]);
@@ -132,7 +132,10 @@ const SINGLES: readonly Single[] = [
   {
     name: "NXDOMAIN",
     codes: [24],
-    prepare: async (lane) => ({ ...(await preload(lane, lookup(fail("ENOTFOUND")))), config: byName(lane) }),
+    prepare: async (lane) => ({
+      ...(await preload(lane, lookup(fail("ENOTFOUND")))),
+      config: byName(lane),
+    }),
   },
   {
     name: "DNS timeout",
@@ -148,22 +151,36 @@ const SINGLES: readonly Single[] = [
   {
     name: "connect timeout",
     codes: [21, 24],
-    prepare: async () => ({ config: { apiBaseUrl: `http://127.0.0.1:${await silentPort()}/client/v4` } }),
+    prepare: async () => ({
+      config: { apiBaseUrl: `http://127.0.0.1:${await silentPort()}/client/v4` },
+    }),
   },
   { name: "read timeout", codes: [21], prepare: api({ kind: "hang" }) },
   { name: "slow drip", codes: [0, 21], prepare: api({ kind: "drip", everyMs: 200 }) },
   { name: "reset mid-body", codes: [0, 21], prepare: api({ kind: "reset-mid-body" }) },
   { name: "429", codes: [24], prepare: api({ kind: "rate-limited" }) },
-  { name: "429 with retry-after", codes: [24], prepare: api({ kind: "rate-limited", retryAfterS: 30 }) },
+  {
+    name: "429 with retry-after",
+    codes: [24],
+    prepare: api({ kind: "rate-limited", retryAfterS: 30 }),
+  },
   { name: "500", codes: [21], prepare: api({ kind: "server-error", status: 500 }) },
   { name: "502", codes: [21], prepare: api({ kind: "server-error", status: 502 }) },
-  { name: "503, committed", codes: [0, 21], prepare: api({ kind: "server-error", committed: true }) },
+  {
+    name: "503, committed",
+    codes: [0, 21],
+    prepare: api({ kind: "server-error", committed: true }),
+  },
   { name: "401", codes: [23], prepare: api({ kind: "unauthorized" }) },
   { name: "403", codes: [23], prepare: api({ kind: "forbidden" }) },
   { name: "200 with success:false", codes: [21], prepare: api({ kind: "unsuccessful" }) },
   { name: "200 with HTML", codes: [21], prepare: api({ kind: "html" }) },
   { name: "truncated JSON", codes: [0, 21], prepare: api({ kind: "truncated" }) },
-  { name: "write committed but answer lost", codes: [0, 21], prepare: api({ kind: "lost-answer" }) },
+  {
+    name: "write committed but answer lost",
+    codes: [0, 21],
+    prepare: api({ kind: "lost-answer" }),
+  },
   { name: "acknowledged, never stored", codes: [21], prepare: api({ kind: "forgotten-write" }) },
   { name: "duplicated write", codes: [0], prepare: api({ kind: "duplicate-write", afterMs: 30 }) },
   { name: "stale read", codes: [0], prepare: api({ kind: "stale-read", times: 4 }) },
@@ -174,7 +191,10 @@ const SINGLES: readonly Single[] = [
   { name: "disk full", codes: [0], prepare: fullDisk },
 ];
 
-async function notAus(lane: Lane, { config, ...how }: Prepared): Promise<CliResult & { ms: number }> {
+async function notAus(
+  lane: Lane,
+  { config, ...how }: Prepared,
+): Promise<CliResult & { ms: number }> {
   const path = await writeConfig(lane, config);
   const env = { ...lane.env, ...tokenEnv(lane.sandbox) };
   const startedMs = performance.now();

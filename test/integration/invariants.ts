@@ -1,6 +1,5 @@
 /** What must hold however a `not-aus` went. Returns the broken promises in words: none is right. */
-import { stopIsStored } from "./lane.ts";
-import { emergencies, type Lane } from "./lane.ts";
+import { emergencies, type Lane, stopIsStored } from "./lane.ts";
 
 export interface Verdict {
   exitCode: number | null;
@@ -32,7 +31,8 @@ export async function brokenPromises(lane: Lane, verdict: Verdict): Promise<stri
   if (exitCode === 1 || exitCode === null) broken.push(`ended with ${exitCode}`);
   if (exitCode !== 0 && !/kv key put .* stop '/.test(text)) broken.push("no manual way");
   if (elapsedMs > budgetMs + GIVE_UP_MS + SLOW_MACHINE_MS) broken.push(`took ${elapsedMs} ms`);
-  if (json !== undefined && exitCodeIn(json) !== exitCode) broken.push(`JSON: ${json.slice(0, 80)}`);
+  if (json !== undefined && exitCodeIn(json) !== exitCode)
+    broken.push(`JSON: ${json.slice(0, 80)}`);
   return broken;
 }
 

@@ -66,6 +66,8 @@ function note(lane: Lane, key: string, text: string | null): void {
 
 /** One database serves all: nothing here uses it. */
 export async function startLanes(count: number): Promise<Lane[]> {
+  // Each sandbox cleans up when the process ends.
+  process.setMaxListeners(process.getMaxListeners() + count);
   const first = await startLane({ locations: ["FRA"] });
   const { databaseUrl } = first.sandbox.description;
   const others = Array.from({ length: count - 1 }, () =>
@@ -131,9 +133,7 @@ export function emergencies(sandbox: Sandbox): Promise<(boolean | null)[]> {
     const decision = parseCanaryHeader(answer.headers.get("x-pix-canary"));
     return decision === null ? null : decision.reason === "emergency";
   };
-  return Promise.all(
-    sandbox.description.locations.map(({ url }) => look(url).catch(() => null)),
-  );
+  return Promise.all(sandbox.description.locations.map(({ url }) => look(url).catch(() => null)));
 }
 
 export function storedState({ control }: Sandbox): ParsedState {

@@ -23,7 +23,9 @@ function needlesOf(secret: string): { secret: string; form: string; needle: stri
   const bytes = Buffer.from(secret);
   // Base64 has three alignments; the outer characters depend on the neighbours.
   const base64 = [0, 1, 2].map((pad) =>
-    Buffer.concat([Buffer.alloc(pad), bytes]).toString("base64").slice(4, -4),
+    Buffer.concat([Buffer.alloc(pad), bytes])
+      .toString("base64")
+      .slice(4, -4),
   );
   const reversed = [...secret].reverse().join("");
   return [

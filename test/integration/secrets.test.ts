@@ -12,21 +12,16 @@ import * as z from "zod";
 import { run, type Shell } from "../../src/cli/run.ts";
 import type { CommandDef } from "../../src/commands/command.ts";
 import { commands } from "../../src/commands/index.ts";
-import { createApi } from "../../src/sandbox/api/app.ts";
 import { type FaultRuleInput, faultRuleSchema } from "../../src/sandbox/api/faults.ts";
-import { Limits } from "../../src/sandbox/api/limits.ts";
-import { ApiServer } from "../../src/sandbox/api/server.ts";
-import { Tokens } from "../../src/sandbox/api/tokens.ts";
-import { CentralStore } from "../../src/sandbox/kv/central-store.ts";
+import type { CentralStore } from "../../src/sandbox/kv/central-store.ts";
 import { ensureCli, PLAIN_ENV, runCli } from "../support/cli.ts";
 import { ensureBundle } from "../worker/bundle.ts";
-import { configText, type Lane, resetLane, startLane, writeConfig } from "./lane.ts";
+import { ACCOUNT, type Api, knowingApi, NAMESPACE } from "./knowing-api.ts";
+import { type Lane, resetLane, startLane, writeConfig } from "./lane.ts";
 import { API_SECRET, leaks, QA_SECRET } from "./leaks.ts";
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
-const ACCOUNT = "a".repeat(32);
-const NAMESPACE = "b".repeat(32);
 const TOKENS = { CLOUDFLARE_API_TOKEN: API_SECRET, PIXCANARY_QA_TOKEN: QA_SECRET };
 
 let lane: Lane;
@@ -43,34 +38,10 @@ afterAll(async () => {
   await rm(scratch, { recursive: true, force: true });
 });
 
-interface Api {
-  url: string;
-  store: CentralStore;
-}
-
-/** The sandbox's API, which knows our token. */
 async function api(faults: readonly FaultRuleInput[]): Promise<Api> {
-  const store = new CentralStore();
-  store.put("config", configText(10, { revision: "01JCQ000000000000000000000" }));
-  const tokens = new Tokens(ACCOUNT);
-  const known = tokens.create("full");
-  const find = tokens.find.bind(tokens);
-  tokens.find = (secret) => find(secret === API_SECRET ? known : secret);
-  const app = createApi({
-    store,
-    tokens,
-    limits: new Limits(false),
-    r2: { names: [], bucket: () => Promise.reject(new Error("no buckets here")) },
-    accountId: ACCOUNT,
-    namespaceId: NAMESPACE,
-    namespaceTitle: "KV_CANARY_CONFIG",
-    now: Date.now,
-  });
-  const server = new ApiServer(app);
-  const url = await server.start();
-  closers.push(() => server.close());
-  await server.faults.replace(faults);
-  return { url, store };
+  const started = await knowingApi(faults);
+  closers.push(() => started.close());
+  return started;
 }
 
 const place = (apiBaseUrl: string, more: Record<string, unknown> = {}) =>
@@ -128,7 +99,15 @@ async function runHere(def: CommandDef, config: string, json: boolean): Promise<
     argv: [def.name],
   };
   const own = { to: def.name === "restore" ? "50" : undefined, force: def.name === "restore" };
-  const flags = { config, json, yes: true, reason: "AT-19", timeout: "1", verify: true, color: false };
+  const flags = {
+    config,
+    json,
+    yes: true,
+    reason: "AT-19",
+    timeout: "1",
+    verify: true,
+    color: false,
+  };
   const code = await run(def, own, flags, shell);
   return { ...heard, files: await filesText(state), code };
 }
@@ -136,8 +115,10 @@ async function runHere(def: CommandDef, config: string, json: boolean): Promise<
 /** Handlers of signals outlive a run in this process; a program ends with it. */
 const signalsBefore = { int: process.listeners("SIGINT"), term: process.listeners("SIGTERM") };
 afterAll(() => {
-  for (const l of process.listeners("SIGINT")) if (!signalsBefore.int.includes(l)) process.off("SIGINT", l);
-  for (const l of process.listeners("SIGTERM")) if (!signalsBefore.term.includes(l)) process.off("SIGTERM", l);
+  for (const l of process.listeners("SIGINT"))
+    if (!signalsBefore.int.includes(l)) process.off("SIGINT", l);
+  for (const l of process.listeners("SIGTERM"))
+    if (!signalsBefore.term.includes(l)) process.off("SIGTERM", l);
 });
 
 const QUICK: Readonly<Record<string, object>> = {
@@ -163,7 +144,12 @@ test("every command × every fault of the API, text and JSON: no secret anywhere
       const { url, store } = await api([fault]);
       const { out, err, files } = await runHere(def, await place(url), json);
       if (out + err === "") return [`${def.name} × ${fault.kind}: said nothing`];
-      const found = leaks({ stdout: out, stderr: err, "local journal": files, KV: storeText(store) });
+      const found = leaks({
+        stdout: out,
+        stderr: err,
+        "local journal": files,
+        KV: storeText(store),
+      });
       return found.map((leak) => `${def.name} × ${JSON.stringify(fault)}: ${leak}`);
     }),
   );
@@ -187,7 +173,11 @@ describe("the checker's own test", () => {
 
   test("a render that leaks it as it is has it taken out by the redactor", async () => {
     const { url } = await api([]);
-    const { out } = await runHere(leaking(() => `token ${API_SECRET}!`), await place(url), false);
+    const { out } = await runHere(
+      leaking(() => `token ${API_SECRET}!`),
+      await place(url),
+      false,
+    );
     expect(out).toContain("token ***!");
     expect(leaks({ stdout: out })).toEqual([]);
   });
@@ -219,7 +209,10 @@ async function asProgram(words: readonly string[], how: (typeof CHANNELS)[number
     },
   });
   const files = await filesText(state);
-  return { code: result.code, places: { ...result, code: "", signal: "", files, argv: await cmdline } };
+  return {
+    code: result.code,
+    places: { ...result, code: "", signal: "", files, argv: await cmdline },
+  };
 }
 
 describe("as a program, by each channel", () => {
@@ -253,7 +246,7 @@ describe("as a program, by each channel", () => {
   test("a crash of the program itself prints no secret", async () => {
     const path = join(scratch, "crash.cjs");
     const source =
-      'require("node:os").hostname = () => { throw new Error(`boom ${process.env.CLOUDFLARE_API_TOKEN}`); };' +
+      'require("node:os").hostname = () => { throw new Error("boom " + process.env.CLOUDFLARE_API_TOKEN); };' +
       'require("node:module").syncBuiltinESMExports();';
     await writeFile(path, source);
     const { url } = await api([]);

@@ -13,17 +13,21 @@ export interface Mention {
 const COMMAND = /(?<![\w./@-])(pixcanary|wrangler)((?: +(?:"[^"]*"|'[^']*'|[^\s`'"|;&<>)]+))+)/g;
 const SUBCOMMAND = /^[a-z][a-z0-9-]*$/;
 
-/** Looks into fenced blocks and inline code alone: prose may say "wrangler writes". */
+/**
+ * Looks into fenced blocks and inline code alone: prose may say "wrangler writes". Runnable blocks
+ * are left out, since running them says more.
+ */
 export function mentionsIn(markdown: string): Mention[] {
-  let fenced = false;
+  let fence: string | null = null;
   return markdown.split("\n").flatMap((line, index) => {
-    if (/^ *```/.test(line)) {
-      fenced = !fenced;
+    const opening = /^ *```(.*)$/.exec(line);
+    if (opening !== null) {
+      fence = fence === null ? (opening[1] ?? "") : null;
       return [];
     }
-    const code = fenced
-      ? [withoutComment(line)]
-      : [...line.matchAll(/`([^`]+)`/g)].map((m) => m[1]);
+    if (fence !== null && /\brun\b/.test(fence)) return [];
+    const code =
+      fence !== null ? [withoutComment(line)] : [...line.matchAll(/`([^`]+)`/g)].map((m) => m[1]);
     return code.flatMap((text) => mentionsOf(text ?? "", index + 1));
   });
 }

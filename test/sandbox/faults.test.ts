@@ -116,6 +116,23 @@ describe("faults that answer something else", () => {
     else expect(JSON.parse(text)).toMatchObject({ success: false });
   });
 
+  test("forgotten-write: acknowledged, and never stored; reads are as ever", async () => {
+    await api.server.faults.add({ kind: "forgotten-write" });
+    const answer = await put();
+    expect(answer).toMatchObject({ status: 200 });
+    expect(JSON.parse(typeof answer === "string" ? "" : answer.text)).toMatchObject({
+      success: true,
+    });
+    expect(await attempt("values/stop")).toMatchObject({ status: 200, text: "old" });
+  });
+
+  test("echo-authorization: the error quotes the header, and nothing is written", async () => {
+    await api.server.faults.add({ kind: "echo-authorization", status: 403 });
+    const answer = await put();
+    expect(answer).toMatchObject({ status: 403, text: expect.stringMatching(/Bearer cfut_/) });
+    expect(api.store.text("stop")).toBe("old");
+  });
+
   test("a 429 carries retry-after when told to", async () => {
     await api.server.faults.add({ kind: "rate-limited", retryAfterS: 7 });
     expect((await api.call("keys")).headers.get("retry-after")).toBe("7");

@@ -1,6 +1,6 @@
 /** Runs the built program as an operator's shell would, bounded, and collects what it said. */
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
-import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -94,7 +94,7 @@ async function build(): Promise<void> {
       stdin: "ignore",
       timeout: 60_000,
     });
-    await rm(`${scratch}-old`, { recursive: true, force: true });
+    await chmod(scratch, 0o755);
     await rename(BUNDLE, `${scratch}-old`).catch(() => undefined);
     await rename(scratch, BUNDLE);
   } finally {

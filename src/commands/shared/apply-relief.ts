@@ -126,11 +126,9 @@ function traceOf(outcome: Outcome<ReliefData>, write: Sent, proof: LiveProof) {
 export function renderRelief(outcome: Outcome<ReliefData>): string {
   if (!("data" in outcome) || outcome.data === undefined) return "";
   const { data } = outcome;
-  const lines = [
-    `  share     ${share(data.before.percent)} → ${share(data.after.percent)}`,
-    `  live      ${liveLine(data)}`,
-    ...missingLines(data),
-  ];
+  const lines = [`  share     ${share(data.before.percent)} → ${share(data.after.percent)}`];
+  const looked = data.live.length + data.missing.length > 0;
+  if (looked) lines.push(`  live      ${liveLine(data)}`, ...missingLines(data));
   if (data.note !== null) lines.push(`  ${data.note}`);
   if (outcome.kind === "done" && outcome.changed) lines.push(`  ${OTHERS_FOLLOW}`);
   return lines.join("\n");

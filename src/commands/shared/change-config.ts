@@ -1,7 +1,8 @@
 /** One guarded write of `config`: what reduce, disable and restore share. */
 import type { CanaryConfig, ParsedState } from "../../domain/state.ts";
 import { parseState } from "../../domain/state.ts";
-import type { CallOptions, Ports, UpstreamError } from "../../ports.ts";
+import type { CallOptions, Ports } from "../../ports.ts";
+import { UpstreamError } from "../../ports.ts";
 import type { Outcome } from "../command.ts";
 import { asUpstream } from "./settle.ts";
 import { invocation } from "./words.ts";
@@ -21,8 +22,11 @@ export async function readBase(ports: Ports, signal?: AbortSignal): Promise<Base
   try {
     const raw = await ports.store.read({ signal: limit });
     return { state: parseState(raw), configText: raw.config, stopText: raw.stop };
-  } catch (error) {
-    return asUpstream(error);
+  } catch (thrown) {
+    const error = asUpstream(thrown);
+    const timedOut = limit.aborted && !ports.interrupt.aborted;
+    if (!timedOut) return error;
+    return new UpstreamError("deadline", `${error.message}, until time was up`, { cause: error });
   }
 }
 
@@ -141,7 +145,7 @@ export function unreachable(
   const auth = error.kind === "auth" || error.kind === "forbidden";
   return {
     kind: "failed",
-    code: auth ? "auth" : "upstream",
+    code: auth ? "auth" : error.kind === "deadline" ? "deadline" : "upstream",
     message: error.message,
     truth: "nothing was written; config is as it was",
     next: invocation(ports.target, auth ? "doctor" : "not-aus"),

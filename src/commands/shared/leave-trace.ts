@@ -7,6 +7,8 @@ import type { CommonInput } from "../command.ts";
 
 /** Long enough for one slow write; an incident has better things to wait for. */
 const JOURNAL_LIMIT_MS = 2_000;
+/** After Ctrl-C the program leaves within two seconds, and the report comes after the journal. */
+const INTERRUPTED_LIMIT_MS = 500;
 
 export interface Trace {
   command: string;
@@ -41,9 +43,8 @@ export async function leaveTrace(ports: Ports, input: CommonInput, trace: Trace)
     tool: ports.identity.tool,
     namespace: ports.target.namespaceId,
   };
-  const warnings = await ports.journal.append(entry, {
-    signal: ports.clock.timeout(JOURNAL_LIMIT_MS),
-  });
+  const limitMs = ports.interrupt.aborted ? INTERRUPTED_LIMIT_MS : JOURNAL_LIMIT_MS;
+  const warnings = await ports.journal.append(entry, { signal: ports.clock.timeout(limitMs) });
   for (const warning of warnings) ports.progress.warn(warning);
 }
 

@@ -68,7 +68,7 @@ async function proveAt(
     if (because !== told && delayMs >= 200) {
       told = because;
       const elapsedMs = ports.clock.monotonic() - startedMs;
-      ports.progress.stage({ kind: "waiting", url, because, elapsedMs });
+      ports.progress.stage({ kind: "waiting", location: placeOf(sighting), because, elapsedMs });
     }
     try {
       await ports.clock.sleep(delayMs * (0.75 + ports.rng.next() / 2), signal);

@@ -13,7 +13,7 @@ import { leaveTrace, snapshotOf } from "./leave-trace.ts";
 import type { LiveProof } from "./prove-live.ts";
 import { isLive, NOT_ASKED, proveLive } from "./prove-live.ts";
 import { settle } from "./settle.ts";
-import { invocation, liveLine, missingLines, share } from "./words.ts";
+import { invocation, liveLine, missingLines, OTHERS_FOLLOW, share } from "./words.ts";
 
 export interface RestoreData {
   before: Snapshot;
@@ -205,5 +205,6 @@ export function renderRestore(outcome: Outcome<RestoreData>): string {
       lines.push(`  ${f.verdict.padEnd(12)} ${f.name}: ${f.detail}`);
     }
   }
+  if (outcome.kind === "done" && outcome.changed) lines.push(`  ${OTHERS_FOLLOW}`);
   return lines.join("\n");
 }

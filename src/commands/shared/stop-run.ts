@@ -1,5 +1,7 @@
 /** The stop itself: both writes at once, kept in force against other writers, and looked at. */
 import type { Sighting } from "../../domain/expectation.ts";
+import type { CanaryConfig } from "../../domain/state.ts";
+import { parseState } from "../../domain/state.ts";
 import { stopNow } from "../../domain/transition.ts";
 import type { CallOptions, Ports } from "../../ports.ts";
 import { UpstreamError } from "../../ports.ts";
@@ -39,8 +41,9 @@ export async function writeAndProve(
   const mirror = { ...call, atWill: true };
 
   const stopWrite = settle(store.writeStop(documents.stop, call), elapsed);
+  // Nothing waits for this read: it may still catch what the mirror is about to overwrite.
+  const before = readBefore(ports, documents.config, timing.signal);
   const configWrite = settle(store.writeConfig(documents.config, mirror), elapsed);
-  const before = input.verify ? lookOnce(ports, timing.signal) : Promise.resolve([]);
   void stopWrite.then((result) => announce(ports, "stop", result));
   void configWrite.then((result) => announce(ports, "config", result));
 
@@ -103,7 +106,21 @@ function withinGrace(write: Promise<WriteResult>, ports: Ports): Promise<WriteRe
   return Promise.race([write, over]);
 }
 
-/** What each `/qa` showed before the stop could reach it: what to go back to, and since when. */
+/** `config` from before this stop: the share to go back to, and since when an emergency is on. */
+async function readBefore(
+  ports: Ports,
+  mirror: CanaryConfig,
+  signal: AbortSignal,
+): Promise<CanaryConfig | null> {
+  try {
+    const { config } = parseState(await ports.store.read({ signal }));
+    const ours = config.kind === "valid" && config.value.revision === mirror.revision;
+    return config.kind === "valid" && !ours ? config.value : null;
+  } catch {
+    return null;
+  }
+}
+
 function lookOnce(ports: Ports, signal: AbortSignal): Promise<Sighting[]> {
   return Promise.all(ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "cached" })));
 }

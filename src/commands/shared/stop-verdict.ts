@@ -1,7 +1,6 @@
 /** From what happened during a stop to what may be said about it. Never "stopped" without proof. */
-import type { Sighting } from "../../domain/expectation.ts";
 import { compare } from "../../domain/expectation.ts";
-import type { StopDocument } from "../../domain/state.ts";
+import type { CanaryConfig, StopDocument } from "../../domain/state.ts";
 import type { Ports } from "../../ports.ts";
 import type { Outcome, Signal } from "../command.ts";
 import type { LiveProof } from "./prove-live.ts";
@@ -18,8 +17,8 @@ export interface StopRun {
     | { kind: "released"; by: string }
     | { kind: "unknown" };
   proof: LiveProof;
-  /** One look per `/qa`, sent together with the writes. */
-  before: Sighting[];
+  /** `config` from before, when the read that was sent along with the writes caught it. */
+  before: CanaryConfig | null;
   verify: boolean;
   interrupted: Signal | null;
 }
@@ -59,7 +58,9 @@ export function stopVerdict<T extends { already: unknown }>(
   const shown = live || !run.verify;
   if (isProved(run) && shown) {
     const back = `${invocation(ports.target, "restore")} --reason "…"`;
-    return { kind: "done", changed: data.already === null, data, next: back };
+    const changed = data.already === null;
+    const headline = changed ? undefined : "already stopped; this stop renews the earlier one";
+    return { kind: "done", changed, data, next: back, ...(headline && { headline }) };
   }
   if (latched && !shown) {
     return {

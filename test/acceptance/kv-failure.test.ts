@@ -1,0 +1,85 @@
+/** AT-5: KV that throws, hangs or answers 5xx never fails a request, from cold and in mid-life. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { READ_LIMIT_MS } from "../../worker/state-reader.ts";
+import { configText, startWorker } from "../worker/harness.ts";
+import type { BundleOrder, FailResult, KvMode } from "./bundle.isolate.ts";
+import type { Isolate } from "./isolate.ts";
+import { startIsolate } from "./isolate.ts";
+
+const REQUESTS = 10_000;
+const LAST_GOOD_MS = 600_000;
+const MODES: readonly KvMode[] = ["throws", "answers 5xx", "hangs", "answers nonsense"];
+
+let isolate: Isolate;
+beforeAll(async () => {
+  isolate = await startIsolate("bundle.isolate.ts", { workers: MODES.length * 2 });
+});
+afterAll(() => isolate.dispose());
+
+async function fail(mode: KvMode, warm: boolean): Promise<FailResult> {
+  const copy = MODES.indexOf(mode) + (warm ? MODES.length : 0);
+  const order: BundleOrder = { kind: "fail", copy, mode, warm, requests: REQUESTS };
+  const result = await isolate.run<FailResult>(order);
+  const { longestWaitMs, waited, reads } = result;
+  const life = warm ? "warm" : "cold";
+  console.log(
+    `AT-5: KV ${mode}, ${life}: ${REQUESTS} requests, ${reads} reads, ` +
+      `${waited} waited, at most ${longestWaitMs} ms; ${JSON.stringify(result.decisions)}`,
+  );
+  return result;
+}
+
+/** What holds in every mode, cold or warm. */
+function expectUnharmed(result: FailResult): void {
+  expect(result).toMatchObject({ requests: REQUESTS, notFromOrigin: 0, threw: 0, recovered: true });
+  expect(result.longestWaitMs).toBeLessThanOrEqual(READ_LIMIT_MS);
+  // The back-off lets but few requests ask a KV that hangs.
+  expect(result.waited).toBeLessThanOrEqual(REQUESTS / 30);
+}
+
+describe("the real bundle, 10,000 requests over 1,000 s", () => {
+  test.each(MODES)("cold, KV %s: everybody goes to proxy", async (mode) => {
+    const result = await fail(mode, false);
+    expectUnharmed(result);
+    expect(result.decisions).toEqual({ "proxy;default": REQUESTS });
+  });
+
+  test.each(MODES)("warm, KV %s: last good for 10 minutes, then proxy", async (mode) => {
+    const result = await fail(mode, true);
+    expectUnharmed(result);
+    expect(Object.keys(result.decisions).sort()).toEqual(["native;sampled", "proxy;default"]);
+    expect(result.lastGoodForMs).toBeLessThanOrEqual(LAST_GOOD_MS);
+    expect(result.lastGoodForMs).toBeGreaterThan(LAST_GOOD_MS - 1_000);
+  });
+});
+
+describe("through workerd's own request path", () => {
+  test.each<[string, () => Promise<Record<string, string | null>>]>([
+    ["fails", () => Promise.reject(new Error("503"))],
+    ["hangs", () => new Promise(() => undefined)],
+  ])("KV %s: proxy when cold, last good when warm, 0 of 600 are 5xx", async (_name, broken) => {
+    const good = async () => ({ config: configText({ canary_percent: 100 }), stop: null });
+    let kv = broken;
+    const worker = await startWorker({ kv: () => kv() });
+    const shown = async (): Promise<string> => {
+      const answers = Array.from({ length: 300 }, async () => {
+        const answer = await worker.fetch("/api/other");
+        await answer.text();
+        return `${answer.status} ${answer.headers.get("x-pix-decision")}`;
+      });
+      return [...new Set(await Promise.all(answers))].join(", ");
+    };
+    try {
+      expect(await shown()).toBe("200 proxy (default)");
+      kv = good;
+      // With a token /qa reads afresh: from here the isolate has a last good state.
+      const source = async () => (await worker.qa()).canary.source;
+      await expect.poll(source, { timeout: 10_000 }).toBe("kv");
+      kv = broken;
+      expect(await source()).toBe("last-good");
+      expect(await shown()).toBe("200 native (100% sample)");
+    } finally {
+      await worker.dispose();
+    }
+  });
+});

@@ -1,0 +1,206 @@
+/** AT-6: stale, reordered and negative-cached reads never undo a stop that was seen. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { EffectiveState, Memory } from "../../src/domain/memory.ts";
+import { EMPTY_MEMORY, effectiveState, remember, rememberFailure } from "../../src/domain/memory.ts";
+import type { StopDocument } from "../../src/domain/state.ts";
+import { parseState, serialiseStop } from "../../src/domain/state.ts";
+import { releaseOf } from "../../src/domain/transition.ts";
+import { configText } from "../worker/harness.ts";
+
+const SEQUENCES = 100_000;
+const seed = Number(process.env.PIXCANARY_SEED ?? Date.now() % 2 ** 31);
+const START_MS = Date.parse("2026-01-01T00:00:00Z");
+
+/** One write to the central store, in the order of the list. */
+type Write =
+  | "stop"
+  | "stop by hand"
+  | "release"
+  | "release by hand"
+  | "unreadable stop"
+  | "emergency in config"
+  | "no emergency in config";
+
+/** One read by one isolate: which version of each key it is served, or how it fails. */
+type Read = { config: number; stop: number } | "failure" | "absent stop" | "absent both";
+
+interface Version {
+  text: string | null;
+  /** What the oracle goes by; the fold sees the text alone. */
+  active: boolean;
+  readable: boolean;
+}
+
+interface World {
+  stops: Version[];
+  configs: Version[];
+}
+
+/** Every key starts absent; each write appends a version to its key, one minute after the last. */
+function worldOf(writes: readonly Write[]): World {
+  const none: Version = { text: null, active: false, readable: false };
+  const config = (emergency: boolean, nowMs: number): Version => ({
+    text: configText({
+      canary_percent: 100,
+      emergency_proxy: emergency,
+      last_updated: new Date(nowMs).toISOString(),
+    }),
+    active: emergency,
+    readable: true,
+  });
+  const world: World = { stops: [none], configs: [none, config(false, START_MS)] };
+  let newest: StopDocument | null = null;
+  for (const [index, write] of writes.entries()) {
+    const nowMs = START_MS + (index + 1) * 60_000;
+    const author = { actor: "oncall", reason: undefined, nowMs, id: `id-${index}` };
+    const at = new Date(nowMs).toISOString();
+    const add = (stop: StopDocument): void => {
+      world.stops.push({ text: serialiseStop(stop), active: stop.active, readable: true });
+    };
+    if (write === "stop") {
+      newest = { active: true, id: author.id, at };
+      add(newest);
+    } else if (write === "stop by hand") {
+      newest = { active: true, at };
+      add(newest);
+    } else if (write === "release") add(releaseOf(newest, author));
+    else if (write === "release by hand") add({ active: false, at });
+    else if (write === "unreadable stop") {
+      world.stops.push({ text: '{"active":tr', active: true, readable: false });
+    } else world.configs.push(config(write === "emergency in config", nowMs));
+  }
+  return world;
+}
+
+type Fold = (memory: Memory, raw: { config: string | null; stop: string | null }) => Memory;
+
+const realFold: Fold = (memory, raw) => remember(memory, raw, START_MS);
+
+/** Broken on purpose: a read without a stop is taken for news. */
+const forgetsOnAbsent: Fold = (memory, raw) =>
+  realFold(raw.stop === null ? { ...memory, stop: null } : memory, raw);
+
+/** Broken on purpose: the last read wins, however old. */
+const lastReadWins: Fold = (memory, raw) =>
+  realFold({ ...memory, stop: null, configEmergency: null }, raw);
+
+/** Broken on purpose: any release will do. */
+const anyRelease: Fold = (memory, raw) => {
+  const { stop } = parseState(raw);
+  const released = stop.kind === "valid" && !stop.value.active;
+  return realFold(released ? { ...memory, stop: null } : memory, raw);
+};
+
+/** Broken on purpose: once stopped, for ever. */
+const neverReleases: Fold = (memory, raw) => {
+  const next = realFold(memory, raw);
+  return memory.stop === null ? next : { ...next, stop: memory.stop };
+};
+
+/** Versions that the isolate has seen ask for an emergency, and the newest that takes it back. */
+class Oracle {
+  #newestActive = 0;
+  #newestRelease = 0;
+
+  see(version: Version | undefined, index: number): void {
+    if (version?.readable !== true) return;
+    if (version.active) this.#newestActive = Math.max(this.#newestActive, index);
+    else this.#newestRelease = Math.max(this.#newestRelease, index);
+  }
+
+  get active(): boolean {
+    return this.#newestActive > this.#newestRelease;
+  }
+}
+
+/** Plays the reads; says at which one a stop that was seen had been forgotten, or was kept too long. */
+function complaint(fold: Fold, writes: readonly Write[], reads: readonly Read[]): string | null {
+  const world = worldOf(writes);
+  const stops = new Oracle();
+  const configs = new Oracle();
+  let memory = EMPTY_MEMORY;
+  for (const [turn, read] of reads.entries()) {
+    memory = readOnce(fold, memory, world, read, { stops, configs });
+    const state = effectiveState(memory, START_MS);
+    if ((stops.active || configs.active) && !state.emergency) return `forgotten at read ${turn}`;
+  }
+  // At last the newest of both: an isolate that has read them must do as they say.
+  const newest = { config: world.configs.length - 1, stop: world.stops.length - 1 };
+  memory = readOnce(fold, memory, world, newest, { stops, configs });
+  return afterTheNewest(world, effectiveState(memory, START_MS), stops.active || configs.active);
+}
+
+function afterTheNewest(world: World, state: EffectiveState, held: boolean): string | null {
+  const [stop, config] = [world.stops.at(-1), world.configs.at(-1)];
+  const wanted = stop?.active === true || config?.active === true;
+  if (wanted && !state.emergency) return "the newest state is not obeyed";
+  if (!wanted && !held && state.emergency) return "a release is not obeyed";
+  return null;
+}
+
+function readOnce(
+  fold: Fold,
+  memory: Memory,
+  world: World,
+  read: Read,
+  seen: { stops: Oracle; configs: Oracle },
+): Memory {
+  if (read === "failure") return rememberFailure(memory);
+  if (read === "absent both") return fold(memory, { config: null, stop: null });
+  const newest = { config: world.configs.length - 1, stop: 0 };
+  const asked = read === "absent stop" ? newest : read;
+  const at = {
+    config: asked.config % world.configs.length,
+    stop: asked.stop % world.stops.length,
+  };
+  const [config, stop] = [world.configs[at.config], world.stops[at.stop]];
+  seen.configs.see(config, at.config);
+  seen.stops.see(stop, at.stop);
+  return fold(memory, { config: config?.text ?? null, stop: stop?.text ?? null });
+}
+
+const writes = fc.array(
+  fc.constantFrom<Write>(
+    "stop",
+    "stop",
+    "stop by hand",
+    "release",
+    "release",
+    "release by hand",
+    "unreadable stop",
+    "emergency in config",
+    "no emergency in config",
+  ),
+  { maxLength: 6 },
+);
+const reads = fc.array(
+  fc.oneof(
+    { weight: 5, arbitrary: fc.record({ config: fc.nat(9), stop: fc.nat(9) }) },
+    { weight: 2, arbitrary: fc.constantFrom<Read>("failure", "absent stop", "absent both") },
+  ),
+  { maxLength: 8 },
+);
+
+const property = (fold: Fold) =>
+  fc.property(writes, reads, (some, others) => complaint(fold, some, others) === null);
+
+describe("AT-6", () => {
+  test("100,000 sequences of reads: never native after a stop that was seen, until a newer release", () => {
+    const parameters = { seed, numRuns: SEQUENCES };
+    const { numRuns, failed, counterexample } = fc.check(property(realFold), parameters);
+    const shown = counterexample === null ? "" : fc.stringify(counterexample);
+    const why = counterexample === null ? "" : complaint(realFold, ...counterexample);
+    console.log(`AT-6: seed ${seed}, ${numRuns} sequences${failed ? `: ${why} in ${shown}` : ""}`);
+    expect([failed, why, shown]).toEqual([false, "", ""]);
+  });
+
+  test.each<[string, Fold]>([
+    ["forgets on an absent read", forgetsOnAbsent],
+    ["believes the last read", lastReadWins],
+    ["takes any release, however old", anyRelease],
+    ["never releases", neverReleases],
+  ])("a fold that %s is caught", (_name, fold) => {
+    expect(fc.check(property(fold), { seed, numRuns: 20_000 }).failed).toBe(true);
+  });
+});

@@ -1,0 +1,97 @@
+/** Two operators at the same time: whoever loses is told so, and a stop always wins. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { ensureCli, runCli } from "../support/cli.ts";
+import { ensureBundle } from "../worker/bundle.ts";
+import type { Lane } from "./lane.ts";
+import { configText, resetLane, startLane, storedState, tokenEnv, writeConfig } from "./lane.ts";
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
+
+let lane: Lane;
+let config = "";
+beforeAll(async () => {
+  await Promise.all([ensureCli(), ensureBundle()]);
+  lane = await startLane({ locations: ["FRA"] });
+  config = await writeConfig(lane);
+});
+afterAll(() => lane?.close());
+beforeEach(() => resetLane(lane));
+
+const run = (args: readonly string[]) =>
+  runCli(args, { env: { ...lane.env, ...tokenEnv(lane.sandbox) } });
+
+describe("two at the same time", () => {
+  test("two reduces: what is stored is the winner's, and nobody is told done in vain", async () => {
+    const both = await Promise.all(
+      ["4", "3"].map((to) =>
+        run(["reduce", "--to", to, "--config", config, "--json", "--timeout", "5"]),
+      ),
+    );
+    const stored = storedState(lane.sandbox).config;
+    const percent = stored.kind === "valid" ? stored.value.canary_percent : null;
+    expect([3, 4]).toContain(percent);
+    for (const [nth, { code, stdout }] of both.entries()) {
+      const own = [4, 3][nth];
+      // Done first and overwritten later is true, too: but then the other must have known.
+      expect([0, 2, 21, 25]).toContain(code);
+      if (own === percent) expect(code).toBe(0);
+      expect(JSON.parse(stdout).exit_code).toBe(code);
+    }
+  });
+
+  test("a stop that is pulled while a restore is on its way is not released (AT-2)", async () => {
+    const { control } = lane.sandbox;
+    await run(["not-aus", "--config", config]);
+    control.setKv({ frozen: true });
+    const restoring = run([
+      "restore",
+      "--to",
+      "10",
+      "--reason",
+      "x",
+      "--yes",
+      "--force",
+      "--config",
+      config,
+    ]);
+    await vi.waitUntil(() => control.store.text("config")?.includes('"emergency_proxy":false'), {
+      timeout: 30_000,
+    });
+    const at = new Date(Date.now() + 1).toISOString();
+    control.store.put("stop", JSON.stringify({ active: true, id: "SECOND", at, by: "somebody" }));
+    control.setKv({ frozen: false, catchUp: true });
+    const result = await restoring;
+    expect(result).toMatchObject({ code: 25 });
+    expect(result.stderr).toMatch(/the stop was pulled again[\s\S]*nothing was released/);
+    expect(storedState(lane.sandbox).stop).toMatchObject({ value: { active: true, id: "SECOND" } });
+  });
+
+  test("a config that somebody writes while a restore is planned is not overwritten", async () => {
+    const { control } = lane.sandbox;
+    await control.setFaults([{ kind: "delay", ms: 400, match: { method: "GET" } }]);
+    const restoring = run([
+      "restore",
+      "--to",
+      "50",
+      "--reason",
+      "x",
+      "--yes",
+      "--force",
+      "--config",
+      config,
+    ]);
+    // The plan reads config and stop; the third read is the check before the write.
+    await vi.waitUntil(
+      () => control.requests().filter(({ status }) => status !== null).length >= 2,
+      {
+        timeout: 30_000,
+        interval: 5,
+      },
+    );
+    control.store.put("config", configText(7, { revision: "THEIRS", updated_by: "somebody else" }));
+    const result = await restoring;
+    expect(result).toMatchObject({ code: 25 });
+    expect(result.stderr).toMatch(/somebody else wrote config/);
+    expect(storedState(lane.sandbox).config).toMatchObject({ value: { revision: "THEIRS" } });
+  });
+});
