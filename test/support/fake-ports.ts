@@ -6,8 +6,6 @@ import type { Scheduler } from "fast-check";
 import type { CanaryConfig, RawState, StopDocument } from "../../src/domain/state.ts";
 import type { Clock, Ports, StateStore } from "../../src/ports.ts";
 
-const NEVER = new AbortController().signal;
-
 /** What a key held, oldest first; the last one is what is stored. */
 export interface ModelKv {
   config: (string | null)[];
@@ -66,10 +64,12 @@ export function singleKeyStore(kv: ModelKv, scheduler: Scheduler, staleness: num
 let ids = 0;
 
 export function modelPorts(store: StateStore): Ports {
+  // One per race: signals derived from a lasting one would pile up on it.
+  const never = new AbortController().signal;
   const clock: Clock = {
     now: () => 1_763_000_000_000 + ids,
     monotonic: () => 0,
-    timeout: () => NEVER,
+    timeout: () => never,
     sleep: async () => undefined,
   };
   return {
@@ -108,6 +108,6 @@ export function modelPorts(store: StateStore): Ports {
     },
     progress: { stage: () => undefined, note: () => undefined, warn: () => undefined },
     nodeVersion: "24.0.0",
-    interrupt: NEVER,
+    interrupt: never,
   };
 }

@@ -96,12 +96,14 @@ async function look(ports: Ports, sent: boolean, timing: Timing): Promise<LivePr
 
 /** The mirror is worth waiting for, but only so long: KV takes one write per key and second. */
 function withinGrace(write: Promise<WriteResult>, ports: Ports): Promise<WriteResult> {
-  const message = "config has not been acknowledged yet";
-  const late: WriteResult = { kind: "failed", error: new UpstreamError("ambiguous", message) };
+  const late = (): WriteResult => {
+    const message = "config has not been acknowledged yet";
+    return { kind: "failed", error: new UpstreamError("ambiguous", message) };
+  };
   const grace = AbortSignal.any([ports.clock.timeout(MIRROR_GRACE_MS), ports.interrupt]);
   const over = new Promise<WriteResult>((resolve) => {
-    if (grace.aborted) resolve(late);
-    grace.addEventListener("abort", () => resolve(late), { once: true });
+    if (grace.aborted) resolve(late());
+    grace.addEventListener("abort", () => resolve(late()), { once: true });
   });
   return Promise.race([write, over]);
 }

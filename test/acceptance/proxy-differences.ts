@@ -1,0 +1,165 @@
+/**
+ * AT-29: what may differ between asking the origin directly and asking it through the Worker. This
+ * list is the documentation: whatever is not on it must be equal.
+ */
+export interface Difference {
+  side: "request" | "response";
+  /** Lower case; a `*` at the end stands for the rest of the name. */
+  header: string;
+  why: string;
+}
+
+const HOP = "is meant for one connection alone (RFC 9110 §7.6.1)";
+const FORWARDED = "tells who is asking: only the edge knows, what the visitor says is not passed on";
+const OURS = "speaks to the Worker: the origin must not come to depend on it";
+
+export const DIFFERENCES: readonly Difference[] = [
+  { side: "request", header: "connection", why: HOP },
+  { side: "request", header: "keep-alive", why: HOP },
+  { side: "request", header: "proxy-authenticate", why: HOP },
+  { side: "request", header: "proxy-authorization", why: HOP },
+  { side: "request", header: "proxy-connection", why: HOP },
+  { side: "request", header: "te", why: HOP },
+  { side: "request", header: "trailer", why: `${HOP}; the runtime passes no trailers` },
+  { side: "request", header: "transfer-encoding", why: `${HOP}; the body is the same` },
+  { side: "request", header: "expect", why: "100-continue is answered by the edge" },
+  { side: "request", header: "forwarded", why: FORWARDED },
+  { side: "request", header: "x-real-ip", why: FORWARDED },
+  { side: "request", header: "x-forwarded-for", why: `${FORWARDED}; overwritten` },
+  { side: "request", header: "x-forwarded-host", why: `${FORWARDED}; overwritten` },
+  { side: "request", header: "x-forwarded-proto", why: `${FORWARDED}; overwritten` },
+  { side: "request", header: "cf-connecting-ip", why: "added by the edge" },
+  { side: "request", header: "cf-ray", why: "added by the edge" },
+  { side: "request", header: "x-canary*", why: OURS },
+  { side: "response", header: "connection", why: HOP },
+  { side: "response", header: "keep-alive", why: HOP },
+  { side: "response", header: "transfer-encoding", why: `${HOP}; the body is the same` },
+  { side: "response", header: "trailer", why: `${HOP}; the runtime passes no trailers` },
+  { side: "response", header: "x-pix-canary", why: "the decision, shown" },
+  { side: "response", header: "x-pix-decision", why: "the decision, shown" },
+];
+
+const COHORT_COOKIE = /^_canary_cohort=/;
+
+/** Names and values in turn, as Node gives them. */
+export type RawHeaders = readonly string[];
+
+export interface Message {
+  /** Method and target, or status. */
+  start: string;
+  headers: RawHeaders;
+  body: Buffer;
+}
+
+export interface Exchange {
+  /** What the origin received; null when nothing reached it. */
+  seen: Message | null;
+  /** What the client got. */
+  got: Message;
+}
+
+/** Empty when the two are equal but for the list above. */
+export function differences(direct: Exchange, via: Exchange): string[] {
+  if (direct.seen === null || via.seen === null) {
+    return direct.seen === via.seen ? [] : ["only one of them reached the origin"];
+  }
+  const listed = connectionListed(direct.seen.headers);
+  return [
+    ...messageDifferences("request", direct.seen, via.seen, listed),
+    ...messageDifferences("response", direct.got, via.got, connectionListed(direct.got.headers)),
+    ...leaks(via.seen.headers, listed),
+  ];
+}
+
+/** What must not reach the origin in any case, whatever the direct request held. */
+function leaks(headers: RawHeaders, listed: ReadonlySet<string>): string[] {
+  const grouped = groupHeaders(headers);
+  const forbidden = ["te", "trailer", "keep-alive", "proxy-authorization", "forwarded", "x-real-ip"];
+  const found = [...grouped.keys()].filter(
+    (name) => forbidden.includes(name) || listed.has(name) || name.startsWith("x-canary"),
+  );
+  if (grouped.get("cookie")?.includes("_canary_cohort=") === true) found.push("cohort cookie");
+  const client = grouped.get("x-forwarded-for");
+  if (client !== "203.0.113.7") found.push(`x-forwarded-for ${client}`);
+  return found.map((what) => `reached the origin: ${what}`);
+}
+
+function messageDifferences(
+  side: Difference["side"],
+  direct: Message,
+  via: Message,
+  listed: ReadonlySet<string>,
+): string[] {
+  const found: string[] = [];
+  if (direct.start !== via.start) found.push(`${side}: ${direct.start} became ${via.start}`);
+  if (!direct.body.equals(via.body)) {
+    found.push(`${side} body: ${direct.body.length} bytes became ${via.body.length}, or others`);
+  }
+  const [before, after] = [comparable(side, direct, listed), comparable(side, via, listed)];
+  for (const name of new Set([...before.keys(), ...after.keys()])) {
+    if (before.get(name) === after.get(name)) continue;
+    found.push(`${side} ${name}: ${show(before.get(name))} became ${show(after.get(name))}`);
+  }
+  return found;
+}
+
+const show = (value: string | undefined): string =>
+  value === undefined ? "nothing" : JSON.stringify(value.slice(0, 200));
+
+function comparable(
+  side: Difference["side"],
+  message: Message,
+  listed: ReadonlySet<string>,
+): Map<string, string> {
+  const grouped = groupHeaders(message.headers);
+  for (const name of [...grouped.keys()]) {
+    if (listed.has(name) || isDocumented(side, name)) grouped.delete(name);
+  }
+  return grouped;
+}
+
+function isDocumented(side: Difference["side"], name: string): boolean {
+  return DIFFERENCES.some(
+    ({ side: of, header }) =>
+      of === side && (header.endsWith("*") ? name.startsWith(header.slice(0, -1)) : name === header),
+  );
+}
+
+/**
+ * By name in lower case. Repeated fields are one list (RFC 9110 §5.3), except `Set-Cookie`, whose
+ * values stay apart; cookies of ours are left out on both ways.
+ */
+function groupHeaders(headers: RawHeaders): Map<string, string> {
+  const values = new Map<string, string[]>();
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    const name = (headers[at] ?? "").toLowerCase();
+    const value = headers[at + 1] ?? "";
+    if (name === "set-cookie" && COHORT_COOKIE.test(value)) continue;
+    values.set(name, [...(values.get(name) ?? []), value]);
+  }
+  return new Map(
+    [...values].map(([name, all]) => [
+      name,
+      all.join(name === "set-cookie" ? "\n" : name === "cookie" ? "; " : ", "),
+    ]),
+  );
+}
+
+function connectionListed(headers: RawHeaders): ReadonlySet<string> {
+  const value = groupHeaders(headers).get("connection") ?? "";
+  const names = value.split(",").map((name) => name.trim().toLowerCase());
+  return new Set(names.filter((name) => name !== "upgrade" && name !== ""));
+}
+
+/** The direct request's own cookies of ours do reach the origin: take them out before comparing. */
+export function withoutOurCookie(headers: RawHeaders): string[] {
+  const kept: string[] = [];
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    const [name = "", value = ""] = [headers[at], headers[at + 1]];
+    const isCookie = name.toLowerCase() === "cookie";
+    const pairs = value.split("; ").filter((pair) => !COHORT_COOKIE.test(pair));
+    if (!isCookie) kept.push(name, value);
+    else if (pairs.length > 0) kept.push(name, pairs.join("; "));
+  }
+  return kept;
+}
