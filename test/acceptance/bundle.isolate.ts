@@ -36,7 +36,9 @@ export interface LifeResult {
 }
 
 interface WorkerModule {
-  default: { fetch(request: Request, env: unknown, context: unknown): Response | Promise<Response> };
+  default: {
+    fetch(request: Request, env: unknown, context: unknown): Response | Promise<Response>;
+  };
 }
 
 const START_MS = Date.parse("2026-01-01T00:00:00Z");
@@ -247,7 +249,9 @@ async function life(order: BundleOrder & { kind: "life" }): Promise<LifeResult> 
   const look = async (moment: string, cookie: string | null): Promise<Visit> => {
     const visit = await visitor.ask(cookie);
     const kept = visit.canary.startsWith(first.canary.split(";", 1)[0] ?? "");
-    const shown = visit.canary.endsWith("cookie") ? `cookie, ${kept ? "kept" : "moved"}` : "sampled";
+    const shown = visit.canary.endsWith("cookie")
+      ? `cookie, ${kept ? "kept" : "moved"}`
+      : "sampled";
     moments[moment] = `${shown}, ${visit.cookie === null ? "no cookie set" : "cookie set"}`;
     return visit;
   };

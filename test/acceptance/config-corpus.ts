@@ -41,7 +41,20 @@ const BAD_TAGS = ["null", '""', '" "', "5", '"a b"', '"B2a;x"', `"${"t".repeat(3
 const BAD_FLAGS = ["null", '""', '"true"', "1", "0", "[]", "{}"];
 const BAD_TIMES = ["null", "5", "{}", `"${"9".repeat(65)}"`];
 const ODD_OPTIONALS = ["null", "5", "{}", '""', `"${"r".repeat(501)}"`, '"\\ud800"', '"01JCQ"'];
-const WRECKS = ["", " ", "null", "true", "50", '"text"', "[]", "{}", "{", "[[", "\u0000", "undefined"];
+const WRECKS = [
+  "",
+  " ",
+  "null",
+  "true",
+  "50",
+  '"text"',
+  "[]",
+  "{}",
+  "{",
+  "[[",
+  "\u0000",
+  "undefined",
+];
 
 interface Fields {
   percent: string;

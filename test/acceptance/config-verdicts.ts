@@ -81,7 +81,11 @@ function complain(list: string[], value: Value, problem: string): void {
 }
 
 /** The Worker's way: each value is read from KV by one isolate that lives through all of them. */
-function routing(): (value: Value, parsed: Parsed<CanaryConfig>, at: number) => Promise<string | null> {
+function routing(): (
+  value: Value,
+  parsed: Parsed<CanaryConfig>,
+  at: number,
+) => Promise<string | null> {
   let nowMs = 0;
   let text: string | null = null;
   let lastGood: { value: CanaryConfig; atMs: number } | null = null;
@@ -106,7 +110,11 @@ function routingComplaint(state: EffectiveState, good: CanaryConfig | null): str
     return `decides by ${JSON.stringify(state.config)}, not by ${JSON.stringify(good)}`;
   }
   const { cohort, reason } = decide({ state, override: true, cookie: "native", draw: 0 });
-  const wanted = state.emergency ? "proxy emergency" : good === null ? "proxy default" : "native header";
+  const wanted = state.emergency
+    ? "proxy emergency"
+    : good === null
+      ? "proxy default"
+      : "native header";
   return `${cohort} ${reason}` === wanted ? null : `${cohort} ${reason}, not ${wanted}`;
 }
 

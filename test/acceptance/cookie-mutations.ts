@@ -86,7 +86,10 @@ export function forgery(at: number, material: Material): Forgery {
   const changed = mutate(kind, value, material);
   if (at % 11 !== 0) return { kind, header: `${NAME}=${changed}` };
   const second = mutate(pick(material.random, KINDS), value, material);
-  return { kind: "duplicate names", header: `a=1; ${NAME}=${changed}; ${NAME}=${second}; b=${value}` };
+  return {
+    kind: "duplicate names",
+    header: `a=1; ${NAME}=${changed}; ${NAME}=${second}; b=${value}`,
+  };
 }
 
 function mutate(kind: string, value: string, material: Material): string {

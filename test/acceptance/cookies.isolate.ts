@@ -48,17 +48,17 @@ const K2 = key("k2", 2);
 
 type Read = (header: string) => Promise<Cohort | null>;
 
-async function valueOf(keys: CookieKey[], cohort: Cohort, nowMs: number): Promise<string> {
+async function valueSignedBy(keys: CookieKey[], cohort: Cohort, nowMs: number): Promise<string> {
   const header = (await createCookieSigner(keys).sign(cohort, TAG, nowMs)) ?? "";
   return header.slice(header.indexOf("=") + 1, header.indexOf(";"));
 }
 
 function validValues(nowMs: number): Promise<string[]> {
   return Promise.all([
-    valueOf([K1], "native", nowMs),
-    valueOf([K1], "proxy", nowMs),
-    valueOf([K2], "native", nowMs - 3_600_000),
-    valueOf([K2], "proxy", nowMs - 86_000_000),
+    valueSignedBy([K1], "native", nowMs),
+    valueSignedBy([K1], "proxy", nowMs),
+    valueSignedBy([K2], "native", nowMs - 3_600_000),
+    valueSignedBy([K2], "proxy", nowMs - 86_000_000),
   ]);
 }
 

@@ -76,7 +76,11 @@ export async function ask(
     const answer = await askUpgrade(asking.url, path, sent);
     return { ...answer, reachedOrigin: asking.sawAtOrigin(id) };
   }
-  const { statusCode, headers: got, body } = await asking.pool.request({
+  const {
+    statusCode,
+    headers: got,
+    body,
+  } = await asking.pool.request({
     path,
     method: cell.method,
     headers: sent,

@@ -11,7 +11,7 @@ import {
   credentials,
   documentsOf,
   headersOf,
-  OVERRIDES,
+  type OVERRIDES,
   STATES,
   STOPS,
 } from "./matrix-cells.ts";
@@ -102,14 +102,16 @@ describe("AT-8 in mode signed", () => {
     for (const originUp of [true, false]) {
       if (!originUp) await stage.origin.close();
       for (const state of STATES) {
-        const { config, stop } = documentsOf(state, (turn += 1));
+        turn += 1;
+        const { config, stop } = documentsOf(state, turn);
         await stage.worker.putState(config, stop);
         const some = cellsOf(state, originUp);
         cells.push(...some);
         answers.push(...(await stage.askAll(some)));
       }
       // From here the stops of this pass are history: an absent key has to count again.
-      await stage.worker.putState(...release((turn += 1)));
+      turn += 1;
+      await stage.worker.putState(...release(turn));
     }
   });
   afterAll(() => stage.dispose());
@@ -187,7 +189,9 @@ describe("AT-8 in modes open and off", () => {
         await stage.worker.putState(config, stop);
         const cells = smallerSet(state, mode);
         asked += cells.length;
-        problems.push(...complaintsOf(cells, await stage.askAll(cells), (cell) => expectedOf(cell)));
+        problems.push(
+          ...complaintsOf(cells, await stage.askAll(cells), (cell) => expectedOf(cell)),
+        );
       }
       console.log(`AT-8: mode ${mode}, ${asked} cells, ${problems.length} differ`);
       expect(problems).toEqual([]);
@@ -199,24 +203,27 @@ describe("AT-8 in modes open and off", () => {
 });
 
 describe("AT-8 without any readable configuration", () => {
-  test.each([null, "{"])("config %j: proxy for everybody, by emergency or default", async (text) => {
-    const stage = await openStage({ vars: { CANARY_OVERRIDE: "signed" }, config: text });
-    try {
-      const problems: string[] = [];
-      for (const stop of STOPS) {
-        const state = { percent: 100, stop, flag: false } as const;
-        await stage.worker.putState(text, documentsOf(state, 1).stop);
-        const cells = cellsOf(state, true);
-        const answers = await stage.askAll(cells);
-        const judge: Judge = (cell) => expectedOf(cell, false);
-        problems.push(...complaintsOf(cells, answers, judge, "none"));
+  test.each([null, "{"])(
+    "config %j: proxy for everybody, by emergency or default",
+    async (text) => {
+      const stage = await openStage({ vars: { CANARY_OVERRIDE: "signed" }, config: text });
+      try {
+        const problems: string[] = [];
+        for (const stop of STOPS) {
+          const state = { percent: 100, stop, flag: false } as const;
+          await stage.worker.putState(text, documentsOf(state, 1).stop);
+          const cells = cellsOf(state, true);
+          const answers = await stage.askAll(cells);
+          const judge: Judge = (cell) => expectedOf(cell, false);
+          problems.push(...complaintsOf(cells, answers, judge, "none"));
+        }
+        expect(problems).toEqual([]);
+      } finally {
+        await stage.dispose();
+        await stage.origin.close();
       }
-      expect(problems).toEqual([]);
-    } finally {
-      await stage.dispose();
-      await stage.origin.close();
-    }
-  });
+    },
+  );
 });
 
 function release(turn: number): Parameters<WorkerUnderTest["putState"]> {

@@ -10,7 +10,8 @@ export interface Difference {
 }
 
 const HOP = "is meant for one connection alone (RFC 9110 §7.6.1)";
-const FORWARDED = "tells who is asking: only the edge knows, what the visitor says is not passed on";
+const FORWARDED =
+  "tells who is asking: only the edge knows, what the visitor says is not passed on";
 const OURS = "speaks to the Worker: the origin must not come to depend on it";
 
 export const DIFFERENCES: readonly Difference[] = [
@@ -30,6 +31,7 @@ export const DIFFERENCES: readonly Difference[] = [
   { side: "request", header: "x-forwarded-proto", why: `${FORWARDED}; overwritten` },
   { side: "request", header: "cf-connecting-ip", why: "added by the edge" },
   { side: "request", header: "cf-ray", why: "added by the edge" },
+  { side: "request", header: "cf-worker", why: "added by the runtime: whose Worker is asking" },
   { side: "request", header: "x-canary*", why: OURS },
   { side: "response", header: "connection", why: HOP },
   { side: "response", header: "keep-alive", why: HOP },
@@ -74,11 +76,18 @@ export function differences(direct: Exchange, via: Exchange): string[] {
 /** What must not reach the origin in any case, whatever the direct request held. */
 function leaks(headers: RawHeaders, listed: ReadonlySet<string>): string[] {
   const grouped = groupHeaders(headers);
-  const forbidden = ["te", "trailer", "keep-alive", "proxy-authorization", "forwarded", "x-real-ip"];
+  const forbidden = [
+    "te",
+    "trailer",
+    "keep-alive",
+    "proxy-authorization",
+    "forwarded",
+    "x-real-ip",
+  ];
   const found = [...grouped.keys()].filter(
     (name) => forbidden.includes(name) || listed.has(name) || name.startsWith("x-canary"),
   );
-  if (grouped.get("cookie")?.includes("_canary_cohort=") === true) found.push("cohort cookie");
+  if (/(^|; *)_canary_cohort=/.test(grouped.get("cookie") ?? "")) found.push("cohort cookie");
   const client = grouped.get("x-forwarded-for");
   if (client !== "203.0.113.7") found.push(`x-forwarded-for ${client}`);
   return found.map((what) => `reached the origin: ${what}`);
@@ -115,13 +124,17 @@ function comparable(
   for (const name of [...grouped.keys()]) {
     if (listed.has(name) || isDocumented(side, name)) grouped.delete(name);
   }
+  // No body, said or left unsaid.
+  const bodiless = side === "request" || message.start === "205";
+  if (bodiless && grouped.get("content-length") === "0") grouped.delete("content-length");
   return grouped;
 }
 
 function isDocumented(side: Difference["side"], name: string): boolean {
   return DIFFERENCES.some(
     ({ side: of, header }) =>
-      of === side && (header.endsWith("*") ? name.startsWith(header.slice(0, -1)) : name === header),
+      of === side &&
+      (header.endsWith("*") ? name.startsWith(header.slice(0, -1)) : name === header),
   );
 }
 
@@ -134,7 +147,8 @@ function groupHeaders(headers: RawHeaders): Map<string, string> {
   for (let at = 0; at + 1 < headers.length; at += 2) {
     const name = (headers[at] ?? "").toLowerCase();
     const value = headers[at + 1] ?? "";
-    if (name === "set-cookie" && COHORT_COOKIE.test(value)) continue;
+    // One without a value sets nothing; the runtime drops it.
+    if (name === "set-cookie" && (value === "" || COHORT_COOKIE.test(value))) continue;
     values.set(name, [...(values.get(name) ?? []), value]);
   }
   return new Map(

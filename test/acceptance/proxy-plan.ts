@@ -13,6 +13,10 @@ export interface RequestPlan {
   trailers: boolean;
 }
 
+/**
+ * Without trailers: workerd's own HTTP client cannot read them and gives the connection up, a bound of
+ * the test stage that no Worker can lift.
+ */
 export interface AnswerPlan {
   /** `entity`: as a web server does it, with ETag, ranges and conditions. */
   kind: "plain" | "entity";
@@ -20,7 +24,6 @@ export interface AnswerPlan {
   headers: [string, string][];
   body: Buffer;
   chunked: boolean;
-  trailers: boolean;
 }
 
 export interface Plan {
@@ -50,7 +53,17 @@ const blob = fc.tuple(size, fc.nat(255)).map(([length, salt]) => bytes(length, s
 /** Characters that a URL may hold as they are; `.` segments are normalised by every URL parser. */
 const segment = fc.oneof(
   fc.constantFrom("a", "B-2", "x~y", "a.b", "..a", "a%2Fb", "%41", "%e4%b8%ad", "%", "%zz", "%2"),
-  fc.constantFrom("a%20b", "a+b", "a,b;c=d", "@x:y", "!$&'()*", "%00", "%0d%0a", "%5C", "%2e%2e%2f"),
+  fc.constantFrom(
+    "a%20b",
+    "a+b",
+    "a,b;c=d",
+    "@x:y",
+    "!$&'()*",
+    "%00",
+    "%0d%0a",
+    "%5C",
+    "%2e%2e%2f",
+  ),
 );
 const query = fc.oneof(
   fc.constantFrom("", "?", "?a=1&a=2&b", "?q=%zz&r=%", "?x=[1]+2", "??a=?/", "?a=b%20c&d=%E4"),
@@ -120,8 +133,24 @@ const cookie = fc.constantFrom<[string, string]>(
 );
 
 /** Node allows these once. */
-const SINGLE = new Set(["content-type", "user-agent", "authorization", "expect", "range", "if-range"]);
-const ONCE = new Set([...SINGLE, "referer", "max-forwards", "connection", "if-modified-since", "cookie"]);
+const SINGLE = new Set([
+  "content-type",
+  "user-agent",
+  "authorization",
+  "expect",
+  "range",
+  "if-range",
+]);
+const ONCE = new Set([
+  ...SINGLE,
+  "referer",
+  "max-forwards",
+  "connection",
+  "if-modified-since",
+  "cookie",
+  // Node reads 16 KiB of headers and no more.
+  "x-long",
+]);
 
 function onceEach(headers: [string, string][]): [string, string][] {
   const seen = new Set<string>();
@@ -185,7 +214,9 @@ const answerHeader = fc.constantFrom<[string, string]>(
   ["Date", "Wed, 01 Oct 2025 10:00:00 GMT"],
 );
 const STATUSES = [200, 200, 200, 201, 202, 203, 204, 205, 207, 300, 301, 302, 303, 307, 308];
-const FAILURES = [400, 401, 403, 404, 405, 409, 410, 413, 418, 422, 429, 451, 500, 502, 503, 504, 599];
+const FAILURES = [
+  400, 401, 403, 404, 405, 409, 410, 413, 418, 422, 429, 451, 500, 502, 503, 504, 599,
+];
 
 type Packing = "plain" | "gzip" | "br" | "broken gzip";
 
@@ -206,7 +237,6 @@ const answer: fc.Arbitrary<AnswerPlan> = fc
     content: blob,
     packing: fc.constantFrom<Packing>("plain", "plain", "gzip", "br", "broken gzip"),
     chunked: fc.boolean(),
-    trailers: fc.boolean(),
   })
   .map(({ content, packing, headers, ...plan }) => {
     const { body, headers: more } = packed(content, packing);
@@ -215,7 +245,15 @@ const answer: fc.Arbitrary<AnswerPlan> = fc
     return { ...plan, headers: all, body: bodiless ? Buffer.alloc(0) : body };
   });
 
-const ANSWER_ONCE = new Set(["content-type", "location", "retry-after", "age", "date", "server"]);
+const ANSWER_ONCE = new Set([
+  "x-long",
+  "content-type",
+  "location",
+  "retry-after",
+  "age",
+  "date",
+  "server",
+]);
 
 function onceEachAnswer(headers: [string, string][]): [string, string][] {
   const seen = new Set<string>();

@@ -2,7 +2,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { EffectiveState, Memory } from "../../src/domain/memory.ts";
-import { EMPTY_MEMORY, effectiveState, remember, rememberFailure } from "../../src/domain/memory.ts";
+import {
+  EMPTY_MEMORY,
+  effectiveState,
+  remember,
+  rememberFailure,
+} from "../../src/domain/memory.ts";
 import type { StopDocument } from "../../src/domain/state.ts";
 import { parseState, serialiseStop } from "../../src/domain/state.ts";
 import { releaseOf } from "../../src/domain/transition.ts";

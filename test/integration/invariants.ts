@@ -29,7 +29,11 @@ export async function brokenPromises(lane: Lane, verdict: Verdict): Promise<stri
     broken.push(`says that nothing is known to be written, but ${lane.written} was`);
   }
   if (exitCode === 1 || exitCode === null) broken.push(`ended with ${exitCode}`);
-  if (exitCode !== 0 && !/kv key put .* stop '/.test(text)) broken.push("no manual way");
+  // What was read back needs time, not hands; everything else needs the manual way.
+  const saysStored = /^ {2}stored {4}\d/m.test(text);
+  if (saysStored && !stored) broken.push("says stored, but no active stop is");
+  const manual = /kv key put .* stop '/.test(text);
+  if (exitCode !== 0 && !saysStored && !manual) broken.push("no manual way");
   if (elapsedMs > budgetMs + GIVE_UP_MS + SLOW_MACHINE_MS) broken.push(`took ${elapsedMs} ms`);
   if (json !== undefined && exitCodeIn(json) !== exitCode)
     broken.push(`JSON: ${json.slice(0, 80)}`);

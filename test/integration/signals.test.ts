@@ -37,7 +37,10 @@ function interrupt({ args, signal = "SIGINT", when }: Interruption) {
   return runCli([...args, "--config", config], {
     env: env(),
     onStart: (child: ChildProcess) => {
-      void vi.waitUntil(when, PATIENCE).finally(() => child.kill(signal));
+      void vi
+        .waitUntil(when, PATIENCE)
+        .catch(() => undefined)
+        .finally(() => child.kill(signal));
     },
   });
 }

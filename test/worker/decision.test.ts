@@ -175,8 +175,11 @@ describe("settings that are missing or wrong take their safe side", () => {
   });
 
   test.each(["off", "yes", null])("CANARY_OVERRIDE %j ignores the header", async (mode) => {
+    const expiresAtS = Math.floor(Date.now() / 1000) + 600;
+    const key = await importHmacKey(Buffer.alloc(32, 1));
+    const signed = `v1.${expiresAtS}.k1.${await signText(key, overridePayload(expiresAtS, "k1"))}`;
     const options = { vars: { CANARY_OVERRIDE: mode }, config: { canary_percent: 0 } };
-    expect(await shownWith(options, "1")).toEqual(["proxy (0% sample)"]);
+    expect(await shownWith(options, "1", signed)).toEqual(Array(2).fill("proxy (0% sample)"));
   });
 });
 
