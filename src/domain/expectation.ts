@@ -20,6 +20,15 @@ export interface Sighting {
 
 export interface Expectation {
   emergency: boolean;
+  /**
+   * This very stop must show: shortly after a restore, a location may still show the one before,
+   * and would yet see that one's release. Undefined: any emergency will do.
+   */
+  stop?: {
+    id: string;
+    /** No earlier stop can be about any more: then the decision header is proof enough. */
+    headerSuffices: boolean;
+  };
   /** Undefined: any will do. */
   revision?: string;
   /** For configurations written by hand, which carry no revision. */
@@ -50,6 +59,7 @@ export function compare(expected: Expectation, sighting: Sighting): Comparison {
   if (expected.emergency && !decidedAway) {
     return notSeen(decision === null ? noDecision(sighting) : `still decides ${decision.reason}`);
   }
+  if (expected.stop !== undefined) return compareStop(expected.stop, sighting);
   const wantsDocument = expected.revision !== undefined || expected.lastUpdated !== undefined;
   if (expected.emergency && !wantsDocument) return { seen: true };
   if (qa === null) return notSeen(sighting.problem ?? "no /qa document");
@@ -67,6 +77,19 @@ export function compare(expected: Expectation, sighting: Sighting): Comparison {
     return notSeen(`still at ${qa.canary.percent ?? "?"} %`);
   }
   return { seen: true };
+}
+
+/** By the id of the stop, or by its mirror in `config`, which carries the same id. */
+function compareStop(stop: NonNullable<Expectation["stop"]>, sighting: Sighting): Comparison {
+  const { qa } = sighting;
+  if (qa === null) {
+    if (stop.headerSuffices) return { seen: true };
+    return notSeen(
+      `an emergency, perhaps an earlier one: ${sighting.problem ?? "no /qa document"}`,
+    );
+  }
+  const shown = qa.stop.id === stop.id || qa.canary.revision === stop.id;
+  return shown ? { seen: true } : notSeen("still an earlier stop");
 }
 
 function notSeen(because: string): Comparison {

@@ -13,6 +13,8 @@ export interface Memory {
   config: { value: CanaryConfig; readAtMs: number } | null;
   /** The newest stop seen and not released. */
   stop: StopDocument | null;
+  /** The last release read: read again, it is an old copy and cannot release a stop seen since. */
+  release: StopDocument | null;
   /** The `config` value that last switched `emergency_proxy` on, until a newer one switches it off. */
   configEmergency: CanaryConfig | null;
   /** The newest read held a value that asks for an emergency but cannot be parsed. */
@@ -34,6 +36,7 @@ export interface EffectiveState {
 export const EMPTY_MEMORY: Memory = {
   config: null,
   stop: null,
+  release: null,
   configEmergency: null,
   unreadableEmergency: false,
   fresh: false,
@@ -44,7 +47,8 @@ export function remember(memory: Memory, raw: RawState, nowMs: number): Memory {
   const { config, stop } = parseState(raw);
   return {
     config: config.kind === "valid" ? { value: config.value, readAtMs: nowMs } : memory.config,
-    stop: stop.kind === "valid" ? foldStop(memory.stop, stop.value) : memory.stop,
+    stop: stop.kind === "valid" ? foldStop(memory, stop.value) : memory.stop,
+    release: stop.kind === "valid" && !stop.value.active ? stop.value : memory.release,
     configEmergency:
       config.kind === "valid"
         ? foldConfigEmergency(memory.configEmergency, config.value)
@@ -69,10 +73,15 @@ export function effectiveState(memory: Memory, nowMs: number): EffectiveState {
   return { source, config, emergency, stop: memory.stop, ageMs: usable ? ageMs : null };
 }
 
-function foldStop(seen: StopDocument | null, read: StopDocument): StopDocument | null {
+function foldStop({ stop: seen, release }: Memory, read: StopDocument): StopDocument | null {
   if (read.active) return seen !== null && timeOf(seen.at) > timeOf(read.at) ? seen : read;
-  if (seen === null) return null;
+  if (seen === null || isSameRelease(read, release)) return seen;
   return releaseCovers(read, seen) ? null : seen;
+}
+
+/** Clocks of operators differ, so times alone would let a stale copy release a younger stop. */
+function isSameRelease(read: StopDocument, known: StopDocument | null): boolean {
+  return known !== null && known.id === read.id && known.at === read.at;
 }
 
 /**

@@ -57,6 +57,34 @@ describe("a stop is seen", () => {
   });
 });
 
+describe("this very stop is seen", () => {
+  const expected = (headerSuffices: boolean) => ({
+    emergency: true,
+    stop: { id: "NEW", headerSuffices },
+  });
+  const withStop = (id: string) => {
+    const seen = sighting({ emergency_proxy: true });
+    if (seen.qa !== null) seen.qa.stop = { active: true, id, at: null, by: null, reason: null };
+    return seen;
+  };
+
+  it("by its id or by the revision of its mirror, not by an earlier stop", () => {
+    expect(compare(expected(true), withStop("NEW")).seen).toBe(true);
+    expect(compare(expected(true), withStop("OLD")).seen).toBe(false);
+    const mirrored = withStop("OLD");
+    if (mirrored.qa !== null) mirrored.qa.canary.revision = "NEW";
+    expect(compare(expected(true), mirrored).seen).toBe(true);
+  });
+  it("by the header alone only when no earlier stop can be about", () => {
+    const refused = sighting(
+      { emergency_proxy: true },
+      { status: 401, qa: null, problem: "refused" },
+    );
+    expect(compare(expected(true), refused).seen).toBe(true);
+    expect(compare(expected(false), refused).seen).toBe(false);
+  });
+});
+
 describe("a configuration is seen", () => {
   it("by its revision and share, read from KV", () => {
     const expected = { emergency: false, revision: "R1", percent: 10 };

@@ -55,6 +55,21 @@ describe("a stop once seen", () => {
     });
     expect(isStopped(after([config(10), S1], [config(10), later]))).toBe(false);
   });
+  it("is not released by a copy of a release that was read before it, whatever the clocks say", () => {
+    const ahead = stop("S1", "2025-11-15T12:00:00Z");
+    const released = release({
+      id: "R1",
+      at: "2025-11-15T12:01:00Z",
+      releases: { id: "S1", at: "2025-11-15T12:00:00Z" },
+    });
+    const reads: [string, string][] = [
+      [config(10), ahead],
+      [config(10), released],
+      [config(10), S2],
+      [config(10), released],
+    ];
+    expect(isStopped(after(...reads))).toBe(true);
+  });
   it("ends with a newer release written by hand, not with an older one or one without a time", () => {
     const seen: [string, string] = [config(10), S1];
     expect(isStopped(after(seen, [config(10), release({ at: "2025-11-15T10:00:01Z" })]))).toBe(

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { createUrlSigner } from "../../worker/native/url-signer.ts";
 import type { FetchInit, WorkerUnderTest } from "./harness.ts";
 import { startWorker } from "./harness.ts";
 
@@ -142,7 +143,18 @@ describe("signed URLs", () => {
     }
     const forUpload = url.slice(url.indexOf("?"));
     expect((await call(`/api/pixcapture/download/${jobId}${forUpload}`)).status).toBe(403);
+    expect((await call(`/api/pixcapture/download/${id}${forUpload}`)).status).toBe(403);
   });
+});
+
+test("a signed URL ends with its 15 minutes", async () => {
+  const nowMs = 1_760_000_000_000;
+  const urls = createUrlSigner("a-signing-key-of-the-tests-that-is-long-enough");
+  const { path, expiresAtMs } = await urls.sign("upload", "id", nowMs);
+  expect(expiresAtMs).toBe(nowMs + 900_000);
+  const url = new URL(path, "https://api.example");
+  expect(await urls.verify("upload", "id", url, expiresAtMs - 1)).toBe(true);
+  expect(await urls.verify("upload", "id", url, expiresAtMs)).toBe(false);
 });
 
 describe("download ranges", () => {

@@ -141,7 +141,7 @@ describe("/qa in other settings", () => {
     expect([limited.status, limited.headers.get("retry-after")]).toEqual([429, "60"]);
     expect(parseCanaryHeader(limited.headers.get("x-pix-canary"))).not.toBeNull();
     expect(limited.headers.has("x-pix-decision")).toBe(true);
-    expect((await worker.qa()).schema).toBe(1);
+    for (let n = 0; n < 11; n += 1) expect((await worker.qa()).schema).toBe(1);
     await worker.dispose();
   });
 

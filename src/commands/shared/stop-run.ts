@@ -1,6 +1,7 @@
 /** The stop itself: both writes at once, kept in force against other writers, and looked at. */
-import type { Sighting } from "../../domain/expectation.ts";
-import type { CanaryConfig } from "../../domain/state.ts";
+import type { Expectation, Sighting } from "../../domain/expectation.ts";
+import { timeOf } from "../../domain/memory.ts";
+import type { CanaryConfig, StopDocument } from "../../domain/state.ts";
 import { parseState } from "../../domain/state.ts";
 import { stopNow } from "../../domain/transition.ts";
 import type { CallOptions, Ports } from "../../ports.ts";
@@ -20,6 +21,10 @@ export const EMERGENCY = { emergency: true } as const;
 export const WRITE_SHARE = 0.85;
 /** Once the stop is written, its mirror in `config` is worth this much more waiting. */
 const MIRROR_GRACE_MS = 2_500;
+
+const READ_PATIENCE_MS = 150;
+/** KV promises "60 s or more"; nobody has seen copies live as long as this. */
+const STALE_STOP_MS = 10 * 60_000;
 
 export interface Timing {
   signal: AbortSignal;
@@ -50,7 +55,9 @@ export async function writeAndProve(
   // Whichever arrives first already is an emergency: no reason to wait for the other before looking.
   const sent = await anyMayHaveArrived([stopWrite, configWrite]);
   const mirrored = stopWrite.then(() => withinGrace(configWrite, ports));
-  const proving = input.verify ? look(ports, sent, timing) : Promise.resolve(NOT_ASKED);
+  const proving = input.verify
+    ? look(ports, sent, timing, proofOf(documents.stop, await soon(before, ports), nowMs))
+    : Promise.resolve(NOT_ASKED);
   const writes = { stopWrite, configWrite: mirrored, proof: proving };
   const [stop, config, stored, proof] = await Promise.all([
     stopWrite,
@@ -89,9 +96,33 @@ async function anyMayHaveArrived(writes: readonly Promise<WriteResult>[]): Promi
 }
 
 /** Waits for the proof when there is something to prove; else looks once, to say what is true. */
-async function look(ports: Ports, sent: boolean, timing: Timing): Promise<LiveProof> {
-  if (sent) return proveLive(ports, EMERGENCY, { ...timing, what: "stop" });
+async function look(
+  ports: Ports,
+  sent: boolean,
+  timing: Timing,
+  expected: Expectation,
+): Promise<LiveProof> {
+  if (sent) return proveLive(ports, expected, { ...timing, what: "stop" });
   return { live: [], missing: [], sightings: await lookOnce(ports, timing.signal) };
+}
+
+/**
+ * When an emergency was on before, any emergency seen is one that nobody has released. Otherwise it
+ * must be ours: what shows may be a stop that was released a moment ago.
+ */
+function proofOf(stop: StopDocument, before: CanaryConfig | null, nowMs: number): Expectation {
+  if (before?.emergency_proxy === true) return EMERGENCY;
+  const quietMs = before === null ? 0 : nowMs - timeOf(before.last_updated);
+  return { emergency: true, stop: { id: stop.id ?? "", headerSuffices: quietMs > STALE_STOP_MS } };
+}
+
+/** The read went out with the writes; without it, the proof is simply stricter. */
+function soon<T>(work: Promise<T>, ports: Ports): Promise<T | null> {
+  const patience = ports.clock.timeout(READ_PATIENCE_MS);
+  const late = new Promise<null>((resolve) => {
+    patience.addEventListener("abort", () => resolve(null), { once: true });
+  });
+  return Promise.race([work, late]);
 }
 
 /** The mirror is worth waiting for, but only so long: KV takes one write per key and second. */

@@ -1,0 +1,39 @@
+/** A location that still shows an earlier, already released stop does not prove the new one. */
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { CommandDef } from "../../src/commands/command.ts";
+import { pullTheStop } from "../../src/commands/not-aus.ts";
+import { restore } from "../../src/commands/restore.ts";
+import type { Sandbox } from "../../src/sandbox/index.ts";
+import { startSandbox } from "../../src/sandbox/index.ts";
+import { GIVEN, portsOf } from "../support/ports-of.ts";
+
+let sandbox: Sandbox;
+beforeAll(async () => {
+  const lagMs = { min: 0, max: 0 };
+  sandbox = await startSandbox({ locations: ["FRA", "AMS"], lagMs, rateLimits: false });
+});
+afterAll(async () => {
+  await sandbox?.close();
+});
+
+it("a stop is pending while a location shows the one before, and live when it shows this one", async () => {
+  const ports = await portsOf(sandbox.description.configPath);
+  expect((await pullTheStop(GIVEN, ports)).kind).toBe("done");
+
+  sandbox.control.setKv({ location: "AMS", frozen: true });
+  const verb = restore as unknown as CommandDef;
+  const given = { ...GIVEN, to: 10, verify: false };
+  const planned = await verb.plan(given, ports);
+  if (planned.kind !== "plan") throw new Error(`restore ended: ${planned.kind}`);
+  expect((await verb.apply(planned.steps, given, ports)).kind).toBe("done");
+
+  // AMS has not heard of the release: it shows an emergency, but not ours.
+  const again = await pullTheStop({ ...GIVEN, timeoutMs: 3_000 }, ports);
+  expect(again.kind).toBe("pending");
+  if (again.kind !== "pending") return;
+  expect(again.data.live.map((l) => l.location)).toEqual(["FRA"]);
+  expect(again.data.missing).toMatchObject([{ location: "AMS", because: "still an earlier stop" }]);
+
+  sandbox.control.setKv({ location: "AMS", frozen: false, catchUp: true });
+  expect((await pullTheStop(GIVEN, ports)).kind).toBe("done");
+});
