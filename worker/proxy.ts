@@ -68,18 +68,21 @@ export function originFailure(): Response {
   );
 }
 
-/** One pass over the names, as each look at a header crosses into the runtime. */
+/** One pass over the names, and a value only where it matters: each look crosses into the runtime. */
 function requestHeaders(request: Request): Headers {
   const incoming = request.headers;
   const headers = new Headers(incoming);
+  let client: string | null = null;
+  let claimed = false;
   for (const name of incoming.keys()) {
     if (name === "cookie") replaceCookie(headers);
     else if (name === "connection") removeListed(headers);
+    else if (name === "cf-connecting-ip") client = incoming.get(name);
+    else if (name === "x-forwarded-for") claimed = true;
     else if (isDropped(name, headers)) headers.delete(name);
   }
-  const client = incoming.get("cf-connecting-ip");
-  if (client === null) headers.delete("x-forwarded-for");
-  else headers.set("x-forwarded-for", client);
+  if (client !== null) headers.set("x-forwarded-for", client);
+  else if (claimed) headers.delete("x-forwarded-for");
   const { url } = request;
   const authority = url.indexOf("://") + 3;
   headers.set("x-forwarded-proto", url.slice(0, authority - 3));

@@ -75,8 +75,18 @@ export function effectiveState(memory: Memory, nowMs: number): EffectiveState {
 
 function foldStop({ stop: seen, release }: Memory, read: StopDocument): StopDocument | null {
   if (read.active) return seen !== null && timeOf(seen.at) > timeOf(read.at) ? seen : read;
-  if (seen === null || isSameRelease(read, release)) return seen;
+  if (seen === null) return null;
+  // Read again after an old copy of the very stop that it names, it still releases that one.
+  if (isSameRelease(read, release)) return names(read, seen) ? null : seen;
   return releaseCovers(read, seen) ? null : seen;
+}
+
+/** By id; a stop written by hand has none and goes by its time. */
+function names(release: StopDocument, stop: StopDocument): boolean {
+  const { id, at } = release.releases ?? {};
+  return id === undefined && stop.id === undefined
+    ? at !== undefined && at === stop.at
+    : id === stop.id;
 }
 
 /** Clocks of operators differ, so times alone would let a stale copy release a younger stop. */

@@ -21,7 +21,7 @@ import type { Expected } from "./matrix-reference.ts";
 import { expectedOf } from "./matrix-reference.ts";
 
 const PARALLEL = 32;
-/** The brief's 9,600 with one more kind of cookie: of a key that nobody knows. */
+/** The 9,600 of AT-8, and one more kind of cookie: of a key that nobody knows. */
 const CELLS = 11_200;
 
 interface Stage {

@@ -107,8 +107,14 @@ const neverReleases: Fold = (memory, raw) => {
 class Oracle {
   #newestActive = 0;
   #newestRelease = 0;
+  readonly #seen = new Set<number>();
+
+  hasSeen(index: number): boolean {
+    return this.#seen.has(index);
+  }
 
   see(version: Version | undefined, index: number): void {
+    this.#seen.add(index);
     if (version?.readable !== true) return;
     if (version.active) this.#newestActive = Math.max(this.#newestActive, index);
     else this.#newestRelease = Math.max(this.#newestRelease, index);
@@ -132,8 +138,22 @@ function complaint(fold: Fold, writes: readonly Write[], reads: readonly Read[])
   }
   // At last the newest of both: an isolate that has read them must do as they say.
   const newest = { config: world.configs.length - 1, stop: world.stops.length - 1 };
+  const inDoubt = isInDoubt(memory, world.stops.at(-1), stops.hasSeen(newest.stop));
   memory = readOnce(fold, memory, world, newest, { stops, configs });
-  return afterTheNewest(world, effectiveState(memory, START_MS), stops.active || configs.active);
+  const held = stops.active || configs.active || inDoubt;
+  return afterTheNewest(world, effectiveState(memory, START_MS), held);
+}
+
+/**
+ * A release that was read before cannot tell an old copy of the stop it released from a younger stop
+ * whose author's clock is behind, unless it names that very stop: then it may stay proxy.
+ */
+function isInDoubt(memory: Memory, newest: Version | undefined, readBefore: boolean): boolean {
+  const release = parseState({ config: null, stop: newest?.text ?? null }).stop;
+  if (!readBefore || memory.stop === null || release.kind !== "valid") return false;
+  const named = release.value.releases;
+  if (named === undefined) return true;
+  return named.id === undefined ? named.at !== memory.stop.at : named.id !== memory.stop.id;
 }
 
 function afterTheNewest(world: World, state: EffectiveState, held: boolean): string | null {

@@ -155,6 +155,8 @@ test("a signed URL ends with its 15 minutes", async () => {
   const url = new URL(path, "https://api.example");
   expect(await urls.verify("upload", "id", url, expiresAtMs - 1)).toBe(true);
   expect(await urls.verify("upload", "id", url, expiresAtMs)).toBe(false);
+  const secondSpelling = new URL(`${url.href}=`);
+  expect(await urls.verify("upload", "id", secondSpelling, nowMs)).toBe(false);
 });
 
 describe("download ranges", () => {

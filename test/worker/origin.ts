@@ -30,6 +30,8 @@ export async function startOrigin(): Promise<TestOrigin> {
   let upgrade = (_request: IncomingMessage, socket: Duplex): void => {
     socket.destroy();
   };
+  /** Not among the server's own connections any more. */
+  const upgraded = new Set<Duplex>();
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -43,7 +45,9 @@ export async function startOrigin(): Promise<TestOrigin> {
     });
   });
   server.on("upgrade", (request, socket) => {
+    upgraded.add(socket);
     socket.on("error", () => socket.destroy());
+    socket.on("close", () => upgraded.delete(socket));
     upgrade(request, socket);
   });
   server.listen(0, "127.0.0.1");
@@ -58,7 +62,10 @@ export async function startOrigin(): Promise<TestOrigin> {
     onUpgrade: (handler) => {
       upgrade = handler;
     },
-    close: () => closeServer(server),
+    close: () => {
+      for (const socket of upgraded) socket.destroy();
+      return closeServer(server);
+    },
   };
 }
 

@@ -10,6 +10,9 @@ import type { WorkerUnderTest } from "./harness.ts";
 import { startWorker } from "./harness.ts";
 import type { SeenRequest } from "./origin.ts";
 
+/** The opcode of a WebSocket frame. */
+const CLOSE = 8;
+
 let worker: WorkerUnderTest;
 beforeAll(async () => {
   worker = await startWorker();
@@ -183,14 +186,19 @@ describe("what comes back", () => {
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
           `Sec-WebSocket-Accept: ${accept}\r\n\r\n`,
       );
-      socket.on("data", (frame: Buffer) => socket.write(unmaskedCopy(frame)));
+      socket.on("data", (frame: Buffer) => {
+        socket.write(unmaskedCopy(frame));
+        if (((frame[0] ?? 0) & 0x0f) === CLOSE) socket.end();
+      });
     });
     const socket = new WebSocket(`${worker.url.replace("http", "ws")}/api/ws`);
     await once(socket, "open");
     socket.send("over the wire");
     const [event] = (await once(socket, "message")) as [{ data: unknown }];
     expect(event.data).toBe("over the wire");
+    const closed = once(socket, "close");
     socket.close();
+    await closed;
   });
 });
 
