@@ -12,15 +12,15 @@ const LEAN: Readonly<Record<string, string>> = {
   "node:child_process": "export default {}; export const spawn = undefined;",
 };
 
-/** One bundle with its libraries inside; what only some verbs need is split off and loaded lazily. */
+/** One bundle with its libraries inside, and the sandbox apart, loaded only when used. */
 export default defineConfig({
-  entry: { main: "src/cli/main.ts" },
+  entry: { main: "src/cli/main.ts", sandbox: "src/sandbox/index.ts" },
   format: "esm",
   platform: "node",
   target: "node22",
   outDir: "dist/cli",
   clean: true,
-  splitting: true,
+  splitting: false,
   removeNodeProtocol: false,
   minify: true,
   noExternal: [/^(?!miniflare|workerd|@electric-sql\/)/],
@@ -31,8 +31,11 @@ export default defineConfig({
   },
   esbuildPlugins: [
     {
-      name: "lean-builtins",
+      name: "lean-start",
       setup(build) {
+        build.onResolve({ filter: /sandbox\/(index|control\/help)\.ts$/ }, ({ importer }) =>
+          importer.includes("/cli/") ? { path: "./sandbox.js", external: true } : undefined,
+        );
         const filter = /^node:(process|child_process)$/;
         build.onResolve({ filter }, ({ path, importer }) =>
           /node_modules.commander/.test(importer) ? { path, namespace: "lean" } : undefined,

@@ -128,7 +128,7 @@ function refusal(answer: Answer, token: Secret | null, redact: Redact): string |
 function parseDocument(text: string, redact: Redact): QaDocument | string {
   const raw = parseJson(text);
   if (raw === undefined) return "the answer is not JSON: is this the canary Worker's /qa?";
-  const parsed = qaSchema.safeParse(raw);
+  const parsed = qaSchema().safeParse(raw);
   if (parsed.success) return parsed.data;
   const where = remoteText(redact, parsed.error.issues[0]?.path.join(".") ?? "", 60);
   return `not a /qa document of schema 1${where === "" ? "" : ` (${where})`}`;

@@ -1,46 +1,49 @@
 /** The trace that every change leaves: one entry per command, in KV and in the local journal. */
 import * as z from "zod";
+import { once } from "./once.ts";
 
 export const JOURNAL_PREFIX = "journal/";
 export const JOURNAL_TTL_S = 400 * 86_400;
 
-const text = z.string().max(2_000);
+const journalEntrySchema = once(() => {
+  const text = z.string().max(2_000);
 
-/** One side of a change; null parts are unknown. */
-const snapshot = z.object({
-  percent: z.number().nullable(),
-  emergency: z.boolean().nullable(),
-  revision: text.nullable(),
+  /** One side of a change; null parts are unknown. */
+  const snapshot = z.object({
+    percent: z.number().nullable(),
+    emergency: z.boolean().nullable(),
+    revision: text.nullable(),
+  });
+
+  return z.object({
+    schema: z.literal(1),
+    id: text,
+    at: text,
+    command: text,
+    actor: text,
+    host: text,
+    reason: text.nullable(),
+    incident: text.nullable(),
+    /** Null when the command wrote without reading first. */
+    before: snapshot.nullable(),
+    after: snapshot,
+    revision: text.nullable(),
+    /** How far the change was seen when the command ended. */
+    verification: z.object({
+      outcome: z.enum(["live", "stored", "written", "unknown", "interrupted"]),
+      locations: z.array(text),
+      elapsed_ms: z.number(),
+    }),
+    /** E.g. which failed checks were overridden with --force. */
+    notes: z.array(text).default([]),
+    tool: text,
+    /** The KV namespace that was changed: a name like `staging` may move to another one. */
+    namespace: text.nullable().default(null),
+  });
 });
 
-export const journalEntrySchema = z.object({
-  schema: z.literal(1),
-  id: text,
-  at: text,
-  command: text,
-  actor: text,
-  host: text,
-  reason: text.nullable(),
-  incident: text.nullable(),
-  /** Null when the command wrote without reading first. */
-  before: snapshot.nullable(),
-  after: snapshot,
-  revision: text.nullable(),
-  /** How far the change was seen when the command ended. */
-  verification: z.object({
-    outcome: z.enum(["live", "stored", "written", "unknown", "interrupted"]),
-    locations: z.array(text),
-    elapsed_ms: z.number(),
-  }),
-  /** E.g. which failed checks were overridden with --force. */
-  notes: z.array(text).default([]),
-  tool: text,
-  /** The KV namespace that was changed: a name like `staging` may move to another one. */
-  namespace: text.nullable().default(null),
-});
-
-export type JournalEntry = z.output<typeof journalEntrySchema>;
-export type Snapshot = z.output<typeof snapshot>;
+export type JournalEntry = z.output<ReturnType<typeof journalEntrySchema>>;
+export type Snapshot = JournalEntry["after"];
 
 /** Keys sort by time. `at` is RFC 3339 UTC, so they also list by day and month prefix. */
 export function journalKey(entry: Pick<JournalEntry, "at" | "id">): string {
@@ -49,7 +52,7 @@ export function journalKey(entry: Pick<JournalEntry, "at" | "id">): string {
 
 export function parseJournalEntry(value: string): JournalEntry | null {
   try {
-    const parsed = journalEntrySchema.safeParse(JSON.parse(value));
+    const parsed = journalEntrySchema().safeParse(JSON.parse(value));
     return parsed.success ? parsed.data : null;
   } catch {
     return null;

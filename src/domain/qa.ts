@@ -1,67 +1,70 @@
 /** The document that `GET /qa` answers: written by the Worker, read by the CLI. Schema 1. */
 import * as z from "zod";
+import { once } from "./once.ts";
 
-const cohort = z.enum(["native", "proxy"]);
-const reason = z.enum(["emergency", "header", "cookie", "sampled", "default"]);
-const text = z.string().max(1_000);
+export const qaSchema = once(() => {
+  const cohort = z.enum(["native", "proxy"]);
+  const reason = z.enum(["emergency", "header", "cookie", "sampled", "default"]);
+  const text = z.string().max(1_000);
 
-/** `unknown`: not asked, see `?health=cached`. A failing part is reported; `/qa` itself answers 200. */
-const status = z.enum(["healthy", "failing", "unknown"]);
+  /** `unknown`: not asked, see `?health=cached`. A failing part is reported; `/qa` itself answers 200. */
+  const status = z.enum(["healthy", "failing", "unknown"]);
 
-export const qaSchema = z.object({
-  endpoint: z.literal("worker /qa"),
-  schema: z.literal(1),
-  timestamp: text,
-  colo: text.nullable(),
-  worker_version: text.nullable(),
-  canary: z.object({
-    sampling_active: z.boolean(),
-    percent: z.number().nullable(),
-    tag: text.nullable(),
-    cohort,
-    decision_reason: reason,
-    /** In force here: by `stop`, by `config`, or because one of them is unreadable. */
-    emergency_proxy: z.boolean(),
-    revision: text.nullable(),
-    last_updated: text.nullable(),
-    source: z.enum(["kv", "last-good", "none"]),
-    age_ms: z.number().nullable(),
-  }),
-  /** The stop in force at this location; `active: false` when none is. */
-  stop: z.object({
-    active: z.boolean(),
-    id: text.nullable(),
-    at: text.nullable(),
-    by: text.nullable(),
-    reason: text.nullable(),
-  }),
-  health: z.object({
-    native: z.object({
-      status,
-      db_ping_ms: z.number().nullable(),
-      r2_accessible: z.boolean().nullable(),
-      problem: text.nullable(),
+  return z.object({
+    endpoint: z.literal("worker /qa"),
+    schema: z.literal(1),
+    timestamp: text,
+    colo: text.nullable(),
+    worker_version: text.nullable(),
+    canary: z.object({
+      sampling_active: z.boolean(),
+      percent: z.number().nullable(),
+      tag: text.nullable(),
+      cohort,
+      decision_reason: reason,
+      /** In force here: by `stop`, by `config`, or because one of them is unreadable. */
+      emergency_proxy: z.boolean(),
+      revision: text.nullable(),
+      last_updated: text.nullable(),
+      source: z.enum(["kv", "last-good", "none"]),
+      age_ms: z.number().nullable(),
     }),
-    proxy: z.object({
-      status,
-      origin_ping_ms: z.number().nullable(),
-      reachable: z.boolean().nullable(),
-      problem: text.nullable(),
+    /** The stop in force at this location; `active: false` when none is. */
+    stop: z.object({
+      active: z.boolean(),
+      id: text.nullable(),
+      at: text.nullable(),
+      by: text.nullable(),
+      reason: text.nullable(),
     }),
-  }),
-  /** From Analytics Engine; absent when it cannot be had. */
-  metrics_24h: z
-    .object({
-      requests_native: z.number(),
-      requests_proxy: z.number(),
-      error_rate_native: text,
-      error_rate_proxy: text,
-      p90_latency_native_ms: z.number().nullable(),
-      p90_latency_proxy_ms: z.number().nullable(),
-    })
-    .optional(),
-  /** Ids of the cookie keys: the first one signs. Never the keys. */
-  cookie_key_ids: z.array(text),
+    health: z.object({
+      native: z.object({
+        status,
+        db_ping_ms: z.number().nullable(),
+        r2_accessible: z.boolean().nullable(),
+        problem: text.nullable(),
+      }),
+      proxy: z.object({
+        status,
+        origin_ping_ms: z.number().nullable(),
+        reachable: z.boolean().nullable(),
+        problem: text.nullable(),
+      }),
+    }),
+    /** From Analytics Engine; absent when it cannot be had. */
+    metrics_24h: z
+      .object({
+        requests_native: z.number(),
+        requests_proxy: z.number(),
+        error_rate_native: text,
+        error_rate_proxy: text,
+        p90_latency_native_ms: z.number().nullable(),
+        p90_latency_proxy_ms: z.number().nullable(),
+      })
+      .optional(),
+    /** Ids of the cookie keys: the first one signs. Never the keys. */
+    cookie_key_ids: z.array(text),
+  });
 });
 
-export type QaDocument = z.output<typeof qaSchema>;
+export type QaDocument = z.output<ReturnType<typeof qaSchema>>;

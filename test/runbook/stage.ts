@@ -161,7 +161,7 @@ function lookEverywhere({ description }: Sandbox): Promise<QaDocument[]> {
     description.locations.map(async ({ url }) => {
       const signal = AbortSignal.timeout(10_000);
       const response = await fetch(`${url}/qa`, { headers, signal, redirect: "manual" });
-      return qaSchema.parse(await response.json());
+      return qaSchema().parse(await response.json());
     }),
   );
 }

@@ -51,7 +51,7 @@ async function qa(colo: string) {
   const { edgeUrl, qaToken } = sandbox.description;
   const headers = { authorization: `Bearer ${qaToken}`, "x-sandbox-location": colo };
   const response = await fetch(`${edgeUrl}/qa`, { headers });
-  return qaSchema.parse(await response.json());
+  return qaSchema().parse(await response.json());
 }
 
 const native = { "x-canary": "1" };

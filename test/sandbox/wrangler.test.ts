@@ -35,7 +35,7 @@ async function wrangler(...args: string[]): Promise<string> {
 
 async function qa(url: string) {
   const headers = { authorization: `Bearer ${sandbox.description.qaToken}` };
-  return qaSchema.parse(await (await fetch(`${url}/qa`, { headers })).json());
+  return qaSchema().parse(await (await fetch(`${url}/qa`, { headers })).json());
 }
 
 const STOP =

@@ -28,10 +28,13 @@ export function isLive(proof: LiveProof): boolean {
   return proof.live.length > 0 && proof.missing.length === 0;
 }
 
-/** `startedMs` is on the monotonic clock: elapsed times count from there. Never throws. */
+/**
+ * `startedMs` is on the monotonic clock: elapsed times count from there. A function is asked before
+ * each comparison, for an expectation that becomes clearer while we look. Never throws.
+ */
 export async function proveLive(
   ports: Ports,
-  expected: Expectation,
+  expected: Expectation | (() => Expectation),
   options: { signal: AbortSignal; startedMs: number; what: string },
 ): Promise<LiveProof> {
   const proof: LiveProof = { live: [], missing: [], sightings: [] };
@@ -55,13 +58,14 @@ export async function proveLive(
 async function proveAt(
   ports: Ports,
   url: string,
-  expected: Expectation,
+  expected: Expectation | (() => Expectation),
   { signal, startedMs }: { signal: AbortSignal; startedMs: number },
 ): Promise<{ sighting: Sighting; because: string | null }> {
   let told = "";
   for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(delayMs * 2, MAX_DELAY_MS)) {
     const sighting = await ports.qa.look(url, { signal, health: "cached" });
-    const comparison = compare(expected, sighting);
+    const now = typeof expected === "function" ? expected() : expected;
+    const comparison = compare(now, sighting);
     if (comparison.seen) return { sighting, because: null };
     const { because } = comparison;
     if (signal.aborted) return { sighting, because };

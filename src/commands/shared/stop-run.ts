@@ -22,7 +22,6 @@ export const WRITE_SHARE = 0.85;
 /** Once the stop is written, its mirror in `config` is worth this much more waiting. */
 const MIRROR_GRACE_MS = 2_500;
 
-const READ_PATIENCE_MS = 150;
 /** KV promises "60 s or more"; nobody has seen copies live as long as this. */
 const STALE_STOP_MS = 10 * 60_000;
 
@@ -47,7 +46,10 @@ export async function writeAndProve(
 
   const stopWrite = settle(store.writeStop(documents.stop, call), elapsed);
   // Nothing waits for this read: it may still catch what the mirror is about to overwrite.
-  const before = readBefore(ports, documents.config, timing.signal);
+  let known: CanaryConfig | null = null;
+  void readBefore(ports, documents.config, timing.signal).then((config) => {
+    known = config;
+  });
   const configWrite = settle(store.writeConfig(documents.config, mirror), elapsed);
   void stopWrite.then((result) => announce(ports, "stop", result));
   void configWrite.then((result) => announce(ports, "config", result));
@@ -55,9 +57,8 @@ export async function writeAndProve(
   // Whichever arrives first already is an emergency: no reason to wait for the other before looking.
   const sent = await anyMayHaveArrived([stopWrite, configWrite]);
   const mirrored = stopWrite.then(() => withinGrace(configWrite, ports));
-  const proving = input.verify
-    ? look(ports, sent, timing, proofOf(documents.stop, await soon(before, ports), nowMs))
-    : Promise.resolve(NOT_ASKED);
+  const expected = () => proofOf(documents.stop, known, nowMs);
+  const proving = input.verify ? look(ports, sent, timing, expected) : Promise.resolve(NOT_ASKED);
   const writes = { stopWrite, configWrite: mirrored, proof: proving };
   const [stop, config, stored, proof] = await Promise.all([
     stopWrite,
@@ -70,7 +71,7 @@ export async function writeAndProve(
     writes: { stop, config },
     stored,
     proof,
-    before: await before,
+    before: known,
     verify: input.verify,
     interrupted: interruptedBy(ports.interrupt),
   };
@@ -100,13 +101,14 @@ async function look(
   ports: Ports,
   sent: boolean,
   timing: Timing,
-  expected: Expectation,
+  expected: () => Expectation,
 ): Promise<LiveProof> {
   if (sent) return proveLive(ports, expected, { ...timing, what: "stop" });
   return { live: [], missing: [], sightings: await lookOnce(ports, timing.signal) };
 }
 
 /**
+ * As strict as what is known by then: before the read has answered, only this very stop will do.
  * When an emergency was on before, any emergency seen is one that nobody has released. Otherwise it
  * must be ours: what shows may be a stop that was released a moment ago.
  */
@@ -114,15 +116,6 @@ function proofOf(stop: StopDocument, before: CanaryConfig | null, nowMs: number)
   if (before?.emergency_proxy === true) return EMERGENCY;
   const quietMs = before === null ? 0 : nowMs - timeOf(before.last_updated);
   return { emergency: true, stop: { id: stop.id ?? "", headerSuffices: quietMs > STALE_STOP_MS } };
-}
-
-/** The read went out with the writes; without it, the proof is simply stricter. */
-function soon<T>(work: Promise<T>, ports: Ports): Promise<T | null> {
-  const patience = ports.clock.timeout(READ_PATIENCE_MS);
-  const late = new Promise<null>((resolve) => {
-    patience.addEventListener("abort", () => resolve(null), { once: true });
-  });
-  return Promise.race([work, late]);
 }
 
 /** The mirror is worth waiting for, but only so long: KV takes one write per key and second. */
