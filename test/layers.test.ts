@@ -25,7 +25,7 @@ const LAYERS: readonly Layer[] = [
   {
     at: "src/adapters",
     ours: [DOMAIN, PORTS],
-    packages: ["node:", "cloudflare", "undici", "zod", "p-retry", "ulid"],
+    packages: ["node:", "cloudflare", "zod", "p-retry", "ulid"],
   },
   {
     at: "src/cli",

@@ -14,7 +14,7 @@ import type { Sandbox, TrafficReport } from "../../src/sandbox/index.ts";
 import { startSandbox } from "../../src/sandbox/index.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";
 
-const FLOWS_PER_PHASE = 350;
+const FLOWS_PER_PHASE = 334;
 
 let sandbox: Sandbox;
 let ports: Ports;
