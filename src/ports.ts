@@ -49,8 +49,11 @@ export interface CallOptions {
 export interface StateStore {
   /** Both keys as stored. */
   read(options: CallOptions): Promise<RawState>;
-  /** Retries at will until the signal aborts: repeating a stop can only help. */
-  writeStop(stop: StopDocument, options: CallOptions): Promise<void>;
+  /**
+   * Retries at will until the signal aborts: repeating a stop can only help. `once` is for a release,
+   * which must not be repeated without looking.
+   */
+  writeStop(stop: StopDocument, options: CallOptions & { once?: boolean }): Promise<void>;
   /**
    * One attempt: a late retry could overwrite somebody's newer configuration.
    * `atWill` is for the emergency mirror, which may be repeated like a stop.

@@ -89,7 +89,11 @@ export function createStateStore(options: StoreOptions): StateStore {
       );
       return { config, stop };
     },
-    writeStop: async (stop, call) => writeAtWill(STOP_KEY, serialiseStop(stop), call),
+    async writeStop(stop, { signal, once, ...call }) {
+      const text = serialiseStop(stop);
+      if (once !== true) return writeAtWill(STOP_KEY, text, { signal, ...call });
+      await putValue(options, STOP_KEY, text, { signal, timeoutMs: limits.configMs });
+    },
     async writeConfig(config, { signal, atWill }) {
       const text = serialiseConfig(config);
       if (atWill === true) return writeAtWill(CONFIG_KEY, text, { signal });

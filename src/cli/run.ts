@@ -31,7 +31,7 @@ export async function run(
 ): Promise<number> {
   const input = parseInput(def, own, flags);
   const interrupt = watchInterrupt(shell.console.err);
-  const world = await compose(flags, shell, interrupt);
+  const world = await compose(flags, shell, interrupt, { relief: def.relief === true });
   shell.console.err(firstLine(def, world.ports.target));
   const outcome = await planAndApply(def, input, flags, shell, world.ports);
   const settled = withInterrupt(outcome, interrupt);
@@ -56,7 +56,7 @@ function parseInput(
     const flag = issue?.path[0] === undefined ? def.name : `--${String(issue.path[0])}`;
     throw new UsageError(`${flag} ${issue?.message ?? "is not valid"}`, help);
   }
-  const reason = flags.reason?.trim();
+  const reason = shortened(flags.reason);
   if (def.needsReason && !reason) {
     throw new UsageError(`${def.name} needs --reason "…": why it is safe to do now`, help);
   }
@@ -64,11 +64,20 @@ function parseInput(
   return {
     ...Object(parsed.data),
     reason,
-    incident: flags.incident,
+    incident: shortened(flags.incident),
     force: own.force === true,
     verify: flags.verify,
     timeoutMs: timeoutOf(flags, def.timeoutMs),
   };
+}
+
+/** Documents hold so much and no more; a pasted log must not keep a stop from being written. */
+const MAX_REASON_CHARS = 400;
+
+function shortened(text: string | undefined): string | undefined {
+  const trimmed = text?.trim();
+  if (trimmed === undefined || trimmed.length <= MAX_REASON_CHARS) return trimmed;
+  return `${[...trimmed].slice(0, MAX_REASON_CHARS - 1).join("")}…`;
 }
 
 /** `--timeout` in milliseconds. Throws UsageError. */

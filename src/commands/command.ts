@@ -73,6 +73,8 @@ export interface CommandDef<In extends z.ZodType = z.ZodType, P = unknown, T = u
   timeoutMs: number;
   /** The verb's own flags; the common ones are parsed by the shell. */
   input: In;
+  /** Takes native traffic away: nothing that it can do without may keep it from being sent. */
+  relief?: true;
   /** More exposure wants a reason, for the journal and for the next person. */
   needsReason?: true;
   plan(input: Given<In>, ports: Ports): Promise<Planned<P, T>>;

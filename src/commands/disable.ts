@@ -21,6 +21,7 @@ export const disable: CommandDef<NoFlags, ReliefSteps, ReliefData> = {
   examples: ['pixcanary disable --env production --reason "database maintenance"'],
   options: [],
   mutates: true,
+  relief: true,
   timeoutMs: 90_000,
   input: z.object({}),
   plan: (_input, ports) => plan(ports),

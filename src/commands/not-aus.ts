@@ -42,6 +42,7 @@ export const notAus: CommandDef<NoFlags, null, NotAusData> = {
   ],
   options: [],
   mutates: true,
+  relief: true,
   timeoutMs: 10_000,
   input: z.object({}),
   async plan() {
@@ -144,6 +145,11 @@ function render(outcome: Outcome<NotAusData>): string {
   }
   if (data.proxy_sick !== null)
     lines.push(`! proxy, the refuge, is failing itself: ${data.proxy_sick}`);
+  if (outcome.kind === "done" && data.written.config_ms === null) {
+    lines.push(
+      "! config is not known to mirror the stop: repeat not-aus, so that both keys hold it",
+    );
+  }
   if (outcome.kind === "done") lines.push(`  ${OTHERS_FOLLOW}`);
   // A stop that is stored needs no hands, only time.
   if (outcome.kind !== "done" && data.stored.stop_ms === null) {

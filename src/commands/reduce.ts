@@ -27,6 +27,7 @@ export const reduce: CommandDef<typeof input, ReliefSteps, ReliefData> = {
     { flags: "--to <percent>", description: "the new share; must be lower than the present one" },
   ],
   mutates: true,
+  relief: true,
   timeoutMs: 90_000,
   input,
   plan,

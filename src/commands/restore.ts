@@ -4,10 +4,11 @@
  * live, too. Refuses while a prerequisite of the runbook fails, and when anything changed meanwhile.
  */
 import * as z from "zod";
+import type { Sighting } from "../domain/expectation.ts";
 import { shareBeforeIncident } from "../domain/journal.ts";
 import type { Finding } from "../domain/prerequisites.ts";
 import { obstacles, prerequisites } from "../domain/prerequisites.ts";
-import type { ParsedState } from "../domain/state.ts";
+import type { ParsedState, StopDocument } from "../domain/state.ts";
 import { isEmergency } from "../domain/state.ts";
 import type { Ports } from "../ports.ts";
 import type { Change, CommandDef, Given, Planned } from "./command.ts";
@@ -27,6 +28,8 @@ export interface RestoreSteps {
   percent: number;
   tag: string;
   findings: Finding[];
+  plannedAt: string;
+  orphan: Pick<StopDocument, "id" | "at"> | null;
 }
 
 export const restore: CommandDef<typeof input, RestoreSteps, RestoreData> = {
@@ -68,18 +71,20 @@ async function plan(given: Input, ports: Ports): Promise<Planned<RestoreSteps, R
 
   const percent =
     given.to ?? shareBeforeIncident(journal?.entries ?? []) ?? ports.target.normalPercent;
-  const refusal = notARestore(base.state, percent, ports);
+  const orphan = orphanOf(base.state, sightings);
+  const refusal = orphan === null ? notARestore(base.state, percent, ports) : null;
   if (refusal !== null) return refusal;
 
   const findings = prerequisites(sightings);
   const failed = obstacles(findings);
-  const changes = changesOf(base.state, percent);
+  const changes = changesOf(base.state, percent, orphan);
   if (failed.length > 0 && !given.force) {
     const data: RestoreData = { ...unchanged(base.state), findings };
     const reason = `not safe yet: ${failed.map((f) => `${f.name}: ${f.verdict}`).join(", ")}`;
     const next = `${invocation(ports.target, "restore")} --reason "…" --force   # if you know better`;
     return { kind: "ended", outcome: { kind: "unhealthy", data, reason, next } };
   }
+  const plannedAt = new Date(ports.clock.now()).toISOString();
   const tag =
     base.state.config.kind === "valid"
       ? base.state.config.value.canary_tag
@@ -90,7 +95,7 @@ async function plan(given: Input, ports: Ports): Promise<Planned<RestoreSteps, R
     risk: "exposure",
     changes,
     notes,
-    steps: { base, percent, tag, findings },
+    steps: { base, percent, tag, findings, orphan, plannedAt },
   };
 }
 
@@ -123,7 +128,30 @@ function unchanged(state: ParsedState): Omit<RestoreData, "findings"> {
   return { before, after: before, config: null, release: null };
 }
 
-function changesOf(state: ParsedState, percent: number): Change[] {
+/**
+ * A stop that is not stored (lost to another writer, deleted by hand), but that `config` mirrors or a
+ * location still shows: isolates that saw it keep it until they read its release.
+ */
+function orphanOf(
+  state: ParsedState,
+  sightings: readonly Sighting[],
+): Pick<StopDocument, "id" | "at"> | null {
+  const { config, stop } = state;
+  if (stop.kind === "invalid" || (stop.kind === "valid" && stop.value.active)) return null;
+  if (config.kind === "valid" && config.value.emergency_proxy) {
+    const { revision, last_updated: at } = config.value;
+    return revision === undefined ? { at } : { id: revision, at };
+  }
+  const shown = sightings.find((s) => s.qa?.stop.active === true)?.qa?.stop;
+  if (shown === undefined || isEmergency(state)) return null;
+  return { ...(shown.id && { id: shown.id }), ...(shown.at && { at: shown.at }) };
+}
+
+function changesOf(
+  state: ParsedState,
+  percent: number,
+  orphan: Pick<StopDocument, "id" | "at"> | null,
+): Change[] {
   const before = snapshotOf(state);
   const stop = state.stop.kind === "valid" && state.stop.value.active ? state.stop.value : null;
   const changes: Change[] = [
@@ -135,6 +163,10 @@ function changesOf(state: ParsedState, percent: number): Change[] {
     changes.push({ what: "stop", before: who, after: "released" });
   } else if (state.stop.kind === "invalid") {
     changes.push({ what: "stop", before: `unreadable: ${state.stop.problem}`, after: "released" });
+  }
+  if (orphan !== null) {
+    const what = `not stored, but seen or mirrored (${orphan.at ?? "?"})`;
+    changes.push({ what: "stop", before: what, after: "released" });
   }
   return changes;
 }

@@ -27,21 +27,17 @@ export function stopNow(tag: string, author: Author): { stop: StopDocument; conf
  * Releases this stop and every older one, and no newer one. Its time is later than the stop's even
  * when our clock is behind, so that isolates recognise it as newer.
  */
-export function releaseOf(stop: StopDocument | null, author: Author): StopDocument {
+export function releaseOf(stop: Pick<StopDocument, "id" | "at">, author: Author): StopDocument {
   return {
     active: false,
     id: author.id,
-    at: laterThan(stop?.at, author.nowMs),
+    at: laterThan(stop.at, author.nowMs),
     by: author.actor,
     ...(author.reason === undefined ? {} : { reason: author.reason }),
-    ...(stop === null
-      ? {}
-      : {
-          releases: {
-            ...(stop.id === undefined ? {} : { id: stop.id }),
-            ...(stop.at === undefined ? {} : { at: stop.at }),
-          },
-        }),
+    releases: {
+      ...(stop.id === undefined ? {} : { id: stop.id }),
+      ...(stop.at === undefined ? {} : { at: stop.at }),
+    },
   };
 }
 

@@ -69,7 +69,7 @@ function worldOf(writes: readonly Write[]): World {
     } else if (write === "stop by hand") {
       newest = { active: true, at };
       add(newest);
-    } else if (write === "release") add(releaseOf(newest, author));
+    } else if (write === "release") add(releaseOf(newest ?? { at }, author));
     else if (write === "release by hand") add({ active: false, at });
     else if (write === "unreadable stop") {
       world.stops.push({ text: '{"active":tr', active: true, readable: false });

@@ -8,11 +8,12 @@ import type { CallOptions, Ports } from "../../ports.ts";
 import type { CommonInput, Outcome } from "../command.ts";
 import { interruptedBy } from "../command.ts";
 import type { Base } from "./change-config.ts";
-import { readBase, refused, writeConfigOnce } from "./change-config.ts";
+import { refused, writeConfigOnce } from "./change-config.ts";
 import { leaveTrace, snapshotOf } from "./leave-trace.ts";
 import type { LiveProof } from "./prove-live.ts";
 import { isLive, NOT_ASKED, proveLive } from "./prove-live.ts";
-import { settle } from "./settle.ts";
+import type { Guard } from "./release-stop.ts";
+import { releaseStop } from "./release-stop.ts";
 import { invocation, liveLine, missingLines, OTHERS_FOLLOW, share } from "./words.ts";
 
 export interface RestoreData {
@@ -30,6 +31,10 @@ interface Steps {
   percent: number;
   tag: string;
   findings: Finding[];
+  /** RFC 3339: when the state was read. */
+  plannedAt: string;
+  /** A stop that locations may still hold although none is stored: released before `config` goes up. */
+  orphan: Pick<StopDocument, "id" | "at"> | null;
 }
 
 interface Run {
@@ -40,6 +45,8 @@ interface Run {
   startedMs: number;
   revision: string;
   data: RestoreData;
+  /** Whether anything was, or may have been, written. */
+  wrote: boolean;
 }
 
 export async function goBackUp(
@@ -57,7 +64,11 @@ export async function goBackUp(
   const present = steps.base.state.config.kind === "valid" ? steps.base.state.config.value : null;
   const revision = ports.rng.ulid(ports.clock.now(), present?.revision);
   // Until the release is written, the emergency that was on stays on.
-  const after = { percent: steps.percent, emergency: stopInForce(steps.base) !== null, revision };
+  const after = {
+    percent: steps.percent,
+    emergency: stopInForce(steps.base, steps.plannedAt) !== null,
+    revision,
+  };
   const data: RestoreData = {
     before,
     after,
@@ -65,9 +76,9 @@ export async function goBackUp(
     config: null,
     release: null,
   };
-  const run: Run = { steps, input, ports, call, startedMs, revision, data };
+  const run: Run = { steps, input, ports, call, startedMs, revision, data, wrote: false };
   const outcome = await writeThenRelease(run);
-  if (outcome.kind !== "failed") await trace(run, outcome);
+  if (run.wrote) await trace(run, outcome);
   return outcome;
 }
 
@@ -80,58 +91,68 @@ async function writeThenRelease(run: Run): Promise<Outcome<RestoreData>> {
     { percent: steps.percent, emergency: false, tag: steps.tag },
     author,
   );
+  if (steps.orphan !== null) {
+    const ended = await release(run, steps.orphan, {
+      stopText: steps.base.stopText,
+      revision: null,
+    });
+    if (ended !== null) return ended;
+  }
   const write = await writeConfigOnce(ports, steps.base, config, { ...call, recheck: true });
   if (write.kind === "conflict" || write.kind === "failed") return refused(write, data, ports);
+  run.wrote = true;
   if (write.kind === "unknown")
     return pending(run, `proof that config was written: ${write.error.message}`);
 
-  const stopped = stopInForce(steps.base);
+  const stopped = stopInForce(steps.base, steps.plannedAt);
   const proof = await prove(run, "config", { emergency: stopped !== null, revision });
   data.config = proof;
   if (run.input.verify && !isLive(proof)) {
     const held = stopped === null ? "" : "; the stop is NOT released, everybody is still at proxy";
     return pending(run, `every /qa to show revision ${revision}${held}`);
   }
-  return stopped === null ? done(run) : release(run, stopped);
+  if (stopped === null) return done(run);
+  const ended = await release(run, stopped, { stopText: steps.base.stopText, revision });
+  if (ended !== null) return ended;
+  data.after.emergency = false;
+  const released = await prove(run, "release", { emergency: false, revision });
+  data.release = released;
+  if (run.input.verify && !isLive(released)) return pending(run, "every /qa to show the release");
+  return done(run);
 }
 
-/** The stop to release; an unreadable one is released by a release without a name. */
-function stopInForce(base: Base): StopDocument | "unreadable" | null {
+/** What to release; for an unreadable stop, everything up to the time of the plan. */
+function stopInForce(base: Base, plannedAt: string): Pick<StopDocument, "id" | "at"> | null {
   const { stop } = base.state;
-  if (stop.kind === "invalid") return "unreadable";
+  if (stop.kind === "invalid") return { at: plannedAt };
   return stop.kind === "valid" && stop.value.active ? stop.value : null;
 }
 
-async function release(run: Run, stop: StopDocument | "unreadable"): Promise<Outcome<RestoreData>> {
-  const { ports, call, data, revision, steps } = run;
-  const now = await readBase(ports, call.signal);
-  if (!("state" in now))
-    return pending(run, `a read before the release: ${now.message}; nothing released`);
-  const ours = now.state.config.kind === "valid" && now.state.config.value.revision === revision;
-  if (now.stopText !== steps.base.stopText || !ours) {
-    const what = ours ? "the stop was pulled again" : "somebody wrote config";
-    return {
-      kind: "failed",
-      code: "conflict",
-      message: `${what} while restore was on its way`,
-      truth: "nothing was released; everybody is still at proxy",
-      next: invocation(ports.target, "status"),
-      data,
-    };
+/** Null when it is released. */
+async function release(
+  run: Run,
+  stop: Pick<StopDocument, "id" | "at">,
+  guard: Guard,
+): Promise<Outcome<RestoreData> | null> {
+  const { ports, call, data, revision } = run;
+  const author = { ...authorOf(run), id: ports.rng.ulid(ports.clock.now(), revision) };
+  const result = await releaseStop(ports, releaseOf(stop, author), guard, call);
+  if (result.kind === "released" || result.kind === "unknown") run.wrote = true;
+  switch (result.kind) {
+    case "released":
+      return null;
+    case "conflict": {
+      const { message, truth } = result;
+      const next = invocation(ports.target, "status");
+      return { kind: "failed", code: "conflict", message, truth, next, data };
+    }
+    case "failed":
+      return pending(run, `the release to be written: ${result.error.message}; nothing released`);
+    case "unknown":
+      return pending(run, `proof that the release was written: ${result.error.message}`);
+    default:
+      return result satisfies never;
   }
-  const document = releaseOf(stop === "unreadable" ? null : stop, {
-    ...authorOf(run),
-    id: ports.rng.ulid(ports.clock.now(), revision),
-  });
-  const write = await settle(ports.store.writeStop(document, call), () => 0);
-  if (write.kind === "failed" && write.error.kind !== "ambiguous") {
-    return pending(run, `the release to be written: ${write.error.message}; still at proxy`);
-  }
-  data.after.emergency = false;
-  const proof = await prove(run, "release", { emergency: false, revision });
-  data.release = proof;
-  if (run.input.verify && !isLive(proof)) return pending(run, "every /qa to show the release");
-  return done(run);
 }
 
 async function prove(
@@ -184,12 +205,19 @@ async function trace(run: Run, outcome: Outcome<RestoreData>): Promise<void> {
     id: run.revision,
     before: data.before,
     after: data.after,
-    outcome:
-      outcome.kind === "done" ? "live" : outcome.kind === "interrupted" ? "interrupted" : "stored",
+    outcome: traceOutcome(run, outcome),
     locations: (last?.live ?? []).map((l) => l.location),
     elapsedMs: ports.clock.monotonic() - run.startedMs,
     notes: forced,
   });
+}
+
+function traceOutcome(run: Run, outcome: Outcome<RestoreData>) {
+  const { config, release } = run.data;
+  const last = release ?? config;
+  if (outcome.kind === "interrupted") return "interrupted" as const;
+  if (outcome.kind === "done" && last !== null && last.live.length > 0) return "live" as const;
+  return config === null ? ("unknown" as const) : ("stored" as const);
 }
 
 export function renderRestore(outcome: Outcome<RestoreData>): string {

@@ -114,7 +114,9 @@ async function look(
  */
 function proofOf(stop: StopDocument, before: CanaryConfig | null, nowMs: number): Expectation {
   if (before?.emergency_proxy === true) return EMERGENCY;
-  const quietMs = before === null ? 0 : nowMs - timeOf(before.last_updated);
+  const lastMs = before === null ? Number.NaN : timeOf(before.last_updated);
+  // A time that cannot be read says nothing about how long ago it was.
+  const quietMs = Number.isFinite(lastMs) ? nowMs - lastMs : 0;
   return { emergency: true, stop: { id: stop.id ?? "", headerSuffices: quietMs > STALE_STOP_MS } };
 }
 
