@@ -1,10 +1,11 @@
 /** Runs the built program as an operator's shell would, bounded, and collects what it said. */
+
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
-import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
+import { buildLock, modifiedAt } from "./build-lock.ts";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 export const NODE = join(ROOT, "node_modules/.bin/node");
@@ -76,7 +77,7 @@ function collect(child: ChildProcess, { input, onStart }: CliOptions): Promise<C
 export async function ensureCli(): Promise<void> {
   if (await isCurrent()) return;
   await mkdir(join(ROOT, "dist"), { recursive: true });
-  const release = await lock();
+  const release = await buildLock(LOCK, LOCK_LIMIT_MS);
   try {
     if (!(await isCurrent())) await build();
   } finally {
@@ -111,27 +112,4 @@ async function isCurrent(): Promise<boolean> {
   const paths = [...sources.map((name) => join(ROOT, "src", name)), join(ROOT, "tsup.config.ts")];
   const times = await Promise.all(paths.map(modifiedAt));
   return times.every((time) => time === null || time <= built);
-}
-
-async function modifiedAt(path: string): Promise<number | null> {
-  return stat(path).then(
-    (found) => found.mtimeMs,
-    () => null,
-  );
-}
-
-async function lock(): Promise<() => Promise<void>> {
-  const deadlineMs = Date.now() + LOCK_LIMIT_MS;
-  for (;;) {
-    try {
-      await mkdir(LOCK);
-      return () => rm(LOCK, { recursive: true, force: true });
-    } catch {
-      const heldSinceMs = await modifiedAt(LOCK);
-      const stale = heldSinceMs !== null && Date.now() - heldSinceMs > LOCK_LIMIT_MS;
-      if (stale) await rm(LOCK, { recursive: true, force: true });
-      if (Date.now() > deadlineMs) throw new Error(`${LOCK} is held by another build`);
-      await delay(50);
-    }
-  }
 }

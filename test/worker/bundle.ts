@@ -1,9 +1,10 @@
 /** The bundle that `wrangler deploy` would upload. */
-import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
+
+import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
+import { buildLock, modifiedAt } from "../support/build-lock.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const BUNDLE = join(ROOT, "dist/worker/index.js");
@@ -14,7 +15,7 @@ const LOCK_LIMIT_MS = 60_000;
 export async function ensureBundle(): Promise<string> {
   if (await isCurrent()) return BUNDLE;
   await mkdir(join(ROOT, "dist"), { recursive: true });
-  const release = await lock();
+  const release = await buildLock(LOCK, LOCK_LIMIT_MS);
   try {
     if (!(await isCurrent())) await build();
   } finally {
@@ -59,29 +60,4 @@ async function sources(folder: string): Promise<string[]> {
   const entries = await readdir(join(ROOT, folder), { recursive: true });
   const kept = entries.filter((name) => /\.(ts|jsonc)$/.test(name) && !name.startsWith("."));
   return kept.map((name) => join(ROOT, folder, name));
-}
-
-async function modifiedAt(path: string): Promise<number | null> {
-  try {
-    return (await stat(path)).mtimeMs;
-  } catch {
-    return null;
-  }
-}
-
-/** Test files run in several processes; one of them builds. */
-async function lock(): Promise<() => Promise<void>> {
-  const deadlineMs = Date.now() + LOCK_LIMIT_MS;
-  for (;;) {
-    try {
-      await mkdir(LOCK);
-      return () => rm(LOCK, { recursive: true, force: true });
-    } catch {
-      const heldSinceMs = await modifiedAt(LOCK);
-      const stale = heldSinceMs !== null && Date.now() - heldSinceMs > LOCK_LIMIT_MS;
-      if (stale) await rm(LOCK, { recursive: true, force: true });
-      if (Date.now() > deadlineMs) throw new Error(`${LOCK} is held by another build`);
-      await delay(50);
-    }
-  }
 }
