@@ -12,9 +12,13 @@ const LEAN: Readonly<Record<string, string>> = {
   "node:child_process": "export default {}; export const spawn = undefined;",
 };
 
-/** One bundle with its libraries inside, and the sandbox apart, loaded only when used. */
+/** One bundle with its libraries inside; the sandbox and its chDB process apart, only when used. */
 export default defineConfig({
-  entry: { main: "src/cli/main.ts", sandbox: "src/sandbox/index.ts" },
+  entry: {
+    main: "src/cli/main.ts",
+    sandbox: "src/sandbox/index.ts",
+    "chdb-child": "src/sandbox/analytics/chdb-child.ts",
+  },
   format: "esm",
   platform: "node",
   target: "node22",
@@ -23,8 +27,8 @@ export default defineConfig({
   splitting: false,
   removeNodeProtocol: false,
   minify: true,
-  noExternal: [/^(?!miniflare|workerd|@electric-sql\/)/],
-  external: ["miniflare", "workerd", /^@electric-sql\//],
+  noExternal: [/^(?!miniflare|workerd|chdb|@electric-sql\/)/],
+  external: ["miniflare", "workerd", "chdb", /^@electric-sql\//],
   define: { PIXCANARY_VERSION: JSON.stringify(version) },
   banner: {
     js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',

@@ -1,10 +1,15 @@
 /** `npm run bench`: the numbers of DESIGN §9, as ratios within one run. Never part of the tests. */
 import { cpus, loadavg } from "node:os";
+import { benchLogs } from "./logs.ts";
 import { benchProxy } from "./proxy.ts";
 import { type Goal, goalLine } from "./statistics.ts";
 import { benchStop } from "./stop.ts";
 
-const benches: Record<string, () => Promise<Goal[]>> = { stop: benchStop, proxy: benchProxy };
+const benches: Record<string, () => Promise<Goal[]>> = {
+  stop: benchStop,
+  proxy: benchProxy,
+  logs: benchLogs,
+};
 const asked = process.argv.slice(2);
 const names = asked.length > 0 ? asked : Object.keys(benches);
 

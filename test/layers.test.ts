@@ -30,7 +30,15 @@ const LAYERS: readonly Layer[] = [
   {
     at: "src/cli",
     ours: [DOMAIN, PORTS, "src/commands", "src/adapters", "src/sandbox"],
-    packages: ["node:", "commander", "@clack/prompts", "picocolors", "@bomb.sh/tab", "zod"],
+    packages: [
+      "node:",
+      "commander",
+      "@clack/prompts",
+      "picocolors",
+      "log-update",
+      "@bomb.sh/tab",
+      "zod",
+    ],
   },
   {
     at: "src/sandbox",
@@ -39,9 +47,11 @@ const LAYERS: readonly Layer[] = [
       "node:",
       "miniflare",
       "@electric-sql",
+      "chdb",
       "hono",
       "@hono/node-server",
       "undici",
+      "ws",
       "zod",
       "pg",
       "ulid",

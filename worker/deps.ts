@@ -1,9 +1,9 @@
 /** What the app needs, built once per isolate in index.ts. */
-import type { QaDocument } from "../src/domain/qa.ts";
 import type { CookieSigner } from "./cookie-signer.ts";
 import type { Bindings, Settings } from "./env.ts";
 import type { UrlSigner } from "./native/url-signer.ts";
 import type { Health } from "./qa/health.ts";
+import type { Metrics24h } from "./qa/metrics.ts";
 import type { StateReader } from "./state-reader.ts";
 import type { LogSink } from "./telemetry/log-sink.ts";
 import type { MetricSink } from "./telemetry/metric-sink.ts";
@@ -14,13 +14,12 @@ export interface Deps {
   cookies: CookieSigner;
   urls: UrlSigner;
   health: Health;
+  metrics24h: Metrics24h;
   metrics: MetricSink;
   logs: LogSink;
   now(): number;
   /** In [0, 1). Draws cohorts and log samples: fair, not secret. */
   random(): number;
-  /** For `/qa`; undefined when the figures cannot be had. */
-  metrics24h?: () => Promise<QaDocument["metrics_24h"]>;
 }
 
 /** Hono's type parameter. */

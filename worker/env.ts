@@ -9,6 +9,9 @@ export interface Bindings extends Env {
   COOKIE_KEYS?: string;
   QA_TOKEN?: string;
   URL_SIGNING_KEY?: string;
+  ANALYTICS_TOKEN?: string;
+  /** In place of the official API, for the sandbox: https, or http on loopback. */
+  ANALYTICS_API_URL?: string;
   /** Only where faults are drilled, never in production: see native/chaos.ts. */
   CHAOS?: Fetcher;
 }
@@ -25,11 +28,20 @@ export interface Settings {
   cookieKeys: readonly CookieKey[];
   urlSigningKey: string | null;
   workerVersion: string | null;
+  /** Null: `/qa` shows no figures. */
+  analytics: AnalyticsSettings | null;
   /** What was wrong, in words that hold no secret. */
   problems: readonly string[];
 }
 
+export interface AnalyticsSettings {
+  sqlUrl: string;
+  token: string;
+  dataset: string;
+}
+
 const MIN_SIGNING_KEY_CHARS = 32;
+const OFFICIAL_API_URL = "https://api.cloudflare.com/client/v4";
 
 /**
  * Never throws. What is missing or wrong takes its safe side: unknown environments count as
@@ -49,6 +61,8 @@ export function parseSettings(env: Bindings): Settings {
   if (qaToken === null) problems.push("QA_TOKEN is missing: a guarded /qa refuses everybody");
   const urlSigningKey = parseSigningKey(env.URL_SIGNING_KEY);
   if (urlSigningKey === null) problems.push("URL_SIGNING_KEY is missing or too short: no uploads");
+  const analytics = parseAnalytics(env);
+  if (typeof analytics === "string") problems.push(`${analytics}: /qa shows no metrics_24h`);
   return {
     production,
     originUrl,
@@ -60,6 +74,7 @@ export function parseSettings(env: Bindings): Settings {
     cookieKeys: cookieKeys.keys,
     urlSigningKey,
     workerVersion: env.CF_VERSION_METADATA?.id ?? null,
+    analytics: typeof analytics === "string" ? null : analytics,
     problems,
   };
 }
@@ -84,4 +99,27 @@ function parseSigningKey(text: string | undefined): string | null {
 function parseOrigins(text: string | undefined): ReadonlySet<string> {
   const origins = (text ?? "").split(",").map((origin) => origin.trim());
   return new Set(origins.filter((origin) => origin !== "" && origin !== "null" && origin !== "*"));
+}
+
+/** Null when there is nothing of it, and what is missing or wrong when there is a part of it. */
+function parseAnalytics(env: Bindings): AnalyticsSettings | null | string {
+  const token = env.ANALYTICS_TOKEN ?? "";
+  const account = env.CLOUDFLARE_ACCOUNT_ID ?? "";
+  const dataset = env.ANALYTICS_DATASET ?? "";
+  if (token === "" && account === "" && dataset === "") return null;
+  if (token === "") return "ANALYTICS_TOKEN is missing";
+  if (!/^[0-9a-fA-F]{32}$/.test(account)) return "CLOUDFLARE_ACCOUNT_ID is not an account's id";
+  if (!/^[A-Za-z_][A-Za-z0-9_]{0,63}$/.test(dataset)) return "ANALYTICS_DATASET is not a dataset";
+  const base = parseApiUrl(env.ANALYTICS_API_URL ?? OFFICIAL_API_URL);
+  if (base === null) return "ANALYTICS_API_URL is neither https nor on loopback";
+  return { sqlUrl: `${base}/accounts/${account}/analytics_engine/sql`, token, dataset };
+}
+
+/** Without a slash at the end. The token must not go over a network in the clear. */
+function parseApiUrl(text: string): string | null {
+  const base = parseOrigin(text);
+  if (base === null) return null;
+  const { protocol, hostname } = new URL(base);
+  const loopback = hostname === "127.0.0.1" || hostname === "localhost" || hostname === "[::1]";
+  return protocol === "https:" || loopback ? base : null;
 }

@@ -7,6 +7,7 @@ import type { Bindings } from "./env.ts";
 import { parseSettings } from "./env.ts";
 import { createUrlSigner } from "./native/url-signer.ts";
 import { createHealth } from "./qa/health.ts";
+import { createMetrics24h } from "./qa/metrics.ts";
 import type { StateKv } from "./state-reader.ts";
 import { createStateReader } from "./state-reader.ts";
 import { consoleLogSink } from "./telemetry/log-sink.ts";
@@ -28,6 +29,7 @@ function build(env: Bindings): Hono<AppEnv> {
     cookies: createCookieSigner(settings.cookieKeys),
     urls: createUrlSigner(settings.urlSigningKey),
     health: createHealth(now),
+    metrics24h: createMetrics24h(settings.analytics, now),
     metrics: analyticsEngineSink(env.METRICS),
     logs: consoleLogSink(),
     now,

@@ -3,6 +3,7 @@ import { APIConnectionError, APIError, APIUserAbortError } from "cloudflare/core
 import * as z from "zod";
 import { UpstreamError, type UpstreamKind } from "../ports.ts";
 import type { CloudflareClient } from "./cloudflare-client.ts";
+import type { RawAnswer } from "./raw-get.ts";
 import { remoteText } from "./redact.ts";
 import { TransportError } from "./transport.ts";
 
@@ -13,7 +14,7 @@ export interface ApiCall {
   path: string;
   query?: Record<string, string | number>;
   /** Sent as it is. */
-  body?: { text: string; type: "application/octet-stream" | "application/json" };
+  body?: { text: string; type: "application/octet-stream" | "application/json" | "text/plain" };
   /** For this attempt, connection to last byte. */
   timeoutMs: number;
   signal: AbortSignal;
@@ -71,6 +72,62 @@ export async function callApi(client: CloudflareClient, call: ApiCall): Promise<
   }
 }
 
+/** A GET whose body is not held in memory: 200 and 206 are answers. */
+export interface StreamCall {
+  what: string;
+  path: string;
+  headers?: Readonly<Record<string, string>>;
+  signal: AbortSignal;
+}
+
+/** Throws ApiFailure, also while the body is read. */
+export async function streamApi(client: CloudflareClient, call: StreamCall): Promise<RawAnswer> {
+  const asGet = { what: call.what, method: "get" as const };
+  if (call.signal.aborted) throw cancelledBefore(asGet);
+  let answer: RawAnswer;
+  try {
+    answer = await client.rawGet(call);
+  } catch (error) {
+    throw streamFailure(error, client, asGet);
+  }
+  const { status, headers, chunks } = answer;
+  if (status !== 200 && status !== 206) {
+    const text = await readText(chunks).catch(() => "");
+    throw fromStatus({ error: parseJson(text), message: "", headers }, status, client, asGet);
+  }
+  return { status, headers, chunks: guardedChunks(chunks, client, asGet) };
+}
+
+async function* guardedChunks(
+  chunks: RawAnswer["chunks"],
+  client: CloudflareClient,
+  call: FailedCall,
+): RawAnswer["chunks"] {
+  try {
+    yield* chunks;
+  } catch (error) {
+    throw streamFailure(error, client, call);
+  }
+}
+
+function streamFailure(error: unknown, client: CloudflareClient, call: FailedCall): ApiFailure {
+  if (error instanceof TransportError) return fromTransport(error, call);
+  return toFailure(error, client, call);
+}
+
+const MAX_ERROR_BYTES = 64 * 1024;
+
+async function readText(chunks: RawAnswer["chunks"]): Promise<string> {
+  const kept: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of chunks) {
+    kept.push(chunk);
+    size += chunk.byteLength;
+    if (size > MAX_ERROR_BYTES) break;
+  }
+  return Buffer.concat(kept).toString("utf8");
+}
+
 export function cancelledBefore(call: Pick<ApiCall, "what">): ApiFailure {
   return new ApiFailure("unavailable", `${call.what}: cancelled before anything was sent`);
 }
@@ -106,7 +163,10 @@ export function parseJson(text: string): unknown {
   }
 }
 
-function toFailure(error: unknown, client: CloudflareClient, call: ApiCall): ApiFailure {
+/** What a failure is told about. */
+type FailedCall = Pick<ApiCall, "what" | "method">;
+
+function toFailure(error: unknown, client: CloudflareClient, call: FailedCall): ApiFailure {
   if (error instanceof APIConnectionError && error.cause instanceof TransportError) {
     return fromTransport(error.cause, call);
   }
@@ -123,7 +183,7 @@ function toFailure(error: unknown, client: CloudflareClient, call: ApiCall): Api
   return new ApiFailure(lostAnswer(call), `${call.what}: ${detail}`);
 }
 
-function fromTransport(error: TransportError, call: ApiCall): ApiFailure {
+function fromTransport(error: TransportError, call: FailedCall): ApiFailure {
   const kind = error.phase === "before-sending" ? "unavailable" : lostAnswer(call);
   return new ApiFailure(kind, `${call.what}: ${error.words}`, { tooLarge: error.tooLarge });
 }
@@ -132,11 +192,12 @@ function fromStatus(
   error: { error: unknown; message: string; headers: Headers | undefined },
   status: number,
   client: CloudflareClient,
-  call: ApiCall,
+  call: FailedCall,
 ): ApiFailure {
   const body = z.object({ errors: z.array(z.unknown()) }).safeParse(error.error);
   const errors = body.success ? apiErrors(body.data.errors) : [];
-  const message = `${call.what}: HTTP ${status}${statusWords(status)}${words(client, errors)}`;
+  const said = errors.length > 0 ? words(client, errors) : plainWords(client, error);
+  const message = `${call.what}: HTTP ${status}${statusWords(status)}${said}`;
   const codes = codesOf(errors);
   return new ApiFailure(kindOf(status, codes, call), message, {
     status,
@@ -149,7 +210,7 @@ function fromStatus(
 const MALFORMED_TOKEN = [6003, 6111];
 
 /** The HTTP status decides; the API's own codes are not documented well enough to, with one exception. */
-function kindOf(status: number, codes: readonly number[], call: ApiCall): UpstreamKind {
+function kindOf(status: number, codes: readonly number[], call: FailedCall): UpstreamKind {
   if (status === 400 && codes.some((code) => MALFORMED_TOKEN.includes(code))) return "auth";
   if (status === 401) return "auth";
   if (status === 403) return "forbidden";
@@ -186,6 +247,16 @@ function codesOf(errors: readonly ApiError[]): number[] {
 function words(client: CloudflareClient, errors: readonly ApiError[]): string {
   if (errors.length === 0) return "";
   return `: ${errors.map((e) => `${remoteText(client.redact, e.message)} [${e.code}]`).join("; ")}`;
+}
+
+/** The SQL API words its refusals in plain text; the SDK puts the status before it. */
+function plainWords(
+  client: CloudflareClient,
+  error: { message: string; headers: Headers | undefined },
+): string {
+  if (error.headers?.get("content-type")?.startsWith("text/plain") !== true) return "";
+  const text = error.message.replace(/^\d{3} /, "").trim();
+  return text === "" ? "" : `: ${remoteText(client.redact, text)}`;
 }
 
 /** Seconds or a date; only where it means "later", never negative. */

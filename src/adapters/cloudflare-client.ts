@@ -2,6 +2,8 @@
 import type { BaseCloudflare } from "cloudflare/client";
 import { createClient } from "cloudflare/tree-shakable";
 import { readCapped } from "./capped-body.ts";
+import type { RawGet } from "./raw-get.ts";
+import { createRawGet } from "./raw-get.ts";
 import type { Redact } from "./redact.ts";
 import { createRedactor } from "./redact.ts";
 import type { Secret } from "./secrets.ts";
@@ -33,6 +35,8 @@ const sdkClient = (baseURL: string, fetch: typeof globalThis.fetch): BaseCloudfl
 
 export interface CloudflareClient {
   readonly sdk: BaseCloudflare;
+  /** For bodies too large to hold. */
+  readonly rawGet: RawGet;
   /** Hides every secret this process knows. */
   readonly redact: Redact;
 }
@@ -52,7 +56,12 @@ export interface ClientOptions {
 export function createCloudflareClient(options: ClientOptions): CloudflareClient {
   const redact = createRedactor([options.token, ...(options.secrets ?? [])]);
   const base = options.apiBaseUrl.replace(/\/+$/, "");
-  return { sdk: sdkClient(base, guardedFetch(base, options, redact)), redact };
+  const { token, version } = options;
+  return {
+    sdk: sdkClient(base, guardedFetch(base, options, redact)),
+    rawGet: createRawGet({ apiBaseUrl: base, token, version, redact }),
+    redact,
+  };
 }
 
 /** Pins the host, the headers and the size; never follows a redirect; throws TransportError only. */

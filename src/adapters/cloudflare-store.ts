@@ -7,6 +7,7 @@ import {
   serialiseStop,
 } from "../domain/state.ts";
 import type { CallOptions, Clock, StateStore } from "../ports.ts";
+import { UpstreamError } from "../ports.ts";
 import { createClock } from "./clock.ts";
 import {
   ApiFailure,
@@ -79,27 +80,39 @@ export function createStateStore(options: StoreOptions): StateStore {
       deps(signal),
     );
   return {
-    async read({ signal }) {
+    async read({ signal, once }) {
+      const policy = once === true ? { ...READ, retries: 0 } : READ;
       const [config, stop] = await bothOrNeither(signal, (key, either) =>
         withRetries(
           () => getValue(options, key, { signal: either, timeoutMs: limits.readMs }),
-          READ,
+          policy,
           deps(either),
         ),
       );
       return { config, stop };
     },
     async writeStop(stop, { signal, once, ...call }) {
-      const text = serialiseStop(stop);
+      const text = textFor(STOP_KEY, () => serialiseStop(stop));
       if (once !== true) return writeAtWill(STOP_KEY, text, { signal, ...call });
       await putValue(options, STOP_KEY, text, { signal, timeoutMs: limits.configMs });
     },
     async writeConfig(config, { signal, atWill }) {
-      const text = serialiseConfig(config);
+      const text = textFor(CONFIG_KEY, () => serialiseConfig(config));
       if (atWill === true) return writeAtWill(CONFIG_KEY, text, { signal });
       await putValue(options, CONFIG_KEY, text, { signal, timeoutMs: limits.configMs });
     },
   };
+}
+
+/** A document that nobody could read back is our own mistake: it must not pass for a lost answer. */
+function textFor(key: string, serialise: () => string): string {
+  try {
+    return serialise();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    const message = `write ${key}: ${why}; nothing was sent`;
+    throw new UpstreamError("rejected", message, { cause: error });
+  }
 }
 
 /** When one read fails for good the other is ended, too: nothing is left running. */

@@ -3,8 +3,15 @@ import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { z } from "zod";
-import { type ConfigFile, configFileSchema, environmentSchema } from "../domain/environment.ts";
+import {
+  type ConfigFile,
+  configFileSchema,
+  environmentForRelief,
+  environmentSchema,
+  reliefFileSchema,
+} from "../domain/environment.ts";
 import { escapeForTerminal } from "../domain/escape.ts";
+import { DEFAULT_POLICY } from "../domain/policy.ts";
 import { findJsonMistake } from "./json-position.ts";
 
 export const CONFIG_FILE_NAME = "pixcanary.json";
@@ -17,9 +24,12 @@ const MAX_REPORTED = 10;
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly hint: string;
-  constructor(message: string, hint: string) {
+  /** There is none at all: for what can do without. */
+  readonly missing: boolean;
+  constructor(message: string, hint: string, missing = false) {
     super(message);
     this.hint = hint;
+    this.missing = missing;
   }
 }
 
@@ -27,30 +37,45 @@ export interface LoadedConfig {
   /** Absolute. Relative paths in the configuration start from its folder. */
   path: string;
   config: ConfigFile;
+  /** For relief: environments that the file names and that cannot be used at all, and why. */
+  unusable: ReadonlyMap<string, ConfigError>;
+  /** For relief: mistakes that do not matter to it, one line each. */
+  warnings: readonly string[];
 }
 
-/** Throws ConfigError. An explicit path is taken as it is; else the nearest file upwards from `cwd`. */
+/**
+ * Throws ConfigError. An explicit path is taken as it is; else the nearest file upwards from `cwd`.
+ * For `relief`, a mistake in one place does not make the rest unusable.
+ */
 export async function loadConfig(options: {
   cwd: string;
   explicitPath?: string | undefined;
+  relief?: boolean;
 }): Promise<LoadedConfig> {
-  const { cwd, explicitPath } = options;
+  const { cwd, explicitPath, relief } = options;
+  const loaded = (text: string, path: string): LoadedConfig => ({
+    path,
+    unusable: new Map(),
+    warnings: [],
+    ...(relief === true ? parseForRelief(text, path) : { config: parseConfigFile(text, path) }),
+  });
   if (explicitPath !== undefined) {
     const path = resolve(cwd, explicitPath);
     const text = await readText(path);
-    if (text !== null) return { path, config: parseConfigFile(text, path) };
+    if (text !== null) return loaded(text, path);
     throw new ConfigError(`there is no file ${shown(path)}`, "check --config");
   }
   let folder = resolve(cwd);
   for (let depth = 0; depth < MAX_FOLDERS; depth += 1) {
     const path = join(folder, CONFIG_FILE_NAME);
     const text = await readText(path);
-    if (text !== null) return { path, config: parseConfigFile(text, path) };
+    if (text !== null) return loaded(text, path);
     if (dirname(folder) === folder) break;
     folder = dirname(folder);
   }
   const message = `no ${CONFIG_FILE_NAME} in ${shown(resolve(cwd))} or above`;
-  throw new ConfigError(message, "name one with --config, or write one: the README shows how");
+  const hint = "name one with --config, or write one: the README shows how";
+  throw new ConfigError(message, hint, true);
 }
 
 /** Null when there is no such file; every other obstacle is an error, never "not there". */
@@ -85,20 +110,61 @@ async function readText(path: string): Promise<string | null> {
 
 /** `path` is for messages only. Throws ConfigError. */
 export function parseConfigFile(text: string, path: string): ConfigFile {
-  const mistake = findJsonMistake(text);
-  if (mistake !== null) {
-    const place = `${shown(path)}:${mistake.line}:${mistake.column}`;
-    const hint = "the file is plain JSON: no comments, no comma after the last entry";
-    throw new ConfigError(`${place}: not JSON: ${escapeForTerminal(mistake.what)}`, hint);
-  }
-  // Only the input tells a missing field from one of the wrong type.
-  const parsed = configFileSchema.safeParse(JSON.parse(text), { reportInput: true });
+  const parsed = parseStrictly(jsonOf(text, path));
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.flatMap(describeIssue);
+  throw configError(path, parsed.error.issues);
+}
+
+/** As much as relief needs, and what is wrong with the rest. Throws ConfigError. */
+export function parseForRelief(text: string, path: string): Omit<LoadedConfig, "path"> {
+  const raw = jsonOf(text, path);
+  const strict = parseStrictly(raw);
+  const unusable = new Map<string, ConfigError>();
+  if (strict.success) return { config: strict.data, unusable, warnings: [] };
+  const { issues } = strict.error;
+  const found = reliefFileSchema.safeParse(raw);
+  if (!found.success) throw configError(path, issues);
+  const environments: ConfigFile["environments"] = {};
+  for (const [name, value] of Object.entries(found.data.environments)) {
+    const environment = environmentForRelief(name, value);
+    if (environment !== null) environments[name] = environment;
+    else
+      unusable.set(
+        name,
+        configError(
+          path,
+          issues.filter((issue) => issue.path[1] === name),
+        ),
+      );
+  }
+  const warnings = linesOf(issues).map((line) => `${shown(path)}: ${line}`);
+  return { config: { environments }, unusable, warnings };
+}
+
+function jsonOf(text: string, path: string): unknown {
+  const mistake = findJsonMistake(text);
+  if (mistake === null) return JSON.parse(text);
+  const place = `${shown(path)}:${mistake.line}:${mistake.column}`;
+  const hint = "the file is plain JSON: no comments, no comma after the last entry";
+  throw new ConfigError(`${place}: not JSON: ${escapeForTerminal(mistake.what)}`, hint);
+}
+
+function parseStrictly(raw: unknown) {
+  // Only the input tells a missing field from one of the wrong type.
+  return configFileSchema.safeParse(raw, { reportInput: true });
+}
+
+function configError(path: string, issues: readonly z.core.$ZodIssue[]): ConfigError {
+  const lines = linesOf(issues).map((line) => `  ${line}`);
+  return new ConfigError(`${shown(path)}:\n${lines.join("\n")}`, "correct the file and try again");
+}
+
+/** For a terminal, and not too many. */
+function linesOf(issues: readonly z.core.$ZodIssue[]): string[] {
+  const problems = issues.flatMap(describeIssue);
   const more = problems.length - MAX_REPORTED;
-  const lines = problems.slice(0, MAX_REPORTED).map((line) => `  ${escapeForTerminal(line)}`);
-  if (more > 0) lines.push(`  and ${more} more`);
-  throw new ConfigError(`${shown(path)}:\n${lines.join("\n")}`, "correct the file and try again");
+  const lines = problems.slice(0, MAX_REPORTED).map(escapeForTerminal);
+  return more > 0 ? [...lines, `and ${more} more`] : lines;
 }
 
 function describeIssue(issue: z.core.$ZodIssue): string[] {
@@ -145,9 +211,14 @@ function article(expected: string): string {
   return ARTICLES[expected] ?? expected;
 }
 
-function knownKeys(place: readonly string[]): string[] {
-  const shape = place.length === 0 ? configFileSchema.shape : environmentSchema.shape;
-  return Object.keys(shape);
+function knownKeys([top, , setting, row]: readonly string[]): string[] {
+  if (top === undefined) return Object.keys(configFileSchema.shape);
+  if (setting === undefined) return Object.keys(environmentSchema.shape);
+  if (setting !== "policy") return [];
+  const rows = new Map<string, unknown>(Object.entries(DEFAULT_POLICY));
+  if (row === undefined) return [...rows.keys()];
+  const numbers = rows.get(row);
+  return typeof numbers === "object" && numbers !== null ? Object.keys(numbers) : [];
 }
 
 /** The known key that takes the fewest edits, if they are few. */

@@ -1,5 +1,6 @@
 /** Looks at `/qa` of each location. Never throws: what went wrong is part of the sighting. */
 import { CANARY_HEADER, parseCanaryHeader } from "../domain/decision-headers.ts";
+import { isSafeQaUrl } from "../domain/environment.ts";
 import { type QaDocument, qaSchema } from "../domain/qa.ts";
 import type { Clock, QaProbe, Sighting } from "../ports.ts";
 import { readCapped } from "./capped-body.ts";
@@ -13,7 +14,7 @@ const LOOK_MS = 3_000;
 const MAX_BODY_BYTES = 256 * 1024;
 
 export interface QaProbeOptions {
-  /** Checked by the configuration's schema. The token goes to these and nowhere else. */
+  /** The token goes to these and nowhere else. */
   urls: readonly string[];
   token: Secret | null;
   clock: Pick<Clock, "now" | "timeout">;
@@ -39,6 +40,8 @@ export function createQaProbe(options: QaProbeOptions): QaProbe {
         problem: null,
       };
       if (!options.urls.includes(url)) return { ...seen, problem: "not a configured /qa URL" };
+      // Relief goes on with a configuration that holds such a thing; the token must not.
+      if (!isSafeQaUrl(url)) return { ...seen, problem: "not an address that /qa may have" };
       const lookMs = options.lookMs ?? LOOK_MS;
       const limit = options.clock.timeout(lookMs);
       try {

@@ -2,25 +2,33 @@
 import { homedir } from "node:os";
 import { dirname } from "node:path";
 import { createAccountProbe } from "../adapters/account-probe.ts";
+import { createMetrics } from "../adapters/analytics.ts";
 import { createClock } from "../adapters/clock.ts";
 import { createCloudflareClient } from "../adapters/cloudflare-client.ts";
 import { createStateStore } from "../adapters/cloudflare-store.ts";
-import { loadConfig } from "../adapters/config-file.ts";
+import { type LoadedConfig, loadConfig } from "../adapters/config-file.ts";
 import { createIdentity } from "../adapters/identity.ts";
 import { createJournal, defaultStateDir } from "../adapters/journal.ts";
+import { createLogFolders } from "../adapters/logs/folder.ts";
+import { createLogArchive } from "../adapters/logs/r2-archive.ts";
+import { createLogReader } from "../adapters/logs/reader.ts";
+import { createLogTail } from "../adapters/logs/tail-socket.ts";
 import { createQaProbe } from "../adapters/qa-client.ts";
 import type { Redact } from "../adapters/redact.ts";
 import { createRedactor } from "../adapters/redact.ts";
 import { createRng } from "../adapters/rng.ts";
 import { loadSecret, type Secret } from "../adapters/secrets.ts";
-import type { ConfigFile, Environment } from "../domain/environment.ts";
+import { createVisitorHttp } from "../adapters/visitor-http.ts";
+import type { Environment } from "../domain/environment.ts";
 import { apiBaseUrlOf, findEnvironment, toTarget } from "../domain/environment.ts";
-import type { AccountProbe, Journal, Ports, StateStore } from "../ports.ts";
+import { escapeForTerminal } from "../domain/escape.ts";
+import type { AccountProbe, Journal, Metrics, Ports, StateStore } from "../ports.ts";
 import { UpstreamError } from "../ports.ts";
 import { UsageError } from "./errors.ts";
 import type { GlobalFlags } from "./program.ts";
 import { createProgress } from "./progress.ts";
 import type { Shell } from "./run.ts";
+import { createScreen } from "./screen.ts";
 
 export interface World {
   ports: Ports;
@@ -33,9 +41,12 @@ export async function compose(
   interrupt: AbortSignal,
   options: { relief: boolean } = { relief: false },
 ): Promise<World> {
-  const { path, config } = await loadConfig({ cwd: shell.cwd, explicitPath: flags.config });
-  const name = environmentName(config, flags, shell.env);
-  const environment = environmentOf(config, name, path);
+  const { relief } = options;
+  const loaded = await loadConfig({ cwd: shell.cwd, explicitPath: flags.config, relief });
+  const { path } = loaded;
+  const name = environmentName(loaded, flags, shell.env);
+  const environment = environmentOf(loaded, name);
+  for (const warning of loaded.warnings) shell.console.err(`! going on, but ${warning}`);
   const { token, qaToken } = await secrets(environment, flags, shell, {
     baseDir: dirname(path),
     ...options,
@@ -49,21 +60,53 @@ export async function compose(
     version: shell.version,
     secrets: [token],
   });
+  const apiPorts =
+    token === null ? withoutToken() : withToken(token, { environment, name, shell, qaToken });
   const ports: Ports = {
     target: toTarget(name, environment, flags.config ?? null),
     identity: createIdentity({ env: shell.env, version: shell.version }),
     qa,
+    visitor: createVisitorHttp({
+      qaUrls: environment.qaUrls,
+      token: qaToken,
+      clock,
+      version: shell.version,
+      secrets: [token],
+    }),
     clock,
     rng: createRng(),
-    progress: createProgress((text) => shell.console.err(redact(text))),
+    progress: createProgress(
+      (text) => shell.console.err(redact(text)),
+      (text) => shell.console.status?.(redact(text)),
+    ),
+    screen: createScreen(shell.console, {
+      json: flags.json === true,
+      color: flags.color,
+      env: shell.env,
+    }),
     interrupt,
     nodeVersion: process.versions.node,
-    ...(token === null ? withoutToken() : withToken(token, { environment, name, shell, qaToken })),
+    ...apiPorts,
+    logs: { ...apiPorts.logs, ...localLogs(shell) },
   };
   return { ports, redact };
 }
 
-type ApiPorts = { store: StateStore; journal: Journal; account: AccountProbe };
+/** What reads and writes logs on this machine: needs no environment. */
+export function localLogs({ cwd }: Shell): Pick<Ports["logs"], "folders" | "reader"> {
+  return {
+    folders: createLogFolders(cwd),
+    reader: createLogReader({ cwd, stdin: () => process.stdin }),
+  };
+}
+
+type ApiPorts = {
+  store: StateStore;
+  journal: Journal;
+  account: AccountProbe;
+  metrics: Metrics;
+  logs: Omit<Ports["logs"], "folders" | "reader">;
+};
 
 function withToken(
   token: Secret,
@@ -71,8 +114,9 @@ function withToken(
 ): ApiPorts {
   const { environment, name, shell, qaToken } = context;
   const { accountId, namespaceId } = environment;
+  const apiBaseUrl = apiBaseUrlOf(environment);
   const client = createCloudflareClient({
-    apiBaseUrl: apiBaseUrlOf(environment),
+    apiBaseUrl,
     token,
     version: shell.version,
     secrets: [qaToken],
@@ -83,22 +127,47 @@ function withToken(
     store: createStateStore(place),
     journal: createJournal({ ...place, env: name, stateDir }),
     account: createAccountProbe({ ...place, token }),
+    metrics: createMetrics({ client, accountId, dataset: environment.dataset ?? null }),
+    logs: {
+      archive: createLogArchive({
+        client,
+        accountId,
+        bucket: environment.logsBucket ?? null,
+        prefix: environment.logsPrefix ?? "",
+      }),
+      tail: createLogTail({ client, accountId, worker: environment.worker, apiBaseUrl }),
+    },
   };
 }
 
 /** `/qa`, the plan and the manual way still work; whatever needs the API says what is missing. */
 function withoutToken(): ApiPorts {
-  const refuse = () =>
-    Promise.reject(
-      new UpstreamError("auth", "no API token: export CLOUDFLARE_API_TOKEN=… (or tokenFile)"),
-    );
+  const error = new UpstreamError(
+    "auth",
+    "no API token: export CLOUDFLARE_API_TOKEN=… (or tokenFile)",
+  );
+  return refusing(error, "no API token");
+}
+
+/** Everything that needs the API fails with this; the journal says it in a few words. */
+export function refusing(error: UpstreamError, why: string): ApiPorts {
+  const refuse = () => Promise.reject(error);
+  // biome-ignore lint/correctness/useYield: it only fails
+  const refusedLines = async function* (): AsyncGenerator<never> {
+    await refuse();
+  };
   return {
     store: { read: refuse, writeStop: refuse, writeConfig: refuse },
     journal: {
-      append: async () => ["no API token: the journal was not written"],
-      recent: async () => ({ entries: [], warnings: ["no API token: the journal was not read"] }),
+      append: async () => [`${why}: the journal was not written`],
+      recent: async () => ({ entries: [], warnings: [`${why}: the journal was not read`] }),
     },
     account: { token: refuse, namespace: refuse, writable: refuse },
+    metrics: { ask: refuse },
+    logs: {
+      archive: { place: null, list: refusedLines, read: refuse },
+      tail: { follow: refusedLines },
+    },
   };
 }
 
@@ -141,10 +210,10 @@ function doWithout(error: unknown, shell: Shell): null {
 }
 
 /** Never a default among several: the wrong environment is the worst thing to change. */
-function environmentName(config: ConfigFile, flags: GlobalFlags, env: NodeJS.ProcessEnv): string {
+function environmentName(loaded: LoadedConfig, flags: GlobalFlags, env: NodeJS.ProcessEnv): string {
   const named = flags.env ?? env.PIXCANARY_ENV;
   if (named !== undefined && named !== "") return named;
-  const names = Object.keys(config.environments);
+  const names = namesIn(loaded);
   const [only] = names;
   if (names.length === 1 && only !== undefined) return only;
   throw new UsageError(
@@ -153,12 +222,18 @@ function environmentName(config: ConfigFile, flags: GlobalFlags, env: NodeJS.Pro
   );
 }
 
-function environmentOf(config: ConfigFile, name: string, path: string): Environment {
-  const environment = findEnvironment(config, name);
+function environmentOf(loaded: LoadedConfig, name: string): Environment {
+  const environment = findEnvironment(loaded.config, name);
   if (environment !== null) return environment;
-  const names = Object.keys(config.environments).join(", ");
+  const why = loaded.unusable.get(name);
+  if (why !== undefined) throw why;
   throw new UsageError(
-    `there is no environment ${JSON.stringify(name)} in ${path}`,
-    `one of: ${names}`,
+    `there is no environment ${JSON.stringify(name)} in ${loaded.path}`,
+    `one of: ${namesIn(loaded).join(", ")}`,
   );
+}
+
+/** Those that cannot be used, too: a mistake in one must not make another the only one. */
+function namesIn({ config, unusable }: LoadedConfig): string[] {
+  return [...Object.keys(config.environments), ...[...unusable.keys()].map(escapeForTerminal)];
 }

@@ -10,6 +10,8 @@ export interface Console {
   out(text: string): void;
   /** Progress, warnings, errors. */
   err(text: string): void;
+  /** On stderr, in place of the line shown before; nothing without a terminal. */
+  status?(text: string): void;
 }
 
 export interface ConsoleOptions {
@@ -20,9 +22,33 @@ export interface ConsoleOptions {
 type Paint = ReturnType<typeof pc.createColors>;
 
 export function createConsole(options: ConsoleOptions): Console {
+  const out = writer(process.stdout, options);
+  const err = writer(process.stderr, options);
+  const status = statusLine(process.stderr);
   return {
-    out: writer(process.stdout, options),
-    err: writer(process.stderr, options),
+    out: (text) => status.away(() => out(text)),
+    err: (text) => status.away(() => err(text)),
+    status: status.show,
+  };
+}
+
+const ERASE_LINE = "\r\u001b[2K";
+
+/** The one line that moves. It goes before anything else is written, as both may be one terminal. */
+function statusLine(stream: NodeJS.WriteStream) {
+  let shown = false;
+  return {
+    show(text: string): void {
+      if (stream.isTTY !== true) return;
+      const line = escapeForTerminal(text).slice(0, (stream.columns ?? 80) - 1);
+      stream.write(`${ERASE_LINE}${line}`);
+      shown = line !== "";
+    },
+    away(write: () => void): void {
+      if (shown) stream.write(ERASE_LINE);
+      shown = false;
+      write();
+    },
   };
 }
 
@@ -45,7 +71,7 @@ export function wantsColor(stream: { isTTY?: boolean }, { color, env }: ConsoleO
 }
 
 /** Colour follows the symbol that begins a line, so it never carries meaning alone. */
-function paintLines(text: string, paint: Paint): string {
+export function paintLines(text: string, paint: Paint): string {
   if (!paint.isColorSupported) return text;
   return text
     .split("\n")

@@ -66,13 +66,38 @@ export function addGlobalOptions(command: Command): void {
   for (const { flags, description } of GLOBAL_OPTIONS) command.option(flags, description);
 }
 
+/** What the help page says of a group of verbs; a verb named "logs pull" belongs to `logs`. */
+const GROUPS: Readonly<Record<string, string>> = {
+  logs: "Fetch, read and follow the Worker's logs",
+};
+
 function addCommand(program: Command, def: CommandDef, action: Action): void {
-  const command = program.command(def.name).summary(def.summary).description(def.details);
+  const { parent, name } = placeOf(program, def.name);
+  const command = parent.command(name).summary(def.summary).description(def.details);
   for (const { flags, description } of def.options) command.option(flags, description);
+  for (const { flags, description } of def.arguments ?? []) command.argument(flags, description);
   const examples = def.examples.map((example) => `  ${example}`).join("\n");
   command.addHelpText("before", `${examples}\n`);
   if (def.moreHelp !== undefined) command.addHelpText("after", `\n${def.moreHelp}`);
-  command.action((own: Record<string, unknown>) => action(def, own, program.opts<GlobalFlags>()));
+  command.action(() => action(def, ownInput(command), program.opts<GlobalFlags>()));
+}
+
+/** The group is made for its first verb; by itself it prints its help. */
+function placeOf(program: Command, fullName: string): { parent: Command; name: string } {
+  const [group = "", name] = fullName.split(" ");
+  if (name === undefined) return { parent: program, name: group };
+  const existing = program.commands.find((command) => command.name() === group);
+  const summary = GROUPS[group] ?? `${group} …`;
+  return { parent: existing ?? program.command(group).summary(summary).description(summary), name };
+}
+
+/** Flags and positional arguments under their own names: `[paths...]` becomes `paths`. */
+function ownInput(command: Command): Record<string, unknown> {
+  const words = command.registeredArguments.map((argument, index) => [
+    argument.name(),
+    command.processedArgs[index],
+  ]);
+  return { ...command.opts(), ...Object.fromEntries(words) };
 }
 
 /** Help and --version end through an exception, too: they are not errors. */

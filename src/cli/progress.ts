@@ -1,13 +1,18 @@
-/** Progress as plain lines on stderr: nothing that moves, nothing that swallows Ctrl-C. */
+/** Progress as lines on stderr: nothing that swallows Ctrl-C, and one line that moves at the most. */
 import { seconds } from "../commands/shared/words.ts";
 import { escapeForTerminal } from "../domain/escape.ts";
 import type { Progress, Stage } from "../ports.ts";
 
-export function createProgress(say: (text: string) => void): Progress {
+/** `replace` shows a line in the place of the one it showed before; null without a terminal. */
+export function createProgress(
+  say: (text: string) => void,
+  replace: ((text: string) => void) | null = null,
+): Progress {
   return {
     stage: (stage) => say(`  ${seconds(stage.elapsedMs).padStart(7)}  ${stageText(stage)}`),
     note: (text) => say(escapeForTerminal(text)),
     warn: (text) => say(`! ${escapeForTerminal(text)}`),
+    update: (text) => replace?.(escapeForTerminal(text)),
   };
 }
 

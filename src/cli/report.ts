@@ -26,7 +26,12 @@ export function reportText(command: Named, outcome: Outcome<unknown>): Report {
   return answered ? { out: text, err: "", exitCode } : { out: "", err: text, exitCode };
 }
 
-export function reportJson(command: string, env: string | null, outcome: Outcome<unknown>): Report {
+export function reportJson(
+  command: string,
+  env: string | null,
+  outcome: Outcome<unknown>,
+  options: { oneLine: boolean } = { oneLine: false },
+): Report {
   const exitCode = exitCodeOf(outcome);
   const { kind, data, ...rest } = { data: null, ...outcome } as Outcome<unknown> & {
     data: unknown;
@@ -41,12 +46,21 @@ export function reportJson(command: string, env: string | null, outcome: Outcome
     ...rest,
     ...fields,
   };
-  return { out: jsonForTerminal(document), err: "", exitCode };
+  const out = options.oneLine ? jsonLine(document) : jsonForTerminal(document);
+  return { out, err: "", exitCode };
 }
 
 /** JSON leaves C1 and bidirectional controls as they are; a terminal must not see them. */
 export function jsonForTerminal(value: unknown): string {
-  return JSON.stringify(value, null, 2).replace(
+  return visible(JSON.stringify(value, null, 2));
+}
+
+export function jsonLine(value: unknown): string {
+  return visible(JSON.stringify(value));
+}
+
+function visible(json: string): string {
+  return json.replace(
     /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );

@@ -5,6 +5,7 @@ import { invocation, shellWord } from "../commands/shared/words.ts";
 import { escapeForTerminal } from "../domain/escape.ts";
 import type { Ports, Target } from "../ports.ts";
 import { compose } from "./compose.ts";
+import { composeIfAny } from "./compose-if-any.ts";
 import { ask } from "./confirm.ts";
 import type { Console } from "./console.ts";
 import { UsageError } from "./errors.ts";
@@ -30,13 +31,19 @@ export async function run(
   shell: Shell,
 ): Promise<number> {
   const input = parseInput(def, own, flags);
-  const interrupt = watchInterrupt(shell.console.err);
-  const world = await compose(flags, shell, interrupt, { relief: def.relief === true });
+  const interrupt = watchInterrupt(def.streams ? () => undefined : shell.console.err);
+  const needs = typeof def.needs === "function" ? def.needs(input) : def.needs;
+  const world =
+    needs === "if-any"
+      ? await composeIfAny(flags, shell, interrupt)
+      : await compose(flags, shell, interrupt, { relief: def.relief === true });
   shell.console.err(firstLine(def, world.ports.target));
   const outcome = await planAndApply(def, input, flags, shell, world.ports);
   const settled = withInterrupt(outcome, interrupt);
   const report = flags.json
-    ? reportJson(def.name, world.ports.target.env, settled)
+    ? reportJson(def.name, world.ports.target.env || null, settled, {
+        oneLine: def.streams === true,
+      })
     : textOf(def, settled);
   shell.console.out(world.redact(report.out));
   shell.console.err(world.redact(report.err));
@@ -53,7 +60,7 @@ function parseInput(
   const parsed = def.input.safeParse(own);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    const flag = issue?.path[0] === undefined ? def.name : `--${String(issue.path[0])}`;
+    const flag = issue?.path[0] === undefined ? def.name : spelled(def, String(issue.path[0]));
     throw new UsageError(`${flag} ${issue?.message ?? "is not valid"}`, help);
   }
   const reason = shortened(flags.reason);
@@ -67,8 +74,14 @@ function parseInput(
     incident: shortened(flags.incident),
     force: own.force === true,
     verify: flags.verify,
-    timeoutMs: timeoutOf(flags, def.timeoutMs),
+    timeoutMs: timeoutOf(flags, def.timeoutFor?.(parsed.data) ?? def.timeoutMs),
   };
+}
+
+/** As it was typed: `maxMib` is `--max-mib`, and a positional argument has no dashes. */
+function spelled(def: CommandDef, key: string): string {
+  const positional = def.arguments?.some(({ flags }) => flags.includes(key)) === true;
+  return positional ? key : `--${key.replace(/[A-Z]/g, (big) => `-${big.toLowerCase()}`)}`;
 }
 
 /** Documents hold so much and no more; a pasted log must not keep a stop from being written. */

@@ -55,7 +55,14 @@ export type Given<In extends z.ZodType> = z.output<In> & CommonInput;
 /** For verbs without flags of their own. */
 export type NoFlags = z.ZodType<unknown>;
 
+/**
+ * `environment`: its configuration must be there. `if-any`: it is used where one is named or is the
+ * only one, and done without otherwise; then no port that acts on one can do anything.
+ */
+export type Needs = "environment" | "if-any";
+
 export interface CommandDef<In extends z.ZodType = z.ZodType, P = unknown, T = unknown> {
+  /** A verb of a group is named with it: `logs errors`. */
   name: string;
   /** Verb first, under 60 characters. */
   summary: string;
@@ -63,18 +70,27 @@ export interface CommandDef<In extends z.ZodType = z.ZodType, P = unknown, T = u
   details: string;
   examples: readonly [string, ...string[]];
   options: readonly OptionSpec[];
+  /** Positional, in commander's form, e.g. `[paths...]`: into the verb's input as `paths`. */
+  arguments?: readonly OptionSpec[];
   /** Further text at the end of the help page. */
   moreHelp?: string;
-  /** `nothing`: needs no configuration, token or network. */
-  needs?: "environment" | "nothing";
+  /** The environment by default; what a verb needs may depend on what it was given. */
+  needs?: Needs | ((given: Given<In>) => Needs);
   /** Changes state: the environment must then be named unless there is only one. */
   mutates: boolean;
   /** Whole-command budget when `--timeout` is not given. */
   timeoutMs: number;
+  /** In its place, for verbs of which some flags take longer than others. */
+  timeoutFor?(own: z.output<In>): number;
   /** The verb's own flags; the common ones are parsed by the shell. */
   input: In;
   /** Takes native traffic away: nothing that it can do without may keep it from being sent. */
   relief?: true;
+  /**
+   * Runs until it is ended: Ctrl-C is its usual end, and with --json each document is one line, the
+   * last one, which tells how it ended, as well.
+   */
+  streams?: true;
   /** More exposure wants a reason, for the journal and for the next person. */
   needsReason?: true;
   plan(input: Given<In>, ports: Ports): Promise<Planned<P, T>>;

@@ -52,6 +52,7 @@ async function plan(ports: Ports): Promise<Planned<ReliefSteps, ReliefData>> {
       after: before,
       live: [],
       missing: [],
+      proxy_sick: null,
       note: "already at 0 %",
     };
     return { kind: "ended", outcome: { kind: "done", changed: false, data } };

@@ -1,15 +1,20 @@
 /** All verbs, in the order of the help page: what an incident needs comes first. */
+import { assess } from "./assess.ts";
 import { card } from "./card.ts";
 import type { CommandDef } from "./command.ts";
 import { disable } from "./disable.ts";
 import { doctor } from "./doctor.ts";
 import { explain } from "./explain.ts";
 import { history } from "./history.ts";
+import { logsErrors } from "./logs-errors.ts";
+import { logsPull } from "./logs-pull.ts";
+import { logsTail } from "./logs-tail.ts";
 import { notAus } from "./not-aus.ts";
 import { reduce } from "./reduce.ts";
 import { restore } from "./restore.ts";
 import { status } from "./status.ts";
 import { verify } from "./verify.ts";
+import { watch } from "./watch.ts";
 
 export const commands = [
   notAus,
@@ -17,7 +22,12 @@ export const commands = [
   disable,
   restore,
   status,
+  watch,
+  assess,
   verify,
+  logsPull,
+  logsErrors,
+  logsTail,
   history,
   explain,
   doctor,

@@ -11,6 +11,7 @@ import { leaveTrace } from "./shared/leave-trace.ts";
 import { manualLines } from "./shared/manual-lines.ts";
 import type { LiveProof } from "./shared/prove-live.ts";
 import { isLive } from "./shared/prove-live.ts";
+import { refugeLines } from "./shared/refuge.ts";
 import { wrote } from "./shared/settle.ts";
 import { WRITE_SHARE, writeAndProve } from "./shared/stop-run.ts";
 import type { StopRun } from "./shared/stop-verdict.ts";
@@ -25,6 +26,7 @@ export interface NotAusData {
   missing: LiveProof["missing"];
   /** The emergency that was already on, if one was. */
   already: { at: string; by: string | null; reason: string | null } | null;
+  /** What is wrong with proxy itself, as far as was known by the end. */
   proxy_sick: string | null;
   manual: string[];
   at_ms: number;
@@ -67,7 +69,8 @@ export async function pullTheStop(input: CommonInput, ports: Ports): Promise<Out
   const signal = within(input.timeoutMs);
   const writeSignal = within(input.timeoutMs * WRITE_SHARE);
   const run = await writeAndProve(input, ports, { signal, writeSignal, startedMs });
-  const outcome = stopVerdict(run, dataOf(run, ports), ports);
+  const data = dataOf(run, ports);
+  const outcome = stopVerdict(run, data, ports);
   await leaveTrace(ports, input, {
     command: "not-aus",
     id: run.stop.id ?? "",
@@ -77,6 +80,8 @@ export async function pullTheStop(input: CommonInput, ports: Ports): Promise<Out
     locations: run.proof.live.map((l) => l.location),
     elapsedMs: ports.clock.monotonic() - startedMs,
   });
+  data.proxy_sick = run.refuge.problem(run.proof.sightings);
+  run.refuge.end();
   return outcome;
 }
 
@@ -97,7 +102,6 @@ function dataOf(run: StopRun, ports: Ports): NotAusData {
   const ms = (result: StopRun["writes"]["stop"]) =>
     result.kind === "written" ? Math.round(result.elapsedMs) : null;
   const already = run.before?.emergency_proxy === true ? run.before : null;
-  const sick = run.proof.sightings.find((s) => s.qa?.health.proxy.status === "failing");
   return {
     stop: { id: run.stop.id ?? "", at: run.stop.at ?? "" },
     written: { stop_ms: ms(run.writes.stop), config_ms: ms(run.writes.config) },
@@ -112,7 +116,7 @@ function dataOf(run: StopRun, ports: Ports): NotAusData {
             by: already.updated_by ?? null,
             reason: already.reason ?? null,
           },
-    proxy_sick: sick === undefined ? null : (sick.qa?.health.proxy.problem ?? "failing"),
+    proxy_sick: null,
     manual: manualLines(ports.target),
     at_ms: ports.clock.now(),
   };
@@ -143,8 +147,7 @@ function render(outcome: Outcome<NotAusData>): string {
       ),
     );
   }
-  if (data.proxy_sick !== null)
-    lines.push(`! proxy, the refuge, is failing itself: ${data.proxy_sick}`);
+  lines.push(...refugeLines(data.proxy_sick));
   if (outcome.kind === "done" && data.written.config_ms === null) {
     lines.push(
       "! config is not known to mirror the stop: repeat not-aus, so that both keys hold it",

@@ -64,7 +64,14 @@ async function plan(given: Input, ports: Ports): Promise<Planned<ReliefSteps, Re
     const before = snapshotOf(base.state);
     const stopped = before.emergency ? "; an emergency is on, everybody is at proxy" : "";
     const note = `already at ${present} %${stopped}`;
-    const data: ReliefData = { before, after: before, live: [], missing: [], note };
+    const data: ReliefData = {
+      before,
+      after: before,
+      live: [],
+      missing: [],
+      proxy_sick: null,
+      note,
+    };
     return ended({ kind: "done", changed: false, data });
   }
   const to = { percent, emergency: config.value.emergency_proxy, tag: config.value.canary_tag };

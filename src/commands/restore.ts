@@ -6,14 +6,18 @@
 import * as z from "zod";
 import type { Sighting } from "../domain/expectation.ts";
 import { shareBeforeIncident } from "../domain/journal.ts";
+import { backToNormal } from "../domain/policy-normal.ts";
+import type { Observations } from "../domain/policy-observations.ts";
 import type { Finding } from "../domain/prerequisites.ts";
 import { obstacles, prerequisites } from "../domain/prerequisites.ts";
 import type { ParsedState, StopDocument } from "../domain/state.ts";
 import { isEmergency } from "../domain/state.ts";
+import { watermarkOf } from "../domain/transition.ts";
 import type { Ports } from "../ports.ts";
 import type { Change, CommandDef, Given, Planned } from "./command.ts";
 import type { Base } from "./shared/change-config.ts";
 import { READ_LIMIT_MS, readBase, unreachable } from "./shared/change-config.ts";
+import { observe } from "./shared/health.ts";
 import { snapshotOf } from "./shared/leave-trace.ts";
 import { percentInput } from "./shared/percent-input.ts";
 import type { RestoreData } from "./shared/restore-steps.ts";
@@ -61,21 +65,25 @@ export const restore: CommandDef<typeof input, RestoreSteps, RestoreData> = {
 
 async function plan(given: Input, ports: Ports): Promise<Planned<RestoreSteps, RestoreData>> {
   const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
-  const [base, journal, sightings] = await Promise.all([
+  const [base, journal, sightings, { observations }] = await Promise.all([
     readBase(ports, signal),
     given.to === undefined ? ports.journal.recent(200, { signal }) : Promise.resolve(null),
     Promise.all(ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "full" }))),
+    observe(ports, signal, []),
   ]);
   if (!("state" in base)) return { kind: "ended", outcome: unreachable(base, ports) };
   for (const warning of journal?.warnings ?? []) ports.progress.warn(warning);
 
   const percent =
     given.to ?? shareBeforeIncident(journal?.entries ?? []) ?? ports.target.normalPercent;
-  const orphan = orphanOf(base.state, sightings);
+  const plannedAt = new Date(ports.clock.now()).toISOString();
+  const orphan = orphanOf(base.state, sightings, plannedAt);
   const refusal = orphan === null ? notARestore(base.state, percent, ports) : null;
   if (refusal !== null) return refusal;
 
-  const findings = prerequisites(sightings);
+  const stopped = isEmergency(base.state) || orphan !== null;
+  const measured = stopped ? withoutPast(observations) : observations;
+  const findings = prerequisites(sightings, backToNormal(measured, ports.target.policy));
   const failed = obstacles(findings);
   const changes = changesOf(base.state, percent, orphan);
   if (failed.length > 0 && !given.force) {
@@ -84,7 +92,6 @@ async function plan(given: Input, ports: Ports): Promise<Planned<RestoreSteps, R
     const next = `${invocation(ports.target, "restore")} --reason "…" --force   # if you know better`;
     return { kind: "ended", outcome: { kind: "unhealthy", data, reason, next } };
   }
-  const plannedAt = new Date(ports.clock.now()).toISOString();
   const tag =
     base.state.config.kind === "valid"
       ? base.state.config.value.canary_tag
@@ -97,6 +104,11 @@ async function plan(given: Input, ports: Ports): Promise<Planned<RestoreSteps, R
     notes,
     steps: { base, percent, tag, findings, orphan, plannedAt },
   };
+}
+
+/** What was measured before a stop is the incident itself, and says nothing of native as it is now. */
+function withoutPast(observations: Observations): Observations {
+  return { ...observations, health: { kind: "seen", value: [] } };
 }
 
 /** Lowering is another verb's business, and repeating a restore changes nothing. */
@@ -130,21 +142,26 @@ function unchanged(state: ParsedState): Omit<RestoreData, "findings"> {
 
 /**
  * A stop that is not stored (lost to another writer, deleted by hand), but that `config` mirrors or a
- * location still shows: isolates that saw it keep it until they read its release.
+ * location still shows: isolates that saw it keep it until they read its release. One that was
+ * unreadable shows as an emergency without a stop.
  */
 function orphanOf(
   state: ParsedState,
   sightings: readonly Sighting[],
+  plannedAt: string,
 ): Pick<StopDocument, "id" | "at"> | null {
   const { config, stop } = state;
   if (stop.kind === "invalid" || (stop.kind === "valid" && stop.value.active)) return null;
   if (config.kind === "valid" && config.value.emergency_proxy) {
-    const { revision, last_updated: at } = config.value;
-    return revision === undefined ? { at } : { id: revision, at };
+    const { revision: id, last_updated: at } = config.value;
+    return watermarkOf({ id, at }, plannedAt);
   }
   const shown = sightings.find((s) => s.qa?.stop.active === true)?.qa?.stop;
-  if (shown === undefined || isEmergency(state)) return null;
-  return { ...(shown.id && { id: shown.id }), ...(shown.at && { at: shown.at }) };
+  if (shown !== undefined) {
+    return watermarkOf({ id: shown.id ?? undefined, at: shown.at ?? undefined }, plannedAt);
+  }
+  const unnamed = sightings.some((s) => s.qa?.canary.emergency_proxy === true);
+  return unnamed && !isEmergency(state) ? { at: plannedAt } : null;
 }
 
 function changesOf(

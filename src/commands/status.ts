@@ -1,20 +1,33 @@
 /**
- * One screen: is anything wrong, what is in force and where, what changed last and by whom, what to
- * do next. Reads only. Exit 0 also when an emergency is on: the question was answered.
+ * One screen: is anything wrong, who is affected, what changed last and by whom, what to do next.
+ * Reads only. Exit 0 also when an emergency is on: the question was answered.
  */
 import * as z from "zod";
-import { escapeForTerminal } from "../domain/escape.ts";
+import type { AchievedShare } from "../domain/achieved-share.ts";
+import { unknownShare } from "../domain/achieved-share.ts";
 import type { Sighting } from "../domain/expectation.ts";
 import { compare, expectationOf } from "../domain/expectation.ts";
 import type { JournalEntry } from "../domain/journal.ts";
+import type { Finding } from "../domain/policy-evaluate.ts";
+import type { Verdict } from "../domain/prerequisites.ts";
 import { placeOf } from "../domain/prerequisites.ts";
-import type { CanaryConfig, Parsed, StopDocument } from "../domain/state.ts";
+import type { CanaryConfig, Parsed, ParsedState, StopDocument } from "../domain/state.ts";
 import { isEmergency, parseState } from "../domain/state.ts";
-import type { Ports } from "../ports.ts";
+import type { Ports, UpstreamError } from "../ports.ts";
 import type { CommandDef, NoFlags, Outcome } from "./command.ts";
+import type { Base } from "./shared/change-config.ts";
 import { READ_LIMIT_MS, readBase, unreachable } from "./shared/change-config.ts";
-import { entryLine } from "./shared/entry-line.ts";
-import { invocation, timeWithAge } from "./shared/words.ts";
+import { recommendedCommand } from "./shared/findings.ts";
+import { assessHealth } from "./shared/health.ts";
+import { asUpstream } from "./shared/settle.ts";
+import { askShare } from "./shared/share-now.ts";
+import { statusText } from "./shared/status-text.ts";
+import { invocation } from "./shared/words.ts";
+
+/** Metrics are worth having, and not worth waiting for: the answer is wanted now. */
+const METRICS_LIMIT_MS = 2_500;
+/** As many as the policy looks through for the last reduction. */
+const ENTRIES = 20;
 
 export interface LiveView {
   url: string;
@@ -41,13 +54,25 @@ export interface StatusData {
   problems: string[];
   live: LiveView[];
   last: JournalEntry | null;
+  /** The configured and the achieved share. */
+  share: AchievedShare;
+  health: {
+    verdict: Verdict;
+    recommendation: string;
+    /** Ready to paste; null when there is nothing to do. */
+    command: string | null;
+    problems: Finding[];
+    findings: Finding[];
+  };
   at_ms: number;
 }
 
 export const status: CommandDef<NoFlags, null, StatusData> = {
   name: "status",
   summary: "Show what is in force, where, since when, by whom",
-  details: "Reads the stored state, every /qa and the journal. Changes nothing.",
+  details:
+    "Reads the stored state, every /qa, the journal and the metrics. Changes nothing. Metrics that " +
+    "take longer than 2.5 s are said to be missing.",
   examples: ["pixcanary status --env production", "pixcanary status --env production --json"],
   options: [],
   mutates: false,
@@ -60,10 +85,13 @@ export const status: CommandDef<NoFlags, null, StatusData> = {
 
 async function look(ports: Ports): Promise<Outcome<StatusData>> {
   const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
-  const [base, sightings, journal] = await Promise.all([
-    readBase(ports, signal),
+  const reading = readBase(ports, signal);
+  const journaled = ports.journal.recent(ENTRIES, { signal });
+  const [base, sightings, journal, measured] = await Promise.all([
+    reading,
     Promise.all(ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "full" }))),
-    ports.journal.recent(1, { signal }),
+    journaled,
+    measure(ports, reading, journaled),
   ]);
   for (const warning of journal.warnings) ports.progress.warn(warning);
   const state = "state" in base ? base.state : parseState({ config: null, stop: null });
@@ -74,19 +102,71 @@ async function look(ports: Ports): Promise<Outcome<StatusData>> {
     emergency: known ? isEmergency(state) : live.some((l) => l.emergency === true),
     config: valid(state.config),
     stop: valid(state.stop),
-    problems: [...problemOf("config", state.config), ...problemOf("stop", state.stop)],
+    problems: known ? [...problemOf("config", state.config), ...problemOf("stop", state.stop)] : [],
     live,
     last: journal.entries.at(-1) ?? null,
+    ...measured,
     at_ms: ports.clock.now(),
   };
   if (!known) {
     const failure = unreachable(base, ports);
     return { ...failure, truth: `the API did not answer; ${liveTruth(live)}`, data };
   }
-  const next = data.emergency
-    ? `${invocation(ports.target, "restore")} --reason "…"   # when the cause is fixed`
-    : invocation(ports.target, "not-aus");
-  return { kind: "done", changed: false, data, next };
+  return { kind: "done", changed: false, data, next: nextOf(data, ports) };
+}
+
+type Measured = Pick<StatusData, "share" | "health">;
+
+/** Never throws, and never takes longer than its limit after state and journal have been read. */
+async function measure(
+  ports: Ports,
+  reading: Promise<Base | UpstreamError>,
+  journaled: ReturnType<Ports["journal"]["recent"]>,
+): Promise<Measured> {
+  const limit = ports.clock.timeout(METRICS_LIMIT_MS);
+  const signal = AbortSignal.any([limit, ports.interrupt]);
+  const late = `no answer within ${METRICS_LIMIT_MS / 1_000} s`;
+  const metrics: Ports["metrics"] = {
+    ask: (question, options) =>
+      ports.metrics.ask(question, options).catch((error: unknown) => {
+        throw limit.aborted ? new Error(late) : error;
+      }),
+  };
+  const asked = { ...ports, metrics, journal: { ...ports.journal, recent: () => journaled } };
+  const [{ assessment }, share, base] = await Promise.all([
+    assessHealth(asked, signal),
+    reading.then((base) => shareOf(asked, base, signal)),
+    reading,
+  ]);
+  const { verdict, recommendation, problems, findings } = assessment;
+  const inForce = "state" in base ? inForceOf(base.state) : null;
+  const command = recommendedCommand(assessment, ports.target, inForce);
+  return { share, health: { verdict, recommendation, command, problems, findings } };
+}
+
+async function shareOf(
+  ports: Pick<Ports, "clock" | "metrics">,
+  base: Base | UpstreamError,
+  signal: AbortSignal,
+): Promise<AchievedShare> {
+  if (!("state" in base)) return unknownShare(null, "the stored state could not be read");
+  try {
+    return await askShare(ports, base.state, signal);
+  } catch (error) {
+    return unknownShare(base.state, asUpstream(error).message);
+  }
+}
+
+function inForceOf(state: ParsedState) {
+  const percent = state.config.kind === "valid" ? state.config.value.canary_percent : null;
+  return { emergency: isEmergency(state), percent };
+}
+
+/** One command. When nothing is known of native's health, the stop is what is always safe. */
+function nextOf({ emergency, health }: StatusData, { target }: Ports): string {
+  if (emergency) return `${invocation(target, "restore")} --reason "…"   # when the cause is fixed`;
+  if (health.command !== null) return health.command;
+  return invocation(target, health.verdict === "no_data" ? "not-aus" : "watch");
 }
 
 function liveTruth(live: readonly LiveView[]): string {
@@ -124,54 +204,5 @@ function viewOf(s: Sighting, current: boolean): LiveView {
 }
 
 function render(outcome: Outcome<StatusData>): string {
-  if (!("data" in outcome) || outcome.data === undefined) return "";
-  const { data } = outcome;
-  const wrong = [...data.problems];
-  const lines: string[] = [];
-  if (data.emergency) {
-    const { stop } = data;
-    const who =
-      stop?.active === true
-        ? ` since ${timeWithAge(stop.at, data.at_ms)} by ${stop.by ?? "?"}`
-        : " (by config)";
-    const why = stop?.active === true && stop.reason !== undefined ? `: ${stop.reason}` : "";
-    lines.push(`! EMERGENCY: everybody is sent to proxy${escapeForTerminal(who + why)}`);
-  }
-  for (const problem of wrong) lines.push(`! ${escapeForTerminal(problem)}`);
-  const percent = data.config?.canary_percent;
-  lines.push(
-    `  share     ${percent === undefined ? "unknown" : `${percent} % of new visitors to native`}` +
-      (data.config === null ? "" : `, tag ${data.config.canary_tag}`),
-  );
-  if (data.config !== null) {
-    const by = data.config.updated_by ?? "by hand";
-    lines.push(
-      `  config    ${escapeForTerminal(`${timeWithAge(data.config.last_updated, data.at_ms)}, ${by}`)}`,
-    );
-  }
-  lines.push("  live");
-  for (const view of data.live) lines.push(`    ${viewLine(view)}`);
-  lines.push(
-    `  last      ${data.last === null ? "no journal entry" : entryLine(data.last, data.at_ms)}`,
-  );
-  return lines.join("\n");
-}
-
-function viewLine(view: LiveView): string {
-  const mark = view.current ? "✔" : "!";
-  const state =
-    view.emergency === null
-      ? "unknown"
-      : view.emergency
-        ? "emergency"
-        : view.percent === null
-          ? `decides ${view.reason ?? "?"}`
-          : `${view.percent} %`;
-  const health = view.native === null ? "" : `, native ${view.native}, proxy ${view.proxy}`;
-  const behind = view.current
-    ? ""
-    : view.problem === null
-      ? ", not what is stored"
-      : `, ${view.problem}`;
-  return escapeForTerminal(`${mark} ${view.location.padEnd(5)} ${state}${health}${behind}`);
+  return "data" in outcome && outcome.data !== undefined ? statusText(outcome.data) : "";
 }

@@ -1,71 +1,224 @@
 /**
- * Waits until every `/qa` shows the stored state (or the deadline passes), and says how long it took.
- * Changes nothing. Exit 0 when live everywhere that can be seen, 21 when not.
+ * Proves what is stored. By itself: waits until every `/qa` shows it. `--fleet` asks the metrics as well,
+ * for the locations that no `/qa` of ours reaches; `--smoke` makes the six checks of the QA page.
  */
 import * as z from "zod";
 import { expectationOf } from "../domain/expectation.ts";
 import type { Snapshot } from "../domain/journal.ts";
+import { isEmergency } from "../domain/state.ts";
 import type { Ports } from "../ports.ts";
-import type { CommandDef, CommonInput, NoFlags, Outcome } from "./command.ts";
+import type { CommandDef, CommonInput, Outcome } from "./command.ts";
 import { interruptedBy } from "./command.ts";
-import { readBase, unreachable } from "./shared/change-config.ts";
+import type { Base } from "./shared/change-config.ts";
+import { authorOf, readBase, unreachable } from "./shared/change-config.ts";
+import type { FleetLimits, FleetReceipt, FleetRun } from "./shared/fleet.ts";
+import { standing, watchFleet } from "./shared/fleet.ts";
+import { fleetLines } from "./shared/fleet-text.ts";
 import { snapshotOf } from "./shared/leave-trace.ts";
 import type { LiveProof } from "./shared/prove-live.ts";
 import { isLive, proveLive } from "./shared/prove-live.ts";
+import type { SmokeReport } from "./shared/smoke.ts";
+import { runSmoke } from "./shared/smoke.ts";
+import { smokeLines, smokeReason } from "./shared/smoke-text.ts";
 import { invocation, liveLine, missingLines, OTHERS_FOLLOW, share } from "./shared/words.ts";
 
 export interface VerifyData {
-  stored: Snapshot;
+  /** Null when only the smoke checks were asked for. */
+  stored: Snapshot | null;
   live: LiveProof["live"];
   missing: LiveProof["missing"];
+  fleet?: FleetReceipt;
+  smoke?: SmokeReport;
 }
 
-export const verify: CommandDef<NoFlags, null, VerifyData> = {
+const inputSchema = z.object({
+  fleet: z.boolean().default(false),
+  smoke: z.boolean().default(false),
+  cohort: z.literal("native", "can only be native: nobody can ask for proxy").optional(),
+});
+
+type VerifyInput = z.output<typeof inputSchema> & CommonInput;
+
+const PLAIN_MS = 90_000;
+/** KV needs 60 s or more, the Worker's copies 30 s, and the metrics come late. */
+const FLEET_MS = 240_000;
+
+export const verify: CommandDef<typeof inputSchema, null, VerifyData> = {
   name: "verify",
-  summary: "Wait until every /qa shows the stored state",
-  details: "Reads the stored state and polls every /qa until it shows it. Changes nothing.",
+  summary: "Prove that the stored state is live",
+  details:
+    "Reads the stored state and polls every /qa until it shows it. Changes no state; --smoke leaves " +
+    "one upload behind.",
   examples: [
     "pixcanary verify --env production",
-    "pixcanary verify --env production --timeout 120",
+    "pixcanary verify --env production --fleet",
+    "pixcanary verify --env production --smoke",
   ],
-  options: [],
+  options: [
+    {
+      flags: "--fleet",
+      description: "also ask the metrics which locations lag, and print a receipt",
+    },
+    { flags: "--smoke", description: "make the six checks of the QA page" },
+    {
+      flags: "--cohort <cohort>",
+      description: "with --smoke: ask for native (open override only)",
+    },
+  ],
+  moreHelp:
+    "--fleet waits (240 s unless --timeout says otherwise) until no location that served requests\n" +
+    "since the change decided by anything else for 6 s. A location nobody visits shows nothing: it is\n" +
+    "named, and nothing is claimed for it.\n" +
+    "--smoke works in protected environments, too: it uploads pixcanary-smoke.txt (some 80 bytes)\n" +
+    "through the API, as a visitor would, and leaves it there. It exits 0 only if all six pass.\n" +
+    "Alone it makes the checks once; its sixth is the look at every /qa. CORS is checked for\n" +
+    '"pagesOrigin" of pixcanary.json.',
   mutates: false,
-  timeoutMs: 90_000,
-  input: z.object({}),
-  plan: async () => ({ kind: "answer", steps: null }),
-  apply: (_steps, input, ports) => waitForStored(input, ports),
+  timeoutMs: PLAIN_MS,
+  timeoutFor: ({ fleet }) => (fleet ? FLEET_MS : PLAIN_MS),
+  input: inputSchema,
+  plan: async (input) =>
+    input.cohort !== undefined && !input.smoke
+      ? {
+          kind: "ended",
+          outcome: {
+            kind: "failed",
+            code: "usage",
+            message: "--cohort belongs to --smoke",
+            truth: "nothing was asked",
+            next: "pixcanary verify --help",
+          },
+        }
+      : { kind: "answer", steps: null },
+  apply: verifyAll,
   render,
 };
 
-async function waitForStored(input: CommonInput, ports: Ports): Promise<Outcome<VerifyData>> {
-  const startedMs = ports.clock.monotonic();
+async function verifyAll(
+  _steps: null,
+  input: VerifyInput,
+  ports: Ports,
+): Promise<Outcome<VerifyData>> {
   const signal = AbortSignal.any([ports.clock.timeout(input.timeoutMs), ports.interrupt]);
+  const asked = input.fleet || !input.smoke;
+  const proved = asked ? await prove(input, ports, signal) : nothingAsked();
+  // A state that somebody is changing, or that cannot be read, is not one to check against.
+  if (!input.smoke || proved.kind === "failed" || proved.kind === "interrupted") return proved;
+  const smoke = await runSmoke(ports, { signal, wantsNative: input.cohort === "native" });
+  return withSmoke(proved, smoke, ports);
+}
+
+type Proved = Extract<Outcome<VerifyData>, { kind: "done" | "pending" | "failed" | "interrupted" }>;
+
+function nothingAsked(): Proved {
+  return { kind: "done", changed: false, data: { stored: null, live: [], missing: [] } };
+}
+
+async function prove(input: VerifyInput, ports: Ports, signal: AbortSignal): Promise<Proved> {
+  const startedMs = ports.clock.monotonic();
   const base = await readBase(ports, signal);
   if (!("state" in base)) return unreachable(base, ports);
-  const stored = snapshotOf(base.state);
-  const proof = await proveLive(ports, expectationOf(base.state), {
-    signal,
-    startedMs,
-    what: "state",
-  });
-  const data: VerifyData = { stored, live: proof.live, missing: proof.missing };
-  if (isLive(proof)) return { kind: "done", changed: false, data };
+  // A fleet that has ended its watch in conflict or without metrics leaves nothing to wait for.
+  const over = new AbortController();
+  const [proof, fleet] = await Promise.all([
+    proveLive(ports, expectationOf(base.state), {
+      signal: AbortSignal.any([signal, over.signal]),
+      startedMs,
+      what: "state",
+    }),
+    input.fleet
+      ? fleetOf(ports, base, { signal, deadlineMs: startedMs + input.timeoutMs }, over)
+      : null,
+  ]);
+  const data: VerifyData = {
+    stored: snapshotOf(base.state),
+    live: proof.live,
+    missing: proof.missing,
+    ...(fleet === null ? {} : { fleet: fleet.receipt }),
+  };
+  return outcomeOf(data, fleet, ports);
+}
+
+async function fleetOf(
+  ports: Ports,
+  base: Base,
+  limits: FleetLimits,
+  over: AbortController,
+): Promise<FleetRun> {
+  const run = await watchFleet(ports, base, limits);
+  if (run.end.kind === "conflict") over.abort();
+  return run;
+}
+
+function outcomeOf(data: VerifyData, fleet: FleetRun | null, ports: Ports): Proved {
+  const next = invocation(ports.target, fleet === null ? "verify" : "verify --fleet");
   const interrupted = interruptedBy(ports.interrupt);
-  const next = invocation(ports.target, "verify");
+  const live = isLive(data);
+  const end = fleet?.end ?? { kind: "complete" };
+  if (live && end.kind === "complete") return { kind: "done", changed: false, data };
   if (interrupted !== null) {
     return { kind: "interrupted", signal: interrupted, truth: "nothing was changed", next, data };
   }
-  return { kind: "pending", data, waitingFor: "every /qa to show the stored state", next };
+  if (end.kind === "conflict") {
+    return {
+      kind: "failed",
+      code: "conflict",
+      message: `somebody changed the stored state meanwhile: ${inForce(end.state)}`,
+      truth: "theirs is stored now; what was asked for is not to be seen any more",
+      next,
+      data,
+    };
+  }
+  if (end.kind === "no-metrics") {
+    const failure = unreachable(end.error, ports);
+    const seen = live ? `live at every /qa (${liveLine(data)})` : "not live at every /qa";
+    const truth = `${seen}; of other locations nothing is known, and nothing is claimed`;
+    const doctor = failure.code === "auth" ? invocation(ports.target, "doctor") : next;
+    return { ...failure, truth, next: doctor, data };
+  }
+  const waiting = [
+    ...(live ? [] : ["every /qa to show the stored state"]),
+    ...(end.kind === "complete" ? [] : [`the fleet (${standing(fleet?.receipt.locations ?? [])})`]),
+  ];
+  return { kind: "pending", data, waitingFor: waiting.join("; "), next };
+}
+
+function inForce(state: Base["state"]): string {
+  return `${isEmergency(state) ? "emergency on, " : ""}config by ${authorOf(state)}`;
+}
+
+/** A failed check is bad news (20) whatever else is still awaited. */
+function withSmoke(
+  proved: Extract<Proved, { kind: "done" | "pending" }>,
+  smoke: SmokeReport,
+  ports: Ports,
+): Outcome<VerifyData> {
+  const data: VerifyData = { ...proved.data, smoke };
+  const interrupted = interruptedBy(ports.interrupt);
+  const next = invocation(ports.target, "verify --smoke");
+  if (interrupted !== null) {
+    const truth = "no state was changed; an upload may have been left behind";
+    return { kind: "interrupted", signal: interrupted, truth, next, data };
+  }
+  const reason = smokeReason(smoke);
+  if (reason !== null) return { kind: "unhealthy", data, reason, next };
+  return { ...proved, data };
 }
 
 function render(outcome: Outcome<VerifyData>): string {
   if (!("data" in outcome) || outcome.data === undefined) return "";
-  const { data } = outcome;
-  const state = data.stored.emergency ? "emergency" : share(data.stored.percent);
-  return [
-    `  stored    ${state}, revision ${data.stored.revision ?? "none"}`,
-    `  live      ${liveLine(data)}`,
-    ...missingLines(data),
-    `  ${OTHERS_FOLLOW}`,
-  ].join("\n");
+  const { stored, fleet, smoke } = outcome.data;
+  const parts: string[] = [];
+  if (stored !== null) {
+    const state = stored.emergency ? "emergency" : share(stored.percent);
+    parts.push(
+      `  stored    ${state}, revision ${stored.revision ?? "none"}`,
+      `  live      ${liveLine(outcome.data)}`,
+      ...missingLines(outcome.data),
+    );
+    if (fleet === undefined) parts.push(`  ${OTHERS_FOLLOW}`);
+  }
+  if (fleet !== undefined) parts.push("", ...fleetLines(fleet));
+  if (smoke !== undefined) parts.push(...(stored === null ? [] : [""]), ...smokeLines(smoke));
+  return parts.join("\n");
 }

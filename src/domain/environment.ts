@@ -1,5 +1,7 @@
 /** The schema of `pixcanary.json`: which environments exist and what belongs to each. No secrets. */
 import * as z from "zod";
+import type { Policy } from "./policy.ts";
+import { DEFAULT_POLICY, policySchema } from "./policy.ts";
 import { isValidTag } from "./state.ts";
 
 export const OFFICIAL_API_URL = "https://api.cloudflare.com/client/v4";
@@ -68,23 +70,67 @@ export const environmentSchema = z.strictObject({
     .optional(),
   tokenFile: path.optional(),
   qaTokenFile: path.optional(),
+  pagesOrigin: z
+    .string()
+    .max(200)
+    .refine(isWebOrigin, "must be an origin like https://pix.immo, without a path")
+    .optional()
+    .describe("of the QA page: /qa must allow it (QA_ALLOWED_ORIGINS of the Worker)"),
   onCall: printable.optional(),
   slack: printable.optional(),
   docs: printable.optional(),
   wranglerConfig: path.optional(),
-  policy: z.record(z.string(), z.unknown()).optional(),
+  // Made at its first use: a stop that replaces no number of the policy does without it.
+  policy: z.lazy(policySchema).optional().describe("numbers that differ from the runbook's"),
   notify: z.record(z.string(), z.unknown()).optional(),
 });
+
+const { shape } = environmentSchema;
+
+/**
+ * What a command that takes native traffic away needs of its environment, which is where to write.
+ * The rest is for comfort or for proof and falls back when it is wrong. Where the token goes and whose
+ * namespace it is stay strict; addresses that cannot be used are kept, and never seen live.
+ */
+const reliefEnvironmentSchema = z.object({
+  accountId: shape.accountId,
+  namespaceId: shape.namespaceId,
+  apiBaseUrl: shape.apiBaseUrl,
+  worker: shape.worker.catch("unknown"),
+  qaUrls: z.array(printable).max(32).catch([]),
+  canaryTag: shape.canaryTag.catch("unknown"),
+  normalPercent: shape.normalPercent.catch(DEFAULT_NORMAL_PERCENT),
+  protected: shape.protected.catch(undefined),
+  dataset: shape.dataset.catch(undefined),
+  tokenFile: shape.tokenFile.catch(undefined),
+  qaTokenFile: shape.qaTokenFile.catch(undefined),
+  onCall: shape.onCall.catch(undefined),
+  slack: shape.slack.catch(undefined),
+  docs: shape.docs.catch(undefined),
+  policy: shape.policy.catch(undefined),
+});
+
+const environmentName = z.string().regex(/^[a-z0-9-]{1,32}$/, "must be 1 to 32 of a-z, 0-9 and -");
 
 export const configFileSchema = z.strictObject({
   $schema: z.string().max(500).optional(),
   environments: z
-    .record(
-      z.string().regex(/^[a-z0-9-]{1,32}$/, "must be 1 to 32 of a-z, 0-9 and -"),
-      environmentSchema,
-    )
+    .record(environmentName, environmentSchema)
     .refine((all) => Object.keys(all).length > 0, "must name at least one environment"),
 });
+
+/** The environments as they stand, each to be judged on its own. */
+export const reliefFileSchema = z.object({
+  environments: z
+    .record(z.string(), z.unknown())
+    .refine((all) => Object.keys(all).length > 0, "must name at least one environment"),
+});
+
+/** Null when not even relief can do with it. */
+export function environmentForRelief(name: string, raw: unknown): Environment | null {
+  if (!environmentName.safeParse(name).success) return null;
+  return reliefEnvironmentSchema.safeParse(raw).data ?? null;
+}
 
 export type Environment = z.output<typeof environmentSchema>;
 export type ConfigFile = z.output<typeof configFileSchema>;
@@ -100,6 +146,12 @@ export interface Target {
   protected: boolean;
   qaUrls: readonly string[];
   apiBaseUrl: string;
+  /** The Analytics Engine dataset; null when the environment names none. */
+  dataset: string | null;
+  /** With the default of each number that the environment does not replace. */
+  policy: Policy;
+  /** Of the QA page, which `/qa` allows; null when the environment names none. */
+  pagesOrigin: string | null;
   /** As given with --config, so that printed commands can be pasted; null when it was found. */
   configPath: string | null;
   /** Whom to call and where to read on, as configured; for the card. */
@@ -122,6 +174,9 @@ export function toTarget(name: string, env: Environment, configPath: string | nu
     protected: env.protected ?? name.includes("prod"),
     qaUrls: env.qaUrls,
     apiBaseUrl: apiBaseUrlOf(env),
+    dataset: env.dataset ?? null,
+    policy: env.policy ?? DEFAULT_POLICY,
+    pagesOrigin: env.pagesOrigin ?? null,
     configPath,
     contacts: { onCall: env.onCall ?? null, slack: env.slack ?? null, docs: env.docs ?? null },
   };
@@ -139,10 +194,15 @@ export function isSafeApiUrl(text: string): boolean {
   return url !== null && url.protocol === "http:" && isLoopback(url.hostname) && url.search === "";
 }
 
-function isSafeQaUrl(text: string): boolean {
+/** The token for `/qa` goes to no other. */
+export function isSafeQaUrl(text: string): boolean {
   const url = parseUrl(text);
   if (url === null) return false;
   return url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname));
+}
+
+function isWebOrigin(text: string): boolean {
+  return parseUrl(text)?.origin === text && isSafeQaUrl(text);
 }
 
 /** Null for what is no URL or carries a user, a password or a fragment. */

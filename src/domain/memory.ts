@@ -4,21 +4,31 @@
  * a stop once seen stays in force until a newer release is read, and a configuration that can no
  * longer be read serves for at most ten minutes. (AT-5, AT-6)
  */
-import type { CanaryConfig, RawState, StopDocument } from "./state.ts";
+import type { CanaryConfig, Parsed, RawState, StopDocument } from "./state.ts";
 import { parseState } from "./state.ts";
 
 export const LAST_GOOD_MAX_MS = 10 * 60_000;
 
+/** A stop in force. */
+export interface SeenStop {
+  value: StopDocument;
+  /** Its own time; without a readable one, when it was first seen. Milliseconds since the epoch. */
+  atMs: number;
+}
+
 export interface Memory {
   config: { value: CanaryConfig; readAtMs: number } | null;
   /** The newest stop seen and not released. */
-  stop: StopDocument | null;
+  stop: SeenStop | null;
   /** The last release read: read again, it is an old copy and cannot release a stop seen since. */
   release: StopDocument | null;
   /** The `config` value that last switched `emergency_proxy` on, until a newer one switches it off. */
   configEmergency: CanaryConfig | null;
-  /** The newest read held a value that asks for an emergency but cannot be parsed. */
-  unreadableEmergency: boolean;
+  /**
+   * By key: a value that asks for an emergency but cannot be parsed was read, and no valid value of
+   * that key since. Somebody tried to stop: an absent key or the other one does not take that back.
+   */
+  unreadable: { config: boolean; stop: boolean };
   /** Whether the newest attempt gave a valid configuration. */
   fresh: boolean;
 }
@@ -38,7 +48,7 @@ export const EMPTY_MEMORY: Memory = {
   stop: null,
   release: null,
   configEmergency: null,
-  unreadableEmergency: false,
+  unreadable: { config: false, stop: false },
   fresh: false,
 };
 
@@ -47,13 +57,16 @@ export function remember(memory: Memory, raw: RawState, nowMs: number): Memory {
   const { config, stop } = parseState(raw);
   return {
     config: config.kind === "valid" ? { value: config.value, readAtMs: nowMs } : memory.config,
-    stop: stop.kind === "valid" ? foldStop(memory, stop.value) : memory.stop,
+    stop: stop.kind === "valid" ? foldStop(memory, stop.value, nowMs) : memory.stop,
     release: stop.kind === "valid" && !stop.value.active ? stop.value : memory.release,
     configEmergency:
       config.kind === "valid"
         ? foldConfigEmergency(memory.configEmergency, config.value)
         : memory.configEmergency,
-    unreadableEmergency: stop.kind === "invalid" || (config.kind === "invalid" && config.emergency),
+    unreadable: {
+      config: foldUnreadable(memory.unreadable.config, config),
+      stop: foldUnreadable(memory.unreadable.stop, stop),
+    },
     fresh: config.kind === "valid",
   };
 }
@@ -64,21 +77,41 @@ export function rememberFailure(memory: Memory): Memory {
 }
 
 export function effectiveState(memory: Memory, nowMs: number): EffectiveState {
+  const { stop, configEmergency, unreadable } = memory;
   const emergency =
-    memory.stop !== null || memory.configEmergency !== null || memory.unreadableEmergency;
+    stop !== null || configEmergency !== null || unreadable.config || unreadable.stop;
   const ageMs = memory.config === null ? null : nowMs - memory.config.readAtMs;
   const usable = ageMs !== null && ageMs <= LAST_GOOD_MAX_MS;
   const config = usable ? (memory.config?.value ?? null) : null;
   const source = config === null ? "none" : memory.fresh ? "kv" : "last-good";
-  return { source, config, emergency, stop: memory.stop, ageMs: usable ? ageMs : null };
+  return { source, config, emergency, stop: stop?.value ?? null, ageMs: usable ? ageMs : null };
 }
 
-function foldStop({ stop: seen, release }: Memory, read: StopDocument): StopDocument | null {
-  if (read.active) return seen !== null && timeOf(seen.at) > timeOf(read.at) ? seen : read;
+function foldUnreadable(before: boolean, read: Parsed<unknown>): boolean {
+  if (read.kind === "valid") return false;
+  return before || (read.kind === "invalid" && read.emergency);
+}
+
+function foldStop(memory: Memory, read: StopDocument, nowMs: number): SeenStop | null {
+  const { stop: seen, release } = memory;
+  if (read.active) {
+    const atMs = hasTime(read) ? timeOf(read.at) : firstSeenMs(seen, read, nowMs);
+    return seen !== null && seen.atMs > atMs ? seen : { value: read, atMs };
+  }
   if (seen === null) return null;
   // Read again after an old copy of the very stop that it names, it still releases that one.
-  if (isSameRelease(read, release)) return names(read, seen) ? null : seen;
+  if (isSameRelease(read, release)) return names(read, seen.value) ? null : seen;
   return releaseCovers(read, seen) ? null : seen;
+}
+
+/** Without a time of its own, a stop must not look older than a release that was written before it. */
+function firstSeenMs(seen: SeenStop | null, read: StopDocument, nowMs: number): number {
+  const again = seen !== null && JSON.stringify(seen.value) === JSON.stringify(read);
+  return again ? seen.atMs : nowMs;
+}
+
+function hasTime(stop: StopDocument): boolean {
+  return Number.isFinite(timeOf(stop.at));
 }
 
 /** By id; a stop written by hand has none and goes by its time. */
@@ -96,14 +129,15 @@ function isSameRelease(read: StopDocument, known: StopDocument | null): boolean 
 
 /**
  * A release written by `restore` names the newest stop it releases, so that it cannot undo one that
- * was pulled while it was on its way. One written by hand covers what is not younger than itself.
+ * was pulled while it was on its way. One written by hand covers what is not younger than itself. A
+ * stop without a time is covered by what was written after it was first seen: no release can name
+ * a time that only the isolate knows.
  */
-export function releaseCovers(release: StopDocument, stop: StopDocument): boolean {
-  if (release.releases !== undefined) {
-    if (release.releases.id !== undefined && release.releases.id === stop.id) return true;
-    return release.releases.at !== undefined && timeOf(stop.at) <= timeOf(release.releases.at);
-  }
-  return timeOf(stop.at) <= timeOf(release.at);
+export function releaseCovers(release: StopDocument, { value: stop, atMs }: SeenStop): boolean {
+  const { releases } = release;
+  if (releases?.id !== undefined && releases.id === stop.id) return true;
+  const until = releases === undefined || !hasTime(stop) ? release.at : releases.at;
+  return atMs <= timeOf(until);
 }
 
 function foldConfigEmergency(seen: CanaryConfig | null, read: CanaryConfig): CanaryConfig | null {

@@ -19,7 +19,7 @@ export interface MetricPoint {
   colo: string | null;
   revision: string | null;
   workerVersion: string | null;
-  /** Milliseconds. */
+  /** Milliseconds: of a request, until its answer; of a finalize, since its intent; else 0. */
   durationMs: number;
 }
 

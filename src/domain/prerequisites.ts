@@ -1,5 +1,6 @@
 /** What the runbook wants to be true before more traffic goes to native (section 4). */
 import type { Sighting } from "./expectation.ts";
+import type { NormalFinding } from "./policy-normal.ts";
 
 export type Verdict = "pass" | "fail" | "inconclusive" | "no_data";
 
@@ -11,8 +12,11 @@ export interface Finding {
   required: boolean;
 }
 
-/** Judged on one full look per `/qa` URL. */
-export function prerequisites(sightings: readonly Sighting[]): Finding[] {
+/** Judged on one full look per `/qa` URL, and on what the policy says of the last minutes. */
+export function prerequisites(
+  sightings: readonly Sighting[],
+  normal: readonly NormalFinding[],
+): Finding[] {
   return [
     health("native is healthy", sightings, true, (sighting) => {
       const native = sighting.qa?.health.native;
@@ -22,14 +26,8 @@ export function prerequisites(sightings: readonly Sighting[]): Finding[] {
       const proxy = sighting.qa?.health.proxy;
       return proxy === undefined ? null : { status: proxy.status, problem: proxy.problem };
     }),
-    metric(
-      "error rate of native < 1 %",
-      sightings,
-      (qa) => Number.parseFloat(qa.error_rate_native),
-      1,
-      "%",
-    ),
-    metric("p90 of native < 500 ms", sightings, (qa) => qa.p90_latency_native_ms, 500, "ms"),
+    // After a stop native has no traffic to be measured: what is measured must be right, no more.
+    ...normal.map(({ name, verdict, detail }) => ({ name, verdict, detail, required: false })),
   ];
 }
 
@@ -64,25 +62,7 @@ function health(
   return { name, verdict: "pass", detail: `at ${seen.length} of ${seen.length}`, required };
 }
 
-type Metrics = NonNullable<NonNullable<Sighting["qa"]>["metrics_24h"]>;
-
-function metric(
-  name: string,
-  sightings: readonly Sighting[],
-  pick: (metrics: Metrics) => number | null,
-  limit: number,
-  unit: string,
-): Finding {
-  const metrics = sightings.map((s) => s.qa?.metrics_24h).find((m) => m !== undefined);
-  const value = metrics === undefined ? null : pick(metrics);
-  if (value === null || Number.isNaN(value) || metrics?.requests_native === 0) {
-    return { name, verdict: "no_data", detail: "no native traffic measured", required: false };
-  }
-  const verdict = value < limit ? "pass" : "fail";
-  return { name, verdict, detail: `${value} ${unit} over 24 h`, required: false };
-}
-
 /** How people know a location: its colo, else the host that was asked. */
 export function placeOf(sighting: Pick<Sighting, "colo" | "url">): string {
-  return sighting.colo ?? new URL(sighting.url).host;
+  return sighting.colo ?? (URL.parse(sighting.url)?.host || sighting.url);
 }

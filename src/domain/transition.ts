@@ -41,6 +41,18 @@ export function releaseOf(stop: Pick<StopDocument, "id" | "at">, author: Author)
   };
 }
 
+/**
+ * What a release has to name for this stop. One without a readable time ends together with all that
+ * is older than the plan to release it (`plannedAt`, RFC 3339).
+ */
+export function watermarkOf(
+  { id, at }: Pick<StopDocument, "id" | "at">,
+  plannedAt: string,
+): Pick<StopDocument, "id" | "at"> {
+  const known = Number.isFinite(timeOf(at)) ? at : undefined;
+  return { ...(id === undefined ? {} : { id }), at: known ?? plannedAt };
+}
+
 /** `last_updated` is later than what it replaces even when our clock is behind. */
 export function nextConfig(
   before: CanaryConfig | null,

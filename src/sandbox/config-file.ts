@@ -3,7 +3,15 @@ import { rmSync } from "node:fs";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CANARY_TAG, LOGS_BUCKET, MEDIA_BUCKET, type SandboxDescription } from "./types.ts";
+import {
+  CANARY_TAG,
+  DATASET,
+  LOGS_BUCKET,
+  MEDIA_BUCKET,
+  PAGES_ORIGIN,
+  type SandboxDescription,
+  WORKER_NAME,
+} from "./types.ts";
 
 export interface ConfigFile {
   path: string;
@@ -31,13 +39,14 @@ export async function writeConfigFile(
     const environment = {
       accountId: description.accountId,
       namespaceId: description.kvNamespaceId,
-      worker: "pix-sandbox",
+      worker: WORKER_NAME,
       qaUrls: description.locations.map(({ url }) => `${url}/qa`),
       apiBaseUrl: description.apiBaseUrl,
       canaryTag: CANARY_TAG,
       normalPercent: 10,
       protected: false,
-      dataset: "canary_requests",
+      dataset: DATASET,
+      pagesOrigin: PAGES_ORIGIN,
       mediaBucket: MEDIA_BUCKET,
       logsBucket: LOGS_BUCKET,
       logsPrefix: "b2a/",

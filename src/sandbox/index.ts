@@ -1,10 +1,11 @@
 /** The embedded Cloudflare: the real Worker at several locations, and the API that steers it. */
+export type { MetricsSettings } from "./analytics/engine.ts";
 export type { FaultKind, FaultRule, FaultRuleInput } from "./api/faults.ts";
 export type { SeenRequest } from "./api/server.ts";
 export type { TokenKind } from "./api/tokens.ts";
 export { SandboxControl, type SandboxState } from "./control/control.ts";
 export { SANDBOX_CONTROL_HELP } from "./control/help.ts";
-export type { FlowsInput, TrafficInput } from "./control/schema.ts";
+export type { FlowsInput, PointsInput, TrafficInput } from "./control/schema.ts";
 export type { CaughtPoint } from "./edge/services.ts";
 export { startSandbox } from "./start.ts";
 export type { TrafficReport } from "./traffic/report.ts";

@@ -2,7 +2,7 @@
 import type { Random } from "./random.ts";
 
 export interface NativeSettings {
-  /** 0 … 1 of native requests fail. */
+  /** 0 … 1 of native requests fail, evenly: a few hundred show the share as well as thousands. */
   errorShare: number;
   /** Fail after the request body has been read, when no fallback is possible any more. */
   failAfterBody: boolean;
@@ -29,15 +29,18 @@ export interface ChaosAnswer {
 
 export class NativeFaults {
   settings: NativeSettings = { ...HEALTHY_NATIVE };
-  readonly #random: Random;
+  /** Errors that are owed: the share of each request adds up, so that they come evenly. */
+  #owed: number;
 
   constructor(random: Random) {
-    this.#random = random;
+    this.#owed = random.next();
   }
 
   forRequest(): ChaosAnswer {
     const { errorShare, failAfterBody, addedLatencyMs, message } = this.settings;
-    const failing = this.#random.next() < errorShare;
+    this.#owed += errorShare;
+    const failing = this.#owed >= 1;
+    if (failing) this.#owed -= 1;
     return {
       delay_ms: addedLatencyMs,
       fail: failing && !failAfterBody,

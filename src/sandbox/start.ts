@@ -3,9 +3,12 @@ import { randomBytes } from "node:crypto";
 import { ulid } from "ulid";
 import * as z from "zod";
 import { CONFIG_KEY, serialiseConfig } from "../domain/state.ts";
-import { createApi } from "./api/app.ts";
+import { AnalyticsEngine } from "./analytics/engine.ts";
+import { analyticsRoutes } from "./api/analytics-routes.ts";
+import { type ApiDeps, createApi } from "./api/app.ts";
 import { Limits } from "./api/limits.ts";
 import { ApiServer } from "./api/server.ts";
+import { tailRoutes } from "./api/tail-routes.ts";
 import { Tokens } from "./api/tokens.ts";
 import { Closers } from "./closers.ts";
 import { writeConfigFile } from "./config-file.ts";
@@ -13,23 +16,26 @@ import { SandboxControl } from "./control/control.ts";
 import { createControlApp, serveControl } from "./control/http.ts";
 import { type Database, startDatabase } from "./database/database.ts";
 import { loadWorker, packageRoot } from "./edge/bundle.ts";
-import { type Edges, startEdges } from "./edge/edges.ts";
+import { type Bucket, type Edges, startEdges } from "./edge/edges.ts";
 import { EdgeFront } from "./edge/front.ts";
 import { kvService } from "./edge/kv-service.ts";
 import type { CaughtPoint } from "./edge/services.ts";
 import { CentralStore } from "./kv/central-store.ts";
 import { Replicas } from "./kv/replicas.ts";
+import { Logs } from "./logs/logs.ts";
 import { NativeFaults } from "./native-faults.ts";
 import { OriginServer } from "./origin/server.ts";
 import { type Random, seededRandom } from "./random.ts";
 import { Traffic } from "./traffic/traffic.ts";
 import {
   CANARY_TAG,
+  DATASET,
   DEFAULT_LAG,
   DEFAULT_LOCATIONS,
   DEFAULT_PERCENT,
   LOGS_BUCKET,
   MEDIA_BUCKET,
+  PAGES_ORIGIN,
   type Sandbox,
   type SandboxDescription,
   type SandboxOptions,
@@ -55,6 +61,8 @@ const optionsSchema = z.object({
   seed: z.int().optional(),
   rateLimits: z.boolean().default(true),
   workerPath: z.string().optional(),
+  qaMetrics: z.boolean().default(false),
+  logs: z.boolean().default(true),
 });
 
 type Settings = z.output<typeof optionsSchema>;
@@ -80,7 +88,9 @@ interface World {
   replicas: Replicas;
   native: NativeFaults;
   points: CaughtPoint[];
+  analytics: AnalyticsEngine;
   logLines: string[];
+  logs: Logs;
   qaToken: string;
 }
 
@@ -89,11 +99,12 @@ async function start(
   closers: Closers,
   warn: (text: string) => void,
 ): Promise<Sandbox> {
-  const world = createWorld(settings, closers, warn);
+  const world = createWorld(settings, closers, warn, () => edges.bucket(LOGS_BUCKET));
   const { origin, originUrl, database } = await startBackends(world);
-  const { edges, edgeUrl } = await startEdge(world, originUrl, database.url);
+  const cloudflare = await startApi(world, (name) => edges.bucket(name));
+  const vars = { ...workerVars(originUrl, world.qaToken), ...metricsVars(settings, cloudflare) };
+  const { edges, edgeUrl } = await startEdge(world, vars, database.url);
   const locations = [...edges.urls].map(([colo, url]) => ({ colo, url: url.origin }));
-  const cloudflare = await startApi(world, edges);
   const urls = locations.map(({ url }) => url);
   const traffic = new Traffic(urls, world.random);
   closers.add(() => traffic.close());
@@ -133,9 +144,15 @@ async function start(
   return { description, control, close: () => closers.run() };
 }
 
-function createWorld(settings: Settings, closers: Closers, warn: (text: string) => void): World {
+function createWorld(
+  settings: Settings,
+  closers: Closers,
+  warn: (text: string) => void,
+  logsBucket: () => Promise<Bucket>,
+): World {
   const { locations, lagMs, percent } = settings;
-  const random = seededRandom(settings.seed ?? randomBytes(4).readUInt32BE());
+  const number = settings.seed ?? randomBytes(4).readUInt32BE();
+  const random = seededRandom(number);
   const store = new CentralStore();
   const replicas = new Replicas({ locations, store, lagMs, random });
   seed(store, percent);
@@ -149,7 +166,10 @@ function createWorld(settings: Settings, closers: Closers, warn: (text: string) 
     replicas,
     native: new NativeFaults(random),
     points: [],
+    // A generator of its own: what it draws must not change what visitors do.
+    analytics: new AnalyticsEngine(seededRandom(number ^ 0x5bd1e995)),
     logLines: [],
+    logs: new Logs(logsBucket, seededRandom(number ^ 0x1b873593)),
     qaToken: randomBytes(24).toString("base64url"),
   };
 }
@@ -173,25 +193,33 @@ async function startBackends({
 }
 
 async function startEdge(
-  { settings, closers, warn, store, replicas, native, points, logLines, qaToken }: World,
-  originUrl: string,
+  world: World,
+  vars: Record<string, string>,
   databaseUrl: string,
 ): Promise<{ edges: Edges; edgeUrl: string }> {
+  const { settings, closers, warn, store, replicas, native, points, logLines } = world;
   const bundle = loadWorker(packageRoot(), settings.workerPath);
   if (!bundle.built) warn("the Worker has not been built: a stub serves instead of the Worker");
   const closing = new AbortController();
   const edges = await startEdges({
     locations: settings.locations,
     bundle,
-    vars: { ...workerVars(originUrl, qaToken), ...settings.vars },
+    vars: { ...vars, ...settings.vars },
     databaseUrl,
     kv: kvService(store, replicas, closing.signal),
     native,
-    onPoint: (point) => keepNewest(points, point, KEPT_POINTS),
+    onPoint: (point) => {
+      keepNewest(points, point, KEPT_POINTS);
+      world.analytics.write(DATASET, point);
+    },
+    onTraces: settings.logs ? (json) => world.logs.receive(json) : null,
     onLog: (line) => keepNewest(logLines, line, KEPT_LOG_LINES),
   });
   closers.add(() => edges.close());
   closers.add(async () => closing.abort());
+  await world.logs.start();
+  // Ends before the edge does: what is being delivered needs its bucket.
+  closers.add(() => world.logs.close());
   const front = new EdgeFront(edges.urls);
   const edgeUrl = await front.start();
   closers.add(() => front.close());
@@ -208,22 +236,31 @@ interface Cloudflare {
   namespaceId: string;
 }
 
-async function startApi({ settings, closers, store }: World, edges: Edges): Promise<Cloudflare> {
+async function startApi(
+  { settings, closers, store, analytics, logs }: World,
+  bucket: Edges["bucket"],
+): Promise<Cloudflare> {
   const accountId = randomBytes(16).toString("hex");
   const namespaceId = randomBytes(16).toString("hex");
   const tokens = new Tokens(accountId);
   const limits = new Limits(settings.rateLimits);
-  const app = createApi({
+  const deps: ApiDeps = {
     store,
     tokens,
     limits,
     accountId,
     namespaceId,
     namespaceTitle: "KV_CANARY_CONFIG",
-    r2: { names: [MEDIA_BUCKET, LOGS_BUCKET], bucket: (name) => edges.bucket(name) },
+    r2: { names: [MEDIA_BUCKET, LOGS_BUCKET], bucket },
     now: Date.now,
-  });
-  const api = new ApiServer(app);
+  };
+  closers.add(() => analytics.close());
+  const api = new ApiServer(
+    createApi(deps, (routes) => {
+      analyticsRoutes(routes, deps, analytics);
+      tailRoutes(routes, deps, logs.tails);
+    }),
+  );
   const apiBaseUrl = await api.start();
   closers.add(() => api.close());
   const apiToken = tokens.create("full");
@@ -253,9 +290,23 @@ function workerVars(originUrl: string, qaToken: string): Record<string, string> 
     ORIGIN_HEALTH_PATH: "/health",
     CANARY_OVERRIDE: "open",
     FEATURE_QA_GUARD: "true",
-    QA_ALLOWED_ORIGINS: "https://staging.pix.immo",
+    QA_ALLOWED_ORIGINS: PAGES_ORIGIN,
     COOKIE_KEYS: JSON.stringify({ k1: randomBytes(32).toString("base64") }),
     URL_SIGNING_KEY: randomBytes(32).toString("base64"),
     QA_TOKEN: qaToken,
+  };
+}
+
+/** What `metrics_24h` of `/qa` is read with. */
+function metricsVars(
+  { qaMetrics }: Settings,
+  { apiBaseUrl, accountId, tokens }: Cloudflare,
+): Record<string, string> {
+  if (!qaMetrics) return {};
+  return {
+    ANALYTICS_TOKEN: tokens.create("analytics-read-only"),
+    ANALYTICS_API_URL: apiBaseUrl,
+    ANALYTICS_DATASET: DATASET,
+    CLOUDFLARE_ACCOUNT_ID: accountId,
   };
 }

@@ -19,6 +19,10 @@ export interface SandboxOptions {
   rateLimits?: boolean;
   /** Another build of the Worker than dist/worker/index.js. */
   workerPath?: string;
+  /** `metrics_24h` in `/qa`: each look with fresh health may then start chDB, which costs a second. */
+  qaMetrics?: boolean;
+  /** The Workers' trace events become Logpush files and live tails. True unless given. */
+  logs?: boolean;
   onWarning?: (text: string) => void;
 }
 
@@ -53,4 +57,9 @@ export const DEFAULT_LAG: LagRange = { min: 1_000, max: 5_000 };
 export const DEFAULT_PERCENT = 10;
 export const MEDIA_BUCKET = "piximmo-media";
 export const LOGS_BUCKET = "logs-canary";
+/** As Cloudflare knows the Worker. */
+export const WORKER_NAME = "pix-sandbox";
+export const DATASET = "canary_requests";
 export const CANARY_TAG = "B2a";
+/** Of the QA page: `/qa` allows it, and it alone. */
+export const PAGES_ORIGIN = "https://staging.pix.immo";

@@ -49,9 +49,11 @@ export const STATES: readonly StateOfCell[] = STOPS.flatMap((stop) =>
   FLAGS.flatMap((flag) => PERCENTS.map((percent) => ({ percent, stop, flag }))),
 );
 
-/** All cells of one state in mode `signed`. */
+/** All cells of one state in mode `signed`; an unknown key only where a cookie can decide. */
 export function cellsOf(state: StateOfCell, originUp: boolean): Cell[] {
-  return COOKIES.flatMap((cookie) =>
+  const decides = state.stop === "absent" && !state.flag;
+  const cookies = COOKIES.filter((cookie) => decides || cookie !== "unknown-key");
+  return cookies.flatMap((cookie) =>
     OVERRIDES.flatMap((override) =>
       METHODS.map((method) => ({
         ...state,

@@ -7,10 +7,11 @@ import {
   effectiveState,
   remember,
   rememberFailure,
+  timeOf,
 } from "../../src/domain/memory.ts";
-import type { StopDocument } from "../../src/domain/state.ts";
+import type { RawState, StopDocument } from "../../src/domain/state.ts";
 import { parseState, serialiseStop } from "../../src/domain/state.ts";
-import { releaseOf } from "../../src/domain/transition.ts";
+import { releaseOf, watermarkOf } from "../../src/domain/transition.ts";
 import { configText } from "../worker/harness.ts";
 
 const SEQUENCES = 100_000;
@@ -21,10 +22,12 @@ const START_MS = Date.parse("2026-01-01T00:00:00Z");
 type Write =
   | "stop"
   | "stop by hand"
+  | "stop without a time"
   | "release"
   | "release by hand"
   | "unreadable stop"
   | "emergency in config"
+  | "unreadable emergency in config"
   | "no emergency in config";
 
 /** One read by one isolate: which version of each key it is served, or how it fails. */
@@ -35,6 +38,8 @@ interface Version {
   /** What the oracle goes by; the fold sees the text alone. */
   active: boolean;
   readable: boolean;
+  /** Nobody reads a value before it is written. */
+  writtenAtMs: number;
 }
 
 interface World {
@@ -44,7 +49,7 @@ interface World {
 
 /** Every key starts absent; each write appends a version to its key, one minute after the last. */
 function worldOf(writes: readonly Write[]): World {
-  const none: Version = { text: null, active: false, readable: false };
+  const none: Version = { text: null, active: false, readable: false, writtenAtMs: START_MS };
   const config = (emergency: boolean, nowMs: number): Version => ({
     text: configText({
       canary_percent: 100,
@@ -53,6 +58,7 @@ function worldOf(writes: readonly Write[]): World {
     }),
     active: emergency,
     readable: true,
+    writtenAtMs: nowMs,
   });
   const world: World = { stops: [none], configs: [none, config(false, START_MS)] };
   let newest: StopDocument | null = null;
@@ -61,45 +67,79 @@ function worldOf(writes: readonly Write[]): World {
     const author = { actor: "oncall", reason: undefined, nowMs, id: `id-${index}` };
     const at = new Date(nowMs).toISOString();
     const add = (stop: StopDocument): void => {
-      world.stops.push({ text: serialiseStop(stop), active: stop.active, readable: true });
+      const { active } = stop;
+      const text = serialiseStop(stop);
+      world.stops.push({ text, active, readable: true, writtenAtMs: nowMs });
+    };
+    const unreadable = (text: string): Version => {
+      return { text, active: true, readable: false, writtenAtMs: nowMs };
     };
     if (write === "stop") {
       newest = { active: true, id: author.id, at };
       add(newest);
-    } else if (write === "stop by hand") {
-      newest = { active: true, at };
+    } else if (write === "stop by hand" || write === "stop without a time") {
+      // Two that are the same to the letter nobody could tell apart.
+      newest = { active: true, ...(write === "stop by hand" ? { at } : { reason: `no ${index}` }) };
       add(newest);
-    } else if (write === "release") add(releaseOf(newest ?? { at }, author));
+    } else if (write === "release") add(releaseOf(watermarkOf(newest ?? {}, at), author));
     else if (write === "release by hand") add({ active: false, at });
-    else if (write === "unreadable stop") {
-      world.stops.push({ text: '{"active":tr', active: true, readable: false });
+    else if (write === "unreadable stop") world.stops.push(unreadable('{"active":tr'));
+    else if (write === "unreadable emergency in config") {
+      world.configs.push(unreadable('{"canary_percent":"0","emergency_proxy":true}'));
     } else world.configs.push(config(write === "emergency in config", nowMs));
   }
   return world;
 }
 
-type Fold = (memory: Memory, raw: { config: string | null; stop: string | null }) => Memory;
+type Fold = (memory: Memory, raw: RawState, nowMs: number) => Memory;
 
-const realFold: Fold = (memory, raw) => remember(memory, raw, START_MS);
+const realFold: Fold = remember;
 
 /** Broken on purpose: a read without a stop is taken for news. */
-const forgetsOnAbsent: Fold = (memory, raw) =>
-  realFold(raw.stop === null ? { ...memory, stop: null } : memory, raw);
+const forgetsOnAbsent: Fold = (memory, raw, nowMs) =>
+  realFold(raw.stop === null ? { ...memory, stop: null } : memory, raw, nowMs);
 
 /** Broken on purpose: the last read wins, however old. */
-const lastReadWins: Fold = (memory, raw) =>
-  realFold({ ...memory, stop: null, configEmergency: null }, raw);
+const lastReadWins: Fold = (memory, raw, nowMs) =>
+  realFold({ ...memory, stop: null, configEmergency: null }, raw, nowMs);
+
+/** Broken on purpose: an unreadable value counts only as long as it is what the last read held. */
+const forgetsUnreadable: Fold = (memory, raw, nowMs) =>
+  realFold({ ...memory, unreadable: EMPTY_MEMORY.unreadable }, raw, nowMs);
+
+/** Broken on purpose: what is read in one key clears the other. */
+const forgetsTheOtherKey: Fold = (memory, raw, nowMs) => {
+  const next = realFold(memory, raw, nowMs);
+  const { config, stop } = parseState(raw);
+  const { unreadable } = next;
+  return {
+    ...next,
+    unreadable: {
+      config: unreadable.config && stop.kind !== "valid",
+      stop: unreadable.stop && config.kind !== "valid",
+    },
+  };
+};
+
+/** Broken on purpose: a stop without a time is older than everything. */
+const oldWithoutATime: Fold = (memory, raw, nowMs) => {
+  const { stop } = parseState(raw);
+  const timeless = stop.kind === "valid" && stop.value.active && stop.value.at === undefined;
+  const at = new Date(0).toISOString();
+  const dated = timeless ? JSON.stringify({ ...stop.value, at }) : raw.stop;
+  return realFold(memory, { ...raw, stop: dated }, nowMs);
+};
 
 /** Broken on purpose: any release will do. */
-const anyRelease: Fold = (memory, raw) => {
+const anyRelease: Fold = (memory, raw, nowMs) => {
   const { stop } = parseState(raw);
   const released = stop.kind === "valid" && !stop.value.active;
-  return realFold(released ? { ...memory, stop: null } : memory, raw);
+  return realFold(released ? { ...memory, stop: null } : memory, raw, nowMs);
 };
 
 /** Broken on purpose: once stopped, for ever. */
-const neverReleases: Fold = (memory, raw) => {
-  const next = realFold(memory, raw);
+const neverReleases: Fold = (memory, raw, nowMs) => {
+  const next = realFold(memory, raw, nowMs);
   return memory.stop === null ? next : { ...next, stop: memory.stop };
 };
 
@@ -107,6 +147,7 @@ const neverReleases: Fold = (memory, raw) => {
 class Oracle {
   #newestActive = 0;
   #newestRelease = 0;
+  #unreadable = false;
   readonly #seen = new Set<number>();
 
   hasSeen(index: number): boolean {
@@ -115,13 +156,17 @@ class Oracle {
 
   see(version: Version | undefined, index: number): void {
     this.#seen.add(index);
-    if (version?.readable !== true) return;
+    if (version?.readable !== true) {
+      if (version?.active === true) this.#unreadable = true;
+      return;
+    }
+    this.#unreadable = false;
     if (version.active) this.#newestActive = Math.max(this.#newestActive, index);
     else this.#newestRelease = Math.max(this.#newestRelease, index);
   }
 
   get active(): boolean {
-    return this.#newestActive > this.#newestRelease;
+    return this.#unreadable || this.#newestActive > this.#newestRelease;
   }
 }
 
@@ -131,29 +176,34 @@ function complaint(fold: Fold, writes: readonly Write[], reads: readonly Read[])
   const stops = new Oracle();
   const configs = new Oracle();
   let memory = EMPTY_MEMORY;
+  const seen = { stops, configs, nowMs: START_MS };
   for (const [turn, read] of reads.entries()) {
-    memory = readOnce(fold, memory, world, read, { stops, configs });
+    memory = readOnce(fold, memory, world, read, seen);
     const state = effectiveState(memory, START_MS);
     if ((stops.active || configs.active) && !state.emergency) return `forgotten at read ${turn}`;
   }
   // At last the newest of both: an isolate that has read them must do as they say.
   const newest = { config: world.configs.length - 1, stop: world.stops.length - 1 };
   const inDoubt = isInDoubt(memory, world.stops.at(-1), stops.hasSeen(newest.stop));
-  memory = readOnce(fold, memory, world, newest, { stops, configs });
+  memory = readOnce(fold, memory, world, newest, seen);
   const held = stops.active || configs.active || inDoubt;
   return afterTheNewest(world, effectiveState(memory, START_MS), held);
 }
 
 /**
  * A release that was read before cannot tell an old copy of the stop it released from a younger stop
- * whose author's clock is behind, unless it names that very stop: then it may stay proxy.
+ * whose author's clock is behind, unless it names that very stop; no release can tell a stop without
+ * a time from one that was written after it, when that was first seen after it: then it may stay proxy.
  */
 function isInDoubt(memory: Memory, newest: Version | undefined, readBefore: boolean): boolean {
   const release = parseState({ config: null, stop: newest?.text ?? null }).stop;
-  if (!readBefore || memory.stop === null || release.kind !== "valid") return false;
+  if (memory.stop === null || release.kind !== "valid") return false;
+  const { value: stop, atMs } = memory.stop;
+  if (stop.at === undefined && atMs > timeOf(release.value.at)) return true;
+  if (!readBefore) return false;
   const named = release.value.releases;
   if (named === undefined) return true;
-  return named.id === undefined ? named.at !== memory.stop.at : named.id !== memory.stop.id;
+  return named.id === undefined ? named.at !== stop.at : named.id !== stop.id;
 }
 
 function afterTheNewest(world: World, state: EffectiveState, held: boolean): string | null {
@@ -169,10 +219,10 @@ function readOnce(
   memory: Memory,
   world: World,
   read: Read,
-  seen: { stops: Oracle; configs: Oracle },
+  seen: { stops: Oracle; configs: Oracle; nowMs: number },
 ): Memory {
   if (read === "failure") return rememberFailure(memory);
-  if (read === "absent both") return fold(memory, { config: null, stop: null });
+  if (read === "absent both") return fold(memory, { config: null, stop: null }, seen.nowMs);
   const newest = { config: world.configs.length - 1, stop: 0 };
   const asked = read === "absent stop" ? newest : read;
   const at = {
@@ -182,7 +232,8 @@ function readOnce(
   const [config, stop] = [world.configs[at.config], world.stops[at.stop]];
   seen.configs.see(config, at.config);
   seen.stops.see(stop, at.stop);
-  return fold(memory, { config: config?.text ?? null, stop: stop?.text ?? null });
+  seen.nowMs = Math.max(seen.nowMs, config?.writtenAtMs ?? 0, stop?.writtenAtMs ?? 0);
+  return fold(memory, { config: config?.text ?? null, stop: stop?.text ?? null }, seen.nowMs);
 }
 
 const writes = fc.array(
@@ -190,11 +241,13 @@ const writes = fc.array(
     "stop",
     "stop",
     "stop by hand",
+    "stop without a time",
     "release",
     "release",
     "release by hand",
     "unreadable stop",
     "emergency in config",
+    "unreadable emergency in config",
     "no emergency in config",
   ),
   { maxLength: 6 },
@@ -224,6 +277,9 @@ describe("AT-6", () => {
     ["forgets on an absent read", forgetsOnAbsent],
     ["believes the last read", lastReadWins],
     ["takes any release, however old", anyRelease],
+    ["forgets what was unreadable", forgetsUnreadable],
+    ["takes one key's word for the other", forgetsTheOtherKey],
+    ["takes a stop without a time for old", oldWithoutATime],
     ["never releases", neverReleases],
   ])("a fold that %s is caught", (_name, fold) => {
     expect(fc.check(property(fold), { seed, numRuns: 20_000 }).failed).toBe(true);

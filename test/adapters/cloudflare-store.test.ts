@@ -162,6 +162,25 @@ describe("every bad answer to a write has its kind (AT-4)", () => {
     }
   });
 
+  test("a document that nobody could read back is never sent, and is not ambiguous", async () => {
+    const call = { signal: new AbortController().signal };
+    const [stop, config] = [
+      { ...STOP, reason: "x".repeat(400), by: "y".repeat(20_000) },
+      { ...CONFIG, canary_percent: 101 },
+    ];
+    for (const [key, work] of [
+      ["stop", store().writeStop(stop, call)],
+      ["stop", store().writeStop(stop, { ...call, once: true })],
+      ["config", store().writeConfig(config, call)],
+      ["config", store().writeConfig(config, { ...call, atWill: true })],
+    ] as const) {
+      const { kind, message } = await failureOf(work);
+      expect(kind).toBe("rejected");
+      expect(message).toMatch(new RegExp(`^write ${key}: refusing .*; nothing was sent$`));
+    }
+    expect(server.seen).toEqual([]);
+  });
+
   test("a connection that is closed at once may have carried the write: ambiguous", async () => {
     const rude = createServer((socket) => socket.destroy());
     await new Promise<void>((resolve) => rude.listen(0, "127.0.0.1", resolve));

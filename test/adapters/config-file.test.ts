@@ -3,7 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { ConfigError, loadConfig, parseConfigFile } from "../../src/adapters/config-file.ts";
+import {
+  ConfigError,
+  loadConfig,
+  parseConfigFile,
+  parseForRelief,
+} from "../../src/adapters/config-file.ts";
 import { findJsonMistake } from "../../src/adapters/json-position.ts";
 import {
   apiBaseUrlOf,
@@ -11,6 +16,7 @@ import {
   isSafeApiUrl,
   toTarget,
 } from "../../src/domain/environment.ts";
+import { DEFAULT_POLICY } from "../../src/domain/policy.ts";
 
 const ENV = {
   accountId: "a".repeat(32),
@@ -92,6 +98,9 @@ describe("mistakes in the JSON have line and column", () => {
   });
 });
 
+const NO_ORIGIN =
+  "environments.staging.pagesOrigin: must be an origin like https://pix.immo, without a path";
+
 describe("mistakes in the content are named in plain words", () => {
   test.each([
     [{ acountId: "x" }, "environments.staging.acountId: unknown setting; did you mean accountId?"],
@@ -101,12 +110,27 @@ describe("mistakes in the content are named in plain words", () => {
     [{ accountId: "xyz" }, "environments.staging.accountId: must be 32 hexadecimal digits"],
     [{ worker: 3 }, "environments.staging.worker: must be a text"],
     [{ qaUrls: [] }, "environments.staging.qaUrls: must not be empty"],
+    [{ pagesOrigin: "https://pix.immo/" }, NO_ORIGIN],
+    [{ pagesOrigin: "http://pix.immo" }, NO_ORIGIN],
+    [{ pagesOrigin: "pix.immo" }, NO_ORIGIN],
     [{ normalPercent: 101 }, "environments.staging.normalPercent: must be at most 100"],
     [
       { normalPercent: 1.234 },
       "environments.staging.normalPercent: has more than two decimal places",
     ],
     [{ protected: "yes" }, "environments.staging.protected: must be true or false"],
+    [
+      { policy: { errorRateCritial: {} } },
+      "environments.staging.policy.errorRateCritial: unknown setting; did you mean errorRateCritical?",
+    ],
+    [
+      { policy: { p90Warning: { limitMS: 1 } } },
+      "environments.staging.policy.p90Warning.limitMS: unknown setting; did you mean limitMs?",
+    ],
+    [
+      { policy: { orphanedIntents: { minutes: 0 } } },
+      "environments.staging.policy.orphanedIntents.minutes: must be at least 1",
+    ],
     [
       { canaryTag: "B 2" },
       "environments.staging.canaryTag: must be 1 to 32 letters, digits, _ or -",
@@ -142,6 +166,93 @@ describe("mistakes in the content are named in plain words", () => {
     const many = Object.fromEntries(Array.from({ length: 30 }, (_, n) => [`zzzzzzzz${n}`, 1]));
     expect(messageOf(fileWith(many)).split("\n")).toHaveLength(12);
     expect(messageOf(fileWith(many))).toContain("and 20 more");
+  });
+});
+
+describe("relief needs to know where to write, and no more", () => {
+  const relief = (text: string) => parseForRelief(text, "/p/pixcanary.json");
+  const among = (environments: object, rest: object = {}) =>
+    relief(JSON.stringify({ ...rest, environments }));
+
+  test("a file without mistakes reads the same", () => {
+    const strict = parseConfigFile(fileWith(), "x");
+    expect(relief(fileWith())).toEqual({ config: strict, unusable: new Map(), warnings: [] });
+  });
+
+  test("mistakes elsewhere are said, one line each, and change nothing", () => {
+    const broken = { ...ENV, accountId: "xyz", policy: 3 };
+    const { config, unusable, warnings } = among(
+      { staging: ENV, other: broken, "Prod!": ENV },
+      { x: 1 },
+    );
+    expect(config.environments.staging).toMatchObject(ENV);
+    expect([...unusable.keys()]).toEqual(["other", "Prod!"]);
+    expect(unusable.get("other")?.message).toBe(
+      "/p/pixcanary.json:\n  environments.other.accountId: must be 32 hexadecimal digits\n" +
+        "  environments.other.policy: must be an object",
+    );
+    expect(unusable.get("Prod!")?.message).toContain("must be 1 to 32 of a-z, 0-9 and -");
+    expect(warnings).toEqual([
+      "/p/pixcanary.json: environments.other.accountId: must be 32 hexadecimal digits",
+      "/p/pixcanary.json: environments.other.policy: must be an object",
+      "/p/pixcanary.json: environments.Prod!: must be 1 to 32 of a-z, 0-9 and -",
+      "/p/pixcanary.json: x: unknown setting",
+    ]);
+  });
+
+  test.each<[object, object]>([
+    [{ policy: 3 }, {}],
+    [{ policy: { bucketSeconds: -1 } }, {}],
+    [{ notify: [] }, {}],
+    [{ zzzzzzzz: 1 }, {}],
+    [{ dataset: "a; DROP" }, {}],
+    [{ normalPercent: "ten" }, { normalPercent: 10 }],
+    [{ protected: "yes" }, {}],
+    [{ worker: "" }, { worker: "unknown" }],
+    [{ canaryTag: "B 2" }, { canaryTag: "unknown" }],
+    [{ slack: 3, onCall: "", docs: [] }, {}],
+    [{ tokenFile: 3, qaTokenFile: "" }, {}],
+    [{ qaUrls: undefined }, { qaUrls: [] }],
+    [{ qaUrls: ["\u001b]52;x"] }, { qaUrls: [] }],
+    // Kept, so that nobody takes the stop for live everywhere; the probe asks no such address.
+    [{ qaUrls: ["ftp://x/qa", ...ENV.qaUrls] }, { qaUrls: ["ftp://x/qa", ...ENV.qaUrls] }],
+  ])("of its own environment, %j is passed over", (change, expected) => {
+    const { config, unusable, warnings } = relief(fileWith(change));
+    expect(unusable.size).toBe(0);
+    expect(warnings.length).toBeGreaterThan(0);
+    const env = findEnvironment(config, "staging");
+    const { accountId, namespaceId } = ENV;
+    expect(env).toMatchObject({ accountId, namespaceId, ...expected });
+    const wrong = Object.keys(change).filter((key) => !(key in expected));
+    for (const key of wrong) expect(env).not.toHaveProperty([key], expect.anything());
+  });
+
+  test.each([
+    [{ accountId: undefined }, "accountId: is missing"],
+    [{ namespaceId: "xyz" }, "namespaceId: must be 32 hexadecimal digits"],
+    [
+      { apiBaseUrl: "https://evil.example/client/v4" },
+      "apiBaseUrl: must be https://api.cloudflare",
+    ],
+  ])("without %j there is nothing to be done", (change, expected) => {
+    const { config, unusable } = relief(fileWith({ ...change, policy: 3 }));
+    expect(findEnvironment(config, "staging")).toBeNull();
+    expect(unusable.get("staging")?.message).toContain(`environments.staging.${expected}`);
+  });
+
+  test.each(["{", "[]", "{}", '{"environments":{}}', '{"environments":[]}'])(
+    "%s is refused, as for everybody",
+    (text) => {
+      expect(() => relief(text)).toThrow(ConfigError);
+      expect(() => relief(text)).toThrow(messageOf(text));
+    },
+  );
+
+  test("many mistakes are not many lines", () => {
+    const many = Object.fromEntries(Array.from({ length: 30 }, (_, n) => [`zzzzzzzz${n}`, 1]));
+    const { warnings } = relief(fileWith(many));
+    expect(warnings).toHaveLength(11);
+    expect(warnings.at(-1)).toContain("and 20 more");
   });
 });
 
@@ -208,13 +319,28 @@ describe("a target", () => {
       protected: true,
       configPath: null,
       apiBaseUrl: "https://api.cloudflare.com/client/v4",
+      dataset: null,
+      policy: DEFAULT_POLICY,
+      pagesOrigin: null,
       contacts: { onCall: null, slack: null, docs: null },
     });
     expect(target("staging").protected).toBe(false);
+    expect(target("staging", { dataset: "canary_requests" }).dataset).toBe("canary_requests");
     expect(target("prod", { protected: false }).protected).toBe(false);
     expect(target("staging", { protected: true, normalPercent: 2.5 })).toMatchObject({
       protected: true,
       normalPercent: 2.5,
+    });
+  });
+
+  test("has the policy's own numbers where the environment replaces none", () => {
+    const policy = { minNativeRequests: 7, errorRateCritical: { limitPercent: 2 } };
+    const { errorRateCritical, ...rest } = target("staging", { policy }).policy;
+    const own = DEFAULT_POLICY;
+    expect(errorRateCritical).toEqual({ ...own.errorRateCritical, limitPercent: 2 });
+    expect({ ...rest, errorRateCritical: own.errorRateCritical }).toEqual({
+      ...own,
+      minNativeRequests: 7,
     });
   });
 

@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Target } from "../../src/domain/environment.ts";
 import { type ManualDocument, manualText, manualWay, shellQuote } from "../../src/domain/manual.ts";
+import { DEFAULT_POLICY } from "../../src/domain/policy.ts";
 import { parseConfig, parseStop } from "../../src/domain/state.ts";
 import { startServer, success, type TestServer } from "./server.ts";
 
@@ -22,6 +23,9 @@ const TARGET: Target = {
   qaUrls: ["https://api.pix.immo/api/qa"],
   configPath: null,
   apiBaseUrl: "https://api.cloudflare.com/client/v4",
+  dataset: null,
+  policy: DEFAULT_POLICY,
+  pagesOrigin: null,
   contacts: { onCall: null, slack: null, docs: null },
 };
 const HOSTILE = 'it\'s `id` $(id) "quoted" \\ \n $HOME !x';

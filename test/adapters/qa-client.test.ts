@@ -146,7 +146,7 @@ describe("what is no document has a problem in plain words", () => {
     const port = await fault.closedPort();
     const urls = [
       `http://127.0.0.1:${port}/qa`,
-      "http://no-such-host.invalid/qa",
+      "https://no-such-host.invalid/qa",
       server.url.replace("http:", "https:"),
     ];
     probe = createQaProbe({ urls, token: null, clock: createClock(), lookMs: 10_000 });
@@ -156,6 +156,13 @@ describe("what is no document has a problem in plain words", () => {
     expect(problems[0]).toBe("connection refused");
     expect(problems[1]).toMatch(/DNS/);
     expect(problems[2]).toMatch(/^no TLS connection/);
+  });
+
+  test("an address that the configuration should not hold is not asked", async () => {
+    const url = `${server.url}/qa#x`;
+    const { status, problem } = await probeFor([url]).look(url, { signal: never });
+    expect([status, problem]).toEqual([null, "not an address that /qa may have"]);
+    expect(server.seen).toEqual([]);
   });
 
   test("the caller's abort ends the look", async () => {

@@ -8,12 +8,14 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { parseStop } from "../../src/domain/state.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
 import { startSandbox } from "../../src/sandbox/index.ts";
+import { ensureCli } from "../support/cli.ts";
 
 const BIN = fileURLToPath(new URL("../../bin/pixcanary.js", import.meta.url));
 
 let sandbox: Sandbox;
 let folder: string;
 beforeAll(async () => {
+  await ensureCli();
   const lagMs = { min: 0, max: 0 };
   sandbox = await startSandbox({ locations: ["FRA"], lagMs, rateLimits: false });
   folder = await mkdtemp(join(tmpdir(), "pixcanary-relief-"));
@@ -23,26 +25,32 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const notAus = (config: string, ...args: string[]) =>
-  execa(process.execPath, [BIN, "not-aus", "--config", config, ...args], {
+const notAus = (config: string, ...args: string[]) => pixcanary("not-aus", config, ...args);
+
+const pixcanary = (verb: string, config: string, ...args: string[]) =>
+  execa(process.execPath, [BIN, verb, "--config", config, ...args], {
     env: { HOME: folder, XDG_STATE_HOME: folder, CLOUDFLARE_API_TOKEN: "", PIXCANARY_QA_TOKEN: "" },
     reject: false,
     timeout: 30_000,
   });
 
+/** The sandbox's own configuration with changes to its environment and around it. */
+async function configWith(change: object, others: object = {}, rest: object = {}): Promise<string> {
+  const text = await readFile(sandbox.description.configPath, "utf8");
+  const { environments } = JSON.parse(text) as { environments: { sandbox: object } };
+  const own = { ...environments.sandbox, ...change };
+  const copy = join(folder, "pixcanary.json");
+  await writeFile(copy, JSON.stringify({ ...rest, environments: { sandbox: own, ...others } }));
+  return copy;
+}
+
 const storedStop = () => parseStop(sandbox.control.store.text("stop"));
 
 it("a /qa token that cannot be read is done without: the stop is written all the same", async () => {
-  const { configPath } = sandbox.description;
-  const config = JSON.parse(await readFile(configPath, "utf8")) as {
-    environments: { sandbox: { qaTokenFile: string } };
-  };
   const open = join(folder, "qa-token");
   await writeFile(open, "open to everybody");
   await chmod(open, 0o644);
-  config.environments.sandbox.qaTokenFile = open;
-  const copy = join(folder, "pixcanary.json");
-  await writeFile(copy, JSON.stringify(config));
+  const copy = await configWith({ qaTokenFile: open });
 
   const { stderr, exitCode } = await notAus(copy, "--timeout", "3");
   expect(stderr).toContain("going on without the /qa token");
@@ -57,3 +65,44 @@ it("a pasted log as --reason is shortened, and stops nothing", async () => {
   const stop = storedStop();
   expect(stop.kind === "valid" && stop.value.reason?.length).toBe(400);
 });
+
+it("mistakes elsewhere in pixcanary.json are said, and stop nothing but more exposure", async () => {
+  const broken = { accountId: "x" };
+  const copy = await configWith({ policy: 3, normalPercent: "ten" }, { other: broken }, { x: 1 });
+  const before = storedStop();
+  const { exitCode, stderr } = await notAus(copy, "--env", "sandbox");
+  expect(exitCode).toBe(0);
+  expect(storedStop()).not.toEqual(before);
+  expect(stderr.match(/^! going on, but .*$/gm)).toEqual([
+    expect.stringContaining("environments.sandbox.normalPercent: must be a number"),
+    expect.stringContaining("environments.sandbox.policy: must be an object"),
+    ...Array(5).fill(expect.stringMatching(/environments\.other\.\w+: /)),
+    expect.stringContaining("x: unknown setting"),
+  ]);
+
+  // Even a broken one is one of two: which was meant must be said.
+  const unnamed = await notAus(copy);
+  expect([unnamed.exitCode, unnamed.stderr]).toEqual([2, expect.stringMatching(/sandbox, other/)]);
+  const strict = await pixcanary("restore", copy, "--env", "sandbox", "--reason", "x", "--yes");
+  expect([strict.exitCode, strict.stderr]).toEqual([2, expect.stringContaining("policy")]);
+});
+
+it("without a /qa address that can be used the stop is written, and said not to be seen", async () => {
+  const copy = await configWith({ qaUrls: ["ftp://127.0.0.1/qa", "nowhere"], canaryTag: "B 2" });
+  const before = storedStop();
+  const { exitCode, stdout } = await notAus(copy, "--timeout", "1");
+  expect(exitCode).toBe(21);
+  expect(stdout).toMatch(/(not seen {2}\S+: not an address.*\s+){2}/);
+  expect(storedStop()).not.toEqual(before);
+  expect(storedStop()).toMatchObject({ kind: "valid", value: { active: true } });
+});
+
+it.each(["accountId", "namespaceId"])(
+  "without %s there is nowhere to write: exit 2",
+  async (key) => {
+    const before = storedStop();
+    const { exitCode, stderr } = await notAus(await configWith({ [key]: undefined, policy: 3 }));
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining(`${key}: is missing`)]);
+    expect(storedStop()).toEqual(before);
+  },
+);

@@ -16,6 +16,7 @@ import {
   type ModelKv,
   modelPorts,
   modelStore,
+  playOut,
   singleKeyStore,
   stored,
 } from "../support/fake-ports.ts";
@@ -72,11 +73,8 @@ async function race(
 ): Promise<boolean> {
   const kv: ModelKv = { config: [config(10)], stop: [null] };
   const ports = modelPorts(twin(kv, scheduler, staleness));
-  const all = Promise.all([
-    ...writers.map((name) => WRITERS[name](ports)),
-    pullTheStop(input, ports),
-  ]);
-  await scheduler.waitFor(all);
+  const all = [...writers.map((name) => WRITERS[name](ports)), pullTheStop(input, ports)];
+  await playOut(scheduler, Promise.all(all));
   return isEmergency(parseState(stored(kv)));
 }
 
@@ -86,16 +84,16 @@ const writers = fc.subarray(Object.keys(WRITERS) as (keyof typeof WRITERS)[], { 
 describe("AT-1: a stop against writers of config", () => {
   it(`is never lost in ${RUNS} interleavings`, async () => {
     await fc.assert(
-      fc.asyncProperty(fc.scheduler(), staleness, writers, async (scheduler, lags, names) => {
-        expect(await race(scheduler, lags, names, modelStore)).toBe(true);
-      }),
+      fc.asyncProperty(fc.scheduler(), staleness, writers, (scheduler, lags, names) =>
+        race(scheduler, lags, names, modelStore),
+      ),
       { numRuns: RUNS },
     );
   });
 
   it("is lost by the broken twin that keeps the stop in the same key", async () => {
     const result = await fc.check(
-      fc.asyncProperty(fc.scheduler(), staleness, writers, async (scheduler, lags, names) =>
+      fc.asyncProperty(fc.scheduler(), staleness, writers, (scheduler, lags, names) =>
         race(scheduler, lags, names, singleKeyStore),
       ),
       { numRuns: 2_000 },
@@ -115,13 +113,11 @@ describe("AT-1: a stop against a restore of an earlier stop", () => {
     const kv: ModelKv = { config: [config(0, true)], stop: [earlier] };
     const quiet = modelPorts(modelStore(kv, scheduler, [0]));
     const given = { ...input, to: 10 };
-    const planning = restore.plan(given, quiet);
-    await scheduler.waitFor(planning);
-    const planned = await planning;
+    const planned = await playOut(scheduler, restore.plan(given, quiet));
     if (planned.kind !== "plan") throw new Error(`restore did not plan: ${planned.kind}`);
     const store = twin(quiet.store);
     const restoring = restore.apply(planned.steps, given, { ...quiet, store });
-    await scheduler.waitFor(Promise.all([restoring, pullTheStop(input, quiet)]));
+    await playOut(scheduler, Promise.all([restoring, pullTheStop(input, quiet)]));
     return isEmergency(parseState(stored(kv)));
   }
 
@@ -145,18 +141,14 @@ describe("AT-1: a stop against a restore of an earlier stop", () => {
 
   it("stays in force when the release is refused and repeated", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.scheduler(), async (scheduler) => {
-        expect(await restoreRace(scheduler, refusingOnce)).toBe(true);
-      }),
+      fc.asyncProperty(fc.scheduler(), (scheduler) => restoreRace(scheduler, refusingOnce)),
       { numRuns: Math.ceil(RUNS / 20) },
     );
   });
 
   it("stays in force, however they interleave", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.scheduler(), async (scheduler) => {
-        expect(await restoreRace(scheduler, (store) => store)).toBe(true);
-      }),
+      fc.asyncProperty(fc.scheduler(), (scheduler) => restoreRace(scheduler, (store) => store)),
       { numRuns: Math.ceil(RUNS / 10) },
     );
   });

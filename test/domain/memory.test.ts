@@ -81,10 +81,42 @@ describe("a stop once seen", () => {
     expect(isStopped(after(seen, [config(10), release({})]))).toBe(true);
   });
   it("is not replaced by an older one that is read again", () => {
-    expect(after([config(10), S2], [config(10), S1]).stop?.id).toBe("S2");
+    expect(after([config(10), S2], [config(10), S1]).stop?.value.id).toBe("S2");
   });
-  it("without a time is released by any release", () => {
-    expect(releaseCovers({ active: false }, { active: true })).toBe(true);
+});
+
+describe.each([
+  ["none", undefined],
+  ["one that nobody can read", "<NOW>"],
+])("a stop by hand whose time is %s", (_what, at) => {
+  const byHand = JSON.stringify({ active: true, at });
+  const minute = (n: number) => new Date(Date.parse("2025-11-15T10:00:00Z") + n * 60_000);
+  const read = (memory: Memory, stopText: string, atMinute: number) =>
+    remember(memory, { config: config(10), stop: stopText }, minute(atMinute).getTime());
+  const first = read(EMPTY_MEMORY, byHand, 5);
+  const releasedAt = (n: number, releases?: object) =>
+    release({ id: `R${n}`, at: minute(n).toISOString(), releases });
+
+  it("is not released by an older release, whoever wrote it", () => {
+    expect(isStopped(read(first, releasedAt(4), 6))).toBe(true);
+    expect(isStopped(read(first, releasedAt(4, { at: minute(3).toISOString() }), 6))).toBe(true);
+    expect(isStopped(read(first, release({}), 6))).toBe(true);
+  });
+  it("is released by one that was written after it was first seen, however often it was read", () => {
+    const again = read(first, byHand, 7);
+    expect(isStopped(read(again, releasedAt(5), 8))).toBe(false);
+    expect(isStopped(read(again, releasedAt(6, { at: minute(1).toISOString() }), 8))).toBe(false);
+  });
+  it("counts as younger than the stops before it, and older than those after", () => {
+    const dated = (id: string, n: number) => stop(id, minute(n).toISOString());
+    expect(read(read(EMPTY_MEMORY, dated("S", 1), 2), byHand, 5).stop?.value.id).toBe(undefined);
+    expect(read(first, dated("S", 1), 6).stop?.value.id).toBe(undefined);
+    expect(read(first, dated("S", 6), 7).stop?.value.id).toBe("S");
+  });
+  it("is covered by what names it, whatever the times", () => {
+    const seen = { value: { active: true, id: "S", at }, atMs: minute(5).getTime() };
+    const named = { active: false, at: minute(1).toISOString(), releases: { id: "S" } };
+    expect(releaseCovers(named, seen)).toBe(true);
   });
 });
 
@@ -101,17 +133,41 @@ describe("an emergency in config", () => {
     expect(isStopped(after([nonsense, null]))).toBe(true);
     expect(isStopped(after([nonsense, null], [config(10), null]))).toBe(false);
   });
-  it("is obeyed in a config that is otherwise unusable, as long as it stands there", () => {
+  it("is obeyed in a config that is otherwise unusable, until a valid one is read", () => {
     const broken = '{"canary_percent":"zero","emergency_proxy":true}';
     expect(isStopped(after([config(10), null], [broken, null]))).toBe(true);
     expect(isStopped(after([config(10), null], [broken, null], [config(10), null]))).toBe(false);
   });
 });
 
-describe("an unreadable stop", () => {
-  it("counts as a stop until it can be read again", () => {
-    expect(isStopped(after([config(10), "{nonsense"]))).toBe(true);
-    expect(isStopped(after([config(10), "{nonsense"], [config(10), null]))).toBe(false);
+describe("an unreadable value that asks for an emergency", () => {
+  const BROKEN = '{"canary_percent":"zero","emergency_proxy":true}';
+  const QUIET = '{"canary_percent":"zero"}';
+  const RELEASE = release({ at: "2025-11-15T10:00:00Z" });
+
+  it("in stop is kept until a valid stop is read", () => {
+    const seen: [string, string] = [config(10), "{nonsense"];
+    expect(isStopped(after(seen))).toBe(true);
+    expect(isStopped(after(seen, [config(10), null]))).toBe(true);
+    expect(isStopped(after(seen, [config(10, true), null], [config(10), null]))).toBe(true);
+    expect(isStopped(rememberFailure(after(seen)))).toBe(true);
+    expect(isStopped(after(seen, [config(10), RELEASE]))).toBe(false);
+  });
+  it("in config is kept until a valid config is read", () => {
+    const seen: [string, null] = [BROKEN, null];
+    expect(isStopped(after(seen))).toBe(true);
+    expect(isStopped(after(seen, [null, null]))).toBe(true);
+    expect(isStopped(after(seen, [QUIET, null]))).toBe(true);
+    expect(isStopped(after(seen, [null, RELEASE]))).toBe(true);
+    expect(isStopped(after(seen, [config(10), null]))).toBe(false);
+  });
+  it("in both keys needs both to be read again", () => {
+    expect(isStopped(after([BROKEN, "{"], [config(10), null]))).toBe(true);
+    expect(isStopped(after([BROKEN, "{"], [null, RELEASE]))).toBe(true);
+    expect(isStopped(after([BROKEN, "{"], [null, RELEASE], [config(10), null]))).toBe(false);
+  });
+  it("is not seen in a config that says nothing of one", () => {
+    expect(isStopped(after([QUIET, null]))).toBe(false);
   });
 });
 

@@ -1,7 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { releaseCovers } from "../../src/domain/memory.ts";
 import { parseConfig, parseStop, serialiseConfig, serialiseStop } from "../../src/domain/state.ts";
-import { halfOf, nextConfig, releaseOf, stopNow } from "../../src/domain/transition.ts";
+import {
+  halfOf,
+  nextConfig,
+  releaseOf,
+  stopNow,
+  watermarkOf,
+} from "../../src/domain/transition.ts";
 
 const author = {
   actor: "a@h",
@@ -31,7 +37,19 @@ describe("next documents", () => {
     const stop = { active: true, id: "S", at: "2030-01-01T00:00:00Z" };
     const release = releaseOf(stop, author);
     expect(Date.parse(release.at ?? "")).toBeGreaterThan(Date.parse(stop.at));
-    expect(releaseCovers(release, stop)).toBe(true);
+    const seen = { value: stop, atMs: Date.parse(stop.at) };
+    expect(releaseCovers(release, seen)).toBe(true);
+  });
+  it("release a stop without a readable time up to the plan", () => {
+    const plannedAt = "2025-11-15T10:29:00Z";
+    expect(watermarkOf({ id: "S", at: "2025-11-15T10:00:00Z" }, plannedAt)).toEqual({
+      id: "S",
+      at: "2025-11-15T10:00:00Z",
+    });
+    expect(watermarkOf({ at: "<NOW>" }, plannedAt)).toEqual({ at: plannedAt });
+    expect(watermarkOf({ id: "S" }, plannedAt)).toEqual({ id: "S", at: plannedAt });
+    const seen = { value: { active: true }, atMs: author.nowMs };
+    expect(releaseCovers(releaseOf(watermarkOf({}, plannedAt), author), seen)).toBe(true);
   });
   it("halve a share to what may be written", () => {
     expect([10, 5, 2.5, 0.01, 0].map(halfOf)).toEqual([5, 2.5, 1.25, 0, 0]);

@@ -1,21 +1,15 @@
 /** Two operators at the same time: whoever loses is told so, and a stop always wins. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { ensureCli, runCli } from "../support/cli.ts";
-import { ensureBundle } from "../worker/bundle.ts";
+import { describe, expect, test, vi } from "vitest";
+import { runCli } from "../support/cli.ts";
 import type { Lane } from "./lane.ts";
-import { configText, resetLane, startLane, storedState, tokenEnv, writeConfig } from "./lane.ts";
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
+import { configText, oneLane, storedState, tokenEnv } from "./lane.ts";
 
 let lane: Lane;
 let config = "";
-beforeAll(async () => {
-  await Promise.all([ensureCli(), ensureBundle()]);
-  lane = await startLane({ locations: ["FRA"] });
-  config = await writeConfig(lane);
+oneLane((own, path) => {
+  lane = own;
+  config = path;
 });
-afterAll(() => lane?.close());
-beforeEach(() => resetLane(lane));
 
 const run = (args: readonly string[]) =>
   runCli(args, { env: { ...lane.env, ...tokenEnv(lane.sandbox) } });

@@ -2,13 +2,14 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, vi } from "vitest";
 import { parseCanaryHeader } from "../../src/domain/decision-headers.ts";
 import { timeOf } from "../../src/domain/memory.ts";
 import type { ParsedState } from "../../src/domain/state.ts";
 import { isEmergency, parseConfig, parseState, parseStop } from "../../src/domain/state.ts";
 import { type Sandbox, type SandboxOptions, startSandbox } from "../../src/sandbox/index.ts";
-import { PLAIN_ENV } from "../support/cli.ts";
+import { ensureCli, PLAIN_ENV } from "../support/cli.ts";
+import { ensureBundle } from "../worker/bundle.ts";
 
 const NO_LAG = { min: 0, max: 0 };
 
@@ -29,7 +30,8 @@ export interface Lane {
 }
 
 export async function startLane(options: SandboxOptions = {}): Promise<Lane> {
-  const sandbox = await startSandbox({ lagMs: NO_LAG, rateLimits: false, ...options });
+  const plain = { lagMs: NO_LAG, rateLimits: false, logs: false };
+  const sandbox = await startSandbox({ ...plain, ...options });
   const dir = await mkdtemp(join(tmpdir(), "pixcanary-lane-"));
   const env = { ...PLAIN_ENV, HOME: dir, XDG_STATE_HOME: join(dir, "state"), CI: "true" };
   const close = async (): Promise<void> => {
@@ -62,6 +64,19 @@ function note(lane: Lane, key: string, text: string | null): void {
   if (stop?.kind !== "valid" || !stop.value.active || stop.value.id === undefined) return;
   lane.stops.add(stop.value.id);
   lane.everStopped.add(stop.value.id);
+}
+
+/** One lane for a whole test file, reset before each test; `given` gets it and its configuration's path. */
+export function oneLane(given: (lane: Lane, config: string) => void): void {
+  vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
+  let lane: Lane;
+  beforeAll(async () => {
+    await Promise.all([ensureCli(), ensureBundle()]);
+    lane = await startLane({ locations: ["FRA"] });
+    given(lane, await writeConfig(lane));
+  });
+  afterAll(() => lane?.close());
+  beforeEach(() => resetLane(lane));
 }
 
 /** One database serves all: nothing here uses it. */

@@ -1,25 +1,20 @@
 /** Ctrl-C and SIGTERM at each stage: the exit code names the signal, and what is said is true. */
 import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { FaultRuleInput } from "../../src/sandbox/index.ts";
-import { ensureCli, NODE, PROGRAM, runCli } from "../support/cli.ts";
-import { ensureBundle } from "../worker/bundle.ts";
+import { NODE, PROGRAM, runCli } from "../support/cli.ts";
 import type { Lane } from "./lane.ts";
-import { resetLane, startLane, stopIsStored, storedState, tokenEnv, writeConfig } from "./lane.ts";
+import { oneLane, stopIsStored, storedState, tokenEnv } from "./lane.ts";
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
 const PATIENCE = { timeout: 30_000, interval: 5 };
 
 let lane: Lane;
 let config = "";
-beforeAll(async () => {
-  await Promise.all([ensureCli(), ensureBundle()]);
-  lane = await startLane({ locations: ["FRA"] });
-  config = await writeConfig(lane);
+oneLane((own, path) => {
+  lane = own;
+  config = path;
 });
-afterAll(() => lane?.close());
-beforeEach(() => resetLane(lane));
 
 const env = () => ({ ...lane.env, ...tokenEnv(lane.sandbox) });
 const asked = (method: string): boolean =>

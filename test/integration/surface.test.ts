@@ -1,24 +1,18 @@
 /** What a new user meets: each mistake has its exit code and says what to do. Nothing is written. */
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { CliOptions } from "../support/cli.ts";
-import { ensureCli, runCli } from "../support/cli.ts";
-import { ensureBundle } from "../worker/bundle.ts";
+import { runCli } from "../support/cli.ts";
 import type { Lane } from "./lane.ts";
-import { resetLane, settings, startLane, storedState, tokenEnv, writeConfig } from "./lane.ts";
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
+import { oneLane, settings, storedState, tokenEnv, writeConfig } from "./lane.ts";
 
 let lane: Lane;
 let config = "";
-beforeAll(async () => {
-  await Promise.all([ensureCli(), ensureBundle()]);
-  lane = await startLane({ locations: ["FRA"] });
-  config = await writeConfig(lane);
+oneLane((own, path) => {
+  lane = own;
+  config = path;
 });
-afterAll(() => lane?.close());
-beforeEach(() => resetLane(lane));
 
 const env = (more: Record<string, string> = {}) => ({
   ...lane.env,

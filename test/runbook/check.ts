@@ -11,7 +11,7 @@ export interface Step {
   seen: Block | null;
 }
 
-const PROMISES = new Set(["start", "exit", "qa", "expect"]);
+const PROMISES = new Set(["start", "metrics", "exit", "qa", "expect"]);
 /** Each needs its pixcanary command and its way by hand. */
 const PROCEDURES = ["A) NOT-AUS", "B) Reduce", "C) Disable", "4. Return to normal"];
 
@@ -55,6 +55,8 @@ export async function problemsOf({ block, seen }: Step, stage: Stage): Promise<s
   const { promises } = block;
   const start = promises.get("start");
   if (start !== undefined) await stage.put(start);
+  const metrics = promises.get("metrics");
+  if (metrics !== undefined) await stage.measured(metrics);
   const { exitCode, output } = await stage.type(block.text);
   const problems: string[] = [];
   const wantedExit = Number(promises.get("exit") ?? 0);
@@ -72,39 +74,42 @@ export async function problemsOf({ block, seen }: Step, stage: Stage): Promise<s
   return problems.map((problem) => `line ${block.line}: ${problem}\n${output}`);
 }
 
-/** Commands and options that do not exist, according to the programs' own help. */
+/** Commands and options that do not exist, according to the programs themselves. */
 export async function unknownCommands(
   mentions: readonly Mention[],
   shell: Pick<Shell, "type">,
 ): Promise<string[]> {
   const problems: string[] = [];
-  const pages = new Map<string, string>();
+  const known = new Map<string, ReadonlySet<string> | null>();
   for (const { line, program, words, options } of mentions) {
     const command = [program, ...words].join(" ");
-    const page = pages.get(command) ?? (await helpOf(program, words, shell));
-    pages.set(command, page);
-    if (page === "") problems.push(`line ${line}: there is no command: ${command}`);
-    for (const option of page === "" ? [] : options) {
-      if (!new RegExp(`(^|[\\s,])${option}(?![\\w-])`, "m").test(page)) {
-        problems.push(`line ${line}: ${command} has no option ${option}`);
-      }
-    }
+    const found = known.get(command) ?? (await optionsOf(program, words, shell));
+    known.set(command, found);
+    if (found === null) problems.push(`line ${line}: there is no command: ${command}`);
+    const missing = options.filter((option) => found !== null && !found.has(option));
+    problems.push(...missing.map((option) => `line ${line}: ${command} has no option ${option}`));
   }
   return problems;
 }
 
-/** Empty when the page is another command's: both programs answer so to words they do not know. */
-async function helpOf(
+/** Null when there is no such command. */
+async function optionsOf(
   program: string,
   words: readonly string[],
   shell: Pick<Shell, "type">,
-): Promise<string> {
+): Promise<ReadonlySet<string> | null> {
+  if (program === "wrangler") {
+    return (await import("./wrangler-commands.ts")).wranglerOptions(words);
+  }
   const { exitCode, output } = await shell.type([program, ...words, "--help"].join(" "));
-  const usage = program === "wrangler" ? /^wrangler.*$/m : /(?<=^Usage: )pixcanary.*$/m;
-  const line = usage.exec(output)?.[0].replace(/\[(options|command)\]/g, "") ?? "";
-  const parts = line.split(" ").filter((part) => part !== "");
-  const path = parts.filter((part) => !/^[[<]/.test(part));
+  // To words that it does not know, the program answers with another command's page.
+  const line = /(?<=^Usage: )pixcanary.*$/m.exec(output)?.[0] ?? "";
+  const parts = line.replace(/\[(options|command)\]/g, "").split(" ");
+  const filled = parts.filter((part) => part !== "");
+  const path = filled.filter((part) => !/^[[<]/.test(part));
   const asked = [program, ...words];
-  const isSame = path.every((part, index) => asked[index] === part) && asked.length <= parts.length;
-  return exitCode === 0 && isSame ? output : "";
+  const isSame =
+    path.every((part, index) => asked[index] === part) && asked.length <= filled.length;
+  if (exitCode !== 0 || !isSame) return null;
+  return new Set(output.match(/(?<=^|[\s,])--?[a-z][a-z-]*(?![\w-])/gm));
 }

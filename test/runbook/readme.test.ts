@@ -52,7 +52,8 @@ test("the command table lists every command of the program, in its order", async
   const shown = table("Commands").map(
     ([command]) => /pixcanary ([a-z-]+)/.exec(command ?? "")?.[1],
   );
-  expect([...shown, "help"]).toEqual(names);
+  // A group has a row for each of its verbs.
+  expect([...new Set(shown), "help"]).toEqual(names);
 });
 
 test.each(["README.md", "CONTRIBUTING.md", "docs/state-and-proof.md", "docs/architecture.md"])(

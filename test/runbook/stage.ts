@@ -18,10 +18,15 @@ import type { QaDocument } from "../../src/domain/qa.ts";
 import { qaSchema } from "../../src/domain/qa.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
 import { startSandbox } from "../../src/sandbox/index.ts";
+import { DATASET } from "../../src/sandbox/types.ts";
 import { ensureBundle } from "../worker/bundle.ts";
+import { putLogs } from "./logged.ts";
+import { isCondition, measure } from "./measured.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const COMMAND_LIMIT_MS = 60_000;
+/** Runs what `npx` would, without npm's own start in front of it; what is not installed fails. */
+const NPX = `#!/bin/sh\nprogram="$1"\nshift\nexec './node_modules/.bin/'"$program" "$@"\n`;
 
 /** `stdout` and `stderr` as they came. */
 export interface Said {
@@ -38,6 +43,8 @@ export interface Shell {
 export interface Stage extends Shell {
   /** Puts the canary into a known state: `emergency`, or a share such as `10 %`. */
   put(state: string): Promise<void>;
+  /** What the metrics of the last minutes say: `healthy` or `failing`. */
+  measured(condition: string): Promise<void>;
   /** What every location shows: `emergency` or a share, one entry per location. */
   shown(): Promise<string[]>;
 }
@@ -51,6 +58,7 @@ export async function openShell(
   const shim = `#!/bin/sh\nexec node '${program.path}' "$@"\n`;
   await mkdir(join(folder, "bin"));
   await writeFile(join(folder, "bin/pixcanary"), shim, { mode: 0o755 });
+  await writeFile(join(folder, "bin/npx"), NPX, { mode: 0o755 });
   await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"));
   const type = async (script: string): Promise<Said> => {
     const { exitCode, all } = await execa("bash", ["-eu", "-o", "pipefail", "-c", script], {
@@ -80,8 +88,8 @@ function operatorEnv(folder: string): Record<string, string> {
     NO_COLOR: "1",
     CI: "true",
     WRANGLER_SEND_METRICS: "false",
-    // What is not in node_modules must fail, not be fetched.
-    npm_config_offline: "true",
+    // Shared with the other runs of this machine, as pixcanary's own is.
+    NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache"),
   };
 }
 
@@ -91,9 +99,14 @@ export async function openStage(): Promise<Stage> {
   try {
     const shell = await openShell(secretsOf(sandbox));
     await writeFile(join(shell.folder, "pixcanary.json"), configurationOf(sandbox));
+    await putLogs(sandbox);
     return {
       type: shell.type,
       put: (state) => put(sandbox, state),
+      measured: async (condition) => {
+        if (!isCondition(condition)) throw new Error(`unknown metrics: ${condition}`);
+        await measure(sandbox, condition);
+      },
       shown: async () => (await lookEverywhere(sandbox)).map(shownBy),
       close: async () => {
         await shell.close();
@@ -126,6 +139,9 @@ function configurationOf({ description }: Sandbox): string {
     apiBaseUrl: description.apiBaseUrl,
     canaryTag: "B2a",
     normalPercent: 10,
+    dataset: DATASET,
+    logsBucket: description.logsBucket,
+    logsPrefix: "b2a",
   };
   const environments = {
     production: { ...environment, worker: "pix-api" },

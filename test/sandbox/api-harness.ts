@@ -1,5 +1,6 @@
 /** The sandbox's Cloudflare API alone, without Workers, on a port of its own. */
-import { createApi } from "../../src/sandbox/api/app.ts";
+import type { Hono } from "hono";
+import { type ApiEnv, createApi } from "../../src/sandbox/api/app.ts";
 import { Limits } from "../../src/sandbox/api/limits.ts";
 import { ApiServer } from "../../src/sandbox/api/server.ts";
 import { type TokenKind, Tokens } from "../../src/sandbox/api/tokens.ts";
@@ -20,23 +21,32 @@ export interface ApiUnderTest {
   close(): Promise<void>;
 }
 
-export async function startApi(options: { limits?: boolean } = {}): Promise<ApiUnderTest> {
+export interface ApiOptions {
+  limits?: boolean;
+  /** Further routes, as those that `startSandbox` adds. */
+  extend?: (api: Hono<ApiEnv>) => void;
+}
+
+export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> {
   const clock = { ms: Date.now() };
   const now = (): number => clock.ms;
   const store = new CentralStore(now);
   const tokens = new Tokens(ACCOUNT, now);
   const limits = new Limits(options.limits ?? false, now);
   const server = new ApiServer(
-    createApi({
-      store,
-      tokens,
-      limits,
-      r2: { names: [], bucket: () => Promise.reject(new Error("no buckets here")) },
-      accountId: ACCOUNT,
-      namespaceId: NAMESPACE,
-      namespaceTitle: "KV_CANARY_CONFIG",
-      now,
-    }),
+    createApi(
+      {
+        store,
+        tokens,
+        limits,
+        r2: { names: [], bucket: () => Promise.reject(new Error("no buckets here")) },
+        accountId: ACCOUNT,
+        namespaceId: NAMESPACE,
+        namespaceTitle: "KV_CANARY_CONFIG",
+        now,
+      },
+      options.extend,
+    ),
   );
   const base = await server.start();
   const full = tokens.create("full");

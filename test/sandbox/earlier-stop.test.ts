@@ -10,7 +10,12 @@ import { GIVEN, portsOf } from "../support/ports-of.ts";
 let sandbox: Sandbox;
 beforeAll(async () => {
   const lagMs = { min: 0, max: 0 };
-  sandbox = await startSandbox({ locations: ["FRA", "AMS"], lagMs, rateLimits: false });
+  sandbox = await startSandbox({
+    locations: ["FRA", "AMS"],
+    lagMs,
+    rateLimits: false,
+    logs: false,
+  });
 });
 afterAll(async () => {
   await sandbox?.close();

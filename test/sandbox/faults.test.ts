@@ -166,7 +166,7 @@ describe("faults of reads and repeated writes", () => {
   });
 
   test("duplicate-write: the same write again, over a newer one", async () => {
-    await api.server.faults.add({ kind: "duplicate-write", afterMs: 20, times: 1 });
+    await api.server.faults.add({ kind: "duplicate-write", afterMs: 1_000, times: 1 });
     await put();
     await put({ body: "newer" });
     await expect.poll(() => api.store.text("stop"), PATIENCE).toBe("new");

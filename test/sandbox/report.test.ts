@@ -9,7 +9,11 @@ function answer(cohort: Cohort, status: number, fellBack = false): Answer {
 
 function flow(ok: boolean, ...answers: Answer[]): FlowTrace {
   const names = ["intent", "upload", "finalize"];
-  return { ok, steps: answers.map((a, i) => ({ name: names[i] ?? "", answer: a })) };
+  return {
+    ok,
+    abandoned: false,
+    steps: answers.map((a, i) => ({ name: names[i] ?? "", answer: a })),
+  };
 }
 
 function count(trace: FlowTrace) {
@@ -53,6 +57,22 @@ describe("flows", () => {
   test("one that native dropped on the way is no drift", () => {
     const trace = flow(false, answer("native", 201, true), answer("native", 403));
     expect(count(trace)).toEqual({ ...NOTHING, fellBack: { ok: 0, broken: 1 } });
+  });
+
+  test("one that was left on purpose is neither completed nor broken", () => {
+    expect(count({ ...flow(false, made), abandoned: true })).toEqual(NOTHING);
+  });
+
+  test("intents and finalizes are counted to whoever did them", () => {
+    const tally = new Tally();
+    tally.flowEnded(flow(true, made, stored, made));
+    tally.flowEnded({ ...flow(false, made), abandoned: true });
+    tally.flowEnded(flow(false, answer("native", 201, true), answer("native", 403)));
+    tally.flowEnded(flow(false, made, stored, lost));
+    expect(tally.report(false, null).flows).toMatchObject({
+      abandoned: 1,
+      done: { intents: { native: 3, proxy: 1 }, finalizes: { native: 1, proxy: 0 } },
+    });
   });
 
   test("server errors and lost connections are named by step", () => {

@@ -15,7 +15,7 @@ let sandbox: Sandbox;
 
 beforeAll(async () => {
   await ensureBundle();
-  sandbox = await startSandbox({ lagMs: NO_LAG, rateLimits: false, seed: 7 });
+  sandbox = await startSandbox({ lagMs: NO_LAG, rateLimits: false, logs: false, seed: 7 });
 });
 afterAll(() => sandbox.close());
 afterEach(async () => {

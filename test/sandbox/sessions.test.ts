@@ -24,6 +24,7 @@ beforeAll(async () => {
     lagMs: { min: 50, max: 900 },
     percent: 30,
     rateLimits: false,
+    logs: false,
     seed: 7,
   });
   ports = await portsOf(sandbox.description.configPath);

@@ -3,6 +3,7 @@
  * may answer an older version. Real commands run on it; nothing else of the world is needed.
  */
 import type { Scheduler } from "fast-check";
+import { DEFAULT_POLICY } from "../../src/domain/policy.ts";
 import type { CanaryConfig, RawState, StopDocument } from "../../src/domain/state.ts";
 import type { Clock, Ports, StateStore } from "../../src/ports.ts";
 
@@ -40,6 +41,25 @@ export function modelStore(kv: ModelKv, scheduler: Scheduler, staleness: number[
 }
 
 /**
+ * Takes the scheduler's steps, one at a time, until `work` has settled; before each, everything has
+ * run that was able to, so that each step is drawn from all that could come next. Node takes its next
+ * tick only when no promise job is left: exact, and ten times cheaper than `scheduler.waitFor`, which
+ * lets 50 jobs pass instead. Throws when the work waits for something that is no step.
+ */
+export async function playOut<T>(scheduler: Scheduler, work: Promise<T>): Promise<T> {
+  let settled = false;
+  const settle = (): void => {
+    settled = true;
+  };
+  work.then(settle, settle);
+  for (;;) {
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    if (settled) return work;
+    await scheduler.waitOne();
+  }
+}
+
+/**
  * The broken twin: the stop lives inside `config`, as with the seed's single key. Both writes of a
  * stop land there, and the next rewrite of `config` wipes it out.
  */
@@ -61,11 +81,13 @@ export function singleKeyStore(kv: ModelKv, scheduler: Scheduler, staleness: num
   };
 }
 
+async function* noLines(): AsyncGenerator<never> {}
+
 let ids = 0;
 
 export function modelPorts(store: StateStore): Ports {
   // One per race: signals derived from a lasting one would pile up on it.
-  const never = new AbortController().signal;
+  const never = AbortSignal.any([]);
   const clock: Clock = {
     now: () => 1_763_000_000_000 + ids,
     monotonic: () => 0,
@@ -83,6 +105,9 @@ export function modelPorts(store: StateStore): Ports {
       protected: false,
       qaUrls: [],
       apiBaseUrl: "http://127.0.0.1",
+      dataset: null,
+      policy: DEFAULT_POLICY,
+      pagesOrigin: null,
       configPath: null,
       contacts: { onCall: null, slack: null, docs: null },
     },
@@ -93,6 +118,37 @@ export function modelPorts(store: StateStore): Ports {
       recent: async () => ({ entries: [], warnings: [] }),
     },
     qa: { urls: [], look: () => Promise.reject(new Error("nobody looks in a race")) },
+    metrics: { ask: () => Promise.reject(new Error("not asked in these tests")) },
+    visitor: {
+      hasQaToken: false,
+      send: () => Promise.reject(new Error("nobody visits in these tests")),
+    },
+    screen: {
+      inPlace: false,
+      json: false,
+      columns: 80,
+      rows: 24,
+      show: () => undefined,
+      line: () => undefined,
+      document: () => undefined,
+      close: () => undefined,
+    },
+    logs: {
+      archive: {
+        place: null,
+        list: () => noLines(),
+        read: () => Promise.reject(new Error("no logs in these tests")),
+      },
+      tail: { follow: () => noLines() },
+      reader: {
+        find: () => Promise.reject(new Error("no logs in these tests")),
+        read: () => Promise.reject(new Error("no logs in these tests")),
+      },
+      folders: {
+        nameOf: (key) => key,
+        open: () => Promise.reject(new Error("no folders in these tests")),
+      },
+    },
     account: {
       token: () => Promise.reject(new Error("not asked")),
       namespace: () => Promise.reject(new Error("not asked")),
@@ -106,7 +162,12 @@ export function modelPorts(store: StateStore): Ports {
         return `01JCQ${String(ids).padStart(21, "0")}`;
       },
     },
-    progress: { stage: () => undefined, note: () => undefined, warn: () => undefined },
+    progress: {
+      stage: () => undefined,
+      note: () => undefined,
+      warn: () => undefined,
+      update: () => undefined,
+    },
     nodeVersion: "24.0.0",
     interrupt: never,
   };

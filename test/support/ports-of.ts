@@ -3,9 +3,14 @@ import { compose } from "../../src/cli/compose.ts";
 import type { CommonInput } from "../../src/commands/command.ts";
 import type { Ports } from "../../src/ports.ts";
 
-export async function portsOf(configPath: string, env = "sandbox"): Promise<Ports> {
+/** `shellEnv` is what the shell exports: tokens, for a configuration without token files. */
+export async function portsOf(
+  configPath: string,
+  env = "sandbox",
+  shellEnv: Record<string, string> = {},
+): Promise<Ports> {
   const silent = { out: () => undefined, err: () => undefined };
-  const shell = { console: silent, env: {}, cwd: "/", version: "test", argv: [] };
+  const shell = { console: silent, env: shellEnv, cwd: "/", version: "test", argv: [] };
   const flags = { config: configPath, env, verify: true, color: false };
   const { ports } = await compose(flags, shell, new AbortController().signal);
   return ports;

@@ -27,7 +27,12 @@ async function ask(worker: WorkerUnderTest, path: string, init: FetchInit = {}) 
 describe("native that fails", () => {
   let worker: WorkerUnderTest;
   beforeAll(async () => {
-    worker = await startWorker({ config: { canary_percent: 100 }, database: true, chaos });
+    worker = await startWorker({
+      config: { canary_percent: 100 },
+      database: true,
+      chaos,
+      points: true,
+    });
   });
   beforeEach(() => {
     orders = {};
@@ -100,7 +105,11 @@ describe("backends that fail", () => {
   });
 
   test("a database that is down counts db_failure, and the visitor is served by proxy", async () => {
-    const worker = await startWorker({ config: { canary_percent: 100 }, database: true });
+    const worker = await startWorker({
+      config: { canary_percent: 100 },
+      database: true,
+      points: true,
+    });
     worker.database?.goDown();
     const answer = await ask(worker, INTENT, { method: "POST", body: PHOTO });
     expect(answer).toMatchObject({ status: 200, body: { served_by: "origin" } });

@@ -46,6 +46,8 @@ export interface WorkerOptions {
   chaos?: (url: URL) => Record<string, unknown>;
   /** Used instead of one of our own; not disposed of. */
   origin?: TestOrigin;
+  /** Catches metric points, one more request each; without it `points` stays empty. */
+  points?: true;
 }
 
 /** A caught metric point, by the names of its columns. */
@@ -106,8 +108,10 @@ export async function startWorker(options: WorkerOptions = {}): Promise<WorkerUn
     if (answer.status !== 200) throw new Error(`/qa answered ${answer.status}`);
     return (await answer.json()) as QaDocument;
   };
+  let namespace: ReturnType<typeof miniflare.getKVNamespace> | null = null;
   const putState: WorkerUnderTest["putState"] = async (config, stop) => {
-    const kv = await miniflare.getKVNamespace("KV_CANARY_CONFIG", "pix");
+    namespace ??= miniflare.getKVNamespace("KV_CANARY_CONFIG", "pix");
+    const kv = await namespace;
     for (const [key, value] of [
       ["config", typeof config === "object" && config !== null ? configText(config) : config],
       ["stop", typeof stop === "object" && stop !== null ? JSON.stringify(stop) : stop],
@@ -136,7 +140,7 @@ export async function startWorker(options: WorkerOptions = {}): Promise<WorkerUn
   };
   if (options.kv === undefined) {
     await putState(options.config === undefined ? {} : options.config, options.stop);
-    await points.take(1);
+    if (options.points === true) await points.take(1);
     points.clear();
     logs.clear();
     origin.requests.length = 0;
@@ -170,6 +174,8 @@ const CATCH_POINTS = `import workers from "cloudflare-internal:workers";
 export default (env) => ({ writeDataPoint(point) {
   workers.waitUntil(env.node.fetch("http://points", { method: "POST", body: JSON.stringify(point) }));
 } })`;
+
+const DROP_POINTS = "export default () => ({ writeDataPoint() {} })";
 
 const ASK_NODE_FOR_KV = `export default (env) => ({ async get(keys) {
   const answer = await env.node.fetch("http://kv", { method: "POST", body: JSON.stringify(keys) });
@@ -229,7 +235,13 @@ function miniflareOptions(
       },
       {
         name: "metrics",
-        modules: [{ type: "ESModule", path: "metrics.mjs", contents: CATCH_POINTS }],
+        modules: [
+          {
+            type: "ESModule",
+            path: "metrics.mjs",
+            contents: options.points === true ? CATCH_POINTS : DROP_POINTS,
+          },
+        ],
         serviceBindings: {
           node: async (request: { json(): Promise<unknown> }) => {
             parts.points.add(caughtPoint((await request.json()) as DataPoint));

@@ -6,7 +6,7 @@ import { startWorker } from "./harness.ts";
 let worker: WorkerUnderTest;
 let cookie: string;
 beforeAll(async () => {
-  worker = await startWorker({ config: { canary_percent: 100 }, database: true });
+  worker = await startWorker({ config: { canary_percent: 100 }, database: true, points: true });
   cookie = await worker.cookie("native");
 });
 afterEach(() => {

@@ -5,7 +5,7 @@ import { bearer, startWorker } from "./harness.ts";
 
 let worker: WorkerUnderTest;
 beforeAll(async () => {
-  worker = await startWorker({ config: { canary_percent: 10, revision: "r7" } });
+  worker = await startWorker({ config: { canary_percent: 10, revision: "r7" }, points: true });
 });
 beforeEach(() => {
   worker.points.clear();

@@ -9,8 +9,8 @@ export interface NativeContext {
   env: Bindings;
   settings: Settings;
   urls: UrlSigner;
-  /** Counts a point that is not a request. */
-  count(kind: PointKind): void;
+  /** Counts a point that is not a request; only `finalize` has a duration, the age of its intent. */
+  count(kind: PointKind, durationMs?: number): void;
   waitUntil(work: Promise<unknown>): void;
   now(): number;
 }

@@ -31,7 +31,7 @@ export async function serveNative(exchange: Exchange, deps: Deps): Promise<Respo
     env,
     settings: deps.settings,
     urls: deps.urls,
-    count: (kind) => writePoint(deps, exchange, kind),
+    count: (kind, durationMs = 0) => writePoint(deps, exchange, kind, { status: 0, durationMs }),
     waitUntil: (work) => context.waitUntil(work),
     now: deps.now,
   });

@@ -77,14 +77,14 @@ export function finalize(context: NativeContext): Promise<Response> {
     if (intent.jobId !== null) return jobResponse(200, intent.jobId);
     const object = await withMedia(context, (media) => media.head(mediaKey(intentId)));
     if (object === null) return errorResponse(409, "not_uploaded");
-    return createJob(context, database, intentId);
+    return createJob(context, database, { intentId, ageMs: intent.ageMs });
   });
 }
 
 async function createJob(
   context: NativeContext,
   database: Database,
-  intentId: string,
+  { intentId, ageMs }: { intentId: string; ageMs: number },
 ): Promise<Response> {
   const inserted = await database.query(
     "INSERT INTO jobs (job_id, intent_id, status) VALUES ($1, $2, 'done') " +
@@ -93,7 +93,7 @@ async function createJob(
   );
   const jobId = inserted[0]?.job_id;
   if (typeof jobId === "string") {
-    context.count("finalize");
+    context.count("finalize", ageMs);
     return jobResponse(201, jobId);
   }
   const existing = (await findIntent(database, intentId))?.jobId ?? null;
@@ -105,6 +105,8 @@ interface Intent {
   contentType: string;
   size: number;
   jobId: string | null;
+  /** By the database's clock alone, so that no other one can be ahead of it. */
+  ageMs: number;
 }
 
 /**
@@ -113,7 +115,9 @@ interface Intent {
  */
 async function findIntent(database: Database, intentId: string): Promise<Intent | null> {
   const rows = await database.query(
-    "SELECT i.content_type, i.size, j.job_id FROM intents i LEFT JOIN jobs j USING (intent_id) " +
+    "SELECT i.content_type, i.size, j.job_id, " +
+      "EXTRACT(EPOCH FROM clock_timestamp() - i.created_at) * 1000 AS age_ms " +
+      "FROM intents i LEFT JOIN jobs j USING (intent_id) " +
       "WHERE i.intent_id = $1 AND i.created_at <= clock_timestamp()",
     [intentId],
   );
@@ -123,6 +127,7 @@ async function findIntent(database: Database, intentId: string): Promise<Intent 
     contentType: String(row.content_type),
     size: Number(row.size),
     jobId: typeof row.job_id === "string" ? row.job_id : null,
+    ageMs: Math.max(0, Math.round(Number(row.age_ms))),
   };
 }
 

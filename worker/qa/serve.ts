@@ -2,13 +2,11 @@
 import type { QaDocument } from "../../src/domain/qa.ts";
 import type { Deps } from "../deps.ts";
 import type { Exchange, Stage } from "../exchange.ts";
-import { withLimit } from "../limit.ts";
 import type { Admission } from "./admission.ts";
 import { addCorsHeaders } from "./cors.ts";
 import { qaDocument } from "./document.ts";
 
 const RETRY_AFTER_S = "60";
-const METRICS_LIMIT_MS = 1_000;
 
 export function serveQa(deps: Deps): Stage {
   return async (exchange) => {
@@ -50,7 +48,7 @@ async function documentResponse(exchange: Exchange, deps: Deps): Promise<Respons
   const wantsCached = new URL(exchange.request.url).searchParams.get("health") === "cached";
   const [health, metrics24h] = await Promise.all([
     wantsCached ? deps.health.cached() : deps.health.full(context),
-    metricsOf(deps),
+    wantsCached ? deps.metrics24h.cached() : deps.metrics24h.current(context.waitUntil),
   ]);
   const document: QaDocument = qaDocument({
     nowMs: deps.now(),
@@ -63,13 +61,4 @@ async function documentResponse(exchange: Exchange, deps: Deps): Promise<Respons
     cookieKeyIds: deps.cookies.keyIds,
   });
   return Response.json(document);
-}
-
-async function metricsOf(deps: Deps): Promise<QaDocument["metrics_24h"]> {
-  if (deps.metrics24h === undefined) return undefined;
-  try {
-    return await withLimit("metrics", METRICS_LIMIT_MS, deps.metrics24h());
-  } catch {
-    return undefined;
-  }
 }

@@ -26,7 +26,7 @@ export async function addCompletion(
     return;
   }
   // The library offers a verb's own options only; ours may stand behind any verb.
-  for (const command of program.commands) addGlobalOptions(command);
+  for (const command of verbsOf(program)) addGlobalOptions(command);
   const { default: tab } = await import("@bomb.sh/tab/commander");
   const completions = tab(program, { completionCommandName: NAME });
   const names = await environmentNames(shell.cwd);
@@ -38,6 +38,11 @@ export async function addCompletion(
       };
     }
   }
+}
+
+/** Groups have no flags of their own: their verbs do. */
+function verbsOf(command: Command): Command[] {
+  return command.commands.flatMap((one) => (one.commands.length === 0 ? [one] : verbsOf(one)));
 }
 
 /** A configuration that cannot be read completes nothing, and disturbs nobody while typing. */

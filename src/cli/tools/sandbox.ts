@@ -48,6 +48,7 @@ async function runSandbox(own: SandboxFlags, flags: GlobalFlags, shell: Shell): 
     locations: locationsOf(own.locations),
     lagMs: lagOf(own.lag),
     percent: percentOf(own.percent),
+    qaMetrics: true,
     ...(own.databaseUrl === undefined ? {} : { databaseUrl: own.databaseUrl }),
   };
   shell.console.err("sandbox: starting the Worker, the API, the origin and the database …");

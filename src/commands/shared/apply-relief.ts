@@ -11,6 +11,7 @@ import { refused, writeConfigOnce } from "./change-config.ts";
 import { leaveTrace, snapshotOf } from "./leave-trace.ts";
 import type { LiveProof } from "./prove-live.ts";
 import { isLive, NOT_ASKED, proveLive } from "./prove-live.ts";
+import { askAfterRefuge, NOT_ASKED_REFUGE, refugeLines } from "./refuge.ts";
 import { invocation, liveLine, missingLines, OTHERS_FOLLOW, share } from "./words.ts";
 
 export interface ReliefSteps {
@@ -23,6 +24,8 @@ export interface ReliefData {
   after: Snapshot;
   live: LiveProof["live"];
   missing: LiveProof["missing"];
+  /** What is wrong with proxy itself, as far as was known by the end. */
+  proxy_sick: string | null;
   note: string | null;
 }
 
@@ -48,6 +51,7 @@ export async function applyRelief(
   const data = emptyData(steps, config);
   if (write.kind === "conflict" || write.kind === "failed") return refused(write, data, ports);
 
+  const refuge = input.verify ? askAfterRefuge(ports) : NOT_ASKED_REFUGE;
   const { canary_percent: percent, revision = "" } = config;
   const expected = { emergency: isEmergency(steps.base.state), revision, percent };
   const proof = input.verify
@@ -65,6 +69,8 @@ export async function applyRelief(
     locations: proof.live.map((l) => l.location),
     elapsedMs: ports.clock.monotonic() - startedMs,
   });
+  data.proxy_sick = refuge.problem(proof.sightings);
+  refuge.end();
   return outcome;
 }
 
@@ -88,7 +94,7 @@ function emptyData(steps: ReliefSteps, config: CanaryConfig): ReliefData {
     emergency: before.emergency,
     revision: config.revision ?? null,
   };
-  return { before, after, live: [], missing: [], note: null };
+  return { before, after, live: [], missing: [], proxy_sick: null, note: null };
 }
 
 type Sent = Extract<ConfigWrite, { kind: "written" | "unknown" }>;
@@ -129,6 +135,7 @@ export function renderRelief(outcome: Outcome<ReliefData>): string {
   const lines = [`  share     ${share(data.before.percent)} → ${share(data.after.percent)}`];
   const looked = data.live.length + data.missing.length > 0;
   if (looked) lines.push(`  live      ${liveLine(data)}`, ...missingLines(data));
+  lines.push(...refugeLines(data.proxy_sick));
   if (data.note !== null) lines.push(`  ${data.note}`);
   if (outcome.kind === "done" && outcome.changed) lines.push(`  ${OTHERS_FOLLOW}`);
   return lines.join("\n");

@@ -24,7 +24,7 @@ const MAX_DELAY_MS = 2_000;
 /** The proof of a run with `--no-verify`. */
 export const NOT_ASKED: LiveProof = { live: [], missing: [], sightings: [] };
 
-export function isLive(proof: LiveProof): boolean {
+export function isLive(proof: Pick<LiveProof, "live" | "missing">): boolean {
   return proof.live.length > 0 && proof.missing.length === 0;
 }
 

@@ -3,7 +3,7 @@ import type { Snapshot } from "../../domain/journal.ts";
 import type { Finding } from "../../domain/prerequisites.ts";
 import { obstacles } from "../../domain/prerequisites.ts";
 import type { StopDocument } from "../../domain/state.ts";
-import { nextConfig, releaseOf } from "../../domain/transition.ts";
+import { nextConfig, releaseOf, watermarkOf } from "../../domain/transition.ts";
 import type { CallOptions, Ports } from "../../ports.ts";
 import type { CommonInput, Outcome } from "../command.ts";
 import { interruptedBy } from "../command.ts";
@@ -121,11 +121,11 @@ async function writeThenRelease(run: Run): Promise<Outcome<RestoreData>> {
   return done(run);
 }
 
-/** What to release; for an unreadable stop, everything up to the time of the plan. */
+/** What to release; for an unreadable stop or time, everything up to the time of the plan. */
 function stopInForce(base: Base, plannedAt: string): Pick<StopDocument, "id" | "at"> | null {
   const { stop } = base.state;
   if (stop.kind === "invalid") return { at: plannedAt };
-  return stop.kind === "valid" && stop.value.active ? stop.value : null;
+  return stop.kind === "valid" && stop.value.active ? watermarkOf(stop.value, plannedAt) : null;
 }
 
 /** Null when it is released. */

@@ -11,6 +11,7 @@ import { interruptedBy } from "../command.ts";
 import { keepInForce } from "./keep-in-force.ts";
 import type { LiveProof } from "./prove-live.ts";
 import { NOT_ASKED, proveLive } from "./prove-live.ts";
+import { askAfterRefuge, NOT_ASKED_REFUGE } from "./refuge.ts";
 import type { WriteResult } from "./settle.ts";
 import { mayHaveWritten, settle, wrote } from "./settle.ts";
 import type { StopRun } from "./stop-verdict.ts";
@@ -58,6 +59,7 @@ export async function writeAndProve(
   const sent = await anyMayHaveArrived([stopWrite, configWrite]);
   const mirrored = stopWrite.then(() => withinGrace(configWrite, ports));
   const expected = () => proofOf(documents.stop, known, nowMs);
+  const refuge = sent && input.verify ? askAfterRefuge(ports) : NOT_ASKED_REFUGE;
   const proving = input.verify ? look(ports, sent, timing, expected) : Promise.resolve(NOT_ASKED);
   const writes = { stopWrite, configWrite: mirrored, proof: proving };
   const [stop, config, stored, proof] = await Promise.all([
@@ -71,6 +73,7 @@ export async function writeAndProve(
     writes: { stop, config },
     stored,
     proof,
+    refuge,
     before: known,
     verify: input.verify,
     interrupted: interruptedBy(ports.interrupt),

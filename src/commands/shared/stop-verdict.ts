@@ -5,6 +5,7 @@ import type { Ports } from "../../ports.ts";
 import type { Outcome, Signal } from "../command.ts";
 import type { LiveProof } from "./prove-live.ts";
 import { isLive } from "./prove-live.ts";
+import type { Refuge } from "./refuge.ts";
 import type { WriteResult } from "./settle.ts";
 import { mayHaveWritten, wrote } from "./settle.ts";
 import { invocation } from "./words.ts";
@@ -17,6 +18,8 @@ export interface StopRun {
     | { kind: "released"; by: string }
     | { kind: "unknown" };
   proof: LiveProof;
+  /** Still being asked after; the caller ends it. */
+  refuge: Refuge;
   /** `config` from before, when the read that was sent along with the writes caught it. */
   before: CanaryConfig | null;
   verify: boolean;

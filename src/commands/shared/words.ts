@@ -18,9 +18,13 @@ export function share(percent: number | null): string {
 
 /** A pasteable command line for this environment. */
 export function invocation(target: Pick<Target, "env" | "configPath">, words: string): string {
-  const [verb = "", ...rest] = words.split(" ");
+  const all = words.split(" ");
+  const options = all.findIndex((word) => !/^[a-z][a-z-]*$/.test(word));
+  const verb = options === -1 ? all : all.slice(0, options);
   const config = target.configPath === null ? [] : ["--config", shellWord(target.configPath)];
-  return ["pixcanary", verb, ...config, "--env", target.env, ...rest].join(" ");
+  return ["pixcanary", ...verb, ...config, "--env", target.env, ...all.slice(verb.length)].join(
+    " ",
+  );
 }
 
 /** Quoted for a POSIX shell where that is needed. */
@@ -48,7 +52,8 @@ export function timeWithAge(iso: string | null | undefined, nowMs: number): stri
   return `${new Date(ms).toISOString().replace(/\.\d+Z$/, "Z")}, ${age(nowMs - ms)}`;
 }
 
-function age(ms: number): string {
+/** "3 min ago", for milliseconds. */
+export function age(ms: number): string {
   if (ms < 0) return "in the future";
   if (ms < 90_000) return `${Math.round(ms / 1000)} s ago`;
   if (ms < 5_400_000) return `${Math.round(ms / 60_000)} min ago`;

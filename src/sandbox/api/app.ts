@@ -71,7 +71,11 @@ export function forbidden(): Response {
 }
 
 /** Null when the token may do this in this account. */
-export function refuse(c: ApiContext, deps: ApiDeps, scope: Scope): Response | null {
+export function refuse(
+  c: ApiContext,
+  deps: Pick<ApiDeps, "accountId">,
+  scope: Scope,
+): Response | null {
   const token = c.get("token");
   if (c.req.param("account") !== token.accountId) return forbidden();
   if (token.accountId !== deps.accountId || !token.scopes.has(scope)) return forbidden();

@@ -22,6 +22,8 @@ export const CODES = {
   internal: 10001,
   bucketNotFound: 10006,
   objectNotFound: 10007,
+  scriptNotFound: 10007,
+  tooManyTails: 10019,
 } as const;
 
 export function ok(result: unknown, resultInfo?: ResultInfo): Response {

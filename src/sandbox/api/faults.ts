@@ -41,6 +41,7 @@ export const faultRuleSchema = z.discriminatedUnion("kind", [
     ...common,
   }),
   z.strictObject({ kind: z.literal("truncated"), ...common }),
+  z.strictObject({ kind: z.literal("flipped-byte"), ...common }),
   z.strictObject({ kind: z.literal("reset-mid-body"), ...common }),
   z.strictObject({ kind: z.literal("html"), committed: z.boolean().default(false), ...common }),
   z.strictObject({

@@ -41,20 +41,9 @@ export function r2Routes(api: Hono<ApiEnv>, deps: ApiDeps): void {
     inBucket("r2:read", async (c) => ok(describe(c.req.param("bucket") ?? ""))),
   );
   api.get(`${BASE}/:bucket/objects`, inBucket("r2:read", listObjects));
-  api.get(
-    `${BASE}/:bucket/objects/:key{.+}`,
-    inBucket("r2:read", async (c, bucket) => {
-      const object = await bucket.get(c.req.param("key") ?? "");
-      if (object === null)
-        return failure(404, CODES.objectNotFound, "The specified key does not exist.");
-      const type = object.httpMetadata?.contentType ?? "application/octet-stream";
-      return new Response(await object.arrayBuffer(), {
-        headers: { "content-type": type, etag: object.httpEtag },
-      });
-    }),
-  );
+  api.get(`${BASE}/:bucket/objects/:key{[\\s\\S]+}`, inBucket("r2:read", getObject));
   api.put(
-    `${BASE}/:bucket/objects/:key{.+}`,
+    `${BASE}/:bucket/objects/:key{[\\s\\S]+}`,
     inBucket("r2:write", async (c, bucket) => {
       const contentType = c.req.header("content-type") ?? "application/octet-stream";
       const body = await c.req.arrayBuffer();
@@ -65,13 +54,39 @@ export function r2Routes(api: Hono<ApiEnv>, deps: ApiDeps): void {
     }),
   );
   api.delete(
-    `${BASE}/:bucket/objects/:key{.+}`,
+    `${BASE}/:bucket/objects/:key{[\\s\\S]+}`,
     inBucket("r2:write", async (c, bucket) => {
       const key = c.req.param("key") ?? "";
       await bucket.delete(key);
       return ok({ key });
     }),
   );
+}
+
+async function getObject(c: ApiContext, bucket: Bucket): Promise<Response> {
+  const object = await bucket.get(c.req.param("key") ?? "");
+  if (object === null) {
+    return failure(404, CODES.objectNotFound, "The specified key does not exist.");
+  }
+  const wanted = c.req.header("if-match");
+  if (wanted !== undefined && wanted !== object.httpEtag) {
+    return failure(412, CODES.badRequest, "At least one of the preconditions did not hold.");
+  }
+  const body = await object.arrayBuffer();
+  const headers = {
+    "content-type": object.httpMetadata?.contentType ?? "application/octet-stream",
+    etag: object.httpEtag,
+  };
+  const from = Number(/^bytes=(\d{1,15})-$/.exec(c.req.header("range") ?? "")?.[1] ?? -1);
+  if (from < 0) return new Response(body, { headers });
+  if (from >= body.byteLength) {
+    return failure(416, CODES.badRequest, "The requested range is not satisfiable.");
+  }
+  const range = `bytes ${from}-${body.byteLength - 1}/${body.byteLength}`;
+  return new Response(body.slice(from), {
+    status: 206,
+    headers: { ...headers, "content-range": range },
+  });
 }
 
 async function listObjects(c: ApiContext, bucket: Bucket): Promise<Response> {

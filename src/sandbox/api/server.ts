@@ -211,16 +211,19 @@ function replacement(rule: FaultRule, request: Request): Response | null {
   }
 }
 
-/** Faults of the body: cut JSON, slow drip. */
+/** Faults of the body: cut JSON, a flipped byte, slow drip. */
 async function spoil(
   response: Response,
   rules: readonly FaultRule[],
   signal: AbortSignal,
 ): Promise<Response> {
   const drip = rules.find((rule) => rule.kind === "drip");
-  if (drip === undefined && !has(rules, "truncated")) return response;
+  const flipped = has(rules, "flipped-byte");
+  if (drip === undefined && !flipped && !has(rules, "truncated")) return response;
   let body = new Uint8Array(await response.arrayBuffer());
   if (has(rules, "truncated")) body = body.slice(0, Math.floor(body.byteLength / 2));
+  const middle = Math.floor(body.byteLength / 2);
+  if (flipped) body[middle] = (body[middle] ?? 0) ^ 1;
   const headers = new Headers(response.headers);
   headers.delete("content-length");
   const sent = drip === undefined ? body : slowly(body, drip.bytes, drip.everyMs, signal);

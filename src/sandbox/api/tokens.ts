@@ -5,6 +5,7 @@ export const TOKEN_KINDS = [
   "full",
   "kv-read-only",
   "logs-read-only",
+  "analytics-read-only",
   "no-permissions",
   "expiring",
   "expired",
@@ -13,7 +14,14 @@ export const TOKEN_KINDS = [
 ] as const;
 
 export type TokenKind = (typeof TOKEN_KINDS)[number];
-export type Scope = "kv:read" | "kv:write" | "r2:read" | "r2:write" | "account:read";
+export type Scope =
+  | "kv:read"
+  | "kv:write"
+  | "r2:read"
+  | "r2:write"
+  | "account:read"
+  | "analytics:read"
+  | "tail:read";
 
 export interface ApiToken {
   /** Not the secret. */
@@ -25,12 +33,21 @@ export interface ApiToken {
   accountId: string;
 }
 
-const ALL: readonly Scope[] = ["kv:read", "kv:write", "r2:read", "r2:write", "account:read"];
+const ALL: readonly Scope[] = [
+  "kv:read",
+  "kv:write",
+  "r2:read",
+  "r2:write",
+  "account:read",
+  "analytics:read",
+  "tail:read",
+];
 
 const SCOPES: Record<TokenKind, readonly Scope[]> = {
   full: ALL,
   "kv-read-only": ["kv:read", "account:read"],
-  "logs-read-only": ["r2:read"],
+  "logs-read-only": ["r2:read", "tail:read"],
+  "analytics-read-only": ["analytics:read"],
   "no-permissions": [],
   expiring: ALL,
   expired: ALL,

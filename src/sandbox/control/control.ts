@@ -1,4 +1,5 @@
 /** Everything that can be switched in a running sandbox; the HTTP control API calls the same. */
+import { type AnalyticsEngine, type MetricsSettings, PLAIN_METRICS } from "../analytics/engine.ts";
 import type { ActiveFault, FaultRuleInput } from "../api/faults.ts";
 import type { LimitSettings, Limits } from "../api/limits.ts";
 import type { ApiServer, SeenRequest } from "../api/server.ts";
@@ -7,6 +8,7 @@ import type { SwitchSettings, TcpSwitch } from "../database/tcp-switch.ts";
 import type { CaughtPoint } from "../edge/services.ts";
 import type { CentralStore } from "../kv/central-store.ts";
 import type { Replicas } from "../kv/replicas.ts";
+import type { Logs, LogsState } from "../logs/logs.ts";
 import { HEALTHY_NATIVE, type NativeFaults, type NativeSettings } from "../native-faults.ts";
 import { HEALTHY_ORIGIN, type OriginServer, type OriginSettings } from "../origin/server.ts";
 import type { TrafficReport } from "../traffic/report.ts";
@@ -18,10 +20,16 @@ import {
   flowsSchema,
   type KvInput,
   kvSchema,
+  type LogsInput,
+  logsSchema,
+  type MetricsInput,
+  metricsSchema,
   type NativeInput,
   nativeSchema,
   type OriginInput,
   originSchema,
+  type PointsInput,
+  pointsSchema,
   type TrafficInput,
   tokenSchema,
   trafficSchema,
@@ -39,7 +47,9 @@ export interface ControlDeps {
   origin: OriginServer;
   traffic: Traffic;
   points: CaughtPoint[];
+  analytics: AnalyticsEngine;
   logLines: string[];
+  logs: Logs;
   runScheduled: (colo: string) => Promise<void>;
 }
 
@@ -51,6 +61,9 @@ export interface SandboxState {
   api: { faults: ActiveFault[]; limits: LimitSettings; clockSkewMs: number; requests: number };
   native: NativeSettings & { databaseDown: boolean; databaseLatencyMs: number };
   origin: OriginSettings;
+  /** `started`: whether a query has started chDB. */
+  metrics: MetricsSettings & { started: boolean };
+  logs: LogsState;
   traffic: TrafficReport;
 }
 
@@ -68,7 +81,8 @@ export class SandboxControl {
   }
 
   state(): SandboxState {
-    const { store, replicas, api, limits, native, gate, origin, traffic } = this.#deps;
+    const { store, replicas, api, limits, native, gate, origin, traffic, analytics, logs } =
+      this.#deps;
     const kv = replicas.state();
     const both = (
       read: (key: string) => string | null,
@@ -87,6 +101,8 @@ export class SandboxControl {
       },
       native: { ...native.settings, ...databaseState(gate.settings) },
       origin: { ...origin.settings },
+      metrics: { ...analytics.settings, started: analytics.started },
+      logs: logs.state,
       traffic: traffic.report(),
     };
   }
@@ -136,7 +152,7 @@ export class SandboxControl {
     if (exhaustBudget === true && main !== null) this.#deps.limits.exhaust(main.id);
   }
 
-  /** Ends every fault; lag, limits and traffic stay as they are. */
+  /** Ends every fault, also sampling and delay of metrics; lag, limits and traffic stay as they are. */
   async heal(): Promise<void> {
     await this.clearFaults();
     this.#deps.replicas.setMode("normal");
@@ -144,7 +160,29 @@ export class SandboxControl {
     this.#deps.native.settings = { ...HEALTHY_NATIVE };
     this.#deps.gate.set({ down: false, latencyMs: 0 });
     this.#deps.origin.set(HEALTHY_ORIGIN);
+    this.#deps.analytics.settings = { ...PLAIN_METRICS };
+    this.#deps.logs.heal();
     this.#deps.api.clockSkewMs = 0;
+  }
+
+  /** The log pipeline itself, with what tests want beyond `setLogs`. */
+  get logs(): Logs {
+    return this.#deps.logs;
+  }
+
+  /** Settings first, then what is to be done at once. */
+  async setLogs(input: LogsInput): Promise<void> {
+    const { flush, tails, put, tail, ...pipeline } = logsSchema.parse(input);
+    const { logs } = this.#deps;
+    logs.set({ ...definedOnly(pipeline), tail: definedOnly(tail ?? {}) });
+    await Promise.all(
+      (put ?? []).map(({ key, text, base64 }) =>
+        logs.put(key, base64 === undefined ? (text ?? "") : Buffer.from(base64, "base64")),
+      ),
+    );
+    if (tails === "cut") logs.tails.cut();
+    if (tails === "expire") logs.tails.expire();
+    if (flush === true) await logs.flush();
   }
 
   /** A new API token of this kind. */
@@ -169,6 +207,24 @@ export class SandboxControl {
   /** The Analytics Engine points caught so far, oldest first; the newest 100,000. */
   points(): CaughtPoint[] {
     return [...this.#deps.points];
+  }
+
+  /** How Analytics Engine treats the points that the Workers write from now on. */
+  setMetrics(input: MetricsInput): void {
+    Object.assign(this.#deps.analytics.settings, definedOnly(metricsSchema.parse(input)));
+  }
+
+  /** Rows with times of their own, for questions about the past; `points()` does not show them. */
+  addPoints(input: PointsInput): void {
+    this.#deps.analytics.add(
+      pointsSchema.parse(input).map(({ indexes, ...row }) => ({ ...row, index: indexes[0] ?? "" })),
+    );
+  }
+
+  /** Analytics Engine and `points()` begin anew. */
+  async forgetPoints(): Promise<void> {
+    this.#deps.points.length = 0;
+    await this.#deps.analytics.forget();
   }
 
   /** What the Workers and the runtime printed, oldest first; the newest 20,000 lines. */

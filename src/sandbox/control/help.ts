@@ -16,14 +16,22 @@ export const CONTROL_ENDPOINTS: Record<string, string> = {
   "PUT /native":
     '{"errorShare"?: 0…1, "failAfterBody"?, "addedLatencyMs"?, "message"?, "r2Down"?, "databaseDown"?, "databaseLatencyMs"?}',
   "PUT /origin": '{"down"?, "errorShare"?: 0…1, "addedLatencyMs"?}',
+  "PUT /metrics":
+    '{"sampleInterval"?: N or {"<index>": N}, "delayMs"?}: Analytics Engine keeps one of N points, and shows them later',
+  "GET|DELETE /points":
+    "the Analytics Engine points caught so far; DELETE forgets all, also in queries",
+  "POST /points":
+    'a list of rows with a time of their own: {"atMs", "indexes"?, "blobs"?, "doubles"?, "sampleInterval"?, "dataset"?}',
+  "PUT /logs":
+    '{"batchMs"?, "delayMs"?: {"min","max"}, "tail"?: {"eventsPerS"?, "ttlMs"?, "silent"?}, "flush"?: true, "tails"?: cut|expire, "put"?: [{"key", "text"? or "base64"?}]}',
   "POST /heal": "ends every fault above; lag, limits and traffic stay",
   "POST /tokens":
-    '{"kind": full|kv-read-only|logs-read-only|no-permissions|expiring|expired|disabled|wrong-account}',
+    '{"kind": full|kv-read-only|logs-read-only|analytics-read-only|no-permissions|expiring|expired|disabled|wrong-account}',
   "PUT /traffic":
-    '{"visitors"?, "ratePerS"?, "mix"?: {"upload","jobs","other"}, "roaming"?: 0…1, "actionsPerVisitor"?, "thinkMs"?, "uploadBytes"?}',
+    '{"visitors"?, "ratePerS"?, "mix"?: {"upload","jobs","other"}, "roaming"?: 0…1, "actionsPerVisitor"?, "thinkMs"?, "uploadBytes"?, "abandon"?: 0…1}',
   "GET|DELETE /traffic": "the report; DELETE stops the traffic and answers the last report",
   "POST /flows":
-    'runs upload flows and reports: {"count", "concurrency"?, "flowsPerVisitor"?, "keepCookies"?, "roaming"?, "thinkMs"?, "uploadBytes"?}',
+    'runs upload flows and reports: {"count", "concurrency"?, "flowsPerVisitor"?, "keepCookies"?, "roaming"?, "thinkMs"?, "uploadBytes"?, "abandon"?: 0…1}',
   "GET|DELETE /requests": "what the Cloudflare API was asked; DELETE forgets it",
 };
 
@@ -39,6 +47,7 @@ const FAULTS: Record<FaultKind, string> = {
   "lost-answer": "done, no answer",
   drip: '"bytes"? (1) each "everyMs"? (200)',
   truncated: "half of the body, as if that were all",
+  "flipped-byte": "one byte of the body is another",
   "reset-mid-body": "half of the body, then a reset",
   html: 'a sign-in page with 200, "committed"?',
   unsuccessful: '200 with "success": false, "committed"?',

@@ -13,8 +13,11 @@ import {
   apiSchema,
   flowsSchema,
   kvSchema,
+  logsSchema,
+  metricsSchema,
   nativeSchema,
   originSchema,
+  pointsSchema,
   tokenSchema,
   trafficSchema,
 } from "./schema.ts";
@@ -48,7 +51,15 @@ export function createControlApp(
   setting(app, "/kv", kvSchema, control, (body) => control.setKv(body));
   setting(app, "/native", nativeSchema, control, (body) => control.setNative(body));
   setting(app, "/origin", originSchema, control, (body) => control.setOrigin(body));
+  setting(app, "/metrics", metricsSchema, control, (body) => control.setMetrics(body));
   setting(app, "/api", apiSchema, control, (body) => control.setApi(body));
+  app.put("/logs", (c) =>
+    withBody(c, logsSchema, async (body) => {
+      await control.setLogs(body);
+      return c.json(control.state());
+    }),
+  );
+  pointRoutes(app, control);
   trafficRoutes(app, control);
   app.notFound((c) => c.json({ error: "no such endpoint", endpoints: CONTROL_ENDPOINTS }, 404));
   app.onError((error, c) => c.json({ error: error.message }, 400));
@@ -89,6 +100,20 @@ function faultRoutes(app: Hono, control: SandboxControl): void {
   app.delete("/faults/:id{[0-9]+}", async (c) => {
     const removed = await control.removeFault(Number(c.req.param("id")));
     return removed ? list(c) : c.json({ error: "no such fault" }, 404);
+  });
+}
+
+function pointRoutes(app: Hono, control: SandboxControl): void {
+  app.get("/points", (c) => c.json(control.points()));
+  app.post("/points", (c) =>
+    withBody(c, pointsSchema, (points) => {
+      control.addPoints(points);
+      return c.json({ added: points.length }, 201);
+    }),
+  );
+  app.delete("/points", async (c) => {
+    await control.forgetPoints();
+    return c.json([]);
   });
 }
 

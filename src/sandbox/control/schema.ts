@@ -1,6 +1,7 @@
 /** What the control API takes. Strict: an unknown field is a typing error, and is refused. */
 import * as z from "zod";
 import { TOKEN_KINDS } from "../api/tokens.ts";
+import { DATASET } from "../types.ts";
 
 const lagMs = z
   .strictObject({ min: z.number().min(0).max(600_000), max: z.number().min(0).max(600_000) })
@@ -35,6 +36,34 @@ export const originSchema = z.strictObject({
   addedLatencyMs: latencyMs.optional(),
 });
 
+const sampleInterval = z.int().min(1).max(10_000);
+
+export const metricsSchema = z.strictObject({
+  /** One of so many points is kept, and stands for so many; for all, or by index value. */
+  sampleInterval: z
+    .union([sampleInterval, z.record(z.string().max(96), sampleInterval)])
+    .optional(),
+  /** How long a point takes until queries see it. */
+  delayMs: z.number().min(0).max(3_600_000).optional(),
+});
+
+/** Points of the past, as they would be stored: neither sampled nor delayed. */
+export const pointsSchema = z
+  .array(
+    z.strictObject({
+      atMs: z.number().min(0).max(4_294_967_295_000),
+      indexes: z.array(z.string().max(96)).max(1).default([]),
+      blobs: z.array(z.string().nullable()).max(20).default([]),
+      doubles: z.array(z.number()).max(20).default([]),
+      sampleInterval: sampleInterval.default(1),
+      dataset: z
+        .string()
+        .regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/)
+        .default(DATASET),
+    }),
+  )
+  .max(100_000);
+
 export const apiSchema = z.strictObject({
   clockSkewMs: z.number().min(-86_400_000).max(86_400_000).optional(),
   limits: z
@@ -47,6 +76,35 @@ export const apiSchema = z.strictObject({
   /** Spend the main token's budget. */
   exhaustBudget: z.literal(true).optional(),
   resetLimits: z.literal(true).optional(),
+});
+
+const bytesOrText = z.strictObject({
+  key: z.string().min(1).max(1_024),
+  text: z
+    .string()
+    .max(64 * 1_048_576)
+    .optional(),
+  base64: z.base64().optional(),
+});
+
+export const logsSchema = z.strictObject({
+  /** How long records are gathered for one file. */
+  batchMs: z.number().min(1).max(3_600_000).optional(),
+  /** How long a finished file takes to the bucket; drawn for each, so that they overtake. */
+  delayMs: lagMs.optional(),
+  tail: z
+    .strictObject({
+      eventsPerS: z.int().min(0).max(1_000_000).optional(),
+      ttlMs: z.number().min(1).max(86_400_000).optional(),
+      silent: z.boolean().optional(),
+    })
+    .optional(),
+  /** Bring every record so far into the bucket, now. */
+  flush: z.literal(true).optional(),
+  /** Cut the connections of all tails, or end the tails themselves. */
+  tails: z.enum(["cut", "expire"]).optional(),
+  /** Objects of any name, for the logs bucket. */
+  put: z.array(bytesOrText).max(10_000).optional(),
 });
 
 export const tokenSchema = z.strictObject({ kind: z.enum(TOKEN_KINDS) });
@@ -69,10 +127,12 @@ export const trafficSchema = z.strictObject({
   actionsPerVisitor: z.int().min(1).max(1_000_000).default(20),
   thinkMs: z.number().min(0).max(60_000).default(0),
   uploadBytes: z.int().min(1).max(1_048_576).default(256),
+  /** The share of upload flows that end after their intent: the visitor has changed his mind. */
+  abandon: share.default(0),
 });
 
 export const flowsSchema = trafficSchema
-  .pick({ roaming: true, thinkMs: true, uploadBytes: true })
+  .pick({ roaming: true, thinkMs: true, uploadBytes: true, abandon: true })
   .extend({
     count: z.int().min(1).max(1_000_000),
     concurrency: z.int().min(1).max(500).default(20),
@@ -85,6 +145,9 @@ export const flowsSchema = trafficSchema
 export type KvInput = z.input<typeof kvSchema>;
 export type NativeInput = z.input<typeof nativeSchema>;
 export type OriginInput = z.input<typeof originSchema>;
+export type MetricsInput = z.input<typeof metricsSchema>;
+export type PointsInput = z.input<typeof pointsSchema>;
+export type LogsInput = z.input<typeof logsSchema>;
 export type ApiInput = z.input<typeof apiSchema>;
 export type TrafficInput = z.input<typeof trafficSchema>;
 export type TrafficPlan = z.output<typeof trafficSchema>;

@@ -6,8 +6,21 @@ import type { NativeFaults } from "../native-faults.ts";
 import { LOGS_BUCKET, MEDIA_BUCKET } from "../types.ts";
 import type { WorkerBundle } from "./bundle.ts";
 import type { KvService } from "./kv-service.ts";
-import { ENTRY_SCRIPT, frontScript, KV_SCRIPT, R2_SCRIPT, STORAGE_SCRIPT } from "./scripts.ts";
-import { chaosService, metricsService, type PointListener, r2Switch } from "./services.ts";
+import {
+  ENTRY_SCRIPT,
+  frontScript,
+  KV_SCRIPT,
+  R2_SCRIPT,
+  STORAGE_SCRIPT,
+  TAIL_SCRIPT,
+} from "./scripts.ts";
+import {
+  chaosService,
+  logsService,
+  metricsService,
+  type PointListener,
+  r2Switch,
+} from "./services.ts";
 
 /** As Miniflare hands a bucket to Node. */
 export type Bucket = Awaited<ReturnType<Miniflare["getR2Bucket"]>>;
@@ -21,6 +34,8 @@ export interface EdgesOptions {
   kv: KvService;
   native: NativeFaults;
   onPoint: PointListener;
+  /** The Worker's trace events, as a tail Worker gets them; null: none are made. */
+  onTraces: ((json: unknown) => void) | null;
   /** A line that a Worker or the runtime printed. */
   onLog: (line: string) => void;
 }
@@ -37,6 +52,7 @@ const ANON_LIMIT = { limit: 10, period: 60 };
 const TOKEN_LIMIT = { limit: 300, period: 60 };
 const HELPER_DATE = "2026-07-01";
 const STORAGE = "storage";
+const TAIL = "log-tail";
 
 export async function startEdges(options: EdgesOptions): Promise<Edges> {
   const miniflare = new Miniflare({
@@ -52,6 +68,7 @@ export async function startEdges(options: EdgesOptions): Promise<Edges> {
     workers: [
       storageWorker(),
       r2Worker(options),
+      ...(options.onTraces === null ? [] : [tailWorker(options.onTraces)]),
       ...options.locations.flatMap((c) => at(c, options)),
     ],
   });
@@ -110,6 +127,7 @@ function canaryWorker(colo: string, options: EdgesOptions): WorkerOptions {
     ],
     compatibilityDate: bundle.compatibilityDate,
     compatibilityFlags: ["nodejs_compat"],
+    ...(options.onTraces === null ? {} : { tails: [TAIL] }),
     bindings: {
       ...vars,
       CF_VERSION_METADATA: { id: "sandbox", tag: "sandbox", timestamp: "2026-01-01T00:00:00Z" },
@@ -137,6 +155,16 @@ function r2Worker(options: EdgesOptions): WorkerOptions {
     script: R2_SCRIPT,
     r2Buckets: { BUCKET: MEDIA_BUCKET },
     serviceBindings: { SWITCH: r2Switch(options.native) },
+  };
+}
+
+function tailWorker(onTraces: (json: unknown) => void): WorkerOptions {
+  return {
+    name: TAIL,
+    modules: true,
+    script: TAIL_SCRIPT,
+    compatibilityDate: HELPER_DATE,
+    serviceBindings: { LOGS: logsService(onTraces) },
   };
 }
 

@@ -102,6 +102,14 @@ export default {
   scheduled: (event, env, ctx) => worker.scheduled?.(event, adapt(env), ctx),
 };`;
 
+/** Hands the trace events of the Workers on as they are. */
+export const TAIL_SCRIPT = `
+export default {
+  async tail(events, env) {
+    await env.LOGS.fetch("http://logs/", { method: "POST", body: JSON.stringify(events) });
+  },
+};`;
+
 /** Owns the buckets, so that the API reaches the same objects as the Workers. */
 export const STORAGE_SCRIPT = `export default { fetch() { return new Response(null, { status: 404 }); } };`;
 

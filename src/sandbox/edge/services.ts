@@ -27,6 +27,13 @@ export function metricsService(colo: string, onPoint: PointListener): NodeServic
   };
 }
 
+export function logsService(onTraces: (json: unknown) => void): NodeService {
+  return async (request) => {
+    onTraces(await request.json());
+    return new Response(null, { status: 204 });
+  };
+}
+
 /** Asked by native handlers before they start; see the chaos hook of the Worker. */
 export function chaosService(native: NativeFaults): NodeService {
   return async () => Response.json(native.forRequest());

@@ -13,11 +13,20 @@ export interface TrafficReport {
   startedAt: string | null;
   visitors: number;
   /** Requests by cohort (`none`: no decision header) and status (0: no answer). */
-  requests: { total: number; byCohort: Record<string, Record<string, number>> };
+  requests: {
+    total: number;
+    byCohort: Record<string, Record<string, number>>;
+    /** Of native's: failed there and answered by proxy, by the status the visitor saw. */
+    fellBack: Record<string, number>;
+  };
   reasons: Record<string, number>;
   flows: {
     started: number;
     completed: number;
+    /** Left after the intent, on purpose. */
+    abandoned: number;
+    /** Intents made and uploads finalized, by who really did it. */
+    done: { intents: Record<Cohort, number>; finalizes: Record<Cohort, number> };
     /** Broken by the session: unknown intent or missing upload, though the cohort stayed. */
     drifts: number;
     /** The cohort changed between intent and finalize, e.g. by a stop. */
@@ -44,6 +53,7 @@ export interface Answer {
 /** A flow's steps so far; broken at the last one unless `ok`. */
 export interface FlowTrace {
   ok: boolean;
+  abandoned: boolean;
   steps: { name: string; answer: Answer }[];
 }
 
@@ -56,9 +66,15 @@ export class Tally {
   readonly #reasons: Record<string, number> = {};
   readonly #failed: Record<string, number> = {};
   readonly #latenciesMs: number[] = [];
+  readonly #requestsFellBack: Record<string, number> = {};
+  readonly #done = {
+    intents: { native: 0, proxy: 0 },
+    finalizes: { native: 0, proxy: 0 },
+  };
   #total = 0;
   #started = 0;
   #completed = 0;
+  #abandoned = 0;
   #drifts = 0;
   readonly #moved: Split = { ok: 0, broken: 0 };
   readonly #fellBack: Split = { ok: 0, broken: 0 };
@@ -69,6 +85,7 @@ export class Tally {
     const cohort = answer.decision?.cohort ?? "none";
     this.#byCohort[cohort] ??= {};
     increment(this.#byCohort[cohort], String(answer.status));
+    if (answer.fellBack) increment(this.#requestsFellBack, String(answer.status));
     increment(this.#reasons, answer.decision?.reason ?? "none");
     this.#latenciesMs[this.#total % KEPT_LATENCIES] = answer.elapsedMs;
     this.#total += 1;
@@ -79,6 +96,11 @@ export class Tally {
   }
 
   flowEnded(trace: FlowTrace): void {
+    for (const { name, answer } of trace.steps) this.#stepDone(name, answer);
+    if (trace.abandoned) {
+      this.#abandoned += 1;
+      return;
+    }
     if (trace.ok) this.#completed += 1;
     const side: keyof Split = trace.ok ? "ok" : "broken";
     const last = trace.steps.at(-1);
@@ -93,11 +115,17 @@ export class Tally {
       running,
       startedAt: startedAtMs === null ? null : new Date(startedAtMs).toISOString(),
       visitors: this.visitors,
-      requests: { total: this.#total, byCohort: structuredClone(this.#byCohort) },
+      requests: {
+        total: this.#total,
+        byCohort: structuredClone(this.#byCohort),
+        fellBack: { ...this.#requestsFellBack },
+      },
       reasons: { ...this.#reasons },
       flows: {
         started: this.#started,
         completed: this.#completed,
+        abandoned: this.#abandoned,
+        done: structuredClone(this.#done),
         drifts: this.#drifts,
         moved: { ...this.#moved },
         fellBack: { ...this.#fellBack },
@@ -106,6 +134,13 @@ export class Tally {
       skipped: this.skipped,
       latencyMs: { p50: quantile(sorted, 0.5), p90: quantile(sorted, 0.9) },
     };
+  }
+
+  #stepDone(step: string, { status, decision, fellBack }: Answer): void {
+    if (status !== 201 || decision === null) return;
+    const by = fellBack ? "proxy" : decision.cohort;
+    if (step === "intent") this.#done.intents[by] += 1;
+    if (step === "finalize") this.#done.finalizes[by] += 1;
   }
 
   #broken(step: string, status: number): void {

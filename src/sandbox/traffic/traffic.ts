@@ -123,6 +123,7 @@ export class Traffic {
       roams: this.#random.next() < plan.roaming,
       keepsCookies: "keepCookies" in plan ? plan.keepCookies : true,
       uploadBytes: plan.uploadBytes,
+      abandon: plan.abandon,
       think: () => pause(plan.thinkMs, signal),
     });
   }

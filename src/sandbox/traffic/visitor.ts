@@ -14,6 +14,8 @@ export interface VisitorOptions {
   roams: boolean;
   keepsCookies: boolean;
   uploadBytes: number;
+  /** 0 … 1 of upload flows end after their intent. */
+  abandon: number;
   /** Waits between two steps of a flow. */
   think: () => Promise<void>;
 }
@@ -47,24 +49,27 @@ export class Visitor {
     await this.#send("GET", "/api/jobs");
   }
 
-  /** Intent, upload, finalize; ends at the first step that fails. */
+  /** Intent, upload, finalize; ends at the first step that fails, or after the intent on purpose. */
   async uploadFlow(): Promise<FlowTrace> {
     this.actions += 1;
     this.#options.tally.flowStarted();
-    const trace: FlowTrace = { ok: false, steps: [] };
+    const trace: FlowTrace = { ok: false, abandoned: false, steps: [] };
     trace.ok = await this.#uploadSteps(trace);
     this.#options.tally.flowEnded(trace);
     return trace;
   }
 
   async #uploadSteps(trace: FlowTrace): Promise<boolean> {
-    const { uploadBytes, think } = this.#options;
+    const { uploadBytes, think, abandon, random } = this.#options;
     const bytes = Buffer.alloc(uploadBytes, 7);
     const wanted = { filename: "photo.jpg", content_type: "image/jpeg", size: uploadBytes };
     const intent = await this.#step(trace, "intent", "POST", `${UPLOAD}/intent`, wanted);
     const intentId = textField(intent.body, "intent_id");
     const uploadUrl = textField(intent.body, "upload_url");
     if (intent.answer.status !== 201 || intentId === null || uploadUrl === null) return false;
+    // No draw unless asked for: it would change what a seed does.
+    trace.abandoned = abandon > 0 && random.next() < abandon;
+    if (trace.abandoned) return false;
     await think();
     const upload = await this.#step(trace, "upload", "PUT", uploadUrl, bytes);
     if (upload.answer.status !== 204) return false;

@@ -1,0 +1,95 @@
+/** Which files a path means. */
+import { open, readdir, readFile, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { MANIFEST_FILE, manifestSchema } from "../../domain/logs/manifest.ts";
+import { LocalError, type LogSource, type LogWindow } from "../../ports.ts";
+
+/** In a folder; a file that is named is read whatever it is called. */
+const IS_LOG = /\.(?:gz|ndjson|jsonl|json|log)$/i;
+const PIECE_BYTES = 256 * 1024;
+
+export interface Surroundings {
+  cwd: string;
+  stdin: () => AsyncIterable<Uint8Array>;
+}
+
+/** Throws LocalError for a path that is not there: a typo must not look like "no errors". */
+export async function findLogs(
+  paths: readonly string[],
+  { cwd, stdin }: Surroundings,
+): Promise<{ sources: LogSource[]; warnings: string[]; window: LogWindow | null }> {
+  const sources: LogSource[] = [];
+  const warnings: string[] = [];
+  for (const path of new Set(paths)) {
+    if (path === "-") {
+      sources.push({ name: "standard input", bytes: null, open: async () => stdin() });
+      continue;
+    }
+    const full = resolve(cwd, path);
+    const facts = await stat(full).catch((error: unknown) => {
+      throw new LocalError(`cannot read ${path}: ${words(error)}`, { cause: error });
+    });
+    if (!facts.isDirectory())
+      sources.push(fileSource(path, full, facts.isFile() ? facts.size : null));
+    else {
+      const found = await filesIn(path, full);
+      if (found.length === 0) warnings.push(`${path}: no log files (.gz, .log, .ndjson, .json)`);
+      sources.push(...found);
+    }
+  }
+  const [only] = paths;
+  const window =
+    paths.length === 1 && only !== undefined ? await windowOf(resolve(cwd, only)) : null;
+  return { sources, warnings, window };
+}
+
+/** Of the events that a folder was fetched for: its files hold others, too. */
+async function windowOf(folder: string): Promise<LogWindow | null> {
+  try {
+    const text = await readFile(join(folder, MANIFEST_FILE), "utf8");
+    const window = manifestSchema().safeParse(JSON.parse(text)).data?.window ?? null;
+    if (window === null) return null;
+    return { sinceMs: Date.parse(window.since), untilMs: Date.parse(window.until) };
+  } catch {
+    return null;
+  }
+}
+
+/** Links are not followed: they may lead round in a circle, or out of an incident's folder. */
+async function filesIn(name: string, full: string): Promise<LogSource[]> {
+  const entries = await readdir(full, { recursive: true, withFileTypes: true }).catch(
+    (error: unknown) => {
+      throw new LocalError(`cannot read ${name}: ${words(error)}`, { cause: error });
+    },
+  );
+  return entries
+    .filter((entry) => entry.isFile() && IS_LOG.test(entry.name) && entry.name !== MANIFEST_FILE)
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort()
+    .map((path) => fileSource(join(name, path.slice(full.length)), path, null));
+}
+
+function fileSource(name: string, path: string, bytes: number | null): LogSource {
+  return { name, bytes, open: async () => piecesOf(path) };
+}
+
+/** Each piece is valid until the next is asked for: a large file leaves no trail of buffers. */
+async function* piecesOf(path: string): AsyncGenerator<Uint8Array> {
+  const handle = await open(path, "r");
+  try {
+    const buffer = Buffer.alloc(PIECE_BYTES);
+    for (;;) {
+      const { bytesRead } = await handle.read(buffer, 0, buffer.length, null);
+      if (bytesRead === 0) return;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+function words(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  if (code === "ENOENT" || code === "ENOTDIR") return "there is no such file or folder";
+  return code === "EACCES" || code === "EPERM" ? "permission denied" : `it failed (${code})`;
+}

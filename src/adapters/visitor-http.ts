@@ -1,0 +1,91 @@
+/** HTTP as a visitor's browser does it, for checking the environment's API from outside. */
+import { isSafeQaUrl } from "../domain/environment.ts";
+import type { CallOptions, Clock, VisitorAnswer, VisitorHttp, VisitorRequest } from "../ports.ts";
+import { UpstreamError } from "../ports.ts";
+import { readCapped } from "./capped-body.ts";
+import { createRedactor } from "./redact.ts";
+import type { Secret } from "./secrets.ts";
+import { networkWords } from "./transport.ts";
+
+/** One request, from name lookup to the last byte. */
+const REQUEST_MS = 10_000;
+const MAX_BODY_BYTES = 1024 * 1024;
+
+export interface VisitorHttpOptions {
+  /** The token goes to these and nowhere else. */
+  qaUrls: readonly string[];
+  token: Secret | null;
+  clock: Pick<Clock, "monotonic" | "timeout">;
+  /** Of pixcanary, for the user agent. */
+  version?: string;
+  /** Further secrets that must not show in messages. */
+  secrets?: readonly (Secret | null)[];
+  requestMs?: number;
+}
+
+export function createVisitorHttp(options: VisitorHttpOptions): VisitorHttp {
+  const { token, clock } = options;
+  const redact = createRedactor([token, ...(options.secrets ?? [])]);
+  return {
+    hasQaToken: token !== null,
+    async send(request, { signal }) {
+      const requestMs = options.requestMs ?? REQUEST_MS;
+      const limit = clock.timeout(requestMs);
+      const startedMs = clock.monotonic();
+      try {
+        const answer = await exchange(request, options, AbortSignal.any([signal, limit]));
+        return { ...answer, elapsedMs: clock.monotonic() - startedMs };
+      } catch (error) {
+        if (error instanceof UpstreamError) throw error;
+        const why = signal.aborted
+          ? "cancelled"
+          : limit.aborted
+            ? `no complete answer within ${requestMs / 1000} s`
+            : networkWords(error, redact);
+        throw new UpstreamError(signal.aborted ? "deadline" : "unavailable", why, { cause: error });
+      }
+    },
+  };
+}
+
+/** Follows no redirect: neither token nor cookie must travel. */
+async function exchange(
+  request: VisitorRequest,
+  options: VisitorHttpOptions,
+  signal: CallOptions["signal"],
+): Promise<Omit<VisitorAnswer, "elapsedMs">> {
+  // Encrypted, or on this very machine: the same rule as for the addresses that are configured.
+  if (!isSafeQaUrl(request.url)) {
+    throw new UpstreamError("rejected", "not an https:// address (http:// only on loopback)");
+  }
+  const response = await fetch(request.url, {
+    method: request.method,
+    redirect: "manual",
+    cache: "no-store",
+    signal,
+    headers: {
+      "user-agent": `pixcanary/${options.version ?? "0"}`,
+      ...request.headers,
+      ...authorization(request, options),
+    },
+    ...(request.body === undefined ? {} : { body: request.body }),
+  });
+  const body = response.body === null ? null : await readCapped(response.body, MAX_BODY_BYTES);
+  return {
+    status: response.status,
+    header: (name) => response.headers.get(name),
+    setCookies: response.headers.getSetCookie(),
+    body: body ?? new Uint8Array(0),
+  };
+}
+
+function authorization(
+  { url, qaToken }: VisitorRequest,
+  { qaUrls, token }: VisitorHttpOptions,
+): Record<string, string> {
+  if (qaToken !== true || token === null) return {};
+  if (!qaUrls.includes(url)) {
+    throw new UpstreamError("rejected", "the /qa token goes to the configured /qa URLs alone");
+  }
+  return { authorization: `Bearer ${token.reveal()}` };
+}

@@ -1,0 +1,80 @@
+/** For verbs that can do without an environment: with it where there is one, else without. */
+import { createClock } from "../adapters/clock.ts";
+import { ConfigError } from "../adapters/config-file.ts";
+import { createIdentity } from "../adapters/identity.ts";
+import { createRedactor } from "../adapters/redact.ts";
+import { createRng } from "../adapters/rng.ts";
+import { OFFICIAL_API_URL } from "../domain/environment.ts";
+import { DEFAULT_POLICY } from "../domain/policy.ts";
+import type { Ports } from "../ports.ts";
+import { UpstreamError } from "../ports.ts";
+import { compose, localLogs, refusing, type World } from "./compose.ts";
+import { hintOf } from "./errors.ts";
+import type { GlobalFlags } from "./program.ts";
+import { createProgress } from "./progress.ts";
+import type { Shell } from "./run.ts";
+import { createScreen } from "./screen.ts";
+
+/** An environment that is asked for by a flag must be usable; one that merely lies about need not. */
+export async function composeIfAny(
+  flags: GlobalFlags,
+  shell: Shell,
+  interrupt: AbortSignal,
+): Promise<World> {
+  try {
+    return await compose(flags, shell, interrupt);
+  } catch (error) {
+    const asked = flags.env !== undefined || flags.config !== undefined;
+    if (asked || hintOf(error) === null) throw error;
+    if (!(error instanceof ConfigError && error.missing)) {
+      const why = error instanceof Error ? error.message : String(error);
+      shell.console.err(`! going on without an environment: ${why}`);
+    }
+    return { ports: withoutEnvironment(flags, shell, interrupt), redact: createRedactor([]) };
+  }
+}
+
+function withoutEnvironment(flags: GlobalFlags, shell: Shell, interrupt: AbortSignal): Ports {
+  const error = new UpstreamError("not-found", "no environment is configured");
+  const refuse = () => Promise.reject(error);
+  const api = refusing(error, "no environment");
+  return {
+    ...api,
+    journal: { ...api.journal, recent: async () => ({ entries: [], warnings: [] }) },
+    logs: { ...api.logs, ...localLogs(shell) },
+    target: NOWHERE,
+    identity: createIdentity({ env: shell.env, version: shell.version }),
+    qa: { urls: [], look: refuse },
+    visitor: { hasQaToken: false, send: refuse },
+    clock: createClock(),
+    rng: createRng(),
+    progress: createProgress(
+      (text) => shell.console.err(text),
+      (text) => shell.console.status?.(text),
+    ),
+    screen: createScreen(shell.console, {
+      json: flags.json === true,
+      color: flags.color,
+      env: shell.env,
+    }),
+    interrupt,
+    nodeVersion: process.versions.node,
+  };
+}
+
+const NOWHERE: Ports["target"] = {
+  env: "",
+  accountId: "",
+  namespaceId: "",
+  worker: "",
+  canaryTag: "",
+  normalPercent: 0,
+  protected: true,
+  qaUrls: [],
+  apiBaseUrl: OFFICIAL_API_URL,
+  dataset: null,
+  policy: DEFAULT_POLICY,
+  pagesOrigin: null,
+  configPath: null,
+  contacts: { onCall: null, slack: null, docs: null },
+};

@@ -1,0 +1,132 @@
+/**
+ * What the policy says about the last minutes: each row with its numbers, and the one command that the
+ * runbook recommends. Reads only. Exit 0 when all is well; 20 when it is not, or is not known.
+ */
+import * as z from "zod";
+import { escapeForTerminal } from "../domain/escape.ts";
+import type { Finding } from "../domain/policy-evaluate.ts";
+import { isEmergency } from "../domain/state.ts";
+import type { Ports, UpstreamError } from "../ports.ts";
+import type { CommandDef, CommonInput, NoFlags, Outcome } from "./command.ts";
+import { readBase } from "./shared/change-config.ts";
+import type { InForce } from "./shared/findings.ts";
+import { findingLines, recommendedCommand, sentence } from "./shared/findings.ts";
+import { assessHealth, HEALTH_LIMIT_MS } from "./shared/health.ts";
+import { invocation } from "./shared/words.ts";
+
+export interface AssessData {
+  verdict: Finding["verdict"];
+  recommendation: string;
+  /** Ready to paste; null when there is nothing to do. */
+  command: string | null;
+  /** Failing findings that no other explains, strongest first. */
+  problems: Finding[];
+  findings: Finding[];
+  in_force: InForce | null;
+  at_ms: number;
+}
+
+export const assess: CommandDef<NoFlags, null, AssessData> = {
+  name: "assess",
+  summary: "Judge the last minutes by the policy; say what to do",
+  details:
+    "Each finding of the policy as pass, fail, inconclusive or no_data, with its numbers, and the one " +
+    "recommended command. Changes nothing. Exit 20 also when nothing is known: no data is not good news.",
+  examples: ["pixcanary assess --env production", "pixcanary assess --env production --json"],
+  options: [],
+  mutates: false,
+  timeoutMs: 20_000,
+  input: z.object({}),
+  plan: async () => ({ kind: "answer", steps: null }),
+  apply: (_steps, input, ports) => judge(input, ports),
+  render,
+};
+
+async function judge(input: CommonInput, ports: Ports): Promise<Outcome<AssessData>> {
+  const limitMs = Math.min(input.timeoutMs, HEALTH_LIMIT_MS);
+  const signal = AbortSignal.any([ports.clock.timeout(limitMs), ports.interrupt]);
+  const [{ assessment, failure, warnings }, base] = await Promise.all([
+    assessHealth(ports, signal),
+    readBase(ports, signal),
+  ]);
+  for (const warning of warnings) ports.progress.warn(warning);
+  const inForce = "state" in base ? inForceOf(base.state) : null;
+  const data: AssessData = {
+    verdict: assessment.verdict,
+    recommendation: assessment.recommendation,
+    command: recommendedCommand(assessment, ports.target, inForce),
+    problems: assessment.problems,
+    findings: assessment.findings,
+    in_force: inForce,
+    at_ms: ports.clock.now(),
+  };
+  // A dataset that is not there, or has no points yet, is an answer: nothing is known.
+  if (failure !== null && failure.kind !== "not-found") return blind(failure, data, ports);
+  return outcomeOf(data, ports);
+}
+
+function inForceOf(state: Parameters<typeof isEmergency>[0]): InForce {
+  const percent = state.config.kind === "valid" ? state.config.value.canary_percent : null;
+  return { emergency: isEmergency(state), percent };
+}
+
+function blind(failure: UpstreamError, data: AssessData, ports: Ports): Outcome<AssessData> {
+  const auth = failure.kind === "auth" || failure.kind === "forbidden";
+  const hint = auth ? " (the token needs Account Analytics: Read)" : "";
+  return {
+    kind: "failed",
+    code: auth ? "auth" : failure.kind === "deadline" ? "deadline" : "upstream",
+    message: `${failure.message}${hint}`,
+    truth: "nothing is known about native's health; nothing was changed",
+    next: invocation(ports.target, auth ? "doctor" : "status"),
+    data,
+  };
+}
+
+function outcomeOf(data: AssessData, ports: Ports): Outcome<AssessData> {
+  switch (data.verdict) {
+    case "pass":
+      return { kind: "done", changed: false, data };
+    case "fail": {
+      const reason = data.problems.map(sentence).join("; ");
+      return { kind: "unhealthy", data, reason, next: data.command ?? "" };
+    }
+    case "inconclusive": {
+      const open = data.findings.filter(({ verdict }) => verdict === "inconclusive");
+      const reason = `not known yet: ${open.map(sentence).join("; ")}`;
+      return { kind: "unhealthy", data, reason, next: invocation(ports.target, "assess") };
+    }
+    case "no_data": {
+      const errors = data.findings.find(({ family }) => family === "errors");
+      const reason = `nothing is known about native: ${errors?.detail ?? "no metrics"}`;
+      return { kind: "unhealthy", data, reason, next: invocation(ports.target, "status") };
+    }
+    default:
+      return data.verdict satisfies never;
+  }
+}
+
+function render(outcome: Outcome<AssessData>): string {
+  if (!("data" in outcome) || outcome.data === undefined) return "";
+  const { data } = outcome;
+  const lines = findingLines(data.findings);
+  if (outcome.kind === "done") lines.unshift("✔ pass: nothing in the policy's table fails");
+  if (data.verdict === "no_data") lines.push(`? ${whyNothing(data.in_force)}`);
+  const proxy = data.problems.find(({ family }) => family === "proxy");
+  if (proxy !== undefined) {
+    lines.push(`! proxy, the refuge of every relief, is failing itself: ${sentence(proxy)}`);
+  }
+  return lines.map(escapeForTerminal).join("\n");
+}
+
+/** What to look at when there is nothing to judge. */
+function whyNothing(inForce: InForce | null): string {
+  if (inForce === null) return "the stored state could not be read either: see doctor";
+  if (inForce.emergency) return "an emergency is on: everybody is at proxy, native has no visitors";
+  if (inForce.percent === null) return "there is no readable config: everybody is at proxy";
+  if (inForce.percent === 0) return "the share is 0 %: no new visitor is drawn into native";
+  return (
+    `the share is ${inForce.percent} %: is there any traffic, does "dataset" name the Worker's own, ` +
+    "and have the points arrived (they take a minute)?"
+  );
+}

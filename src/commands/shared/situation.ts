@@ -1,0 +1,95 @@
+/** What is going on, in the words that status and watch share. Not yet escaped. */
+import type { AchievedShare } from "../../domain/achieved-share.ts";
+import type { Rule } from "../../domain/policy.ts";
+import type { Finding } from "../../domain/policy-evaluate.ts";
+import type { Verdict } from "../../domain/prerequisites.ts";
+import type { CanaryConfig, StopDocument } from "../../domain/state.ts";
+import { labelOf, sentence } from "./findings.ts";
+import { share, timeWithAge } from "./words.ts";
+
+/** Null when no emergency is on. Unknown parts are left out. */
+export function emergencyLine(
+  stored: { emergency: boolean; config: CanaryConfig | null; stop: StopDocument | null },
+  nowMs: number,
+): string | null {
+  if (!stored.emergency) return null;
+  const { stop, config } = stored;
+  const document = stop?.active === true ? stop : null;
+  const by = document === null ? "config" : (document.by ?? "?");
+  const at = document === null ? config?.last_updated : document.at;
+  const reason = document === null ? config?.reason : document.reason;
+  const since = at === undefined ? "" : ` since ${timeWithAge(at, nowMs)}`;
+  const why = reason === undefined ? "" : `: ${reason}`;
+  return `! EMERGENCY: everybody is sent to proxy${since} by ${by}${why}`;
+}
+
+export interface HealthSummary {
+  verdict: Verdict;
+  problems: readonly Finding[];
+  findings: readonly Finding[];
+}
+
+/** Is anything wrong, by the policy. */
+export function healthLine({ verdict, problems, findings }: HealthSummary): string {
+  switch (verdict) {
+    case "fail": {
+      const [first, ...others] = problems;
+      const worst = first === undefined ? "the policy fails" : sentence(first);
+      const more = others.length === 0 ? "" : `; also ${labels(others.map(({ rule }) => rule))}`;
+      return `✖ wrong: ${worst}${more}`;
+    }
+    case "inconclusive": {
+      const open = findings.filter((finding) => finding.verdict === "inconclusive");
+      return `! not clear yet: ${open.map(sentence).join("; ")}`;
+    }
+    case "no_data":
+      return `? no data on native's health: ${whyNoData(findings)}`;
+    case "pass":
+      return "✔ nothing is wrong: no row of the policy fails";
+    default:
+      return verdict satisfies never;
+  }
+}
+
+function labels(rules: readonly Rule[]): string {
+  return rules.map(labelOf).join(", ");
+}
+
+export function whyNoData(findings: readonly Finding[]): string {
+  const errors = findings.find(({ family }) => family === "errors");
+  return errors?.detail ?? "not asked yet";
+}
+
+/** "9.8 % of 4,213 new visitors (as configured, within chance)". */
+export function achievedText(achieved: AchievedShare): string {
+  if (achieved.achieved === null) return `no data (${achieved.detail})`;
+  const drawn = count(achieved.sampled);
+  const visitors = achieved.sampled === 1 ? "new visitor" : "new visitors";
+  const mark = achieved.verdict === "fail" ? "NOT as configured: " : "";
+  return `${percent(achieved.achieved)} of ${drawn} ${visitors} (${mark}${achieved.detail})`;
+}
+
+/** Who is affected: old draws live on in cookies, so this differs from the share of new visitors. */
+export function affectedText(achieved: AchievedShare): string | null {
+  if (achieved.of_requests === null) return null;
+  return `${percent(achieved.of_requests)} of ${count(achieved.requests)} requests are served by native`;
+}
+
+export function configuredText(config: CanaryConfig | null): string {
+  if (config === null) return "unknown";
+  return `${share(config.canary_percent)} of new visitors to native, tag ${config.canary_tag}`;
+}
+
+/** When, by whom and why. */
+export function changedText(config: CanaryConfig, nowMs: number): string {
+  const why = config.reason === undefined ? "" : `, "${config.reason}"`;
+  return `${timeWithAge(config.last_updated, nowMs)}, ${config.updated_by ?? "by hand"}${why}`;
+}
+
+export function percent(value: number): string {
+  return `${Number(value.toFixed(value < 10 ? 2 : 1))} %`;
+}
+
+export function count(value: number): string {
+  return Math.round(value).toLocaleString("en-GB");
+}

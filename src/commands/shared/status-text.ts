@@ -1,0 +1,74 @@
+/** The one screen of `status`, in 80 columns. */
+import { escapeForTerminal } from "../../domain/escape.ts";
+import { wrap } from "../../domain/text-width.ts";
+import type { LiveView, StatusData } from "../status.ts";
+import { entryLine } from "./entry-line.ts";
+import {
+  achievedText,
+  affectedText,
+  changedText,
+  configuredText,
+  emergencyLine,
+  healthLine,
+} from "./situation.ts";
+
+const COLUMNS = 80;
+const LABEL = 12;
+
+export function statusText(data: StatusData): string {
+  const lines = [
+    ...trouble(data),
+    ...row("share", configuredText(data.config)),
+    ...row("achieved", achievedText(data.share)),
+  ];
+  const affected = affectedText(data.share);
+  if (affected !== null) lines.push(...row("affected", affected));
+  if (data.config !== null) lines.push(...row("config", changedText(data.config, data.at_ms)));
+  lines.push("  live", ...data.live.flatMap((view) => line(`    ${viewText(view)}`, 6)));
+  const last = data.last === null ? "no journal entry" : entryLine(data.last, data.at_ms);
+  return [...lines, ...row("last", last)].join("\n");
+}
+
+/** First of all: is anything wrong? An emergency, what cannot be read, then the policy's verdict. */
+function trouble(data: StatusData): string[] {
+  const emergency = emergencyLine(data, data.at_ms);
+  const problems = data.problems.map((problem) => `! ${problem}`);
+  const behind = data.live.filter(({ current }) => !current).map(({ location }) => location);
+  const drift = data.share.verdict === "fail" ? ["! the achieved share is not as configured"] : [];
+  const lagging =
+    data.config === null || behind.length === 0 || behind.length === data.live.length
+      ? []
+      : [`! not what is stored: ${behind.join(", ")}`];
+  return [
+    ...(emergency === null ? [] : [emergency]),
+    ...problems,
+    healthLine(data.health),
+    ...drift,
+    ...lagging,
+  ].flatMap((text) => line(text, 2));
+}
+
+function row(label: string, text: string): string[] {
+  return line(`  ${label.padEnd(LABEL - 2)}${text}`, LABEL);
+}
+
+function line(text: string, indent: number): string[] {
+  return wrap(escapeForTerminal(text), COLUMNS, " ".repeat(indent));
+}
+
+function viewText(view: LiveView): string {
+  const mark = view.current ? "✔" : "!";
+  const health = view.native === null ? "" : `, native ${view.native}, proxy ${view.proxy}`;
+  const behind = view.current
+    ? ""
+    : view.problem === null
+      ? ", not what is stored"
+      : `, ${view.problem}`;
+  return `${mark} ${view.location.padEnd(5)} ${stateText(view)}${health}${behind}`;
+}
+
+function stateText({ emergency, percent, reason }: LiveView): string {
+  if (emergency === null) return "unknown";
+  if (emergency) return "emergency";
+  return percent === null ? `decides ${reason ?? "?"}` : `${percent} %`;
+}

@@ -1,0 +1,220 @@
+/** What `watch` tells without a terminal: a fact when it is new, and again when it has changed. */
+import type { FleetLocation } from "../../domain/fleet.ts";
+import type { Finding } from "../../domain/policy-evaluate.ts";
+import { placeOf } from "../../domain/prerequisites.ts";
+import type { ParsedState } from "../../domain/state.ts";
+import { isEmergency } from "../../domain/state.ts";
+import type { Sighting, Target } from "../../ports.ts";
+import { entryLine } from "../shared/entry-line.ts";
+import { labelOf, recommendedCommand, sentence } from "../shared/findings.ts";
+import {
+  achievedText,
+  changedText,
+  configuredText,
+  emergencyLine,
+  healthLine,
+} from "../shared/situation.ts";
+import type { Look, Part, WatchModel } from "./model.ts";
+import { partsOf } from "./model.ts";
+
+export type FactKind =
+  | "state"
+  | "live"
+  | "health"
+  | "finding"
+  | "share"
+  | "location"
+  | "journal"
+  | "data";
+
+export interface Fact {
+  kind: FactKind;
+  /** What it is about; the same fact is told again only with another `state`. */
+  about: string;
+  state: string;
+  mark: "✔" | "✖" | "!" | "?" | " ";
+  /** For people; not yet escaped. */
+  text: string;
+  /** Not worth a line unless something else was told of it before. */
+  quiet: boolean;
+}
+
+/** `told`: the state last told by `kind about`. Returns what is to be told now, and remembers it. */
+export function newFacts(told: Map<string, string>, facts: readonly Fact[]): Fact[] {
+  return facts.filter(({ kind, about, state, quiet }) => {
+    const key = `${kind} ${about}`;
+    const before = told.get(key);
+    if (before === state || (before === undefined && quiet)) return false;
+    told.set(key, state);
+    return true;
+  });
+}
+
+export function factsOf(model: WatchModel, target: Target, nowMs: number): Fact[] {
+  return [
+    ...stateFacts(model, nowMs),
+    ...model.looks.flatMap(lookFacts),
+    ...healthFacts(model, target),
+    ...shareFacts(model),
+    ...(model.locations.value ?? []).map(locationFact),
+    ...journalFacts(model, nowMs),
+    ...dataFacts(model),
+  ];
+}
+
+function stateFacts({ state }: WatchModel, nowMs: number): Fact[] {
+  if (state.value === null) return [];
+  const stored = storedOf(state.value);
+  const emergency = emergencyLine(stored, nowMs);
+  const { config, stop } = stored;
+  const version = [stored.emergency, stop?.id, stop?.at, config?.revision, config?.last_updated];
+  const changed = config === null ? "" : `; ${changedText(config, nowMs)}`;
+  return [
+    {
+      kind: "state",
+      about: "",
+      state: JSON.stringify([...version, config?.canary_percent]),
+      mark: emergency === null ? " " : "!",
+      text: emergency?.slice(2) ?? `${configuredText(config)}${changed}`,
+      quiet: false,
+    },
+  ];
+}
+
+export function storedOf({ config, stop }: ParsedState) {
+  return {
+    emergency: isEmergency({ config, stop }),
+    config: config.kind === "valid" ? config.value : null,
+    stop: stop.kind === "valid" ? stop.value : null,
+  };
+}
+
+/** One lost look is not news; two in a row are. */
+const LOST_LOOKS = 2;
+
+function lookFacts({ url, part }: Look): Fact[] {
+  const { value, failure } = part;
+  const refused = value !== null && value.problem !== null;
+  const lost = !refused && (failure?.times ?? 0) >= LOST_LOOKS;
+  if (value === null && !lost) return [];
+  const shown = value === null ? "unknown" : shownAt(value);
+  const why = lost ? `; no answer since: ${failure?.why}` : refused ? ` (${value.problem})` : "";
+  return [
+    {
+      kind: "live",
+      about: url,
+      state: JSON.stringify([shown, lost]),
+      mark: lost ? "!" : " ",
+      text: `${placeOf(value ?? { colo: null, url })} ${shown}${why}`,
+      quiet: false,
+    },
+  ];
+}
+
+/** "10 %", "emergency", or how it decides. */
+export function shownAt({ qa, decision }: Sighting): string {
+  if (qa !== null) return qa.canary.emergency_proxy ? "emergency" : `${qa.canary.percent ?? "?"} %`;
+  if (decision === null) return "unknown";
+  return decision.reason === "emergency" ? "emergency" : `decides ${decision.reason}`;
+}
+
+const VERDICT_MARKS = { pass: "✔", fail: "✖", inconclusive: "!", no_data: "?" } as const;
+
+function healthFacts({ health, state }: WatchModel, target: Target): Fact[] {
+  if (health.value === null) return [];
+  const { assessment } = health.value;
+  const { verdict, problems, findings } = assessment;
+  const stored = state.value === null ? null : storedOf(state.value);
+  const inForce =
+    stored === null
+      ? null
+      : { emergency: stored.emergency, percent: stored.config?.canary_percent ?? null };
+  const command = recommendedCommand(assessment, target, inForce);
+  const summary: Fact = {
+    kind: "health",
+    about: "",
+    state: JSON.stringify([verdict, problems.map(({ rule }) => rule)]),
+    mark: VERDICT_MARKS[verdict],
+    text: `${healthLine(assessment).slice(2)}${command === null ? "" : ` → ${command}`}`,
+    quiet: false,
+  };
+  return [summary, ...findings.map(findingFact)];
+}
+
+/** In words only once it has failed: the summary tells the rest. */
+function findingFact(finding: Finding): Fact {
+  const { rule, verdict, because } = finding;
+  const why = because === null ? "" : ` (explained by ${labelOf(because)})`;
+  return {
+    kind: "finding",
+    about: rule,
+    state: verdict === "fail" ? "fail" : verdict === "pass" ? "pass" : "open",
+    mark: VERDICT_MARKS[verdict],
+    text: `${verdict}: ${sentence(finding)}${why}`,
+    quiet: verdict !== "fail",
+  };
+}
+
+function shareFacts({ share }: WatchModel): Fact[] {
+  if (share.value === null) return [];
+  const { verdict } = share.value;
+  return [
+    {
+      kind: "share",
+      about: "",
+      state: verdict,
+      mark: VERDICT_MARKS[verdict],
+      text: `achieved ${achievedText(share.value)}`,
+      quiet: verdict === "inconclusive" || verdict === "no_data",
+    },
+  ];
+}
+
+function locationFact(location: FleetLocation): Fact {
+  const behind = isBehind(location);
+  return {
+    kind: "location",
+    about: location.colo,
+    state: behind ? "behind" : "current",
+    mark: behind ? "!" : "✔",
+    text: `${location.colo} ${locationText(location)}`,
+    quiet: !behind,
+  };
+}
+
+export function isBehind({ state }: FleetLocation): boolean {
+  return state === "lagging" || state === "reappeared";
+}
+
+export function locationText(location: FleetLocation): string {
+  if (!isBehind(location)) return location.state;
+  const { old_requests: requests, old_revision: revision, state } = location;
+  const by = revision === null || revision === "" ? "an older state" : `revision ${revision}`;
+  return `${state}: ${Math.round(requests)} requests decided by ${by}`;
+}
+
+function journalFacts({ journal }: WatchModel, nowMs: number): Fact[] {
+  return (journal.value ?? []).map((entry) => ({
+    kind: "journal",
+    about: entry.id,
+    state: "told",
+    mark: " ",
+    text: entryLine(entry, nowMs),
+    quiet: false,
+  }));
+}
+
+function dataFacts(model: WatchModel): Fact[] {
+  return partsOf(model).map(([name, part]) => dataFact(name, part));
+}
+
+function dataFact(name: string, { failure }: Part<unknown>): Fact {
+  return {
+    kind: "data",
+    about: name,
+    state: failure === null ? "seen" : "missing",
+    mark: failure === null ? "✔" : "!",
+    text: failure === null ? `${name} can be had again` : `${name} cannot be had: ${failure.why}`,
+    quiet: failure === null,
+  };
+}

@@ -1,0 +1,257 @@
+/**
+ * The live view, as lines for a terminal of this size. Pure: the same model at the same moment gives the
+ * same lines. What matters most comes first and is kept longest when there is little room.
+ */
+import { escapeForTerminal } from "../../domain/escape.ts";
+import type { JournalEntry } from "../../domain/journal.ts";
+import type { Finding } from "../../domain/policy-evaluate.ts";
+import { placeOf } from "../../domain/prerequisites.ts";
+import { cut, widthOf } from "../../domain/text-width.ts";
+import type { Target } from "../../ports.ts";
+import { labelOf, recommendedCommand, sentence } from "../shared/findings.ts";
+import {
+  achievedText,
+  affectedText,
+  changedText,
+  configuredText,
+  emergencyLine,
+  healthLine,
+} from "../shared/situation.ts";
+import { age, invocation, share } from "../shared/words.ts";
+import { isBehind, locationText, shownAt, storedOf } from "./changes.ts";
+import type { Look, WatchModel } from "./model.ts";
+import { partsOf } from "./model.ts";
+import { seriesLines } from "./series.ts";
+
+export interface ViewOptions {
+  target: Target;
+  nowMs: number;
+  columns: number;
+  rows: number;
+}
+
+const LABEL = 12;
+
+/** No line is longer than `columns`, and there are fewer than `rows`: the cursor needs one. */
+export function viewLines(model: WatchModel, options: ViewOptions): string[] {
+  const { columns, rows } = options;
+  const head = [title(options), ...verdictLines(model, options), ...stateLines(model, options)];
+  const table = seriesLines(model.health.value, options.target.policy, columns);
+  const foot = [...dataLines(model, options), ...nextLines(model, options)];
+  const room = rows - 1 - head.length - table.length - foot.length;
+  const lists = [findingLines(model), locationLines(model), journalLines(model, options)];
+  const middle = room < 1 ? [] : fitting(lists, room).flat();
+  const lines = [...head, ...table, ...middle, ...foot].map((line) => fit(line, columns));
+  return shortened(lines, foot.length, rows - 1);
+}
+
+function fit(line: string, columns: number): string {
+  return cut(escapeForTerminal(line), columns);
+}
+
+/** The foot says what to do: it stays, and so does the beginning. */
+function shortened(lines: string[], foot: number, rows: number): string[] {
+  if (lines.length <= rows) return lines;
+  const kept = Math.max(1, rows - foot);
+  return [...lines.slice(0, kept), ...lines.slice(lines.length - foot)].slice(0, Math.max(1, rows));
+}
+
+/** Each list gets a line in turn until there is no more room. */
+function fitting(lists: readonly string[][], room: number): string[][] {
+  const taken = lists.map(() => 0);
+  for (let left = room; left > 0; ) {
+    const before = left;
+    for (const [index, list] of lists.entries()) {
+      if (left === 0 || (taken[index] ?? 0) >= list.length) continue;
+      taken[index] = (taken[index] ?? 0) + 1;
+      left -= 1;
+    }
+    if (left === before) break;
+  }
+  return lists.map((list, index) => list.slice(0, taken[index]));
+}
+
+// --- Head ----------------------------------------------------------------------------------------
+
+function title({ target, nowMs, columns }: ViewOptions): string {
+  const left = `pixcanary watch → ${target.env}   ${clockTime(nowMs)}`;
+  const right = "Ctrl-C ends";
+  const gap = columns - widthOf(left) - widthOf(right);
+  return gap < 2 ? left : `${left}${" ".repeat(gap)}${right}`;
+}
+
+function clockTime(ms: number): string {
+  return `${new Date(ms).toISOString().slice(11, 19)}Z`;
+}
+
+function verdictLines({ state, health }: WatchModel, { nowMs }: ViewOptions): string[] {
+  const emergency = state.value === null ? null : emergencyLine(storedOf(state.value), nowMs);
+  const lines = emergency === null ? [] : [emergency];
+  if (health.value !== null) return [...lines, healthLine(health.value.assessment)];
+  return [...lines, `? no data on native's health: ${health.failure?.why ?? "asking …"}`];
+}
+
+function stateLines(model: WatchModel, { nowMs }: ViewOptions): string[] {
+  const { state, share: achieved } = model;
+  const config = state.value === null ? null : storedOf(state.value).config;
+  const lines = [row("share", state.value === null ? "asking …" : configuredText(config))];
+  if (config !== null) lines.push(row("changed", changedText(config, nowMs)));
+  if (achieved.value !== null) {
+    const affected = affectedText(achieved.value);
+    const mark = achieved.value.verdict === "fail" ? "!" : " ";
+    lines.push(row("achieved", achievedText(achieved.value), mark));
+    if (affected !== null) lines.push(row("affected", affected));
+  }
+  return [...lines, liveLine(model)];
+}
+
+/** A mark before the label: the line's colour follows it. */
+function row(label: string, text: string, mark = " "): string {
+  return `${mark} ${label.padEnd(LABEL - 2)}${text}`;
+}
+
+/** Those that differ from what is stored come first. */
+function liveLine(model: WatchModel): string {
+  const stored = model.state.value === null ? null : storedOf(model.state.value);
+  const wanted = stored?.emergency ? "emergency" : `${stored?.config?.canary_percent ?? "?"} %`;
+  const views = model.looks.map((look) => lookText(look, wanted));
+  const sorted = [...views.filter(({ odd }) => odd), ...views.filter(({ odd }) => !odd)];
+  const odd = views.some((view) => view.odd) ? "!" : " ";
+  return row("live", sorted.map(({ text }) => text).join(" · "), odd);
+}
+
+function lookText({ url, part, pings }: Look, wanted: string): { text: string; odd: boolean } {
+  const { value, failure } = part;
+  if (value === null) {
+    const place = placeOf({ colo: null, url });
+    return { text: `${place} ${failure?.why ?? "asking …"}`, odd: failure !== null };
+  }
+  const shown = shownAt(value);
+  const sick = Object.entries(pings ?? {}).filter(([, status]) => status === "failing");
+  const health = sick.map(([name]) => `, ${name} failing`).join("");
+  const lost = failure === null ? "" : `, ${failure.why}`;
+  const differs = shown !== wanted && !shown.startsWith("decides");
+  return {
+    text: `${placeOf(value)} ${shown}${health}${lost}`,
+    odd: differs || health + lost !== "",
+  };
+}
+
+// --- Lists ---------------------------------------------------------------------------------------
+
+/** Whatever fails or may fail, and how many of the others there are. */
+function findingLines({ health }: WatchModel): string[] {
+  if (health.value === null) return [];
+  const { findings, problems } = health.value.assessment;
+  const known = new Set(problems.slice(0, 1).map(({ rule }) => rule));
+  const open = findings.filter(
+    ({ verdict, rule }) => (verdict === "fail" && !known.has(rule)) || verdict === "inconclusive",
+  );
+  const of = (verdict: Finding["verdict"]) => findings.filter((f) => f.verdict === verdict);
+  const counts = (["fail", "inconclusive", "no_data", "pass"] as const)
+    .map((verdict) => [of(verdict).length, verdict] as const)
+    .filter(([number]) => number > 0)
+    .map(([number, verdict]) => `${number} ${verdict}`);
+  return [row("findings", counts.join(", ")), ...open.map(findingLine)];
+}
+
+function findingLine(finding: Finding): string {
+  const because = finding.because === null ? "" : `; explained by ${labelOf(finding.because)}`;
+  const mark = finding.verdict === "fail" ? "✖" : "!";
+  return `  ${mark} ${sentence(finding)}${because}`;
+}
+
+function locationLines({ locations }: WatchModel): string[] {
+  if (locations.value === null) return [];
+  const behind = locations.value.filter(isBehind);
+  const others = locations.value.filter((location) => !isBehind(location));
+  const of = (state: string): string => {
+    const colos = others
+      .filter((one) => one.state === state)
+      .map(({ colo }) => colo || "(unnamed)");
+    return colos.length === 0 ? "" : `${state} ${colos.join(" ")}`;
+  };
+  const text = ["current", "settling", "silent"].map(of).filter((part) => part !== "");
+  const summary = row("locations", text.join(" · ") || "none seen since the change");
+  return [summary, ...behind.map((one) => `  ! ${one.colo || "(unnamed)"} ${locationText(one)}`)];
+}
+
+/** Newest first. */
+function journalLines({ journal }: WatchModel, { nowMs }: ViewOptions): string[] {
+  if (journal.value === null) return [];
+  const entries = [...journal.value].reverse();
+  if (entries.length === 0) return [row("journal", "no entry")];
+  return entries.map((entry, index) => row(index === 0 ? "journal" : "", entryText(entry, nowMs)));
+}
+
+function entryText(entry: JournalEntry, nowMs: number): string {
+  const side = ({ percent, emergency }: JournalEntry["after"]): string =>
+    emergency === true ? "STOP" : share(percent);
+  const from = entry.before === null ? "?" : side(entry.before);
+  const reason = entry.reason === null ? "" : ` "${entry.reason}"`;
+  const ms = Date.parse(entry.at);
+  const when = Number.isNaN(ms) ? "at ?" : age(nowMs - ms);
+  return `${when}  ${entry.command}  ${from} → ${side(entry.after)}  ${entry.actor}${reason}`;
+}
+
+// --- Foot ----------------------------------------------------------------------------------------
+
+/** How old each part is; what cannot be had now is said, with why. */
+function dataLines(model: WatchModel, { nowMs }: ViewOptions): string[] {
+  const since = (atMs: number | null): string =>
+    atMs === null ? "–" : String(Math.max(0, Math.round((nowMs - atMs) / 1_000)));
+  const looks = model.looks.map(({ part }) => part.seenAtMs ?? 0);
+  const oldest = looks.length === 0 || Math.min(...looks) === 0 ? null : Math.min(...looks);
+  const parts = partsOf(model);
+  const ages = parts.map(([name, { seenAtMs }]) => `${name} ${since(seenAtMs)}`);
+  const missing = parts.flatMap(([name, { failure, seenAtMs }]) =>
+    failure === null
+      ? []
+      : [
+          `! ${name} cannot be had (${seenAtMs === null ? "never seen" : `${since(seenAtMs)} s old`}): ${failure.why}`,
+        ],
+  );
+  return [...missing.slice(0, 2), row("age (s)", [`/qa ${since(oldest)}`, ...ages].join(" · "))];
+}
+
+const NEXT = "→ next:";
+
+function nextLines(model: WatchModel, { target, columns }: ViewOptions): string[] {
+  const { full, short } = nextCommand(model, target);
+  const line = `${NEXT} ${full}`;
+  // A command that is cut cannot be pasted: without its reason it is shorter.
+  return widthOf(escapeForTerminal(line)) <= columns ? [line] : continued(short, columns);
+}
+
+/** Over several lines as a shell takes them; broken at unquoted spaces only. */
+function continued(command: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = NEXT;
+  for (const word of command.match(/(?:'[^']*'|\\.|[^\s'\\])+/g) ?? []) {
+    if (line !== NEXT && widthOf(`${line} ${word}`) > columns - 2) {
+      lines.push(`${line} \\`);
+      line = `   ${word}`;
+    } else {
+      line = `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}
+
+function nextCommand(
+  { state, health }: WatchModel,
+  target: Target,
+): { full: string; short: string } {
+  const stored = state.value === null ? null : storedOf(state.value);
+  if (stored?.emergency) {
+    const restore = invocation(target, "restore");
+    return { full: `${restore} --reason "…"   # when the cause is fixed`, short: restore };
+  }
+  const inForce =
+    stored === null ? null : { emergency: false, percent: stored.config?.canary_percent ?? null };
+  const assessment = health.value?.assessment;
+  const full = assessment === undefined ? null : recommendedCommand(assessment, target, inForce);
+  if (full !== null) return { full, short: full.replace(/ --reason .*$/s, "") };
+  const stop = invocation(target, "not-aus");
+  return { full: `${stop}   # if in doubt`, short: stop };
+}

@@ -1,0 +1,345 @@
+/**
+ * Every question that is asked of the metrics, written once: the SQL text for Analytics Engine and
+ * the meaning of its rows. Only what Analytics Engine's SQL has (one table, no JOIN, no UNION), and
+ * everything weighted by `_sample_interval`, so that sampled data gives the same figures.
+ * Source: developers.cloudflare.com/analytics/analytics-engine/sql-reference and /sampling
+ */
+import * as z from "zod";
+import type { Cohort } from "./decide.ts";
+import { BLOBS, DOUBLES } from "./metric-point.ts";
+import { once } from "./once.ts";
+
+/** One question: SQL text, and how its rows are read. */
+export interface Query<Row> {
+  name: string;
+  sql: string;
+  /** Throws a ZodError for rows of another shape. */
+  read(rows: readonly unknown[]): Row[];
+}
+
+/** [from, to) in seconds since the epoch: the resolution of Analytics Engine's timestamps. */
+export interface Window {
+  fromS: number;
+  toS: number;
+}
+
+/** Columns by their meaning, from the order of the point's fields. */
+const column = {
+  kind: blob("kind"),
+  cohort: blob("cohort"),
+  phase: blob("phase"),
+  reason: blob("reason"),
+  route: blob("route"),
+  colo: blob("colo"),
+  revision: blob("revision"),
+  status: double("status"),
+  duration: double("duration_ms"),
+} as const;
+
+const REQUEST = `${column.kind} = 'request'`;
+/** The routes that both cohorts have: only they can be compared. The rest is proxied for everybody. */
+const COMPARED = `${column.phase} IN ('b1a', 'b1b')`;
+const REQUESTS = "SUM(_sample_interval)";
+const ERRORS = `sumIf(_sample_interval, ${column.status} >= 500)`;
+const MAX_ROWS = 10_000;
+
+// --- The seed's series ---------------------------------------------------------------------------
+
+export interface SeriesRow {
+  cohort: Cohort;
+  phase: string;
+  requests: number;
+  errors: number;
+  p50: number;
+  p90: number;
+  p99: number;
+}
+
+/** `canary_requests_total` and `canary_duration_ms_histogram` by cohort and phase; ms. */
+export function requestSeries(dataset: string, window: Window): Query<SeriesRow> {
+  return query("request series", seriesRow, [
+    `SELECT ${column.cohort} AS cohort, ${column.phase} AS phase, ${REQUESTS} AS requests,`,
+    `${ERRORS} AS errors, ${quantiles()}`,
+    `FROM ${table(dataset)} WHERE ${REQUEST} AND ${within(window)}`,
+    `GROUP BY cohort, phase ORDER BY cohort, phase`,
+  ]);
+}
+
+export interface CohortRow {
+  cohort: Cohort;
+  requests: number;
+  errors: number;
+  p90: number;
+}
+
+/** All phases together: quantiles of several rows cannot be added up. Looks at `/qa` are left out. */
+export function requestsByCohort(dataset: string, window: Window): Query<CohortRow> {
+  return query("requests by cohort", cohortRow, [
+    `SELECT ${column.cohort} AS cohort, ${REQUESTS} AS requests, ${ERRORS} AS errors,`,
+    `${quantile(0.9)} AS p90`,
+    `FROM ${table(dataset)} WHERE ${REQUEST} AND ${column.route} != '/qa' AND ${within(window)}`,
+    `GROUP BY cohort ORDER BY cohort`,
+  ]);
+}
+
+export interface StatusRow {
+  cohort: Cohort;
+  phase: string;
+  status: number;
+  requests: number;
+}
+
+/** `canary_errors_total` by cohort, phase and status code: answers of 400 and more. */
+export function errorSeries(dataset: string, window: Window): Query<StatusRow> {
+  return query("error series", statusRow, [
+    `SELECT ${column.cohort} AS cohort, ${column.phase} AS phase, ${column.status} AS status,`,
+    `${REQUESTS} AS requests`,
+    `FROM ${table(dataset)} WHERE ${REQUEST} AND ${column.status} >= 400 AND ${within(window)}`,
+    `GROUP BY cohort, phase, status ORDER BY cohort, phase, status LIMIT ${MAX_ROWS}`,
+  ]);
+}
+
+export interface KindRow {
+  cohort: Cohort;
+  kind: string;
+  points: number;
+}
+
+/** `r2_upload_failures_total`, `db_query_failures_total`, intents, finalizes, drift by cohort. */
+export function failureSeries(dataset: string, window: Window): Query<KindRow> {
+  return query("failure series", kindRow, [
+    `SELECT ${column.cohort} AS cohort, ${column.kind} AS kind, ${REQUESTS} AS points`,
+    `FROM ${table(dataset)} WHERE ${column.kind} != 'request' AND ${within(window)}`,
+    `GROUP BY cohort, kind ORDER BY cohort, kind`,
+  ]);
+}
+
+// --- What the policy judges ----------------------------------------------------------------------
+
+export interface BucketRow {
+  /** Start of the bucket in seconds since the epoch. */
+  bucket: number;
+  cohort: Cohort;
+  requests: number;
+  errors: number;
+  p50: number;
+  p90: number;
+  p99: number;
+}
+
+/** Requests per bucket and cohort on the routes that both cohorts have; durations in ms. */
+export function healthBuckets(
+  dataset: string,
+  window: Window,
+  bucketSeconds: number,
+): Query<BucketRow> {
+  return query("health by minute", bucketRow, [
+    `SELECT ${bucket(bucketSeconds)} AS bucket, ${column.cohort} AS cohort,`,
+    `${REQUESTS} AS requests, ${ERRORS} AS errors, ${quantiles()}`,
+    `FROM ${table(dataset)} WHERE ${REQUEST} AND ${COMPARED} AND ${within(window)}`,
+    `GROUP BY bucket, cohort ORDER BY bucket, cohort LIMIT ${MAX_ROWS}`,
+  ]);
+}
+
+export interface FailureBucketRow {
+  bucket: number;
+  r2: number;
+  database: number;
+  drift: number;
+}
+
+/** Failures of native's own parts per bucket. */
+export function failureBuckets(
+  dataset: string,
+  window: Window,
+  bucketSeconds: number,
+): Query<FailureBucketRow> {
+  const of = (kind: string): string => `sumIf(_sample_interval, ${column.kind} = '${kind}')`;
+  return query("failures by minute", failureBucketRow, [
+    `SELECT ${bucket(bucketSeconds)} AS bucket, ${of("r2_failure")} AS r2,`,
+    `${of("db_failure")} AS database, ${of("drift")} AS drift`,
+    `FROM ${table(dataset)}`,
+    `WHERE ${column.kind} IN ('r2_failure', 'db_failure', 'drift') AND ${within(window)}`,
+    `GROUP BY bucket ORDER BY bucket LIMIT ${MAX_ROWS}`,
+  ]);
+}
+
+export interface OrphanRow {
+  intents: number;
+  finalized: number;
+}
+
+/**
+ * Of the intents made in the window, how many were finalized by now. A finalize point's duration is
+ * the age of its intent, so each one is counted to the window in which its intent was made.
+ */
+export function orphanedIntents(dataset: string, window: Window, nowS: number): Query<OrphanRow> {
+  const madeAt = `toUnixTimestamp(timestamp) - ${column.duration} / 1000`;
+  const made = `${madeAt} >= ${seconds(window.fromS)} AND ${madeAt} < ${seconds(window.toS)}`;
+  return query("orphaned intents", orphanRow, [
+    `SELECT sumIf(_sample_interval, ${column.kind} = 'intent' AND timestamp < ${time(window.toS)}) AS intents,`,
+    `sumIf(_sample_interval, ${column.kind} = 'finalize' AND ${made}) AS finalized`,
+    `FROM ${table(dataset)} WHERE ${column.kind} IN ('intent', 'finalize')`,
+    `AND ${within({ fromS: window.fromS, toS: nowS + 1 })}`,
+  ]);
+}
+
+// --- Shares and locations ------------------------------------------------------------------------
+
+export interface ShareRow {
+  cohort: Cohort;
+  /** Visitors drawn anew: what the configured share means. */
+  sampled: number;
+  /** Sum of the squared weights behind `sampled`, for its sampling error; equal to it when unsampled. */
+  squares: number;
+  /** All their requests, also those of visitors who kept an older draw. */
+  requests: number;
+}
+
+/**
+ * For the achieved against the configured share. `revision`: only what this configuration decided,
+ * for locations go on deciding by the one before for a while. Looks at `/qa` are no visitors.
+ */
+export function shareOfCohorts(
+  dataset: string,
+  window: Window,
+  revision?: string,
+): Query<ShareRow> {
+  const drawn = `${column.reason} = 'sampled'`;
+  const decidedBy = revision === undefined ? "" : ` AND ${column.revision} = ${quoted(revision)}`;
+  return query("achieved share", shareRow, [
+    `SELECT ${column.cohort} AS cohort, sumIf(_sample_interval, ${drawn}) AS sampled,`,
+    `sumIf(_sample_interval * _sample_interval, ${drawn}) AS squares, ${REQUESTS} AS requests`,
+    `FROM ${table(dataset)} WHERE ${REQUEST} AND ${column.route} != '/qa'${decidedBy}`,
+    `AND ${within(window)} GROUP BY cohort ORDER BY cohort`,
+  ]);
+}
+
+export interface LocationRow {
+  colo: string;
+  /** Of the configuration that decided; empty when there was none. */
+  revision: string;
+  /** `emergency`: decided by a stop; `open`: by anything else. */
+  mode: "emergency" | "open";
+  requests: number;
+  native: number;
+  /** Seconds since the epoch. */
+  firstS: number;
+  lastS: number;
+}
+
+/** Which locations decided by which revision, from when to when. */
+export function locationsByRevision(dataset: string, window: Window): Query<LocationRow> {
+  return query("locations by revision", locationRow, [
+    `SELECT ${column.colo} AS colo, ${column.revision} AS revision,`,
+    `if(${column.reason} = 'emergency', 'emergency', 'open') AS mode, ${REQUESTS} AS requests,`,
+    `sumIf(_sample_interval, ${column.cohort} = 'native') AS native,`,
+    `toUnixTimestamp(MIN(timestamp)) AS firstS, toUnixTimestamp(MAX(timestamp)) AS lastS`,
+    `FROM ${table(dataset)} WHERE ${REQUEST} AND ${within(window)}`,
+    `GROUP BY colo, revision, mode ORDER BY colo, lastS LIMIT ${MAX_ROWS}`,
+  ]);
+}
+
+// --- Pieces of SQL -------------------------------------------------------------------------------
+
+function blob(name: (typeof BLOBS)[number]): string {
+  return `blob${BLOBS.indexOf(name) + 1}`;
+}
+
+function double(name: (typeof DOUBLES)[number]): string {
+  return `double${DOUBLES.indexOf(name) + 1}`;
+}
+
+function quantiles(): string {
+  return `${quantile(0.5)} AS p50, ${quantile(0.9)} AS p90, ${quantile(0.99)} AS p99`;
+}
+
+function quantile(q: number): string {
+  return `quantileExactWeighted(${q})(${column.duration}, _sample_interval)`;
+}
+
+/** Analytics Engine has no parameters: what goes into the text is checked here, and nowhere else. */
+function table(dataset: string): string {
+  if (!/^[A-Za-z_][A-Za-z0-9_]{0,63}$/.test(dataset)) {
+    throw new RangeError("not the name of an Analytics Engine dataset");
+  }
+  return dataset;
+}
+
+const PLAIN_TEXT = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** Whether a text may go into a question; revisions that people write by hand may not. */
+export function isPlainText(text: string): boolean {
+  return PLAIN_TEXT.test(text);
+}
+
+function quoted(text: string): string {
+  if (!isPlainText(text)) throw new RangeError("not a text that may go into a query");
+  return `'${text}'`;
+}
+
+function seconds(value: number): string {
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new RangeError("not a time in whole seconds");
+  return String(value);
+}
+
+function time(value: number): string {
+  return `toDateTime(${seconds(value)})`;
+}
+
+function within({ fromS, toS }: Window): string {
+  return `timestamp >= ${time(fromS)} AND timestamp < ${time(toS)}`;
+}
+
+function bucket(bucketSeconds: number): string {
+  if (!Number.isSafeInteger(bucketSeconds) || bucketSeconds < 1 || bucketSeconds > 3600) {
+    throw new RangeError("a bucket has 1 to 3600 whole seconds");
+  }
+  const start = `toStartOfInterval(timestamp, INTERVAL '${bucketSeconds}' SECOND)`;
+  return `toUnixTimestamp(${start})`;
+}
+
+function query<Row>(name: string, schema: () => z.ZodType<Row>, lines: string[]): Query<Row> {
+  return {
+    name,
+    sql: `${lines.join("\n")}\nFORMAT JSON`,
+    read: (rows) => z.array(schema()).max(MAX_ROWS).parse(rows),
+  };
+}
+
+// --- Rows: 64-bit integers arrive as strings; a quantile of nothing as null or NaN ----------------
+
+const number = z.preprocess(toNumber, z.number());
+const cohort = z.enum(["native", "proxy"]);
+const text = z.string().max(1_000);
+
+function toNumber(value: unknown): unknown {
+  if (value === null) return 0;
+  return typeof value === "string" && value !== "" ? Number(value) : value;
+}
+
+const measures = { requests: number, errors: number, p50: number, p90: number, p99: number };
+const seriesRow = once(() => z.object({ cohort, phase: text, ...measures }));
+const cohortRow = once(() => z.object({ cohort, requests: number, errors: number, p90: number }));
+const statusRow = once(() => z.object({ cohort, phase: text, status: number, requests: number }));
+const kindRow = once(() => z.object({ cohort, kind: text, points: number }));
+const bucketRow = once(() => z.object({ bucket: number, cohort, ...measures }));
+const failureBucketRow = once(() =>
+  z.object({ bucket: number, r2: number, database: number, drift: number }),
+);
+const orphanRow = once(() => z.object({ intents: number, finalized: number }));
+const shareRow = once(() =>
+  z.object({ cohort, sampled: number, squares: number, requests: number }),
+);
+const locationRow = once(() =>
+  z.object({
+    colo: text,
+    revision: text,
+    mode: z.enum(["emergency", "open"]),
+    requests: number,
+    native: number,
+    firstS: number,
+    lastS: number,
+  }),
+);

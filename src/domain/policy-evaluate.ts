@@ -1,0 +1,83 @@
+/** Applies the policy to what was observed. Pure: the same observations give the same assessment. */
+import type { Window } from "./metrics.ts";
+import type { Family, Policy, Recommendation, Rule, RuleRow, Severity } from "./policy.ts";
+import { RULES, strongest } from "./policy.ts";
+import { explain } from "./policy-attribution.ts";
+import type { Observations } from "./policy-observations.ts";
+import type { Result } from "./policy-rows.ts";
+import { bucketsIn, resultOf } from "./policy-rows.ts";
+import type { Verdict } from "./prerequisites.ts";
+
+export type Unit = "%" | "ms" | "per min" | "intents" | "min";
+
+export interface Finding {
+  rule: Rule;
+  family: Family;
+  severity: Severity;
+  verdict: Verdict;
+  recommends: Exclude<Recommendation, "none">;
+  /** In the newest bucket that shows anything; null when none does. */
+  value: number | null;
+  /** Of each bucket, oldest first; one value for rows without buckets. */
+  values: (number | null)[];
+  limit: number;
+  unit: Unit;
+  window: Window;
+  /** Requests (or intents) that it rests on: of native, or of proxy for its own row. */
+  samples: number;
+  /** How many it needs. */
+  minimum: number;
+  /** Why the verdict is what it is, in plain words. */
+  detail: string;
+  /** Another failing rule that explains this failing one, which then is no problem of its own. */
+  because: Rule | null;
+}
+
+export interface Assessment {
+  /** When it was made, seconds since the epoch. */
+  atS: number;
+  /** `no_data` when native's error rate could not be measured. */
+  verdict: Verdict;
+  /** Of the strongest problem. */
+  recommendation: Recommendation;
+  /** Failing findings that nothing else explains, strongest first. */
+  problems: Finding[];
+  /** All rows of the table, in its order. */
+  findings: Finding[];
+}
+
+export function evaluate(seen: Observations, policy: Policy): Assessment {
+  const findings: Finding[] = [];
+  for (const row of RULES)
+    findings.push(finding(row, resultOf(row.key, { seen, policy }, findings)));
+  const explained = explain(findings, (minutes) => bucketsIn(minutes, { seen, policy }), policy);
+  const problems = explained
+    .filter(({ verdict, because }) => verdict === "fail" && because === null)
+    .toSorted(byStrength);
+  return {
+    atS: seen.nowS,
+    verdict: verdictOf(explained, problems),
+    recommendation: problems.reduce<Recommendation>((r, p) => strongest(r, p.recommends), "none"),
+    problems,
+    findings: explained,
+  };
+}
+
+function finding(row: RuleRow, { values, ...result }: Result): Finding {
+  const { rule, family, severity, recommends } = row;
+  const value = values.findLast((known) => known !== null) ?? null;
+  return { rule, family, severity, recommends, value, values, ...result, because: null };
+}
+
+function byStrength(a: Finding, b: Finding): number {
+  if (a.recommends === b.recommends) return 0;
+  return strongest(a.recommends, b.recommends) === a.recommends ? -1 : 1;
+}
+
+/** Orphans of an hour ago, or a healthy proxy, say nothing about native now: errors must be known. */
+function verdictOf(findings: readonly Finding[], problems: readonly Finding[]): Verdict {
+  if (problems.length > 0) return "fail";
+  const errors = findings.filter(({ family }) => family === "errors");
+  if (errors.every(({ verdict }) => verdict === "no_data")) return "no_data";
+  return findings.some(({ verdict }) => verdict === "inconclusive") ? "inconclusive" : "pass";
+}

@@ -1,0 +1,66 @@
+/** "Back to normal" of DESIGN §5: what more exposure waits for, after an incident or at any time. */
+import type { Policy } from "./policy.ts";
+import type { Unit } from "./policy-evaluate.ts";
+import type { Bucket, Observations } from "./policy-observations.ts";
+import { bucketsIn, round, span, total, unseenHealth } from "./policy-rows.ts";
+import type { Verdict } from "./prerequisites.ts";
+
+export interface NormalFinding {
+  name: string;
+  verdict: Verdict;
+  /** Errors over the whole window; for p90 the worst bucket. */
+  value: number | null;
+  /** The value must be lower. */
+  limit: number;
+  unit: Unit;
+  /** Native requests in the window. */
+  samples: number;
+  detail: string;
+}
+
+/** Error rate and p90 of native over the last minutes; no_data without enough native requests. */
+export function backToNormal(seen: Observations, policy: Policy): NormalFinding[] {
+  const { minutes, errorRatePercent, p90Ms, minErrors } = policy.backToNormal;
+  const given = { seen, policy };
+  const buckets = bucketsIn(minutes, given).filter(({ native }) => native.requests > 0);
+  const samples = total(buckets, "native");
+  const few =
+    samples === 0
+      ? "no native traffic measured"
+      : `${round(samples)} native requests in ${span(minutes, policy)}, at least ${policy.minNativeRequests} are needed`;
+  const nothing = unseenHealth(given) ?? (samples < policy.minNativeRequests ? few : null);
+  const finding = (name: string, limit: number, unit: Unit, measure: () => Measured) => {
+    const { value, verdict } = nothing === null ? measure() : NOTHING;
+    const shown = value === null ? "" : `${round(value)} ${unit} over ${span(minutes, policy)}`;
+    const detail = nothing ?? shown;
+    return { name, verdict, value, limit, unit, samples, detail };
+  };
+  return [
+    finding(`error rate of native < ${errorRatePercent} %`, errorRatePercent, "%", () =>
+      errorsOf(buckets, errorRatePercent, minErrors),
+    ),
+    finding(`p90 of native < ${p90Ms} ms`, p90Ms, "ms", () => p90Of(buckets, p90Ms)),
+  ];
+}
+
+interface Measured {
+  value: number | null;
+  verdict: Verdict;
+}
+
+const NOTHING: Measured = { value: null, verdict: "no_data" };
+
+function errorsOf(buckets: readonly Bucket[], limit: number, minErrors: number): Measured {
+  const errors = buckets.reduce((sum, { native }) => sum + native.errors, 0);
+  const value = (errors * 100) / total(buckets, "native");
+  if (value < limit) return { value, verdict: "pass" };
+  return { value, verdict: errors < minErrors ? "inconclusive" : "fail" };
+}
+
+/** There is no p90 of p90s: normal in every bucket, in none, or it cannot be told. */
+function p90Of(buckets: readonly Bucket[], limit: number): Measured {
+  const value = Math.max(...buckets.map(({ native }) => native.p90));
+  if (value < limit) return { value, verdict: "pass" };
+  const none = buckets.every(({ native }) => native.p90 >= limit);
+  return { value, verdict: none ? "fail" : "inconclusive" };
+}

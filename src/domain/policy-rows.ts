@@ -1,0 +1,265 @@
+/** How each row of the policy is measured and judged. */
+import type { Policy, RuleKey } from "./policy.ts";
+import type { Finding, Unit } from "./policy-evaluate.ts";
+import type { Reading } from "./policy-judge.ts";
+import { errorReading, judge, judgeCounts } from "./policy-judge.ts";
+import type { Bucket, Observations } from "./policy-observations.ts";
+import { bucketsOf, lastBuckets, newestEndS, questions } from "./policy-observations.ts";
+import type { Verdict } from "./prerequisites.ts";
+
+/** What one row comes to, before the table's columns are added. */
+export type Result = Omit<
+  Finding,
+  "rule" | "family" | "severity" | "recommends" | "because" | "value" | "values"
+> & { values: (number | null)[] };
+
+export interface Case {
+  seen: Observations;
+  policy: Policy;
+}
+
+/** `before`: the findings of the rows above. */
+export function resultOf(key: RuleKey, given: Case, before: readonly Finding[]): Result {
+  switch (key) {
+    case "errorRateCritical":
+    case "errorRateWarning":
+      return errorRate(key, given);
+    case "p90OverProxyCritical":
+    case "p90OverProxyWarning":
+      return overProxy(key, given);
+    case "p90Warning":
+      return p90(given);
+    case "r2Failures":
+      return failures(key, "r2", given);
+    case "databaseFailures":
+      return failures(key, "database", given);
+    case "orphanedIntents":
+      return orphans(given);
+    case "reductionDidNotHelp":
+      return reduction(given, before);
+    case "proxyUnhealthy":
+      return proxyErrors(given);
+    default:
+      return key satisfies never;
+  }
+}
+
+// --- Rows over buckets ---------------------------------------------------------------------------
+
+interface Series {
+  minutes: number;
+  limit: number;
+  unit: Unit;
+  minimum: number;
+  samples: number;
+  readings: Reading[];
+  judged: typeof judge;
+  /** Who the samples are of. */
+  of: string;
+  /** What could not be seen, if anything. */
+  unseen: string | null;
+}
+
+function overBuckets(series: Series, { seen, policy }: Case): Result {
+  const { minutes, limit, unit, minimum, samples, readings, unseen, of } = series;
+  const common = { limit, unit, minimum, samples, window: lastBuckets(seen.nowS, policy, minutes) };
+  const verdict = series.judged(readings, unseen === null && samples >= minimum);
+  const values = readings.map(({ value }) => value);
+  if (verdict !== "no_data") {
+    return { ...common, values, verdict, detail: words(verdict, readings, series, policy) };
+  }
+  const few = `${round(samples)} ${of} in ${span(minutes, policy)}, at least ${minimum} are needed`;
+  const apart = "nothing to compare: no bucket holds requests of both cohorts";
+  return { ...common, values, verdict, detail: unseen ?? (samples < minimum ? few : apart) };
+}
+
+function words(verdict: Verdict, readings: readonly Reading[], s: Series, policy: Policy): string {
+  const over = readings.filter(({ state }) => state === "over").length;
+  const each = s.minutes === 1 ? "the newest bucket" : `each of ${span(s.minutes, policy)}`;
+  if (verdict === "fail") return `over ${s.limit} ${s.unit} in ${each}`;
+  if (verdict === "pass") return `not over ${s.limit} ${s.unit} in ${each}`;
+  if (over === 0) return `over ${s.limit} ${s.unit}, but by so few errors that chance may do it`;
+  return `over ${s.limit} ${s.unit} in ${over} of ${span(s.minutes, policy)} so far`;
+}
+
+/** "3 min", or "3 × 1 s" in a rehearsal. */
+export function span(minutes: number, { bucketSeconds }: Policy): string {
+  return bucketSeconds === 60 ? `${minutes} min` : `${minutes} × ${bucketSeconds} s`;
+}
+
+/** Of the last so many minutes, oldest first. */
+export function bucketsIn(minutes: number, { seen, policy }: Case): Bucket[] {
+  const { health, failures } = seen;
+  return bucketsOf(
+    lastBuckets(seen.nowS, policy, minutes),
+    policy.bucketSeconds,
+    health.kind === "seen" ? health.value : [],
+    failures.kind === "seen" ? failures.value : [],
+  );
+}
+
+export function unseenHealth({ seen }: Case): string | null {
+  return seen.health.kind === "unseen" ? seen.health.because : null;
+}
+
+function errorRate(key: "errorRateCritical" | "errorRateWarning", given: Case): Result {
+  const { limitPercent: limit, minutes, minErrors, minNativeRequests } = given.policy[key];
+  const buckets = bucketsIn(minutes, given);
+  return overBuckets(
+    {
+      ...{ minutes, limit, unit: "%", judged: judge, of: "native requests" },
+      minimum: minNativeRequests ?? given.policy.minNativeRequests,
+      samples: total(buckets, "native"),
+      readings: buckets.map(({ native }) => errorReading(native, limit, minErrors)),
+      unseen: unseenHealth(given),
+    },
+    given,
+  );
+}
+
+function proxyErrors(given: Case): Result {
+  const { limitPercent: limit, minutes, minErrors, minProxyRequests } = given.policy.proxyUnhealthy;
+  const buckets = bucketsIn(minutes, given);
+  return overBuckets(
+    {
+      ...{ minutes, limit, unit: "%", judged: judge, of: "proxy requests" },
+      minimum: minProxyRequests,
+      samples: total(buckets, "proxy"),
+      readings: buckets.map(({ proxy }) => errorReading(proxy, limit, minErrors)),
+      unseen: unseenHealth(given),
+    },
+    given,
+  );
+}
+
+function overProxy(key: "p90OverProxyCritical" | "p90OverProxyWarning", given: Case): Result {
+  const row = given.policy[key];
+  const { limitPercent: limit, minutes, minNativeRequests: minimum } = row;
+  const buckets = bucketsIn(minutes, given);
+  const [native, proxy] = [total(buckets, "native"), total(buckets, "proxy")];
+  const rarer = proxy < native ? "proxy" : "native";
+  return overBuckets(
+    {
+      ...{ minutes, limit, unit: "%", minimum, judged: judge },
+      samples: Math.min(native, proxy),
+      of: `${rarer} requests`,
+      readings: buckets.map((bucket) => overProxyReading(bucket, row)),
+      unseen: unseenHealth(given),
+    },
+    given,
+  );
+}
+
+function overProxyReading(
+  { native, proxy }: Bucket,
+  { limitPercent, minDifferenceMs }: Policy["p90OverProxyCritical"],
+): Reading {
+  const comparable = native.requests > 0 && proxy.requests > 0 && proxy.p90 > 0;
+  if (!comparable) return { state: "empty", value: null };
+  const felt = native.p90 - proxy.p90 >= minDifferenceMs;
+  const over = felt && native.p90 * 100 > proxy.p90 * (100 + limitPercent);
+  return { state: over ? "over" : "under", value: (native.p90 / proxy.p90 - 1) * 100 };
+}
+
+function p90(given: Case): Result {
+  const { limitMs: limit, minutes, minNativeRequests: minimum } = given.policy.p90Warning;
+  const buckets = bucketsIn(minutes, given);
+  return overBuckets(
+    {
+      ...{ minutes, limit, unit: "ms", minimum, judged: judge, of: "native requests" },
+      samples: total(buckets, "native"),
+      readings: buckets.map(({ native }) => {
+        if (native.requests === 0) return { state: "empty", value: null };
+        return { state: native.p90 > limit ? "over" : "under", value: native.p90 };
+      }),
+      unseen: unseenHealth(given),
+    },
+    given,
+  );
+}
+
+function failures(
+  key: "r2Failures" | "databaseFailures",
+  of: "r2" | "database",
+  given: Case,
+): Result {
+  const { policy, seen } = given;
+  const { limitPerMinute: limit, minutes, minNativeRequests } = policy[key];
+  const buckets = bucketsIn(minutes, given);
+  const unseen = seen.failures.kind === "unseen" ? seen.failures.because : unseenHealth(given);
+  return overBuckets(
+    {
+      ...{ minutes, limit, unit: "per min", judged: judgeCounts, of: "native requests" },
+      minimum: minNativeRequests ?? policy.minNativeRequests,
+      samples: total(buckets, "native"),
+      readings: buckets.map((bucket) => {
+        if (bucket.native.requests === 0 && bucket[of] === 0)
+          return { state: "empty", value: null };
+        const value = (bucket[of] * 60) / policy.bucketSeconds;
+        return { state: value > limit ? "over" : "under", value };
+      }),
+      unseen,
+    },
+    given,
+  );
+}
+
+export function total(buckets: readonly Bucket[], cohort: "native" | "proxy"): number {
+  return buckets.reduce((sum, bucket) => sum + bucket[cohort].requests, 0);
+}
+
+// --- Rows without buckets ------------------------------------------------------------------------
+
+/** One intent is enough to look at: a number of orphans, like failures, is not made by few requests. */
+function orphans({ seen, policy }: Case): Result {
+  const { limit, minutes } = policy.orphanedIntents;
+  const common = {
+    limit,
+    unit: "intents" as const,
+    minimum: 1,
+    window: questions(seen.nowS, policy).orphans,
+  };
+  const none = { ...common, values: [null], samples: 0, verdict: "no_data" as const };
+  if (seen.orphans.kind === "unseen") return { ...none, detail: seen.orphans.because };
+  const { intents, finalized } = seen.orphans.value;
+  const known = Number.isFinite(intents) && Number.isFinite(finalized) && intents >= 1;
+  if (!known) return { ...none, detail: `no intents in ${span(minutes, policy)}` };
+  const orphaned = Math.max(0, intents - finalized);
+  return {
+    ...common,
+    values: [orphaned],
+    samples: intents,
+    verdict: orphaned > limit ? "fail" : "pass",
+    detail: `${round(orphaned)} of ${round(intents)} intents were never finalized`,
+  };
+}
+
+/** Judged on data from after its time: the newest complete bucket must have ended by then. */
+function reduction({ seen, policy }: Case, before: readonly Finding[]): Result {
+  const { minutes } = policy.reductionDidNotHelp;
+  const toS = newestEndS(seen.nowS, policy);
+  const common = { limit: minutes, unit: "min" as const, samples: 0, minimum: 0 };
+  const none = { ...common, window: { fromS: toS, toS }, values: [null] };
+  const { lastReductionS: last } = seen;
+  if (last.kind === "unseen") return { ...none, verdict: "no_data", detail: last.because };
+  if (last.value === null || !Number.isFinite(last.value) || last.value > seen.nowS) {
+    return { ...none, verdict: "pass", detail: "no reduction in force" };
+  }
+  const elapsed = Math.max(0, (toS - last.value) / policy.bucketSeconds);
+  const known = { ...none, window: { fromS: Math.floor(last.value), toS }, values: [elapsed] };
+  const warnings = before.filter(({ recommends }) => recommends === "reduce");
+  const since = `reduced ${round(Math.floor(elapsed))} × ${policy.bucketSeconds} s ago`;
+  if (warnings.some(({ verdict }) => verdict === "fail")) {
+    const verdict = elapsed >= minutes ? "fail" : "inconclusive";
+    return { ...known, verdict, detail: `${since}, and a warning fails still` };
+  }
+  if (warnings.every(({ verdict }) => verdict === "no_data")) {
+    return { ...known, verdict: "no_data", detail: `${since}, and nothing is measured` };
+  }
+  return { ...known, verdict: "pass", detail: `${since}, and no warning fails` };
+}
+
+/** For people: sampled counts may be fractions. */
+export function round(value: number): number {
+  return Math.round(value * 10) / 10;
+}

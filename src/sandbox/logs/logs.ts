@@ -1,0 +1,104 @@
+/** What becomes of the Workers' trace events: Logpush files, live tails, and how to disturb both. */
+import type { Bucket } from "../edge/edges.ts";
+import type { Random } from "../random.ts";
+import type { LogpushRecord } from "./logpush-record.ts";
+import { LogPipeline, type PipelineState, PROMPT_DELIVERY } from "./pipeline.ts";
+import { PLAIN_TAILS, type TailSettings, Tails } from "./tails.ts";
+import { tracesOf } from "./trace.ts";
+
+export const LOGS_PREFIX = "b2a";
+
+export interface LogsChange {
+  batchMs?: number;
+  delayMs?: { min: number; max: number };
+  tail?: Partial<TailSettings>;
+}
+
+export interface LogsState extends PipelineState {
+  tail: TailSettings & { open: number };
+}
+
+export class Logs {
+  readonly tails: Tails;
+  readonly #pipeline: LogPipeline;
+  readonly #bucket: () => Promise<Bucket>;
+
+  constructor(bucket: () => Promise<Bucket>, random: Random) {
+    this.#bucket = bucket;
+    this.#pipeline = new LogPipeline({ bucket, prefix: LOGS_PREFIX, random });
+    this.tails = new Tails(random);
+  }
+
+  start(): Promise<void> {
+    return this.tails.start();
+  }
+
+  async close(): Promise<void> {
+    await this.#pipeline.close();
+    await this.tails.close();
+  }
+
+  /** What a tail Worker was given, as it came. */
+  receive(json: unknown): void {
+    for (const trace of tracesOf(json)) {
+      this.#pipeline.add(trace);
+      this.tails.publish(trace);
+    }
+  }
+
+  get state(): LogsState {
+    const tail = { ...this.tails.settings, open: this.tails.list().length };
+    return { ...this.#pipeline.state, tail };
+  }
+
+  set({ tail, ...pipeline }: LogsChange): void {
+    Object.assign(this.#pipeline.settings, pipeline);
+    Object.assign(this.tails.settings, tail);
+  }
+
+  /** Batches as Logpush means to send them, tails that keep up. */
+  heal(): void {
+    this.set({ ...PROMPT_DELIVERY, tail: PLAIN_TAILS });
+  }
+
+  /** All records so far are in the bucket when this resolves. */
+  flush(): Promise<void> {
+    return this.#pipeline.flush();
+  }
+
+  /** One more file, with this range in its name; returns its key. Times in ms since 1970. */
+  addBatch(
+    range: { fromMs: number; toMs: number },
+    records: readonly (LogpushRecord | Record<string, unknown>)[],
+  ): Promise<string> {
+    return this.#pipeline.addBatch(range, records);
+  }
+
+  /** An object of any name; keys of up to 1,024 bytes. */
+  async put(key: string, body: string | Uint8Array): Promise<void> {
+    await (await this.#bucket()).put(key, body);
+  }
+
+  /** The keys in the bucket, in their order; at most `limit`. */
+  async keys(limit = 10_000): Promise<string[]> {
+    const bucket = await this.#bucket();
+    const keys: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await bucket.list(cursor === undefined ? {} : { cursor });
+      keys.push(...page.objects.map(({ key }) => key));
+      cursor = page.truncated ? page.cursor : undefined;
+    } while (cursor !== undefined && keys.length < limit);
+    return keys.slice(0, limit);
+  }
+
+  /** Empties the bucket. */
+  async clear(): Promise<void> {
+    const bucket = await this.#bucket();
+    for (;;) {
+      const { objects } = await bucket.list();
+      if (objects.length === 0) return;
+      await bucket.delete(objects.map(({ key }) => key));
+    }
+  }
+}

@@ -1,0 +1,214 @@
+/** Guards of the stop and of its release that no race reaches: one fault each, on a model of KV. */
+import type { Scheduler } from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { CommonInput } from "../../src/commands/command.ts";
+import { notAus, pullTheStop } from "../../src/commands/not-aus.ts";
+import { restore } from "../../src/commands/restore.ts";
+import { releaseStop } from "../../src/commands/shared/release-stop.ts";
+import type { QaDocument } from "../../src/domain/qa.ts";
+import { parseStop, type StopDocument } from "../../src/domain/state.ts";
+import type { Ports, Sighting, StateStore } from "../../src/ports.ts";
+import { UpstreamError } from "../../src/ports.ts";
+import { type ModelKv, modelPorts, modelStore, stored } from "../support/fake-ports.ts";
+
+const URL_OF_QA = "http://127.0.0.1/qa";
+const LOOKS = 5;
+const given: CommonInput = {
+  reason: "test",
+  incident: undefined,
+  force: true,
+  verify: false,
+  timeoutMs: 10_000,
+};
+const atOnce = { schedule: (work: Promise<unknown>) => work } as unknown as Scheduler;
+
+const configAt = (last_updated: string) =>
+  JSON.stringify({
+    canary_percent: 10,
+    canary_tag: "B2a",
+    emergency_proxy: false,
+    last_updated,
+    revision: "BEFORE",
+  });
+const OLD = "2020-01-01T00:00:00Z";
+
+function world(
+  kv: ModelKv,
+  faults: (store: StateStore) => Partial<StateStore> = () => ({}),
+): Ports {
+  const store = modelStore(kv, atOnce, [0]);
+  return modelPorts({ ...store, ...faults(store) });
+}
+
+/** Every look sees the same; the budget of a command ends with the last one. */
+function showing(ports: Ports, sighting: Partial<Sighting>): Ports {
+  const budget = new AbortController();
+  let looks = 0;
+  const look = async (url: string): Promise<Sighting> => {
+    looks += 1;
+    if (looks >= LOOKS) budget.abort();
+    const nothing = { atMs: 0, status: 200, colo: "FRA", decision: null, qa: null, problem: null };
+    return { url, ...nothing, ...sighting };
+  };
+  const timeout = (ms: number) =>
+    ms === given.timeoutMs ? budget.signal : ports.clock.timeout(ms);
+  return { ...ports, qa: { urls: [URL_OF_QA], look }, clock: { ...ports.clock, timeout } };
+}
+
+describe("a mirror that is refused", () => {
+  const WARNING = "! config is not known to mirror the stop";
+  const shown = async (faults?: Parameters<typeof world>[1]) => {
+    const outcome = await pullTheStop(
+      given,
+      world({ config: [configAt(OLD)], stop: [null] }, faults),
+    );
+    expect(outcome.kind).toBe("done");
+    return notAus.render(outcome);
+  };
+
+  it("is said although the stop is done, and only then", async () => {
+    const refuse = () => Promise.reject(new UpstreamError("rejected", "HTTP 400"));
+    expect(await shown(() => ({ writeConfig: refuse }))).toContain(WARNING);
+    expect(await shown()).not.toContain(WARNING);
+  });
+});
+
+describe("a decision header without a document", () => {
+  const refused: Partial<Sighting> = {
+    status: 401,
+    decision: { tag: "B2a", cohort: "proxy", reason: "emergency" },
+    problem: "needs PIXCANARY_QA_TOKEN (HTTP 401)",
+  };
+  const stopAfter = (last_updated: string) => {
+    const ports = world({ config: [configAt(last_updated)], stop: [null] });
+    return pullTheStop({ ...given, verify: true }, showing(ports, refused));
+  };
+
+  it("proves a stop when config has been quiet for long", async () => {
+    expect((await stopAfter(OLD)).kind).toBe("done");
+  });
+  it.each(["<NOW>", "", "+275760-09-13T00:00:00.001Z"])(
+    "proves nothing when nobody can tell how long: %j",
+    async (last_updated) => {
+      const outcome = await stopAfter(last_updated);
+      expect(outcome).toMatchObject({
+        kind: "pending",
+        data: { missing: [{ because: expect.stringContaining("perhaps an earlier one") }] },
+      });
+    },
+  );
+});
+
+describe("a release whose answer is lost", () => {
+  const STOP = JSON.stringify({ active: true, id: "OLD", at: OLD });
+  const RELEASE: StopDocument = { active: false, id: "R", releases: { id: "OLD" } };
+  const lost = new UpstreamError("ambiguous", "the connection was reset");
+  const releasing = (arrives: (kv: ModelKv, text: string) => void) => {
+    const kv: ModelKv = { config: [configAt(OLD)], stop: [STOP] };
+    const ports = world(kv, () => ({
+      async writeStop(stop) {
+        arrives(kv, JSON.stringify(stop));
+        throw lost;
+      },
+    }));
+    const guard = { stopText: STOP, revision: "BEFORE" };
+    return releaseStop(ports, RELEASE, guard, { signal: ports.interrupt });
+  };
+
+  it("is done when it is read back", async () => {
+    expect(await releasing((kv, text) => kv.stop.push(text))).toEqual({ kind: "released" });
+  });
+  it("is unknown when it is not there: it may yet arrive", async () => {
+    expect(await releasing(() => undefined)).toEqual({ kind: "unknown", error: lost });
+  });
+  it("is a conflict when another stop is there", async () => {
+    const other = JSON.stringify({ active: true, id: "NEW", at: OLD });
+    expect(await releasing((kv) => kv.stop.push(other))).toMatchObject({
+      kind: "conflict",
+      truth: expect.stringMatching(/^nothing was released; an emergency is stored/),
+    });
+  });
+  it("is a conflict when somebody wrote config meanwhile, and says whether it arrived", async () => {
+    const result = await releasing((kv, text) => {
+      kv.stop.push(text);
+      kv.config.push(configAt(OLD).replace("BEFORE", "THEIRS"));
+    });
+    expect(result).toMatchObject({
+      kind: "conflict",
+      truth: expect.stringMatching(/^released; but/),
+    });
+  });
+});
+
+describe("an emergency that only /qa still shows", () => {
+  const stopShown = (stop: Partial<QaDocument["stop"]>, emergency = true): Partial<Sighting> => ({
+    qa: {
+      endpoint: "worker /qa",
+      schema: 1,
+      timestamp: OLD,
+      colo: "FRA",
+      worker_version: null,
+      canary: {
+        sampling_active: false,
+        percent: 10,
+        tag: "B2a",
+        cohort: "proxy",
+        decision_reason: emergency ? "emergency" : "sampled",
+        emergency_proxy: emergency,
+        revision: "BEFORE",
+        last_updated: OLD,
+        source: "kv",
+        age_ms: 0,
+      },
+      stop: { active: false, id: null, at: null, by: null, reason: null, ...stop },
+      health: {
+        native: { status: "healthy", db_ping_ms: 1, r2_accessible: true, problem: null },
+        proxy: { status: "healthy", origin_ping_ms: 1, reachable: true, problem: null },
+      },
+      cookie_key_ids: [],
+    },
+  });
+  /** Back to the very share that is stored: without a stop, nothing would have to change. */
+  async function restored(
+    sighting: Partial<Sighting>,
+    stop: string | null,
+    config = configAt(OLD),
+  ) {
+    const kv: ModelKv = { config: [config], stop: [stop] };
+    const ports = showing(world(kv), sighting);
+    const planned = await restore.plan({ ...given, to: 10 }, ports);
+    if (planned.kind !== "plan") return { ...planned, stop: parseStop(stored(kv).stop) };
+    const outcome = await restore.apply(planned.steps, { ...given, to: 10 }, ports);
+    return { kind: outcome.kind, changes: planned.changes, stop: parseStop(stored(kv).stop) };
+  }
+  const released = (releases: object) => ({
+    kind: "done",
+    changes: expect.arrayContaining([expect.objectContaining({ what: "stop", after: "released" })]),
+    stop: { kind: "valid", value: { active: false, releases } },
+  });
+  const RELEASED = JSON.stringify({ active: false, id: "R", at: OLD });
+
+  it.each([null, RELEASED])("is released by name: stored is %s", async (stop) => {
+    const seen = stopShown({ active: true, id: "LOST", at: OLD });
+    expect(await restored(seen, stop)).toMatchObject(released({ id: "LOST", at: OLD }));
+  });
+  it("is released up to now when it has no time, or was never readable", async () => {
+    const now = expect.stringMatching(/^2025-11-13T/);
+    expect(await restored(stopShown({ active: true }), null)).toMatchObject(released({ at: now }));
+    expect(await restored(stopShown({}), null)).toMatchObject(released({ at: now }));
+    const stored = '{"active":true}';
+    expect(await restored(stopShown({}), stored)).toMatchObject(released({ at: now }));
+  });
+  it("is released by name next to an unreadable config, which says nothing of a stop", async () => {
+    const config = '{"emergency_proxy":true}';
+    const seen = stopShown({ active: true, id: "LOST", at: OLD });
+    expect(await restored(seen, null, config)).toMatchObject(released({ id: "LOST", at: OLD }));
+    expect((await restored(stopShown({}), null, config)).stop).toEqual({ kind: "absent" });
+  });
+  it("is nothing when no location shows it", async () => {
+    expect(await restored(stopShown({}, false), null)).toMatchObject({
+      kind: "ended",
+      outcome: { kind: "done", changed: false },
+    });
+  });
+});

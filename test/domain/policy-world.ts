@@ -1,0 +1,79 @@
+/** Observations by hand: so many minutes, all alike unless told otherwise. */
+import type { BucketRow, FailureBucketRow } from "../../src/domain/metrics.ts";
+import type { Policy } from "../../src/domain/policy.ts";
+import { DEFAULT_POLICY, policySchema } from "../../src/domain/policy.ts";
+import type { Observations } from "../../src/domain/policy-observations.ts";
+import { newestEndS } from "../../src/domain/policy-observations.ts";
+
+/** Not at the start of a minute, nor of the one that is settled. */
+export const NOW_S = 1_763_000_017;
+
+export interface Minute {
+  native: { requests: number; errors: number; p90: number };
+  proxy: { requests: number; errors: number; p90: number };
+  r2: number;
+  database: number;
+}
+
+/** Healthy, and busy enough for every row. */
+export const HEALTHY: Minute = {
+  native: { requests: 1_000, errors: 2, p90: 180 },
+  proxy: { requests: 9_000, errors: 9, p90: 200 },
+  r2: 0,
+  database: 0,
+};
+
+export type Change = {
+  native?: Partial<Minute["native"]>;
+  proxy?: Partial<Minute["proxy"]>;
+  r2?: number;
+  database?: number;
+};
+
+/** A healthy minute with something else in it. */
+export function minute(change: Change = {}): Minute {
+  return {
+    native: { ...HEALTHY.native, ...change.native },
+    proxy: { ...HEALTHY.proxy, ...change.proxy },
+    r2: change.r2 ?? 0,
+    database: change.database ?? 0,
+  };
+}
+
+export function minutes(count: number, change: Change = {}): Minute[] {
+  return Array.from({ length: count }, () => minute(change));
+}
+
+/** The newest complete buckets are `newest`, oldest first; before them it was healthy. */
+export function seen(
+  newest: readonly Minute[],
+  more: Partial<Observations> = {},
+  policy: Policy = DEFAULT_POLICY,
+): Observations {
+  const all = [...minutes(Math.max(0, 20 - newest.length)), ...newest];
+  const toS = newestEndS(more.nowS ?? NOW_S, policy);
+  const health: BucketRow[] = [];
+  const failures: FailureBucketRow[] = [];
+  all.forEach((one, index) => {
+    const bucket = toS - (all.length - index) * policy.bucketSeconds;
+    for (const cohort of ["native", "proxy"] as const) {
+      const row = { bucket, cohort, p50: 0, p99: 0, ...one[cohort] };
+      if (row.requests > 0) health.push(row);
+    }
+    if (one.r2 + one.database > 0) {
+      failures.push({ bucket, r2: one.r2, database: one.database, drift: 0 });
+    }
+  });
+  return {
+    nowS: NOW_S,
+    health: { kind: "seen", value: health },
+    failures: { kind: "seen", value: failures },
+    orphans: { kind: "seen", value: { intents: 500, finalized: 498 } },
+    lastReductionS: { kind: "seen", value: null },
+    ...more,
+  };
+}
+
+export function policyOf(overrides: object): Policy {
+  return policySchema().parse(overrides);
+}

@@ -1,0 +1,210 @@
+/**
+ * `assess` on a sandbox with visitors, each fault by itself: the right finding and command and nothing
+ * else. A "minute" of the policy is one or two seconds here.
+ */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { exitCodeOf } from "../../src/cli/exit.ts";
+import { reportText } from "../../src/cli/report.ts";
+import { type AssessData, assess } from "../../src/commands/assess.ts";
+import type { Outcome } from "../../src/commands/command.ts";
+import type { SandboxControl, TrafficInput } from "../../src/sandbox/index.ts";
+import { ensureCli, runCli } from "../support/cli.ts";
+import { GIVEN, portsOf } from "../support/ports-of.ts";
+import { ensureBundle } from "../worker/bundle.ts";
+import type { Lane } from "./lane.ts";
+import { configText, resetLane, startLane, stopIsStored, tokenEnv, writeConfig } from "./lane.ts";
+
+/** A slow origin, as a legacy one is: on a busy machine, too, a healthy native is the faster one. */
+const ORIGIN_MS = 800;
+const SCENARIO_MS = 60_000;
+const VISITORS: TrafficInput = {
+  visitors: 40,
+  ratePerS: 22,
+  mix: { upload: 1, jobs: 1, other: 0 },
+  actionsPerVisitor: 4,
+};
+/** Samples of seconds, not of minutes. */
+const POLICY = {
+  bucketSeconds: 1,
+  settleSeconds: 0,
+  minNativeRequests: 20,
+  p90OverProxyCritical: { minNativeRequests: 10 },
+  p90OverProxyWarning: { minNativeRequests: 10 },
+  p90Warning: { minNativeRequests: 20 },
+  proxyUnhealthy: { minProxyRequests: 10 },
+};
+
+let lane: Lane;
+let control: SandboxControl;
+beforeAll(async () => {
+  await Promise.all([ensureCli(), ensureBundle()]);
+  lane = await startLane({ locations: ["FRA"] });
+  control = lane.sandbox.control;
+}, 120_000);
+afterAll(() => lane?.close());
+beforeEach(async () => {
+  await control.stopTraffic();
+  await resetLane(lane);
+  control.setOrigin({ addedLatencyMs: ORIGIN_MS });
+  share(70);
+  await control.forgetPoints();
+});
+
+function share(percent: number): void {
+  lane.newestMs = Math.max(Date.now(), lane.newestMs + 1);
+  const last_updated = new Date(lane.newestMs).toISOString();
+  const revision = `AT${lane.newestMs}`;
+  control.store.put("config", configText(percent, { last_updated, revision }));
+}
+
+const configure = (policy: object = {}) =>
+  writeConfig(lane, { dataset: "canary_requests", policy: { ...POLICY, ...policy } });
+
+async function asked(config: string): Promise<Outcome<AssessData>> {
+  return assess.apply(null, GIVEN, await portsOf(config, "sandbox", tokenEnv(lane.sandbox)));
+}
+
+function problemsOf(outcome: Outcome<AssessData>): string[] {
+  return "data" in outcome ? (outcome.data?.problems ?? []).map(({ rule }) => rule) : [];
+}
+
+/** The first assessment that names all of `expected`; until then none names anything but `meanwhile`. */
+async function untilNamed(
+  config: string,
+  expected: readonly string[],
+  meanwhile: readonly string[] = expected,
+): Promise<Outcome<AssessData>> {
+  const deadline = Date.now() + SCENARIO_MS;
+  for (;;) {
+    const outcome = await asked(config);
+    const named = problemsOf(outcome);
+    if (expected.every((rule) => named.includes(rule))) return outcome;
+    expect(named.filter((rule) => !meanwhile.includes(rule))).toEqual([]);
+    if (Date.now() > deadline) throw new Error(`not named: ${JSON.stringify(outcome, null, 1)}`);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+}
+
+/** Visitors on a healthy native, for as many buckets as any row takes that names a fault below. */
+async function healthyVisitors(config: string): Promise<AssessData> {
+  await control.startTraffic(VISITORS);
+  const deadline = Date.now() + SCENARIO_MS;
+  for (;;) {
+    const outcome = await asked(config);
+    expect(problemsOf(outcome)).toEqual([]);
+    const data = "data" in outcome ? outcome.data : undefined;
+    const passes = data?.findings.every(({ verdict }) => verdict === "pass") === true;
+    const longest = data?.findings.find(({ rule }) => rule === "p90_over_proxy_warning");
+    const measured = longest?.values.every((value) => value !== null) === true;
+    if (data !== undefined && passes && measured) return data;
+    if (Date.now() > deadline) throw new Error(`not measured: ${JSON.stringify(outcome, null, 1)}`);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+}
+
+const said = (outcome: Outcome<unknown>) => reportText(assess, outcome).out;
+
+describe("without traffic", () => {
+  test("nothing is known, and that is said", async () => {
+    const config = await configure();
+    const outcome = await asked(config);
+    expect([outcome.kind, exitCodeOf(outcome)]).toEqual(["unhealthy", 20]);
+    expect(said(outcome)).toMatch(/^✖ assess: nothing is known about native: no metrics/);
+    expect(said(outcome)).toContain("the share is 70 %: is there any traffic");
+    expect(said(outcome).match(/^ {2}\? no_data /gm)).toHaveLength(9);
+
+    // As an operator runs it.
+    const env = { ...lane.env, ...tokenEnv(lane.sandbox) };
+    const { code, stdout } = await runCli(["assess", "--config", config, "--json"], { env });
+    expect([code, JSON.parse(stdout)]).toEqual([
+      20,
+      expect.objectContaining({
+        outcome: "unhealthy",
+        verdict: "no_data",
+        recommendation: "none",
+        command: null,
+        problems: [],
+        in_force: { emergency: false, percent: 70 },
+      }),
+    ]);
+  });
+
+  test("metrics that cannot be had are not taken for a dataset without points", async () => {
+    control.addFault({ kind: "server-error", match: { pathContains: "analytics_engine" } });
+    const outcome = await asked(await configure());
+    expect([outcome.kind, exitCodeOf(outcome)]).toEqual(["failed", 24]);
+    expect(outcome).toMatchObject({ truth: expect.stringContaining("nothing is known") });
+  });
+});
+
+describe("with visitors", () => {
+  test("a healthy native gives no finding", async () => {
+    const config = await configure({ orphanedIntents: { graceMinutes: 1 } });
+    const data = await healthyVisitors(config);
+    expect(data).toMatchObject({ verdict: "pass", recommendation: "none", command: null });
+  });
+
+  test("errors of 4 %", async () => {
+    // 75 requests and more in a bucket hold 3 errors and more: over 3 %, whatever the draw. That takes
+    // a pace at which a busy machine makes native slow; p90 keeps the minimum samples of production.
+    const policy = { bucketSeconds: 2, settleSeconds: 0 };
+    const config = await writeConfig(lane, { dataset: "canary_requests", policy });
+    share(85);
+    await control.setNative({ errorShare: 0.04 });
+    await control.startTraffic({ ...VISITORS, visitors: 80, ratePerS: 40 });
+    const outcome = await untilNamed(
+      config,
+      ["error_rate_critical"],
+      ["error_rate_critical", "error_rate_warning"],
+    );
+    expect(problemsOf(outcome)).toEqual(["error_rate_critical"]);
+    expect(said(outcome)).toMatch(
+      /→ next: pixcanary not-aus --config \S+ --env sandbox --reason 'error rate, critical [\d.]+ %: over 3 % in each of 3 × 2 s'$/,
+    );
+  });
+
+  test.each([
+    ["300 ms more", { addedLatencyMs: 300 }, "p90_over_proxy_critical", "p90 over proxy, critical"],
+    ["R2 down", { r2Down: true }, "r2_failures", "R2 failures"],
+    ["the database down", { databaseDown: true }, "database_failures", "database failures"],
+  ] as const)("%s", async (_, fault, rule, label) => {
+    const config = await configure();
+    if ("addedLatencyMs" in fault) control.setOrigin({ addedLatencyMs: 150 });
+    await control.setNative(fault);
+    await control.startTraffic(VISITORS);
+    const outcome = await untilNamed(config, [rule]);
+    expect(problemsOf(outcome)).toEqual([rule]);
+    expect(exitCodeOf(outcome)).toBe(20);
+    expect(said(outcome)).toContain(`✖ assess: ${label} `);
+    expect(said(outcome)).toContain(`not-aus --config ${config} --env sandbox --reason '${label} `);
+  });
+
+  test("orphaned intents", async () => {
+    const config = await configure({ orphanedIntents: { graceMinutes: 1 } });
+    await control.startTraffic({ ...VISITORS, abandon: 1 });
+    const outcome = await untilNamed(config, ["orphaned_intents"]);
+    expect(problemsOf(outcome)).toEqual(["orphaned_intents"]);
+    expect(said(outcome)).toContain(` disable --config ${config} --env sandbox --reason 'orphaned`);
+  });
+
+  test("proxy failing as well: assess says so, and so does the stop, which obeys", async () => {
+    const config = await configure();
+    await control.setNative({ r2Down: true });
+    control.setOrigin({ errorShare: 0.5 });
+    await control.startTraffic(VISITORS);
+    const outcome = await untilNamed(config, ["r2_failures", "proxy_unhealthy"]);
+    expect(problemsOf(outcome)).toEqual(["r2_failures", "proxy_unhealthy"]);
+    expect(said(outcome)).toContain("! proxy, the refuge of every relief, is failing itself");
+    expect(said(outcome)).toMatch(/→ next: pixcanary not-aus /);
+
+    // Live after a second and a half: time enough for an answer that nobody waits for.
+    control.setKv({ lagMs: { min: 1_500, max: 1_500 } });
+    const env = { ...lane.env, ...tokenEnv(lane.sandbox) };
+    const { code, stdout } = await runCli(["not-aus", "--config", config], { env });
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringContaining("! proxy, the refuge, is failing itself: proxy unhealthy"),
+    ]);
+    expect(stopIsStored(lane.sandbox)).toBe(true);
+  });
+});

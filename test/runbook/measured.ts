@@ -1,0 +1,53 @@
+/** Metrics of the last minutes, as the Workers would have written them: healthy, or native failing. */
+import type { Cohort } from "../../src/domain/decide.ts";
+import { toDataPoint } from "../../src/domain/metric-point.ts";
+import type { Sandbox } from "../../src/sandbox/index.ts";
+
+const MINUTES = 75;
+/** Per minute; each point stands for several requests. */
+const POINTS = { native: 20, proxy: 20 };
+const STANDS_FOR = { native: 6, proxy: 54 };
+/** In a hundred. */
+const FAILING_PERCENT = 10;
+
+export type Condition = "healthy" | "failing";
+
+export function isCondition(text: string): text is Condition {
+  return text === "healthy" || text === "failing";
+}
+
+/** Replaces all that was measured before. */
+export async function measure(sandbox: Sandbox, condition: Condition): Promise<void> {
+  await sandbox.control.forgetPoints();
+  const endMs = Date.now();
+  for (let minute = MINUTES; minute > 0; minute -= 1) {
+    const atMs = endMs - minute * 60_000;
+    sandbox.control.addPoints([
+      ...points("native", atMs, condition === "failing" ? FAILING_PERCENT : 0),
+      ...points("proxy", atMs, 0),
+    ]);
+  }
+}
+
+/** Spread over the minute, with the same durations in each; ms. */
+function points(cohort: Cohort, fromMs: number, failingPercent: number) {
+  const count = POINTS[cohort];
+  return Array.from({ length: count }, (_, index) => {
+    const failed = (index * 100) / count < failingPercent;
+    const point = toDataPoint({
+      kind: "request",
+      tag: "B2a",
+      cohort,
+      phase: "b1b",
+      reason: "sampled",
+      status: failed ? 500 : 200,
+      route: "/api/jobs",
+      colo: "FRA",
+      revision: null,
+      workerVersion: null,
+      durationMs: (cohort === "native" ? 80 : 120) + index * 4,
+    });
+    const atMs = fromMs + (index * 60_000) / count;
+    return { ...point, atMs, sampleInterval: STANDS_FOR[cohort] };
+  });
+}
