@@ -64,6 +64,17 @@ export interface StateStore {
   writeConfig(config: CanaryConfig, options: CallOptions & { atWill?: boolean }): Promise<void>;
 }
 
+/**
+ * The other documents beside the state: `ramp`, `ramp-control`, `guardian`, `guardian-arm`. Each has
+ * one kind of writer. Methods throw UpstreamError.
+ */
+export interface Documents {
+  /** Null when there is none. */
+  get(key: string, options: CallOptions): Promise<string | null>;
+  /** Repeated within reason: the same text again changes nothing. */
+  put(key: string, text: string, options: CallOptions): Promise<void>;
+}
+
 export interface Journal {
   /** Writes to KV and to the local file; returns what went wrong, never throws. */
   append(entry: JournalEntry, options: CallOptions): Promise<string[]>;
@@ -85,6 +96,8 @@ export interface Clock {
   now(): number;
   /** Monotonic milliseconds, for durations: the wall clock may be set while we measure. */
   monotonic(): number;
+  /** Milliseconds since the machine was booted: counts its sleep, too, and no clock setting moves it. */
+  uptime(): number;
   /** Aborts after `ms` with a DOMException named TimeoutError; never keeps the process alive. */
   timeout(ms: number): AbortSignal;
   /** Rejects with the signal's reason when aborted. */
@@ -356,6 +369,7 @@ export interface Ports {
   target: Target;
   identity: Identity;
   store: StateStore;
+  documents: Documents;
   journal: Journal;
   qa: QaProbe;
   account: AccountProbe;

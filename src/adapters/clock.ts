@@ -1,4 +1,5 @@
 /** The system's clock. */
+import { uptime } from "node:os";
 import type { Clock } from "../ports.ts";
 
 /** A longer timer fires at once: Node stores delays in 31 bits. */
@@ -8,6 +9,7 @@ export function createClock(): Clock {
   return {
     now: () => Date.now(),
     monotonic: () => performance.now(),
+    uptime: () => uptime() * 1_000,
     timeout: (ms) => AbortSignal.timeout(Math.min(MAX_TIMER_MS, Math.max(0, Math.ceil(ms)))),
     async sleep(ms, signal) {
       signal.throwIfAborted();

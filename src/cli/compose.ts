@@ -9,6 +9,7 @@ import { createStateStore } from "../adapters/cloudflare-store.ts";
 import { type LoadedConfig, loadConfig } from "../adapters/config-file.ts";
 import { createIdentity } from "../adapters/identity.ts";
 import { createJournal, defaultStateDir } from "../adapters/journal.ts";
+import { createDocuments } from "../adapters/kv-documents.ts";
 import { createLogFolders } from "../adapters/logs/folder.ts";
 import { createLogArchive } from "../adapters/logs/r2-archive.ts";
 import { createLogReader } from "../adapters/logs/reader.ts";
@@ -22,7 +23,7 @@ import { createVisitorHttp } from "../adapters/visitor-http.ts";
 import type { Environment } from "../domain/environment.ts";
 import { apiBaseUrlOf, findEnvironment, toTarget } from "../domain/environment.ts";
 import { escapeForTerminal } from "../domain/escape.ts";
-import type { AccountProbe, Journal, Metrics, Ports, StateStore } from "../ports.ts";
+import type { AccountProbe, Documents, Journal, Metrics, Ports, StateStore } from "../ports.ts";
 import { UpstreamError } from "../ports.ts";
 import { UsageError } from "./errors.ts";
 import type { GlobalFlags } from "./program.ts";
@@ -102,6 +103,7 @@ export function localLogs({ cwd }: Shell): Pick<Ports["logs"], "folders" | "read
 
 type ApiPorts = {
   store: StateStore;
+  documents: Documents;
   journal: Journal;
   account: AccountProbe;
   metrics: Metrics;
@@ -125,6 +127,7 @@ function withToken(
   const stateDir = defaultStateDir(shell.env, homedir());
   return {
     store: createStateStore(place),
+    documents: createDocuments(place),
     journal: createJournal({ ...place, env: name, stateDir }),
     account: createAccountProbe({ ...place, token }),
     metrics: createMetrics({ client, accountId, dataset: environment.dataset ?? null }),
@@ -158,6 +161,7 @@ export function refusing(error: UpstreamError, why: string): ApiPorts {
   };
   return {
     store: { read: refuse, writeStop: refuse, writeConfig: refuse },
+    documents: { get: refuse, put: refuse },
     journal: {
       append: async () => [`${why}: the journal was not written`],
       recent: async () => ({ entries: [], warnings: [`${why}: the journal was not read`] }),

@@ -5,7 +5,7 @@
  * longer be read serves for at most ten minutes. (AT-5, AT-6)
  */
 import type { CanaryConfig, Parsed, RawState, StopDocument } from "./state.ts";
-import { parseState } from "./state.ts";
+import { parseState, shareInForce } from "./state.ts";
 
 export const LAST_GOOD_MAX_MS = 10 * 60_000;
 
@@ -82,9 +82,15 @@ export function effectiveState(memory: Memory, nowMs: number): EffectiveState {
     stop !== null || configEmergency !== null || unreadable.config || unreadable.stop;
   const ageMs = memory.config === null ? null : nowMs - memory.config.readAtMs;
   const usable = ageMs !== null && ageMs <= LAST_GOOD_MAX_MS;
-  const config = usable ? (memory.config?.value ?? null) : null;
+  const config = usable && memory.config !== null ? inForce(memory.config.value, nowMs) : null;
   const source = config === null ? "none" : memory.fresh ? "kv" : "last-good";
   return { source, config, emergency, stop: stop?.value ?? null, ageMs: usable ? ageMs : null };
+}
+
+/** As stored, unless a lease has run out: then with the share that it falls back to. */
+function inForce(config: CanaryConfig, nowMs: number): CanaryConfig {
+  if (config.lease === undefined) return config;
+  return { ...config, canary_percent: shareInForce(config, nowMs) };
 }
 
 function foldUnreadable(before: boolean, read: Parsed<unknown>): boolean {

@@ -2,6 +2,14 @@
 import * as z from "zod";
 import { once } from "./once.ts";
 
+const leaseSchema = once(() =>
+  z.object({
+    expires_at: z.string().max(1_000),
+    fallback_percent: z.number(),
+    run_out: z.boolean(),
+  }),
+);
+
 export const qaSchema = once(() => {
   const cohort = z.enum(["native", "proxy"]);
   const reason = z.enum(["emergency", "header", "cookie", "sampled", "default"]);
@@ -18,7 +26,10 @@ export const qaSchema = once(() => {
     worker_version: text.nullable(),
     canary: z.object({
       sampling_active: z.boolean(),
+      /** In force: after a lease has run out, what it falls back to. */
       percent: z.number().nullable(),
+      /** Of the configuration in force, if it has one. */
+      lease: leaseSchema().optional(),
       tag: text.nullable(),
       cohort,
       decision_reason: reason,

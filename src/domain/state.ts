@@ -34,6 +34,11 @@ const configSchema = z.object({
   revision: optionalText,
   updated_by: optionalText,
   reason: optionalText,
+  /** Of an attached ramp: unless somebody renews it, the Worker falls back by itself. */
+  lease: z
+    .object({ expires_at: z.string().max(64), fallback_percent: percent })
+    .optional()
+    .catch(undefined),
 });
 
 const stopSchema = z.object({
@@ -88,6 +93,21 @@ export function isEmergency(state: ParsedState): boolean {
       ? config.value.emergency_proxy
       : config.kind === "invalid" && config.emergency;
   return byStop || byConfig;
+}
+
+/** The share in force at this time: a lease that nobody renewed has run out, and never raises. */
+export function shareInForce({ canary_percent, lease }: CanaryConfig, nowMs: number): number {
+  return lease !== undefined && isRunOut(lease, nowMs)
+    ? Math.min(canary_percent, lease.fallback_percent)
+    : canary_percent;
+}
+
+/** A lease whose end cannot be read has ended. */
+export function isRunOut(
+  { expires_at }: NonNullable<CanaryConfig["lease"]>,
+  nowMs: number,
+): boolean {
+  return !(Date.parse(expires_at) > nowMs);
 }
 
 export function isValidPercent(value: number): boolean {

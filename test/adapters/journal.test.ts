@@ -26,6 +26,7 @@ const NOW = Date.parse("2026-11-22T12:00:00Z");
 const clock = {
   now: () => NOW,
   monotonic: () => performance.now(),
+  uptime: () => performance.now(),
   timeout: (ms: number) => AbortSignal.timeout(ms),
   sleep: async () => undefined,
 };

@@ -168,6 +168,10 @@ export class VirtualClock implements Clock {
     return this.#nowMs;
   }
 
+  uptime(): number {
+    return this.#nowMs;
+  }
+
   timeout(ms: number): AbortSignal {
     const controller = new AbortController();
     this.#add(ms, () => controller.abort(new DOMException("time is up", "TimeoutError")));

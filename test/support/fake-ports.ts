@@ -91,6 +91,7 @@ export function modelPorts(store: StateStore): Ports {
   const clock: Clock = {
     now: () => 1_763_000_000_000 + ids,
     monotonic: () => 0,
+    uptime: () => 0,
     timeout: () => never,
     sleep: async () => undefined,
   };
@@ -113,6 +114,7 @@ export function modelPorts(store: StateStore): Ports {
     },
     identity: { actor: "tester", host: "here", tool: "test" },
     store,
+    documents: { get: async () => null, put: async () => undefined },
     journal: {
       append: async () => [],
       recent: async () => ({ entries: [], warnings: [] }),

@@ -2,6 +2,7 @@
 import type { Decision } from "../../src/domain/decide.ts";
 import type { EffectiveState } from "../../src/domain/memory.ts";
 import type { QaDocument } from "../../src/domain/qa.ts";
+import { isRunOut } from "../../src/domain/state.ts";
 
 export interface QaFacts {
   nowMs: number;
@@ -23,7 +24,7 @@ export function qaDocument(facts: QaFacts): QaDocument {
     timestamp: new Date(facts.nowMs).toISOString(),
     colo: facts.colo,
     worker_version: facts.workerVersion,
-    canary: canaryOf(state, decision),
+    canary: canaryOf(state, decision, facts.nowMs),
     stop: {
       active: (state?.stop ?? null) !== null,
       id: state?.stop?.id ?? null,
@@ -38,10 +39,16 @@ export function qaDocument(facts: QaFacts): QaDocument {
   return document;
 }
 
-function canaryOf(state: EffectiveState | null, decision: Decision): QaDocument["canary"] {
+function canaryOf(
+  state: EffectiveState | null,
+  decision: Decision,
+  nowMs: number,
+): QaDocument["canary"] {
   const config = state?.config ?? null;
   const emergency = state?.emergency ?? false;
+  const lease = config?.lease;
   return {
+    ...(lease === undefined ? {} : { lease: { ...lease, run_out: isRunOut(lease, nowMs) } }),
     sampling_active: !emergency && (config?.canary_percent ?? 0) > 0,
     percent: config?.canary_percent ?? null,
     tag: config?.canary_tag ?? null,
