@@ -3,9 +3,11 @@ import type { OverrideMode } from "../src/domain/override.ts";
 import { overrideMode } from "../src/domain/override.ts";
 import type { CookieKey } from "./cookie-signer.ts";
 import { parseCookieKeys } from "./cookie-signer.ts";
+import type { NotifyBindings, NotifySettings } from "./notify/settings.ts";
+import { parseNotify } from "./notify/settings.ts";
 
 /** What wrangler.jsonc binds (generated `Env`), the secrets, and the optional hook for drills. */
-export interface Bindings extends Env {
+export interface Bindings extends Env, NotifyBindings {
   COOKIE_KEYS?: string;
   QA_TOKEN?: string;
   URL_SIGNING_KEY?: string;
@@ -30,6 +32,8 @@ export interface Settings {
   workerVersion: string | null;
   /** Null: `/qa` shows no figures. */
   analytics: AnalyticsSettings | null;
+  /** Whom the guardian tells. */
+  notify: NotifySettings;
   /** What was wrong, in words that hold no secret. */
   problems: readonly string[];
 }
@@ -63,6 +67,8 @@ export function parseSettings(env: Bindings): Settings {
   if (urlSigningKey === null) problems.push("URL_SIGNING_KEY is missing or too short: no uploads");
   const analytics = parseAnalytics(env);
   if (typeof analytics === "string") problems.push(`${analytics}: /qa shows no metrics_24h`);
+  const { problems: silent, ...notify } = parseNotify(env);
+  problems.push(...silent);
   return {
     production,
     originUrl,
@@ -75,6 +81,7 @@ export function parseSettings(env: Bindings): Settings {
     urlSigningKey,
     workerVersion: env.CF_VERSION_METADATA?.id ?? null,
     analytics: typeof analytics === "string" ? null : analytics,
+    notify,
     problems,
   };
 }
