@@ -14,6 +14,7 @@ export interface Bindings extends Env, NotifyBindings {
   ANALYTICS_TOKEN?: string;
   /** In place of the official API, for the sandbox: https, or http on loopback. */
   ANALYTICS_API_URL?: string;
+  NOTIFY_EMAIL?: SendEmail;
   /** Only where faults are drilled, never in production: see native/chaos.ts. */
   CHAOS?: Fetcher;
 }

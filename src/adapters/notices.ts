@@ -46,7 +46,7 @@ export function createNotifier(options: NotifierOptions): Notifier {
     async notify(notice, call) {
       const reports = await report(notice, call);
       return reports.flatMap(({ channel, problem }) =>
-        problem === null ? [] : [`nobody was told by ${channel}: ${problem}`],
+        problem === null ? [] : [`notice through ${channel}: ${problem}`],
       );
     },
   };

@@ -6,7 +6,7 @@ import type { Answer, NoticeRequest, SendLimits } from "../../src/domain/notices
 import { retryAfterMs, sendWithRetries } from "../../src/domain/notices/retry.ts";
 import { slackRequest } from "../../src/domain/notices/slack.ts";
 import { webhookRequest } from "../../src/domain/notices/webhook.ts";
-import type { NotifySettings } from "./settings.ts";
+import type { EmailBinding, NotifySettings } from "./settings.ts";
 
 /** How one channel took one notice; fit for a log, as nothing in it is secret. */
 export interface SendReport {
@@ -31,7 +31,7 @@ export interface NotifierDeps {
   /** In [0, 1); for the jitter. */
   random(): number;
   /** The Worker's `send_email` binding. */
-  email?: Pick<SendEmail, "send"> | undefined;
+  email?: EmailBinding | undefined;
   /** For tests. */
   limits?: SendLimits;
   totalMs?: number;
@@ -96,7 +96,7 @@ function channelsOf(
       return made === null ? null : (signal) => post(made, signal);
     },
   });
-  const mailed = ({ from, to }: NonNullable<typeof email>, binding: Pick<SendEmail, "send">) => ({
+  const mailed = ({ from, to }: NonNullable<typeof email>, binding: EmailBinding) => ({
     name: "email" as const,
     attempt:
       (notice: Notice): Attempt =>
@@ -139,7 +139,7 @@ const PASSING_CODES = new Set([
 async function mail(
   notice: Notice,
   { from, to }: NonNullable<NotifySettings["email"]>,
-  binding: Pick<SendEmail, "send">,
+  binding: EmailBinding,
   signal: AbortSignal,
 ): Promise<Answer> {
   try {

@@ -11,7 +11,6 @@ export interface NotifyBindings {
   SLACK_WEBHOOK_URL?: string;
   NOTIFY_WEBHOOK_URL?: string;
   NOTIFY_WEBHOOK_TOKEN?: string;
-  NOTIFY_EMAIL?: SendEmail;
   NOTIFY_EMAIL_FROM?: string;
   /** Several, separated by commas. */
   NOTIFY_EMAIL_TO?: string;
@@ -27,12 +26,17 @@ export interface NotifySettings {
   email: { from: string; to: readonly string[] } | null;
 }
 
+/** What is used of a `send_email` binding. */
+export interface EmailBinding {
+  send(message: { from: string; to: string[]; subject: string; text: string }): Promise<unknown>;
+}
+
 /** Cloudflare takes no more recipients at once. */
 const MAX_RECIPIENTS = 50;
 
 /** Never throws. What is wrong with a channel leaves it out, and is a problem that holds no secret. */
 export function parseNotify(
-  env: NotifyBindings & { ENVIRONMENT?: string },
+  env: NotifyBindings & { ENVIRONMENT?: string; NOTIFY_EMAIL?: EmailBinding },
 ): NotifySettings & { problems: string[] } {
   const problems: string[] = [];
   const keep = <T>(channel: T | null | string): T | null => {
@@ -73,7 +77,9 @@ function parseWebhook(env: NotifyBindings): NotifySettings["webhook"] | string {
   return { url, token: token === "" ? null : token };
 }
 
-function parseEmail(env: NotifyBindings): NotifySettings["email"] | string {
+function parseEmail(
+  env: NotifyBindings & { NOTIFY_EMAIL?: EmailBinding },
+): NotifySettings["email"] | string {
   const from = (env.NOTIFY_EMAIL_FROM ?? "").trim();
   const to = (env.NOTIFY_EMAIL_TO ?? "").split(",").map((one) => one.trim());
   const recipients = to.filter((one) => one !== "");

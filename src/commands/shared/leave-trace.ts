@@ -25,6 +25,8 @@ export interface Trace {
   notes?: readonly string[];
   /** Nothing was written: it is journaled that somebody tried, and nobody is told. */
   unwritten?: boolean;
+  /** A stop was released although none was stored. */
+  released?: boolean;
 }
 
 export async function leaveTrace(ports: Ports, input: CommonInput, trace: Trace): Promise<void> {
@@ -52,7 +54,9 @@ export async function leaveTrace(ports: Ports, input: CommonInput, trace: Trace)
   const limitMs = ports.interrupt.aborted ? INTERRUPTED_LIMIT_MS : LIMIT_MS;
   const [warnings] = await Promise.all([
     ports.journal.append(entry, { signal: ports.clock.timeout(limitMs) }),
-    trace.unwritten === true ? undefined : tellOthers(ports, entry, limitMs),
+    trace.unwritten === true
+      ? undefined
+      : tellOthers(ports, entry, { limitMs, released: trace.released === true }),
   ]);
   for (const warning of warnings) ports.progress.warn(warning);
 }

@@ -9,20 +9,23 @@ import type { Ports } from "../../ports.ts";
 /** The notifier ends a little before its time is up: it knows which channel was late. */
 const NOTIFIER_SHARE = 0.9;
 
-/** Never throws. `limitMs` is for all channels together. */
+/** Never throws. `limitMs` is for all channels together; `released` as for `noticeOfEntry`. */
 export async function tellOthers(
-  ports: Pick<Ports, "clock" | "notifier" | "progress" | "target">,
+  ports: Pick<Ports, "clock" | "interrupt" | "notifier" | "progress" | "target">,
   entry: JournalEntry,
-  limitMs: number,
+  { limitMs, released }: { limitMs: number; released: boolean },
 ): Promise<void> {
-  const { clock, notifier, progress, target } = ports;
+  const { clock, interrupt, notifier, progress, target } = ports;
   if (notifier.channels.length === 0) return;
-  const signal = clock.timeout(limitMs * NOTIFIER_SHARE);
+  // A Ctrl-C from now on ends it; after an earlier one it has what is left.
+  const within = (ms: number): AbortSignal =>
+    interrupt.aborted ? clock.timeout(ms) : AbortSignal.any([clock.timeout(ms), interrupt]);
+  const signal = within(limitMs * NOTIFIER_SHARE);
   const telling = notifier
-    .notify(noticeOfEntry(target.env, entry), { signal })
+    .notify(noticeOfEntry(target.env, entry, released), { signal })
     .catch((error: unknown) => [`nobody was told: ${String(error)}`]);
   // A secret's file may be on a disk that does not answer, which no signal ends.
-  const late = aborted(clock.timeout(limitMs)).then(() => ["perhaps nobody was told: time was up"]);
+  const late = aborted(within(limitMs)).then(() => ["perhaps nobody was told: time was up"]);
   for (const warning of await Promise.race([telling, late])) progress.warn(warning);
 }
 

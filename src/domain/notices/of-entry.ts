@@ -3,10 +3,13 @@ import type { JournalEntry } from "../journal.ts";
 import type { Notice } from "./notice.ts";
 import { noticeKey } from "./notice.ts";
 
-/** A stop opens the topic `stop`, its release closes it; every other change is said once. */
-export function noticeOfEntry(env: string, entry: JournalEntry): Notice {
+/**
+ * A stop opens the topic `stop`, its release closes it; every other change is said once. `released`:
+ * a stop was released although none was stored before.
+ */
+export function noticeOfEntry(env: string, entry: JournalEntry, released = false): Notice {
   const { actor, host, reason, incident, at } = entry;
-  const said = wording(entry);
+  const said = wording(entry, released || entry.before?.emergency !== false);
   return {
     ...said,
     key: noticeKey(env, said.kind === "event" ? "change" : "stop"),
@@ -23,7 +26,10 @@ export function noticeOfEntry(env: string, entry: JournalEntry): Notice {
   };
 }
 
-function wording(entry: JournalEntry): Pick<Notice, "kind" | "severity" | "title"> {
+function wording(
+  entry: JournalEntry,
+  wasStopped: boolean,
+): Pick<Notice, "kind" | "severity" | "title"> {
   const { command, before, after, verification } = entry;
   const share = `${shown(before?.percent)} → ${shown(after.percent)} of new visitors to native`;
   if (command === "not-aus") {
@@ -37,10 +43,10 @@ function wording(entry: JournalEntry): Pick<Notice, "kind" | "severity" | "title
     const title = "restore is not finished: the stop is still on";
     return { kind: "event", severity: "warning", title };
   }
-  // What may not have been written closes nothing; to close what is not open does no harm.
+  if (!wasStopped) return { kind: "event", severity: "info", title: `restore: ${share}` };
+  // What may not have been written closes nothing.
   const kind = verification.outcome === "unknown" ? "event" : "resolve";
-  const what = before?.emergency === true ? "stop released" : "restore";
-  return { kind, severity: "info", title: `${what}: ${share}` };
+  return { kind, severity: "info", title: `stop released: ${share}` };
 }
 
 function shown(percent: number | null | undefined): string {
