@@ -5,7 +5,8 @@ import type { CommonInput, Outcome } from "../../src/commands/command.ts";
 import { pullTheStop } from "../../src/commands/not-aus.ts";
 import { reduce } from "../../src/commands/reduce.ts";
 import { restore } from "../../src/commands/restore.ts";
-import type { Notice, Ports, StateStore } from "../../src/ports.ts";
+import { qaSchema } from "../../src/domain/qa.ts";
+import type { Notice, Ports, Sighting, StateStore } from "../../src/ports.ts";
 import { UpstreamError } from "../../src/ports.ts";
 import { type ModelKv, modelPorts, modelStore } from "../support/fake-ports.ts";
 
@@ -129,6 +130,49 @@ describe("the order of events", () => {
     expect(events).toEqual(["config", "notice event"]);
     expect(notices[0]?.title).toBe("reduce: 10 % → 5 % of new visitors to native");
   });
+});
+
+/** What `/qa` shows of a stop that is stored nowhere. */
+const ORPHAN: Sighting = {
+  url: "http://127.0.0.1/qa",
+  atMs: 0,
+  status: 200,
+  colo: "FRA",
+  decision: null,
+  problem: null,
+  qa: qaSchema().parse({
+    endpoint: "worker /qa",
+    schema: 1,
+    timestamp: "2026-11-15T10:00:00Z",
+    colo: "FRA",
+    worker_version: null,
+    canary: {
+      sampling_active: false,
+      percent: 10,
+      tag: "B2a",
+      cohort: "proxy",
+      decision_reason: "emergency",
+      emergency_proxy: true,
+      revision: "BEFORE",
+      last_updated: "2026-11-15T10:00:00Z",
+      source: "kv",
+      age_ms: 0,
+    },
+    stop: { active: true, id: "01JCQ", at: "2026-11-15T10:00:00Z", by: null, reason: null },
+    health: {
+      native: { status: "healthy", db_ping_ms: 1, r2_accessible: true, problem: null },
+      proxy: { status: "healthy", origin_ping_ms: 1, reachable: true, problem: null },
+    },
+    cookie_key_ids: ["k1"],
+  }),
+};
+
+it("a stop that only a location still shows is closed by its release, too", async () => {
+  const { ports, events } = world();
+  const qa = { urls: [ORPHAN.url], look: async () => ORPHAN };
+  expect(await runRestore({ ...ports, qa })).toMatchObject({ kind: "done" });
+  expect(events.slice(0, 2)).toEqual(["release", "config"]);
+  expect(events.at(-1)).toBe("notice resolve");
 });
 
 describe("a notifier that fails is a warning", () => {
