@@ -42,12 +42,21 @@ export const doctor: CommandDef<NoFlags, null, DoctorData> = {
   timeoutMs: 30_000,
   input: z.object({}),
   plan: async () => ({ kind: "answer", steps: null }),
-  apply: (_steps, _input, ports) => examine(ports),
+  apply: (_steps, _input, ports) => diagnose(ports),
   render,
 };
 
-async function examine(ports: Ports): Promise<Outcome<DoctorData>> {
-  const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS * 2), ports.interrupt]);
+/** What was looked at, and what it comes to. */
+export interface Examined {
+  checks: Check[];
+  token: Token | UpstreamError;
+  /** One full look per `/qa`. */
+  sightings: Sighting[];
+}
+
+/** Never throws. Writes, reads and deletes the probe key. */
+export async function examine(ports: Ports, given: AbortSignal): Promise<Examined> {
+  const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS * 2), given]);
   const attempt = async <T>(work: Promise<T>): Promise<T | UpstreamError> => work.catch(asUpstream);
   const [token, namespace, writable, raw, sightings] = await Promise.all([
     attempt(ports.account.token({ signal })),
@@ -67,6 +76,11 @@ async function examine(ports: Ports): Promise<Outcome<DoctorData>> {
     ...sightings.map(qaCheck),
     skewCheck(token, nowMs),
   ];
+  return { checks, token, sightings };
+}
+
+async function diagnose(ports: Ports): Promise<Outcome<DoctorData>> {
+  const { checks, token } = await examine(ports, ports.interrupt);
   const data = { checks };
   const failed = checks.filter((check) => check.result === "fail");
   if (failed.length === 0) return { kind: "done", changed: false, data };
