@@ -40,7 +40,8 @@ export function quietSince(fromS: number, witnesses: Witnesses): Quiet {
   const { state, entries, journalGap, decided } = witnesses;
   const disturbances = [
     ...(state.kind === "seen" ? inForce(state.value, fromS) : []),
-    ...entries.filter((entry) => !(timeOf(entry.at) / 1_000 < fromS)).flatMap(inEntry),
+    // An entry without a readable time may be of any.
+    ...entries.filter(({ at }) => (secondsOf(at) ?? fromS) >= fromS).flatMap(inEntry),
     ...(decided.kind === "seen" ? inRequests(decided.value) : []),
   ];
   const unseen = [

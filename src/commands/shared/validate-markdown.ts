@@ -82,7 +82,14 @@ function plain(text: string): string {
     .replace(/(^|\W)@(?=\w)/g, "$1@<!-- -->");
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { "<": "&lt;", ">": "&gt;", "&": "&amp;" };
+/** A backslash before a pipe is read differently from place to place. */
+const ENTITIES: Readonly<Record<string, string>> = {
+  "<": "&lt;",
+  ">": "&gt;",
+  "&": "&amp;",
+  "|": "&#124;",
+  "\\": "&#92;",
+};
 
 /** The fence is longer than any in the text. */
 function fenced(text: string): string[] {
