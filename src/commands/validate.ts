@@ -94,14 +94,22 @@ export const validate: CommandDef<typeof input, WindowPlan, ValidateData> = {
 };
 
 async function plan(given: Input, ports: Ports): Promise<Planned<WindowPlan, ValidateData>> {
+  if (given.cohort !== undefined && !given.smoke) {
+    return usage("--cohort is for the smoke checks", "pixcanary validate --help");
+  }
   const { policy } = ports.target;
   const lengthS = given.window ?? DEFAULT_BUCKETS * policy.bucketSeconds;
   const steps = planWindow(Math.floor(ports.clock.now() / 1_000), policy, lengthS);
   if (steps !== null) return { kind: "answer", steps };
   const most = durationText(MAX_BUCKETS * policy.bucketSeconds);
-  const message = `--window is longer than ${most}, ${MAX_BUCKETS} of the policy's minutes`;
   const longest = most.replace(" ", "").replace("min", "m");
-  const next = invocation(ports.target, `validate --window ${longest}`);
+  return usage(
+    `--window is longer than ${most}, ${MAX_BUCKETS} of the policy's minutes`,
+    invocation(ports.target, `validate --window ${longest}`),
+  );
+}
+
+function usage(message: string, next: string): Planned<WindowPlan, ValidateData> {
   const truth = "nothing was asked";
   return { kind: "ended", outcome: { kind: "failed", code: "usage", message, truth, next } };
 }

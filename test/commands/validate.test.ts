@@ -422,6 +422,11 @@ describe("the window", () => {
   });
 });
 
+test("a cohort for smoke checks that are left out is a mistake", async () => {
+  expect(exitCodeOf(await ask(portsOf(), { smoke: false, cohort: "native" }))).toBe(2);
+  expect(validate.input.safeParse({ cohort: "proxy" }).success).toBe(false);
+});
+
 describe("the ticket", () => {
   const ticketOf = async (world: World = {}) => {
     const outcome = await ask(portsOf(world), { smoke: false, markdown: true });

@@ -155,6 +155,20 @@ test("GO on a healthy run, by the program, with the smoke checks", async () => {
   expect(document.smoke?.checks).toHaveLength(6);
 });
 
+test("a week is asked for in pieces, and put together again", async () => {
+  drawn({ native: 100, proxy: 100 });
+  control.forgetRequests();
+  const week = await asked({ window: "7d", minCoverage: "15" });
+  expect(against(week), said(week)).toEqual({});
+  const asks = control.requests().filter(({ path }) => path.includes("analytics_engine"));
+  // Three pieces of each of the three by minute; series, emergencies and the share in one each.
+  expect(asks).toHaveLength(12);
+  const coverage = "data" in week ? week.data?.coverage : undefined;
+  // 26 hours, less what is not settled yet.
+  expect(coverage?.with_native).toBeGreaterThanOrEqual(26 * 60 - 3);
+  expect(coverage?.with_native).toBeLessThanOrEqual(26 * 60 + 5);
+});
+
 /** In an order in which none leaves anything to the next. */
 describe("NO-GO, for exactly the right reasons", () => {
   beforeEach(() => drawn({ native: 100, proxy: 100 }));
