@@ -11,7 +11,7 @@ import type { Ports } from "../ports.ts";
 import { UpstreamError } from "../ports.ts";
 import type { CommandDef, Given, Outcome, Planned } from "./command.ts";
 import { interruptedBy } from "./command.ts";
-import { unreachable } from "./shared/change-config.ts";
+import { authorOf, unreachable } from "./shared/change-config.ts";
 import { parseTimePoint } from "./shared/log-window.ts";
 import { percentInput } from "./shared/percent-input.ts";
 import type { ValidateData } from "./shared/validate-data.ts";
@@ -23,7 +23,7 @@ import { policyNext } from "./shared/validate-policy.ts";
 import type { Examination } from "./shared/validate-reasons.ts";
 import { quietNext, reasonsFor } from "./shared/validate-reasons.ts";
 import { noGoText, tableText } from "./shared/validate-text.ts";
-import { durationText } from "./shared/validate-words.ts";
+import { durationText, uploadText } from "./shared/validate-words.ts";
 import { invocation } from "./shared/words.ts";
 
 /** 24 h of the policy's minutes; a rehearsal's are shorter. */
@@ -125,19 +125,33 @@ async function examineAll(
   const parts = await gather(ports, wanted, signal);
   const seen: Examination = { parts, plan, smoke, limits: { minRequests, minCoverage } };
   const reasons = reasonsFor(seen, ports);
-  const data = dataOf(seen, { reasons, answer: answerOf(reasons) }, ports);
-  const outcome = outcomeOf(data, parts, plan, ports);
+  const whole = parts.after === null && failureOf(parts) === null;
+  const data = dataOf(seen, { reasons, answer: whole ? answerOf(reasons) : "NO-GO" }, ports);
+  const outcome = withoutAnswer(data, parts, ports) ?? answered(data, parts, plan, ports);
   if (given.markdown) data.markdown = markdownText(data, outcome.next ?? "");
   return outcome;
 }
 
-function outcomeOf(
+function answered(
   data: ValidateData,
   parts: Parts,
   plan: WindowPlan,
   ports: Ports,
 ): Outcome<ValidateData> {
-  const uploaded = data.smoke === null ? "" : "; the smoke checks may have left an upload behind";
+  if (data.verdict === "GO") {
+    return { kind: "done", changed: false, data, next: goNext(data, ports) };
+  }
+  const next = noGoNext(data, parts, plan, ports);
+  return { kind: "unhealthy", data, reason: noGoText(data.reasons), next };
+}
+
+/** Null when everything could be looked at, and is as it was. */
+function withoutAnswer(
+  data: ValidateData,
+  parts: Parts,
+  ports: Ports,
+): Outcome<ValidateData> | null {
+  const uploaded = data.smoke === null ? "" : `; smoke upload: ${uploadText(data.smoke)}`;
   const interrupted = interruptedBy(ports.interrupt);
   if (interrupted !== null) {
     const truth = `no state was changed${uploaded}`;
@@ -151,17 +165,20 @@ function outcomeOf(
     const next = invocation(ports.target, failed.code === "auth" ? "doctor" : "status");
     return { ...failed, truth, next, data };
   }
-  if (data.verdict === "GO")
-    return { kind: "done", changed: false, data, next: goNext(data, ports) };
-  const next = noGoNext(data, parts, plan, ports);
-  return { kind: "unhealthy", data, reason: noGoText(data.reasons), next };
+  if (parts.after === null || !("state" in parts.after)) return null;
+  const { state } = parts.after;
+  const on = isEmergency(state) ? "an emergency is on, " : "";
+  const message = `somebody changed the stored state meanwhile: ${on}config by ${authorOf(state)}`;
+  const truth = `NO-GO: what was looked at is not in force any more${uploaded}`;
+  const next = invocation(ports.target, "status");
+  return { kind: "failed", code: "conflict", message, truth, next, data };
 }
 
 /** What keeps an answer from being one; a refused token before all others. */
-function failureOf({ base, doctor, metrics, shareFailure }: Parts): UpstreamError | null {
+function failureOf({ base, after, doctor, metrics, shareFailure }: Parts): UpstreamError | null {
   const token = doctor.token instanceof UpstreamError ? doctor.token : null;
   const measured = [metrics.failure, shareFailure].map(withHint);
-  const errors = [token?.kind === "auth" ? token : null, base, ...measured].filter(
+  const errors = [token?.kind === "auth" ? token : null, base, after, ...measured].filter(
     (error) => error instanceof UpstreamError,
   );
   return errors.find(({ kind }) => kind === "auth" || kind === "forbidden") ?? errors[0] ?? null;

@@ -1,133 +1,26 @@
-/** `validate` on ports that answer as told: reasons, exit codes, next commands, table and ticket. */
-import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import { exitCodeOf } from "../../src/cli/exit.ts";
-import { reportJson, reportText } from "../../src/cli/report.ts";
-import type { CommandDef, Outcome } from "../../src/commands/command.ts";
+import type { Outcome } from "../../src/commands/command.ts";
 import type { ValidateData } from "../../src/commands/shared/validate-data.ts";
 import { validate } from "../../src/commands/validate.ts";
-import type { JournalEntry } from "../../src/domain/journal.ts";
-import { newestEndS } from "../../src/domain/policy-observations.ts";
-import { widthOf } from "../../src/domain/text-width.ts";
 import type { Ports, Sighting, UpstreamKind } from "../../src/ports.ts";
 import { UpstreamError } from "../../src/ports.ts";
-import type { Change } from "../domain/policy-world.ts";
-import { minute, NOW_S, policyOf } from "../domain/policy-world.ts";
-import { hostileText } from "../support/hostile-text.ts";
+import { policyOf } from "../domain/policy-world.ts";
 import { GIVEN } from "../support/ports-of.ts";
-import type { Texts } from "./watch-world.ts";
-import { entryOf, NOW_MS, PLAIN, PORTS, sightingOf, VirtualClock } from "./watch-world.ts";
-
-const TO_S = newestEndS(NOW_S, PORTS.target.policy);
-const HOUR_S = 3_600;
-
-interface World {
-  texts?: Texts;
-  config?: object;
-  stop?: object | null;
-  /** What was to be seen in a minute; healthy otherwise. */
-  at?: (startS: number) => Change | null;
-  /** In place of healthy answers, by the name of the question. */
-  rows?: Record<string, unknown[]>;
-  native?: number;
-  entries?: JournalEntry[];
-  sighting?: Partial<Sighting>;
-  ports?: Partial<Ports>;
-}
-
-function configOf(texts: Texts, more: object): string {
-  return JSON.stringify({
-    canary_percent: 10,
-    canary_tag: "B2a",
-    emergency_proxy: false,
-    last_updated: new Date(NOW_MS - 660_000).toISOString(),
-    revision: texts.revision,
-    updated_by: texts.actor,
-    reason: texts.reason,
-    ...more,
-  });
-}
-
-function healthRows(at: World["at"]) {
-  return Array.from({ length: 1_500 }, (_, nth) => TO_S - (nth + 1) * 60).flatMap((bucket) => {
-    const { native, proxy } = minute(at?.(bucket) ?? {});
-    return [
-      { bucket, cohort: "native", p50: 1, p99: 1, ...native },
-      { bucket, cohort: "proxy", p50: 1, p99: 1, ...proxy },
-    ].filter(({ requests }) => requests > 0);
-  });
-}
-
-function portsOf(world: World = {}): Ports {
-  const { texts = PLAIN, config = {}, stop = null, native = 1_000, rows = {} } = world;
-  const share = (cohort: string, sampled: number) => ({
-    ...{ cohort, sampled, squares: sampled, requests: sampled },
-  });
-  const answers: Record<string, unknown[]> = {
-    "health by minute": healthRows(world.at),
-    "failures by minute": [],
-    "orphaned intents by minute": [],
-    "request series": [
-      { cohort: "native", phase: "b1b", requests: 9_000, errors: 0, p50: 1, p90: 180, p99: 1 },
-    ],
-    "decided by emergency": [{ requests: 0, firstS: 0, lastS: 0 }],
-    "achieved share": [share("native", native), share("proxy", 10_000 - native)],
-    ...rows,
-  };
-  const sighting = sightingOf(texts, 10);
-  const { qa } = sighting;
-  const seen = { ...sighting, qa: qa === null ? null : { ...qa, cookie_key_ids: ["k1"] } };
-  return {
-    ...PORTS,
-    target: { ...PORTS.target, env: "production", qaUrls: [sighting.url] },
-    identity: { actor: texts.actor, host: "laptop", tool: "pixcanary 0.1.0" },
-    clock: { ...PORTS.clock, now: () => NOW_MS },
-    store: {
-      ...PORTS.store,
-      read: async () => ({
-        config: configOf(texts, config),
-        stop: stop === null ? null : JSON.stringify(stop),
-      }),
-    },
-    account: {
-      token: async () => ({ status: "active", expiresOn: null, serverDateMs: NOW_MS }),
-      namespace: async () => ({ title: "KV_CANARY_CONFIG" }),
-      writable: async () => undefined,
-    },
-    qa: { urls: [sighting.url], look: async () => ({ ...seen, ...world.sighting }) },
-    journal: {
-      ...PORTS.journal,
-      recent: async () => ({ entries: world.entries ?? [], warnings: [] }),
-    },
-    metrics: {
-      ask: async (question) => {
-        const query = question("canary_requests");
-        return query.read(answers[query.name] ?? expect.fail(query.name));
-      },
-    },
-    ...world.ports,
-  };
-}
-
-async function ask(ports: Ports, own: object = { smoke: false }): Promise<Outcome<ValidateData>> {
-  const given = { ...GIVEN, ...Object(validate.input.parse(own)) };
-  const planned = await validate.plan(given, ports);
-  if (planned.kind === "ended") return planned.outcome;
-  if (planned.kind !== "answer") return expect.fail(planned.kind);
-  return validate.apply(planned.steps, given, ports);
-}
-
-/** What stands in the way, by name. */
-function against(outcome: Outcome<ValidateData>): Record<string, string> {
-  const reasons = "data" in outcome ? (outcome.data?.reasons ?? []) : [];
-  const open = reasons.filter(({ required, verdict }) => required && verdict !== "pass");
-  return Object.fromEntries(open.map(({ name, verdict }) => [name, verdict]));
-}
-
-const said = (outcome: Outcome<ValidateData>): string => {
-  const { out, err } = reportText(validate as unknown as CommandDef, outcome);
-  return `${out}${err}`;
-};
+import {
+  against,
+  ask,
+  bad,
+  configOf,
+  HOUR_S,
+  hoursAgo,
+  portsOf,
+  said,
+  stopEntry,
+  TO_S,
+  type World,
+} from "./validate-world.ts";
+import { NOW_MS, PLAIN, PORTS, sightingOf, VirtualClock } from "./watch-world.ts";
 
 describe("GO", () => {
   it("on a healthy day, in one table, with the next stage", async () => {
@@ -186,16 +79,6 @@ describe("GO", () => {
     expect(against(await ask(ports, {}))).toEqual({ "smoke checks": "fail" });
     expect(visits).toBeGreaterThan(0);
   });
-});
-
-const bad: Change = { native: { errors: 40 } };
-const hoursAgo = (hours: number) => (startS: number) =>
-  startS >= TO_S - hours * HOUR_S && startS < TO_S - hours * HOUR_S + 300 ? bad : null;
-const stopEntry = (agoS: number): JournalEntry => ({
-  ...entryOf(PLAIN, "S", agoS),
-  command: "not-aus",
-  before: null,
-  after: { percent: 0, emergency: true, revision: null },
 });
 
 describe("NO-GO, each for its own reason", () => {
@@ -404,6 +287,44 @@ describe("an API that fails", () => {
   });
 });
 
+describe("somebody who changes the state meanwhile", () => {
+  const STOP = JSON.stringify({ active: true, id: "S", by: "anna" });
+  /** What each read of the state answers in turn; the last one from then on. */
+  const reads = (states: { config?: object; stop?: string }[]) => {
+    let nth = 0;
+    const read = async () => {
+      const { config = {}, stop = null } = states[Math.min(nth, states.length - 1)] ?? {};
+      nth += 1;
+      return { config: configOf(PLAIN, config), stop };
+    };
+    return portsOf({ ports: { store: { ...PORTS.store, read } } });
+  };
+  // The first two reads are doctor's and our own, at the beginning.
+  const before = [{}, {}];
+
+  it("makes it a conflict, and never a GO", async () => {
+    const changes = [
+      { stop: STOP },
+      { config: { canary_percent: 25 } },
+      { config: { revision: "X" } },
+    ];
+    for (const after of changes) {
+      const outcome = await ask(reads([...before, after]), { smoke: false, window: "1h" });
+      expect([outcome.kind, exitCodeOf(outcome)]).toEqual(["failed", 25]);
+      expect("data" in outcome ? outcome.data?.verdict : null).toBe("NO-GO");
+      expect(said(outcome)).toContain("NO-GO: what was looked at is not in force any more");
+    }
+  });
+
+  it("is not seen in one old read, nor in a config that was written again as it was", async () => {
+    const own = { smoke: false, window: "1h", minRequests: "1" };
+    const old = [...before, { config: { revision: "OLD" } }, {}];
+    expect(exitCodeOf(await ask(reads(old), own))).toBe(0);
+    const renewed = [...before, { config: { last_updated: new Date(NOW_MS).toISOString() } }];
+    expect(exitCodeOf(await ask(reads(renewed), own))).toBe(0);
+  });
+});
+
 describe("the window", () => {
   it("is 1,440 of the policy's minutes unless told otherwise, and then wall time", async () => {
     const ports = portsOf();
@@ -426,70 +347,3 @@ test("a cohort for smoke checks that are left out is a mistake", async () => {
   expect(exitCodeOf(await ask(portsOf(), { smoke: false, cohort: "native" }))).toBe(2);
   expect(validate.input.safeParse({ cohort: "proxy" }).success).toBe(false);
 });
-
-describe("the ticket", () => {
-  const ticketOf = async (world: World = {}) => {
-    const outcome = await ask(portsOf(world), { smoke: false, markdown: true });
-    return { outcome, ...reportText(validate as unknown as CommandDef, outcome) };
-  };
-  /** Cells of each row, by the pipes that GitHub takes for borders. */
-  const cellsOf = (line: string) => line.split("|").length - 2;
-
-  it("is all that is printed, and has everything in it", async () => {
-    const { out, err, exitCode } = await ticketOf({ at: hoursAgo(20) });
-    expect([exitCode, err]).toEqual([20, ""]);
-    expect(out).toMatch(/^## NO-GO for the next stage of production\n/);
-    for (const part of [
-      "- **Environment:** production (Worker pix)",
-      "- **Time:** 2025-11-13T02:13:37.000Z, by oncall@laptop",
-      "- **Tool:** pixcanary 0.1.0",
-      "- **Share of new visitors:** 10 %, tag B2a",
-      `- **Revision:** ${PLAIN.revision}`,
-      "- **Window:** 2025-11-12T02:13Z to 2025-11-13T02:13Z (24 h, 1,440 × 60 s)",
-      "| policy | ✖ fail | 2 of 10 rules failed in 1,440 min | error rate, critical: 4 % at worst",
-      "| error rate, critical | ✖ fail | 3 % | 3 × | 2025-11-12T06:16:00Z | 2025-11-12T06:18:00Z |",
-      "**Verdict: NO-GO**",
-      "```sh\npixcanary logs errors --env production --since 2025-11-12T06:13:00Z --until 2025-11-12T06:18:00Z",
-    ]) {
-      expect(out).toContain(part);
-    }
-    const go = await ticketOf();
-    expect([go.exitCode, go.out]).toEqual([
-      0,
-      expect.stringContaining("```sh\npixcanary ramp start"),
-    ]);
-    const { out: json } = reportJson("validate", "production", go.outcome);
-    expect(JSON.parse(json)).toMatchObject({ schema: 1, verdict: "GO", markdown: go.out });
-  });
-
-  it("keeps its tables, whatever foreign text holds", async () => {
-    const evil = "a|b\n| c | <script> `x` [y](z) **d** @all\\|\u001b[31m";
-    const texts: Texts = { actor: evil, reason: evil, colo: evil, problem: evil, revision: evil };
-    const { out } = await ticketOf({ texts, entries: [{ ...stopEntry(60), actor: evil }] });
-    const rows = out.split("\n").filter((line) => line.startsWith("|"));
-    expect(new Set(rows.map(cellsOf))).toEqual(new Set([4, 8]));
-    expect(rows.filter((line) => /^\| --- /.test(line))).toHaveLength(2);
-    for (const live of ["<script", "\u001b", " @all", "`x`", "[y]("])
-      expect(out).not.toContain(live);
-  });
-});
-
-test("the table keeps to 80 columns, and no remote text reaches the terminal as it is (AT-23)", async () => {
-  const one = hostileText(40);
-  const texts = fc.record({ actor: one, reason: one, colo: one, problem: one, revision: one });
-  const unsafe = /[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
-  await fc.assert(
-    fc.asyncProperty(texts, async (given) => {
-      const entries = [{ ...stopEntry(60), actor: given.actor, reason: given.reason }];
-      const sighting = { qa: null, colo: given.colo, problem: given.problem };
-      const clock = new VirtualClock();
-      const ports = { ...portsOf({ texts: given, entries, sighting, rows: FEW }), clock };
-      const outcome = await clock.play(ask(ports, { smoke: false, window: "20m" }));
-      const lines = validate.render(outcome).split("\n");
-      expect(lines.filter((line) => widthOf(line) > 80 || unsafe.test(line))).toEqual([]);
-    }),
-    { numRuns: 25 },
-  );
-});
-/** Judging a whole day for each of them would take long. */
-const FEW = { "health by minute": [] };

@@ -16,6 +16,7 @@ import type { Examined } from "../doctor.ts";
 import { examine } from "../doctor.ts";
 import type { Base } from "./change-config.ts";
 import { READ_LIMIT_MS, readBase } from "./change-config.ts";
+import { snapshotOf } from "./leave-trace.ts";
 import type { LiveProof } from "./prove-live.ts";
 import { proveLive } from "./prove-live.ts";
 import { asUpstream } from "./settle.ts";
@@ -33,6 +34,8 @@ const ENTRIES = 500;
 
 export interface Parts {
   base: Base | UpstreamError;
+  /** What is stored at the end, when that is something else or could not be read; null: the same. */
+  after: Base | UpstreamError | null;
   doctor: Examined;
   /** Null when the stored state could not be read, and so there was nothing to look for. */
   live: LiveProof | null;
@@ -76,6 +79,7 @@ export async function gather(ports: Ports, wanted: Wanted, signal: AbortSignal):
   const { entries, gap } = journal;
   const { policy } = ports.target;
   return {
+    after: await changedMeanwhile(silent, base, signal),
     ...{ base, doctor, live, smoke, metrics, entries },
     ...{ share: share.share, shareFailure: share.failure },
     policy: overWindow(plan, { ...metrics, lastReductionS: reductionsOf(entries, gap) }, policy),
@@ -89,6 +93,28 @@ export async function gather(ports: Ports, wanted: Wanted, signal: AbortSignal):
 
 function limited(ports: Ports, ms: number, signal: AbortSignal): AbortSignal {
   return AbortSignal.any([ports.clock.timeout(ms), signal]);
+}
+
+/** A stop that was pulled while everything else was looked at must not end in a GO. */
+async function changedMeanwhile(
+  ports: Ports,
+  base: Base | UpstreamError,
+  signal: AbortSignal,
+): Promise<Base | UpstreamError | null> {
+  if (!("state" in base)) return null;
+  let after: Base | UpstreamError = base;
+  // One read may be an old one: a change is what two in a row show.
+  for (let look = 0; look < 2; look += 1) {
+    after = await readBase(ports, limited(ports, READ_LIMIT_MS, signal));
+    if (!("state" in after) || isSame(after, base)) break;
+  }
+  return "state" in after && isSame(after, base) ? null : after;
+}
+
+/** A config that is written again as it was, as a lease is renewed, is no change. */
+function isSame(a: Base, b: Base): boolean {
+  const told = ({ state, stopText }: Base): string => JSON.stringify([snapshotOf(state), stopText]);
+  return told(a) === told(b);
 }
 
 async function look(

@@ -48,7 +48,7 @@ function wrapped(detail: string): string[] {
   return wrap(`${indent}${detail}`, COLUMNS, `${indent}  `);
 }
 
-/** "NO-GO: policy, smoke checks fail; coverage no_data". */
+/** "NO-GO for the next stage: policy, smoke checks: fail; coverage: no_data". */
 export function noGoText(reasons: readonly Reason[]): string {
   const obstacles = obstaclesTo(reasons);
   const groups = (["fail", "inconclusive", "no_data"] as const).flatMap((verdict) => {
