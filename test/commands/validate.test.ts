@@ -1,3 +1,4 @@
+/** `validate` on ports that answer as told: each reason, the exit codes, the next command. */
 import { describe, expect, it, test } from "vitest";
 import { exitCodeOf } from "../../src/cli/exit.ts";
 import type { Outcome } from "../../src/commands/command.ts";
