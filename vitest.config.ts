@@ -18,6 +18,7 @@ const LONG = [
   "acceptance/cookies",
   "commands/watch",
   "integration/smoke",
+  "integration/validate",
 ];
 
 class LongFirst extends BaseSequencer {

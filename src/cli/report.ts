@@ -12,7 +12,7 @@ export interface Report {
 }
 
 /** A verb that changes nothing needs no headline: its answer is the text. */
-type Named = Pick<CommandDef, "name" | "render" | "mutates">;
+type Named = Pick<CommandDef, "name" | "render" | "mutates" | "document">;
 
 export function reportText(command: Named, outcome: Outcome<unknown>): Report {
   const exitCode = exitCodeOf(outcome);
@@ -23,6 +23,8 @@ export function reportText(command: Named, outcome: Outcome<unknown>): Report {
   const text = lines.join("\n");
   const answered =
     outcome.kind === "done" || outcome.kind === "unhealthy" || outcome.kind === "pending";
+  const document = answered ? (command.document?.(outcome) ?? null) : null;
+  if (document !== null) return { out: document, err: "", exitCode };
   return answered ? { out: text, err: "", exitCode } : { out: "", err: text, exitCode };
 }
 

@@ -96,6 +96,8 @@ export interface CommandDef<In extends z.ZodType = z.ZodType, P = unknown, T = u
   plan(input: Given<In>, ports: Ports): Promise<Planned<P, T>>;
   apply(steps: P, input: Given<In>, ports: Ports): Promise<Outcome<T>>;
   render(outcome: Outcome<T>): string;
+  /** An answer that is a document of its own, printed as it is; null: it is a report like any other. */
+  document?(outcome: Outcome<T>): string | null;
 }
 
 /** Options that every verb receives next to its own. */

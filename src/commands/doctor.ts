@@ -46,12 +46,25 @@ export const doctor: CommandDef<typeof input, null, DoctorData> = {
   timeoutMs: 30_000,
   input,
   plan: async () => ({ kind: "answer", steps: null }),
-  apply: (_steps, { notify }, ports) => examine(ports, notify),
+  apply: (_steps, { notify }, ports) => diagnose(ports, notify),
   render,
 };
 
-async function examine(ports: Ports, notify: boolean): Promise<Outcome<DoctorData>> {
-  const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS * 2), ports.interrupt]);
+/** What was looked at, and what it comes to. */
+export interface Examined {
+  checks: Check[];
+  token: Token | UpstreamError;
+  /** One full look per `/qa`. */
+  sightings: Sighting[];
+}
+
+/** Never throws. Writes, reads and deletes the probe key; with `notify`, sends a test notice. */
+export async function examine(
+  ports: Ports,
+  given: AbortSignal,
+  notify = false,
+): Promise<Examined> {
+  const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS * 2), given]);
   const attempt = async <T>(work: Promise<T>): Promise<T | UpstreamError> => work.catch(asUpstream);
   const [token, namespace, writable, raw, sightings, notices] = await Promise.all([
     attempt(ports.account.token({ signal })),
@@ -73,6 +86,11 @@ async function examine(ports: Ports, notify: boolean): Promise<Outcome<DoctorDat
     ...notices,
     skewCheck(token, nowMs),
   ];
+  return { checks, token, sightings };
+}
+
+async function diagnose(ports: Ports, notify: boolean): Promise<Outcome<DoctorData>> {
+  const { checks, token } = await examine(ports, ports.interrupt, notify);
   const data = { checks };
   const failed = checks.filter((check) => check.result === "fail");
   if (failed.length === 0) return { kind: "done", changed: false, data };

@@ -13,6 +13,7 @@ import { notAus } from "./not-aus.ts";
 import { reduce } from "./reduce.ts";
 import { restore } from "./restore.ts";
 import { status } from "./status.ts";
+import { validate } from "./validate.ts";
 import { verify } from "./verify.ts";
 import { watch } from "./watch.ts";
 
@@ -25,6 +26,7 @@ export const commands = [
   watch,
   assess,
   verify,
+  validate,
   logsPull,
   logsErrors,
   logsTail,

@@ -25,6 +25,7 @@ export function explain(
   const failing = (rule: Rule) => findings.some((f) => f.rule === rule && f.verdict === "fail");
   const causes = PARTS.filter(({ rule }) => failing(rule));
   const byParts = findings.map((finding) => {
+    if (finding.verdict !== "fail") return finding;
     const buckets = bucketsIn(minutesOf(finding, policy));
     return { ...finding, because: partBehind(finding, causes, buckets, policy) };
   });

@@ -1,6 +1,7 @@
 /** The queries themselves: weighted, quoted, and understood by ClickHouse as they are meant. */
 import { afterAll, describe, expect, test } from "vitest";
 import * as metrics from "../../src/domain/metrics.ts";
+import * as windowMetrics from "../../src/domain/metrics-window.ts";
 import { AnalyticsEngine, type StoredPoint } from "../../src/sandbox/analytics/engine.ts";
 import { checkSql } from "../../src/sandbox/analytics/sql.ts";
 import { storedPoint } from "../support/metric-points.ts";
@@ -9,7 +10,7 @@ const FROM_S = 1_795_514_400;
 const WINDOW = { fromS: FROM_S, toS: FROM_S + 600 };
 type AnyQuery = metrics.Query<Record<string, unknown>>;
 
-/** Every question of the module; a new one that is missing here fails a test below. */
+/** Every question of both modules; a new one that is missing here fails a test below. */
 const QUERIES: Record<string, (dataset: string, window?: metrics.Window) => AnyQuery> = {
   requestSeries: (dataset, window = WINDOW) => wide(metrics.requestSeries(dataset, window)),
   requestsByCohort: (dataset, window = WINDOW) => wide(metrics.requestsByCohort(dataset, window)),
@@ -23,6 +24,12 @@ const QUERIES: Record<string, (dataset: string, window?: metrics.Window) => AnyQ
     wide(metrics.shareOfCohorts(dataset, window, "01REV")),
   locationsByRevision: (dataset, window = WINDOW) =>
     wide(metrics.locationsByRevision(dataset, window)),
+  orphanBuckets: (dataset, window = WINDOW) =>
+    wide(
+      windowMetrics.orphanBuckets(dataset, window, { bucketSeconds: 60, nowS: window.toS + 60 }),
+    ),
+  decidedByEmergency: (dataset, window = WINDOW) =>
+    wide(windowMetrics.decidedByEmergency(dataset, window)),
 };
 const NAMED = Object.entries(QUERIES);
 
@@ -32,7 +39,8 @@ function wide<Row extends object>(query: metrics.Query<Row>): AnyQuery {
 }
 
 test("all of them are looked at", () => {
-  const functions = Object.entries(metrics).filter(([, value]) => typeof value === "function");
+  const both = { ...metrics, ...windowMetrics };
+  const functions = Object.entries(both).filter(([, value]) => typeof value === "function");
   const questions = functions.map(([name]) => name).filter((name) => name !== "isPlainText");
   expect(Object.keys(QUERIES).toSorted()).toEqual(questions.toSorted());
 });
@@ -137,6 +145,13 @@ describe("on ClickHouse", () => {
       { bucket: FROM_S + 60, r2: 5, database: 10, drift: 5 },
     ]);
     expect(await of("orphanedIntents")).toEqual([{ intents: 15, finalized: 5 }]);
+    expect(await of("orphanBuckets")).toEqual([
+      { bucket: FROM_S + 60, intents: 10, finalized: 5 },
+      { bucket: FROM_S + 540, intents: 5, finalized: 0 },
+    ]);
+    expect(await of("decidedByEmergency")).toEqual([
+      { requests: 20, firstS: FROM_S + 120, lastS: FROM_S + 123 },
+    ]);
     expect(await of("locationsByRevision")).toContainEqual({
       colo: "AMS",
       revision: "01REV",
@@ -152,11 +167,15 @@ describe("on ClickHouse", () => {
     const later = { fromS: WINDOW.toS + 1_000, toS: WINDOW.toS + 2_000 };
     for (const [name, make] of NAMED) {
       const found = await run(make("written", later));
-      const expected = name === "orphanedIntents" ? [{ intents: 0, finalized: 0 }] : [];
-      expect(found, name).toEqual(expected);
+      expect(found, name).toEqual(ZERO[name] ?? []);
     }
   });
 });
+
+const ZERO: Record<string, Record<string, number>[]> = {
+  orphanedIntents: [{ intents: 0, finalized: 0 }],
+  decidedByEmergency: [{ requests: 0, firstS: 0, lastS: 0 }],
+};
 
 /** A little of everything, some of it just outside of the window. */
 function script(): StoredPoint[] {

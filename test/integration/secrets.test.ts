@@ -219,6 +219,7 @@ describe("as a program, by each channel", () => {
   const WORDS: readonly (readonly string[])[] = [
     ...Object.entries(VERBS).map(([verb, args]) => [verb, ...args]),
     ["drill", "--env", "sandbox", "--yes"],
+    ["validate", "--markdown"],
     ["--help"],
     ["completion", "bash"],
     ["nonsense"],

@@ -59,7 +59,7 @@ export function findingLines(findings: readonly Finding[]): string[] {
   });
 }
 
-function amount(value: number | null, unit: string): string {
+export function amount(value: number | null, unit: string): string {
   if (value === null) return "–";
   const digits = Math.abs(value) >= 100 ? 0 : 1;
   return `${Number(value.toFixed(digits))} ${unit}`;
