@@ -19,13 +19,15 @@ export interface Trace {
   locations: readonly string[];
   elapsedMs: number;
   notes?: readonly string[];
+  /** When it was made, RFC 3339; now unless given. The same change told twice needs the same time. */
+  at?: string;
 }
 
 export async function leaveTrace(ports: Ports, input: CommonInput, trace: Trace): Promise<void> {
   const entry: JournalEntry = {
     schema: 1,
     id: trace.id,
-    at: new Date(ports.clock.now()).toISOString(),
+    at: trace.at ?? new Date(ports.clock.now()).toISOString(),
     command: trace.command,
     actor: ports.identity.actor,
     host: ports.identity.host,
