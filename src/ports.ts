@@ -5,6 +5,7 @@ import type { JournalEntry } from "./domain/journal.ts";
 import type { Window as LogWindow } from "./domain/logs/batch-name.ts";
 import type { LogManifest } from "./domain/logs/manifest.ts";
 import type { Query } from "./domain/metrics.ts";
+import type { Notice } from "./domain/notices/notice.ts";
 import type { CanaryConfig, RawState, StopDocument } from "./domain/state.ts";
 
 /**
@@ -339,6 +340,25 @@ export interface VisitorHttp {
   send(request: VisitorRequest, options: CallOptions): Promise<VisitorAnswer>;
 }
 
+/** How one channel took a notice. */
+export interface NoticeReport {
+  channel: string;
+  /** Null when it was taken, or when such a notice is none of this channel's business. */
+  problem: string | null;
+  /** What to do; null without a problem. */
+  fix: string | null;
+}
+
+/** Tells people, through the channels of the environment. Secrets are looked for when they are needed. */
+export interface Notifier {
+  /** Names of the configured channels; none: nobody is told. */
+  readonly channels: readonly string[];
+  /** To all channels at once, within the signal. Returns what went wrong, never throws. */
+  notify(notice: Notice, options: CallOptions): Promise<string[]>;
+  /** The same, by channel. Never throws. */
+  report(notice: Notice, options: CallOptions): Promise<NoticeReport[]>;
+}
+
 /** Where a command that runs for long shows what is going on. */
 export interface Screen {
   /** A terminal that can be redrawn; else one line per change. */
@@ -389,6 +409,7 @@ export interface Ports {
   account: AccountProbe;
   metrics: Metrics;
   visitor: VisitorHttp;
+  notifier: Notifier;
   logs: { archive: LogArchive; tail: LogTail; folders: LogFolders; reader: LogReader };
   screen: Screen;
   rampFile: RampFile;
@@ -401,7 +422,7 @@ export interface Ports {
   interrupt: AbortSignal;
 }
 
-export type { Expectation, LogWindow, Sighting, Target };
+export type { Expectation, LogWindow, Notice, Sighting, Target };
 
 /** Answers that visitors have had so far. */
 export interface TrafficCounts {

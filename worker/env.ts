@@ -3,15 +3,18 @@ import type { OverrideMode } from "../src/domain/override.ts";
 import { overrideMode } from "../src/domain/override.ts";
 import type { CookieKey } from "./cookie-signer.ts";
 import { parseCookieKeys } from "./cookie-signer.ts";
+import type { NotifyBindings, NotifySettings } from "./notify/settings.ts";
+import { parseNotify } from "./notify/settings.ts";
 
 /** What wrangler.jsonc binds (generated `Env`), the secrets, and the optional hook for drills. */
-export interface Bindings extends Env {
+export interface Bindings extends Env, NotifyBindings {
   COOKIE_KEYS?: string;
   QA_TOKEN?: string;
   URL_SIGNING_KEY?: string;
   ANALYTICS_TOKEN?: string;
   /** In place of the official API, for the sandbox: https, or http on loopback. */
   ANALYTICS_API_URL?: string;
+  NOTIFY_EMAIL?: SendEmail;
   /** Only where faults are drilled, never in production: see native/chaos.ts. */
   CHAOS?: Fetcher;
 }
@@ -30,6 +33,8 @@ export interface Settings {
   workerVersion: string | null;
   /** Null: `/qa` shows no figures. */
   analytics: AnalyticsSettings | null;
+  /** Whom the guardian tells. */
+  notify: NotifySettings;
   /** What was wrong, in words that hold no secret. */
   problems: readonly string[];
 }
@@ -63,6 +68,8 @@ export function parseSettings(env: Bindings): Settings {
   if (urlSigningKey === null) problems.push("URL_SIGNING_KEY is missing or too short: no uploads");
   const analytics = parseAnalytics(env);
   if (typeof analytics === "string") problems.push(`${analytics}: /qa shows no metrics_24h`);
+  const { problems: silent, ...notify } = parseNotify(env);
+  problems.push(...silent);
   return {
     production,
     originUrl,
@@ -75,6 +82,7 @@ export function parseSettings(env: Bindings): Settings {
     urlSigningKey,
     workerVersion: env.CF_VERSION_METADATA?.id ?? null,
     analytics: typeof analytics === "string" ? null : analytics,
+    notify,
     problems,
   };
 }

@@ -11,6 +11,7 @@ import {
   reliefFileSchema,
 } from "../domain/environment.ts";
 import { escapeForTerminal } from "../domain/escape.ts";
+import { NOTIFY_KEYS } from "../domain/notices/config.ts";
 import { DEFAULT_POLICY } from "../domain/policy.ts";
 import { findJsonMistake } from "./json-position.ts";
 
@@ -214,6 +215,7 @@ function article(expected: string): string {
 function knownKeys([top, , setting, row]: readonly string[]): string[] {
   if (top === undefined) return Object.keys(configFileSchema.shape);
   if (setting === undefined) return Object.keys(environmentSchema.shape);
+  if (setting === "notify") return [...(NOTIFY_KEYS[row ?? ""] ?? Object.keys(NOTIFY_KEYS))];
   if (setting !== "policy") return [];
   const rows = new Map<string, unknown>(Object.entries(DEFAULT_POLICY));
   if (row === undefined) return [...rows.keys()];

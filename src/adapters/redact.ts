@@ -28,6 +28,24 @@ export function createRedactor(secrets: readonly (Secret | null)[]): Redact {
   };
 }
 
+export interface GrowingRedactor {
+  redact: Redact;
+  add(secret: Secret): void;
+}
+
+/** For secrets that are read only when they are needed. */
+export function createGrowingRedactor(secrets: readonly (Secret | null)[]): GrowingRedactor {
+  const all = [...secrets];
+  let redact = createRedactor(all);
+  return {
+    redact: (text) => redact(text),
+    add(secret) {
+      all.push(secret);
+      redact = createRedactor(all);
+    },
+  };
+}
+
 function forms(value: string): string[] {
   if (value.length < MIN_EXACT_CHARS) return [];
   return [...new Set([value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1)])];

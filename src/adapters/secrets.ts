@@ -46,7 +46,12 @@ export class SecretError extends Error {
   }
 }
 
-export type SecretName = "CLOUDFLARE_API_TOKEN" | "PIXCANARY_QA_TOKEN";
+export type SecretName =
+  | "CLOUDFLARE_API_TOKEN"
+  | "PIXCANARY_QA_TOKEN"
+  | "PIXCANARY_PAGERDUTY_KEY"
+  | "PIXCANARY_SLACK_WEBHOOK"
+  | "PIXCANARY_WEBHOOK_TOKEN";
 
 export interface SecretSources {
   name: SecretName;

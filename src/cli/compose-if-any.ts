@@ -9,6 +9,7 @@ import { DEFAULT_POLICY } from "../domain/policy.ts";
 import type { Ports } from "../ports.ts";
 import { UpstreamError } from "../ports.ts";
 import { compose, localLogs, refusing, type World } from "./compose.ts";
+import { NO_NOTIFIER } from "./compose-notifier.ts";
 import { hintOf } from "./errors.ts";
 import type { GlobalFlags } from "./program.ts";
 import { createProgress } from "./progress.ts";
@@ -46,6 +47,7 @@ function withoutEnvironment(flags: GlobalFlags, shell: Shell, interrupt: AbortSi
     identity: createIdentity({ env: shell.env, version: shell.version }),
     qa: { urls: [], look: refuse },
     visitor: { hasQaToken: false, send: refuse },
+    notifier: NO_NOTIFIER,
     clock: createClock(),
     rng: createRng(),
     progress: createProgress(

@@ -17,7 +17,7 @@ import { createLogTail } from "../adapters/logs/tail-socket.ts";
 import { createQaProbe } from "../adapters/qa-client.ts";
 import { createRampFile } from "../adapters/ramp-file.ts";
 import type { Redact } from "../adapters/redact.ts";
-import { createRedactor } from "../adapters/redact.ts";
+import { createGrowingRedactor } from "../adapters/redact.ts";
 import { createRng } from "../adapters/rng.ts";
 import { loadSecret, type Secret } from "../adapters/secrets.ts";
 import { createVisitorHttp } from "../adapters/visitor-http.ts";
@@ -26,6 +26,7 @@ import { apiBaseUrlOf, findEnvironment, toTarget } from "../domain/environment.t
 import { escapeForTerminal } from "../domain/escape.ts";
 import type { AccountProbe, Documents, Journal, Metrics, Ports, StateStore } from "../ports.ts";
 import { UpstreamError } from "../ports.ts";
+import { composeNotifier } from "./compose-notifier.ts";
 import { UsageError } from "./errors.ts";
 import type { GlobalFlags } from "./program.ts";
 import { createProgress } from "./progress.ts";
@@ -49,11 +50,10 @@ export async function compose(
   const name = environmentName(loaded, flags, shell.env);
   const environment = environmentOf(loaded, name);
   for (const warning of loaded.warnings) shell.console.err(`! going on, but ${warning}`);
-  const { token, qaToken } = await secrets(environment, flags, shell, {
-    baseDir: dirname(path),
-    ...options,
-  });
-  const redact = createRedactor([token, qaToken]);
+  const baseDir = dirname(path);
+  const { token, qaToken } = await secrets(environment, flags, shell, { baseDir, ...options });
+  const redactor = createGrowingRedactor([token, qaToken]);
+  const { redact } = redactor;
   const clock = createClock();
   const qa = createQaProbe({
     urls: environment.qaUrls,
@@ -75,6 +75,7 @@ export async function compose(
       version: shell.version,
       secrets: [token],
     }),
+    notifier: composeNotifier(environment, { shell, baseDir, clock, redactor }),
     clock,
     rng: createRng(),
     progress: createProgress(

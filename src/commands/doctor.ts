@@ -8,8 +8,9 @@ import { placeOf } from "../domain/prerequisites.ts";
 import type { ParsedState } from "../domain/state.ts";
 import { parseState } from "../domain/state.ts";
 import type { Ports, UpstreamError } from "../ports.ts";
-import type { CommandDef, NoFlags, Outcome } from "./command.ts";
+import type { CommandDef, Outcome } from "./command.ts";
 import { READ_LIMIT_MS } from "./shared/change-config.ts";
+import { noticeChecks } from "./shared/notice-checks.ts";
 import { asUpstream } from "./shared/settle.ts";
 import { invocation } from "./shared/words.ts";
 
@@ -30,31 +31,35 @@ export interface DoctorData {
   checks: Check[];
 }
 
-export const doctor: CommandDef<NoFlags, null, DoctorData> = {
+const input = z.object({ notify: z.boolean().default(false) });
+
+export const doctor: CommandDef<typeof input, null, DoctorData> = {
   name: "doctor",
   summary: "Check everything that a stop needs",
   details:
     "Token, account, namespace (writes and deletes one probe key), state keys, every /qa, clock and Node " +
-    "version. Run it before you need it: before each rollout, and in the quarterly drill.",
-  examples: ["pixcanary doctor --env production"],
-  options: [],
+    "version. Run it before you need it: before each rollout, and in the quarterly drill. With --notify " +
+    "it also sends a test notice to everybody who is told of changes, and pages whom PagerDuty pages.",
+  examples: ["pixcanary doctor --env production", "pixcanary doctor --env production --notify"],
+  options: [{ flags: "--notify", description: "send a test notice through each channel" }],
   mutates: false,
   timeoutMs: 30_000,
-  input: z.object({}),
+  input,
   plan: async () => ({ kind: "answer", steps: null }),
-  apply: (_steps, _input, ports) => examine(ports),
+  apply: (_steps, { notify }, ports) => examine(ports, notify),
   render,
 };
 
-async function examine(ports: Ports): Promise<Outcome<DoctorData>> {
+async function examine(ports: Ports, notify: boolean): Promise<Outcome<DoctorData>> {
   const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS * 2), ports.interrupt]);
   const attempt = async <T>(work: Promise<T>): Promise<T | UpstreamError> => work.catch(asUpstream);
-  const [token, namespace, writable, raw, sightings] = await Promise.all([
+  const [token, namespace, writable, raw, sightings, notices] = await Promise.all([
     attempt(ports.account.token({ signal })),
     attempt(ports.account.namespace({ signal })),
     attempt(ports.account.writable({ signal }).then(() => "yes" as const)),
     attempt(ports.store.read({ signal })),
     Promise.all(ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "full" }))),
+    noticeChecks(ports, { test: notify }),
   ]);
   const nowMs = ports.clock.now();
   const state = isError(raw) ? raw : parseState(raw);
@@ -65,6 +70,7 @@ async function examine(ports: Ports): Promise<Outcome<DoctorData>> {
     reachable("KV write", writable, () => "probe key written, read and deleted"),
     ...stateChecks(state, ports),
     ...sightings.map(qaCheck),
+    ...notices,
     skewCheck(token, nowMs),
   ];
   const data = { checks };

@@ -15,7 +15,7 @@ import { refugeLines } from "./shared/refuge.ts";
 import { wrote } from "./shared/settle.ts";
 import { WRITE_SHARE, writeAndProve } from "./shared/stop-run.ts";
 import type { StopRun } from "./shared/stop-verdict.ts";
-import { stopVerdict } from "./shared/stop-verdict.ts";
+import { isWithoutEffect, stopVerdict } from "./shared/stop-verdict.ts";
 import { liveLine, missingLines, OTHERS_FOLLOW, seconds, timeWithAge } from "./shared/words.ts";
 
 export interface NotAusData {
@@ -79,6 +79,7 @@ export async function pullTheStop(input: CommonInput, ports: Ports): Promise<Out
     outcome: traceOutcome(run, outcome),
     locations: run.proof.live.map((l) => l.location),
     elapsedMs: ports.clock.monotonic() - startedMs,
+    unwritten: isWithoutEffect(run),
   });
   data.proxy_sick = run.refuge.problem(run.proof.sightings);
   run.refuge.end();

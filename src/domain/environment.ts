@@ -1,27 +1,18 @@
 /** The schema of `pixcanary.json`: which environments exist and what belongs to each. No secrets. */
 import * as z from "zod";
+import { notifyForReliefSchema, notifySchema } from "./notices/config.ts";
 import type { Policy } from "./policy.ts";
 import { DEFAULT_POLICY, policySchema } from "./policy.ts";
 import { parsePlan } from "./ramp-plan.ts";
+import { isLoopback, isSafeUrl, parseUrl } from "./safe-url.ts";
+import { path, printable } from "./settings-text.ts";
 import { isValidTag } from "./state.ts";
 
 export const OFFICIAL_API_URL = "https://api.cloudflare.com/client/v4";
 
 const DEFAULT_NORMAL_PERCENT = 10;
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the point
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/;
-
 const id = z.string().regex(/^[0-9a-fA-F]{32}$/, "must be 32 hexadecimal digits");
-
-/** Printed on cards and in messages as it is. */
-const printable = z
-  .string()
-  .min(1)
-  .max(500)
-  .refine((text) => !UNPRINTABLE.test(text), "must not hold control characters");
-
-const path = printable.describe("relative to the configuration file, or absolute");
 
 const bucket = z
   .string()
@@ -104,7 +95,7 @@ export const environmentSchema = z.strictObject({
     .max(10_000_000)
     .default(DEFAULT_RAMP_MIN_REQUESTS)
     .describe("in each step of a ramp; with fewer it does not go on"),
-  notify: z.record(z.string(), z.unknown()).optional(),
+  notify: z.lazy(notifySchema).optional().describe("who is told when somebody changes something"),
 });
 
 const { shape } = environmentSchema;
@@ -132,6 +123,7 @@ const reliefEnvironmentSchema = z.object({
   policy: shape.policy.catch(undefined),
   ramps: shape.ramps.catch(undefined),
   rampMinNativeRequests: shape.rampMinNativeRequests.catch(DEFAULT_RAMP_MIN_REQUESTS),
+  notify: z.lazy(notifyForReliefSchema).optional().catch(undefined),
 });
 
 const environmentName = z.string().regex(/^[a-z0-9-]{1,32}$/, "must be 1 to 32 of a-z, 0-9 and -");
@@ -226,22 +218,9 @@ export function isSafeApiUrl(text: string): boolean {
 
 /** The token for `/qa` goes to no other. */
 export function isSafeQaUrl(text: string): boolean {
-  const url = parseUrl(text);
-  if (url === null) return false;
-  return url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname));
+  return isSafeUrl(text);
 }
 
 function isWebOrigin(text: string): boolean {
   return parseUrl(text)?.origin === text && isSafeQaUrl(text);
-}
-
-/** Null for what is no URL or carries a user, a password or a fragment. */
-function parseUrl(text: string): URL | null {
-  if (UNPRINTABLE.test(text) || /[\s@#\\]/.test(text)) return null;
-  const url = URL.parse(text);
-  return url === null || url.username !== "" || url.password !== "" ? null : url;
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(hostname);
 }

@@ -6,12 +6,19 @@ import { join } from "node:path";
 import {
   CANARY_TAG,
   DATASET,
+  ENVIRONMENT_NAME,
   LOGS_BUCKET,
   MEDIA_BUCKET,
   PAGES_ORIGIN,
   type SandboxDescription,
   WORKER_NAME,
 } from "./types.ts";
+
+/** What a sender of notices must know, next to the addresses. */
+export interface NoticeSecrets {
+  routingKey: string;
+  webhookToken: string;
+}
 
 export interface ConfigFile {
   path: string;
@@ -20,6 +27,7 @@ export interface ConfigFile {
 
 export async function writeConfigFile(
   description: Omit<SandboxDescription, "configPath">,
+  notices: NoticeSecrets | null,
 ): Promise<ConfigFile> {
   const directory = await mkdtemp(join(tmpdir(), "pixcanary-sandbox-"));
   // Tokens must not outlive a process that exits without closing the sandbox.
@@ -52,12 +60,39 @@ export async function writeConfigFile(
       logsPrefix: "b2a/",
       tokenFile,
       qaTokenFile,
+      ...(await notifySettings(directory, description.noticeUrls, notices)),
     };
-    const text = `${JSON.stringify({ environments: { sandbox: environment } }, null, 2)}\n`;
+    const environments = { [ENVIRONMENT_NAME]: environment };
+    const text = `${JSON.stringify({ environments }, null, 2)}\n`;
     await writeFile(path, text, { mode: 0o600 });
     return { path, remove };
   } catch (error) {
     await remove();
     throw error;
   }
+}
+
+async function notifySettings(
+  directory: string,
+  urls: SandboxDescription["noticeUrls"],
+  secrets: NoticeSecrets | null,
+): Promise<object> {
+  if (urls === null || secrets === null) return {};
+  const secretFile = async (name: string, secret: string): Promise<string> => {
+    const path = join(directory, name);
+    await writeFile(path, `${secret}\n`, { mode: 0o600 });
+    return path;
+  };
+  const [routingKeyFile, webhookFile, tokenFile] = await Promise.all([
+    secretFile("pagerduty-key", secrets.routingKey),
+    secretFile("slack-webhook", urls.slack),
+    secretFile("webhook-token", secrets.webhookToken),
+  ]);
+  return {
+    notify: {
+      pagerduty: { routingKeyFile, apiUrl: urls.pagerduty },
+      slack: { webhookFile },
+      webhook: { url: urls.webhook, tokenFile },
+    },
+  };
 }

@@ -7,6 +7,7 @@ export { SandboxControl, type SandboxState } from "./control/control.ts";
 export { SANDBOX_CONTROL_HELP } from "./control/help.ts";
 export type { FlowsInput, PointsInput, TrafficInput } from "./control/schema.ts";
 export type { CaughtPoint } from "./edge/services.ts";
+export type { ArrivedNotice, NoticeChannel, NoticesState } from "./notices/receivers.ts";
 export { startSandbox } from "./start.ts";
 export type { TrafficReport } from "./traffic/report.ts";
 export type { Sandbox, SandboxDescription, SandboxOptions } from "./types.ts";

@@ -24,6 +24,8 @@ import { CentralStore } from "./kv/central-store.ts";
 import { Replicas } from "./kv/replicas.ts";
 import { Logs } from "./logs/logs.ts";
 import { NativeFaults } from "./native-faults.ts";
+import { NoticeReceivers } from "./notices/receivers.ts";
+import { notifyVars, startNotices } from "./notices/wiring.ts";
 import { OriginServer } from "./origin/server.ts";
 import { type Random, seededRandom } from "./random.ts";
 import { Traffic } from "./traffic/traffic.ts";
@@ -63,6 +65,7 @@ const optionsSchema = z.object({
   workerPath: z.string().optional(),
   qaMetrics: z.boolean().default(false),
   logs: z.boolean().default(true),
+  notices: z.boolean().default(true),
 });
 
 type Settings = z.output<typeof optionsSchema>;
@@ -91,6 +94,8 @@ interface World {
   analytics: AnalyticsEngine;
   logLines: string[];
   logs: Logs;
+  /** They answer only when they have been started. */
+  notices: NoticeReceivers;
   qaToken: string;
 }
 
@@ -102,7 +107,12 @@ async function start(
   const world = createWorld(settings, closers, warn, () => edges.bucket(LOGS_BUCKET));
   const { origin, originUrl, database } = await startBackends(world);
   const cloudflare = await startApi(world, (name) => edges.bucket(name));
-  const vars = { ...workerVars(originUrl, world.qaToken), ...metricsVars(settings, cloudflare) };
+  const noticeUrls = await startNotices(world.notices, settings.notices, closers);
+  const vars = {
+    ...workerVars(originUrl, world.qaToken),
+    ...metricsVars(settings, cloudflare),
+    ...notifyVars(noticeUrls, world.notices),
+  };
   const { edges, edgeUrl } = await startEdge(world, vars, database.url);
   const locations = [...edges.urls].map(([colo, url]) => ({ colo, url: url.origin }));
   const urls = locations.map(({ url }) => url);
@@ -137,8 +147,9 @@ async function start(
     mediaBucket: MEDIA_BUCKET,
     logsBucket: LOGS_BUCKET,
     controlUrl: controlServer.url,
+    noticeUrls,
   };
-  const configFile = await writeConfigFile(withoutPath);
+  const configFile = await writeConfigFile(withoutPath, world.notices.secrets);
   closers.add(() => configFile.remove());
   const description: SandboxDescription = { ...withoutPath, configPath: configFile.path };
   return { description, control, close: () => closers.run() };
@@ -170,6 +181,7 @@ function createWorld(
     analytics: new AnalyticsEngine(seededRandom(number ^ 0x5bd1e995)),
     logLines: [],
     logs: new Logs(logsBucket, seededRandom(number ^ 0x1b873593)),
+    notices: new NoticeReceivers(),
     qaToken: randomBytes(24).toString("base64url"),
   };
 }
@@ -213,6 +225,7 @@ async function startEdge(
       world.analytics.write(DATASET, point);
     },
     onTraces: settings.logs ? (json) => world.logs.receive(json) : null,
+    onMail: settings.notices ? (message) => world.notices.mail(message) : null,
     onLog: (line) => keepNewest(logLines, line, KEPT_LOG_LINES),
   });
   closers.add(() => edges.close());

@@ -23,6 +23,8 @@ export interface SandboxOptions {
   qaMetrics?: boolean;
   /** The Workers' trace events become Logpush files and live tails. True unless given. */
   logs?: boolean;
+  /** Receivers of notices, to which Workers and configuration point. True unless given. */
+  notices?: boolean;
   onWarning?: (text: string) => void;
 }
 
@@ -41,6 +43,8 @@ export interface SandboxDescription {
   mediaBucket: string;
   logsBucket: string;
   controlUrl: string;
+  /** Where notices arrive; null without receivers. */
+  noticeUrls: { pagerduty: string; slack: string; webhook: string } | null;
   configPath: string;
 }
 
@@ -61,5 +65,7 @@ export const LOGS_BUCKET = "logs-canary";
 export const WORKER_NAME = "pix-sandbox";
 export const DATASET = "canary_requests";
 export const CANARY_TAG = "B2a";
+/** In the configuration that the sandbox writes, and in the keys of its Workers' notices. */
+export const ENVIRONMENT_NAME = "sandbox";
 /** Of the QA page: `/qa` allows it, and it alone. */
 export const PAGES_ORIGIN = "https://staging.pix.immo";

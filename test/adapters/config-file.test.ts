@@ -132,6 +132,15 @@ describe("mistakes in the content are named in plain words", () => {
       "environments.staging.policy.orphanedIntents.minutes: must be at least 1",
     ],
     [
+      { notify: { pagerdty: {} } },
+      "environments.staging.notify.pagerdty: unknown setting; did you mean pagerduty?",
+    ],
+    [
+      { notify: { pagerduty: { routingKeyfile: "x" } } },
+      "environments.staging.notify.pagerduty.routingKeyfile: unknown setting; did you mean routingKeyFile?",
+    ],
+    [{ notify: { webhook: {} } }, "environments.staging.notify.webhook.url: is missing"],
+    [
       { canaryTag: "B 2" },
       "environments.staging.canaryTag: must be 1 to 32 letters, digits, _ or -",
     ],
@@ -204,6 +213,10 @@ describe("relief needs to know where to write, and no more", () => {
     [{ policy: 3 }, {}],
     [{ policy: { bucketSeconds: -1 } }, {}],
     [{ notify: [] }, {}],
+    [
+      { notify: { pagerduty: {}, slack: 3, webhook: { url: "x" } } },
+      { notify: { pagerduty: {}, slack: undefined, webhook: undefined } },
+    ],
     [{ zzzzzzzz: 1 }, {}],
     [{ dataset: "a; DROP" }, {}],
     [{ normalPercent: "ten" }, { normalPercent: 10 }],
@@ -301,6 +314,37 @@ describe("a configuration file cannot send a token elsewhere (AT-19)", () => {
   ])("not as /qa: %s", (url) => {
     expect(messageOf(fileWith({ qaUrls: [url] }))).toContain("qaUrls.0: must be an https:// URL");
   });
+});
+
+describe("where notices may go", () => {
+  const said = (notify: object) => messageOf(fileWith({ notify }));
+
+  test.each([
+    { pagerduty: { apiUrl: "https://events.pagerduty.com/v2/enqueue" } },
+    { pagerduty: { apiUrl: "https://events.eu.pagerduty.com/v2/enqueue" } },
+    { pagerduty: { apiUrl: "http://127.0.0.1:8787/v2/enqueue" }, slack: {} },
+    { webhook: { url: "https://hooks.pix.immo/canary?team=b", tokenFile: "~/token" } },
+    { webhook: { url: "http://localhost:1/hook" } },
+    {},
+  ])("%j", (notify) => {
+    expect(said(notify)).toBe("accepted");
+  });
+
+  test.each([
+    "https://events.pagerduty.com.evil.example/v2/enqueue",
+    "http://events.pagerduty.com/v2/enqueue",
+    "https://127.0.0.1@evil.example/v2/enqueue",
+    "http://127.0.0.1.evil.example/",
+  ])("not PagerDuty's key to %s", (apiUrl) => {
+    expect(said({ pagerduty: { apiUrl } })).toContain("notify.pagerduty.apiUrl: must be https://");
+  });
+
+  test.each(["http://hooks.pix.immo/", "https://u:p@hooks.pix.immo/", "ftp://x/", "/hook"])(
+    "not a webhook's token to %s",
+    (url) => {
+      expect(said({ webhook: { url } })).toContain("notify.webhook.url: must be an https:// URL");
+    },
+  );
 });
 
 describe("a target", () => {

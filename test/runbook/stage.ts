@@ -5,6 +5,7 @@ import {
   mkdir,
   mkdtemp,
   readdir,
+  readFile,
   rm,
   stat,
   symlink,
@@ -98,7 +99,7 @@ export async function openStage(): Promise<Stage> {
   const sandbox = await startSandbox({ lagMs: { min: 0, max: 0 }, rateLimits: false });
   try {
     const shell = await openShell(secretsOf(sandbox));
-    await writeFile(join(shell.folder, "pixcanary.json"), configurationOf(sandbox));
+    await writeFile(join(shell.folder, "pixcanary.json"), await configurationOf(sandbox));
     await putLogs(sandbox);
     return {
       type: shell.type,
@@ -131,7 +132,8 @@ function secretsOf({ description }: Sandbox): Record<string, string> {
   };
 }
 
-function configurationOf({ description }: Sandbox): string {
+async function configurationOf({ description }: Sandbox): Promise<string> {
+  const own = JSON.parse(await readFile(description.configPath, "utf8"));
   const environment = {
     accountId: description.accountId,
     namespaceId: description.kvNamespaceId,
@@ -142,6 +144,7 @@ function configurationOf({ description }: Sandbox): string {
     dataset: DATASET,
     logsBucket: description.logsBucket,
     logsPrefix: "b2a",
+    notify: own.environments.sandbox.notify,
   };
   const environments = {
     production: { ...environment, worker: "pix-api" },

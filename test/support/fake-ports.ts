@@ -127,6 +127,7 @@ export function modelPorts(store: StateStore): Ports {
       hasQaToken: false,
       send: () => Promise.reject(new Error("nobody visits in these tests")),
     },
+    notifier: { channels: [], notify: async () => [], report: async () => [] },
     screen: {
       inPlace: false,
       json: false,

@@ -8,6 +8,7 @@ import { since } from "../../domain/policy-observations.ts";
 import { placeOf } from "../../domain/prerequisites.ts";
 import type { Gate, Seen } from "../../domain/ramp.ts";
 import { needs } from "../../domain/ramp.ts";
+import { coveredBy } from "../../domain/ramp-covered.ts";
 import type { RampControl, RampDocument } from "../../domain/ramp-document.ts";
 import { parseRampControl, RAMP_CONTROL_KEY } from "../../domain/ramp-document.ts";
 import type { Ports, UpstreamError } from "../../ports.ts";
@@ -16,6 +17,9 @@ import { READ_LIMIT_MS, readBase } from "../shared/change-config.ts";
 import { sentence } from "../shared/findings.ts";
 import { nameOf } from "../shared/fleet.ts";
 import { HEALTH_LIMIT_MS, observe } from "../shared/health.ts";
+
+/** Nobody changes more between two looks. */
+const ENTRIES = 10;
 
 export interface Gathered {
   seen: Seen;
@@ -33,11 +37,12 @@ export async function gather(
   const wanted = needs(ramp);
   const limit = Math.max(READ_LIMIT_MS, HEALTH_LIMIT_MS);
   const signal = AbortSignal.any([ports.clock.timeout(limit), ports.interrupt]);
-  const [base, control, live, gate] = await Promise.all([
+  const [base, control, live, gate, journal] = await Promise.all([
     readBase(ports, signal),
     readControl(ports, signal),
     wanted.live ? lookEverywhere(ramp, ports, signal) : null,
     wanted.gate ? askGate(ramp, ports, signal) : null,
+    wanted.journal ? ports.journal.recent(ENTRIES, { signal }) : null,
   ]);
   if (!("state" in base)) return base;
   const seen: Seen = {
@@ -45,6 +50,7 @@ export async function gather(
     state: base.state,
     control: given.control ?? control,
     live,
+    covered: coveredBy(ramp, journal?.entries ?? []),
     gate: gate?.gate ?? null,
   };
   return { seen, base, assessment: gate?.assessment ?? null };

@@ -17,8 +17,10 @@ const RELIEF_BUDGET_MS = 20_000;
 
 export interface Done {
   ramp: RampDocument;
-  /** What failed and will be tried again; null when it was done or somebody else was faster. */
+  /** What failed and will be tried again; null when it was done. */
   problem: string | null;
+  /** Who was faster; the next look should show it. */
+  refusedFor?: string;
 }
 
 /** Guarded by what was just read; what came of it is seen at the next look. */
@@ -31,6 +33,7 @@ export async function writeStep(
   const present = base.state.config.kind === "valid" ? base.state.config.value : null;
   const config = rampConfig(ramp, step, present, ports.clock.now());
   const write = await put(config, base, ports);
+  if (write.kind === "conflict") return { ramp, problem: problemOf(write), refusedFor: write.by };
   if (write.kind !== "written") return { ramp, problem: problemOf(write) };
   return { ramp: written(ramp, step, config.last_updated, ports.clock.now()), problem: null };
 }
@@ -61,7 +64,7 @@ export async function dropLease(ramp: RampDocument, base: Base, ports: Ports): P
 
 function put(config: CanaryConfig, base: Base, ports: Ports): Promise<ConfigWrite> {
   const signal = AbortSignal.any([ports.clock.timeout(WRITE_LIMIT_MS), ports.interrupt]);
-  return writeConfigOnce(ports, base, config, { signal, recheck: true });
+  return writeConfigOnce(ports, base, config, { signal, recheck: true, alsoStop: true });
 }
 
 function problemOf(write: Exclude<ConfigWrite, { kind: "written" }>): string {
@@ -87,7 +90,7 @@ export async function relieve(
   if (relief.action !== "not-aus" && !ours) {
     return { ramp: relieved(ramp, ports.clock.now()), problem: null, outcome: null };
   }
-  const outcome = await act(relief.action, given, ports);
+  const outcome = await act(relief, given, ports);
   if (outcome.kind === "failed" || outcome.kind === "interrupted") {
     const problem = outcome.kind === "failed" ? outcome.message : "interrupted";
     return { ramp, problem: `${relief.action}: ${problem}`, outcome };
@@ -101,15 +104,16 @@ function reliefInput(input: CommonInput, why: string): CommonInput {
 }
 
 async function act(
-  action: "reduce" | "disable" | "not-aus",
+  { action, to }: NonNullable<RampDocument["relief"]>,
   given: CommonInput,
   ports: Ports,
 ): Promise<Outcome<unknown>> {
   if (action === "not-aus") return pullTheStop(given, ports);
   if (action === "reduce") {
-    const planned = await reduce.plan({ ...given, to: undefined }, ports);
+    const asked = { ...given, to: to?.percent };
+    const planned = await reduce.plan(asked, ports);
     if (planned.kind !== "plan") return ended(planned);
-    return reduce.apply(planned.steps, { ...given, to: undefined }, ports);
+    return reduce.apply(planned.steps, asked, ports);
   }
   const planned = await disable.plan(given, ports);
   if (planned.kind !== "plan") return ended(planned);

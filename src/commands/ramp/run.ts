@@ -5,7 +5,7 @@
  */
 import type { Assessment } from "../../domain/policy-evaluate.ts";
 import type { Order } from "../../domain/ramp.ts";
-import { advance, GATE } from "../../domain/ramp.ts";
+import { advance, closing, GATE, overtaken } from "../../domain/ramp.ts";
 import type { RampControl, RampDocument } from "../../domain/ramp-document.ts";
 import { isOver } from "../../domain/ramp-document.ts";
 import type { Clock, Ports } from "../../ports.ts";
@@ -24,6 +24,8 @@ import { traceEnd, traceStep } from "./trace.ts";
 const MAX_WAIT_MS = 30_000;
 /** Between tries while the API does not answer; with jitter. */
 const RETRY_MS = 3_000;
+/** One old read may forbid a write; so many are somebody. */
+const MAX_REFUSALS = 3;
 /** Others see that somebody is still at it. */
 const SIGN_OF_LIFE_MS = 5 * 60_000;
 
@@ -34,6 +36,8 @@ export interface RunState {
   /** What did not work at the last try. */
   problem: string | null;
   keptAtMs: number;
+  /** Writes in a row that somebody else's value forbade. */
+  refusals: number;
 }
 
 /** `control`: a command that this very process was started with. Throws LocalError. */
@@ -45,7 +49,14 @@ export async function carryOut(
 ): Promise<Outcome<RampData>> {
   const ports: Ports = { ...world, clock: steadyClock(world.clock) };
   const signal = AbortSignal.any([ports.clock.timeout(input.timeoutMs), ports.interrupt]);
-  const run: RunState = { ramp, base: null, assessment: null, problem: null, keptAtMs: 0 };
+  const run: RunState = {
+    ramp,
+    base: null,
+    assessment: null,
+    problem: null,
+    keptAtMs: 0,
+    refusals: 0,
+  };
   const teller = new Teller(ports);
   try {
     await save(run, ramp, ports);
@@ -79,29 +90,42 @@ async function turn(
   run.assessment = gathered.assessment ?? run.assessment;
   const before = run.ramp;
   const { ramp, order } = advance(before, gathered.seen);
-  await traceChanges(before, ramp, input, ports, gathered.base);
-  await saveIfNew(run, ramp, ports);
+  if (isLive(before, ramp)) await traceStep(ramp, "live", input, ports);
+  await finish(run, ramp, input, ports, gathered.base);
   const done = await perform(order, run, gathered.base, input, ports);
   run.problem = done.problem;
-  await saveIfNew(run, done.ramp, ports);
+  run.refusals = done.refusedFor === undefined ? 0 : run.refusals + 1;
+  const lost = done.refusedFor !== undefined && run.refusals >= MAX_REFUSALS;
+  const after = lost ? overtaken(done.ramp, done.refusedFor ?? "", ports.clock.now()) : done.ramp;
+  await finish(run, after, input, ports, gathered.base);
   return done.problem === null ? order : null;
 }
 
 /** Told before it is kept: after a crash in between it is told again, and is the same entry. */
-async function traceChanges(
-  before: RampDocument,
+function isLive(before: RampDocument, ramp: RampDocument): boolean {
+  return ramp.live_at !== null && ramp.live_at !== before.live_at;
+}
+
+/** Keeps what is new. An end is kept, told, and then kept as told. */
+async function finish(
+  run: RunState,
   ramp: RampDocument,
   input: CommonInput,
   ports: Ports,
   base: Base,
 ): Promise<void> {
-  const isLive = ramp.live_at !== null && ramp.live_at !== before.live_at;
-  if (isLive) await traceStep(ramp, "live", input, ports);
-  const stands = isOver(ramp) || ramp.paused?.by === GATE;
-  if (!stands) return;
-  if (!isLive && ramp.live_at === null) await traceStep(ramp, "stored", input, ports);
+  if (!isOver(ramp)) {
+    const paused = ramp.paused?.by === GATE && run.ramp.paused?.by !== GATE;
+    await saveIfNew(run, ramp, ports);
+    if (paused) await traceEnd(ramp, base.state, input, ports);
+    return;
+  }
+  if (isOver(run.ramp)) return;
+  if (run.ramp.closing === null) await save(run, closing(ramp), ports);
+  if (ramp.live_at === null) await traceStep(ramp, "stored", input, ports);
   await traceEnd(ramp, base.state, input, ports);
   if (ramp.state === "done") await dropLease(ramp, base, ports);
+  await save(run, ramp, ports);
 }
 
 async function perform(
@@ -116,11 +140,8 @@ async function perform(
       return writeStep(run.ramp, order.step, base, ports);
     case "renew":
       return renewLease(run.ramp, order.untilMs, base, ports);
-    case "relieve": {
-      const done = await relieve(run.ramp, base, input, ports);
-      if (isOver(done.ramp)) await traceEnd(done.ramp, base.state, input, ports);
-      return done;
-    }
+    case "relieve":
+      return relieve(run.ramp, base, input, ports);
     case "wait":
     case "end":
       return { ramp: run.ramp, problem: null };

@@ -1,13 +1,17 @@
-/** The journal entry of a change. A journal that fails warns; it never fails the change. */
+/**
+ * The journal entry of a change, and the notice to people that is made of it. Either may fail with a
+ * warning; neither ever fails the change.
+ */
 import type { JournalEntry, Snapshot } from "../../domain/journal.ts";
 import type { ParsedState } from "../../domain/state.ts";
 import { isEmergency } from "../../domain/state.ts";
 import type { Ports } from "../../ports.ts";
 import type { CommonInput } from "../command.ts";
+import { tellOthers } from "./tell-others.ts";
 
 /** Long enough for one slow write; an incident has better things to wait for. */
-const JOURNAL_LIMIT_MS = 2_000;
-/** After Ctrl-C the program leaves within two seconds, and the report comes after the journal. */
+const LIMIT_MS = 2_000;
+/** After Ctrl-C the program leaves within two seconds, and the report comes after this. */
 const INTERRUPTED_LIMIT_MS = 500;
 
 export interface Trace {
@@ -21,6 +25,10 @@ export interface Trace {
   notes?: readonly string[];
   /** When it was made, RFC 3339; now unless given. The same change told twice needs the same time. */
   at?: string;
+  /** Nothing was written: it is journaled that somebody tried, and nobody is told. */
+  unwritten?: boolean;
+  /** A stop was released although none was stored. */
+  released?: boolean;
 }
 
 export async function leaveTrace(ports: Ports, input: CommonInput, trace: Trace): Promise<void> {
@@ -45,8 +53,13 @@ export async function leaveTrace(ports: Ports, input: CommonInput, trace: Trace)
     tool: ports.identity.tool,
     namespace: ports.target.namespaceId,
   };
-  const limitMs = ports.interrupt.aborted ? INTERRUPTED_LIMIT_MS : JOURNAL_LIMIT_MS;
-  const warnings = await ports.journal.append(entry, { signal: ports.clock.timeout(limitMs) });
+  const limitMs = ports.interrupt.aborted ? INTERRUPTED_LIMIT_MS : LIMIT_MS;
+  const [warnings] = await Promise.all([
+    ports.journal.append(entry, { signal: ports.clock.timeout(limitMs) }),
+    trace.unwritten === true
+      ? undefined
+      : tellOthers(ports, entry, { limitMs, released: trace.released === true }),
+  ]);
   for (const warning of warnings) ports.progress.warn(warning);
 }
 

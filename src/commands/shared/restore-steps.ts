@@ -209,6 +209,7 @@ async function trace(run: Run, outcome: Outcome<RestoreData>): Promise<void> {
     locations: (last?.live ?? []).map((l) => l.location),
     elapsedMs: ports.clock.monotonic() - run.startedMs,
     notes: forced,
+    released: run.steps.orphan !== null,
   });
 }
 

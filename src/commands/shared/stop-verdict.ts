@@ -84,6 +84,13 @@ export function stopVerdict<T extends { already: unknown }>(
   return failure(run, data, truth, again);
 }
 
+/** Nothing of this stop is known to be written or under way; or somebody has released it since. */
+export function isWithoutEffect(run: StopRun): boolean {
+  if (run.stored.kind === "released") return true;
+  const written = wrote(run.writes.stop) || wrote(run.writes.config) || isProved(run);
+  return !written && !anyAmbiguous(run);
+}
+
 function failure<T>(run: StopRun, data: T, truth: string, next: string): Outcome<T> {
   const { stop } = run.writes;
   const error = stop.kind === "failed" ? stop.error : null;

@@ -10,6 +10,7 @@ import type { CentralStore } from "../kv/central-store.ts";
 import type { Replicas } from "../kv/replicas.ts";
 import type { Logs, LogsState } from "../logs/logs.ts";
 import { HEALTHY_NATIVE, type NativeFaults, type NativeSettings } from "../native-faults.ts";
+import type { NoticeReceivers, NoticesState } from "../notices/receivers.ts";
 import { HEALTHY_ORIGIN, type OriginServer, type OriginSettings } from "../origin/server.ts";
 import type { TrafficReport } from "../traffic/report.ts";
 import type { Traffic } from "../traffic/traffic.ts";
@@ -25,7 +26,9 @@ import {
   type MetricsInput,
   metricsSchema,
   type NativeInput,
+  type NoticesInput,
   nativeSchema,
+  noticesSchema,
   type OriginInput,
   originSchema,
   type PointsInput,
@@ -50,6 +53,7 @@ export interface ControlDeps {
   analytics: AnalyticsEngine;
   logLines: string[];
   logs: Logs;
+  notices: NoticeReceivers;
   runScheduled: (colo: string) => Promise<void>;
 }
 
@@ -162,6 +166,7 @@ export class SandboxControl {
     this.#deps.origin.set(HEALTHY_ORIGIN);
     this.#deps.analytics.settings = { ...PLAIN_METRICS };
     this.#deps.logs.heal();
+    this.#deps.notices.heal();
     this.#deps.api.clockSkewMs = 0;
   }
 
@@ -183,6 +188,22 @@ export class SandboxControl {
     if (tails === "cut") logs.tails.cut();
     if (tails === "expire") logs.tails.expire();
     if (flush === true) await logs.flush();
+  }
+
+  /** What the receivers of notices got, in order; PagerDuty's open incidents; how they behave. */
+  notices(): NoticesState {
+    return this.#deps.notices.state();
+  }
+
+  /** Makes one receiver, or all, late, refusing or silent. */
+  setNotices(input: NoticesInput): void {
+    const { channel, ...settings } = noticesSchema.parse(input);
+    this.#deps.notices.set(definedOnly(settings), channel);
+  }
+
+  /** The receivers begin anew, with no incident open; how they behave stays. */
+  forgetNotices(): void {
+    this.#deps.notices.forget();
   }
 
   /** A new API token of this kind. */

@@ -24,6 +24,10 @@ export const CONTROL_ENDPOINTS: Record<string, string> = {
     'a list of rows with a time of their own: {"atMs", "indexes"?, "blobs"?, "doubles"?, "sampleInterval"?, "dataset"?}',
   "PUT /logs":
     '{"batchMs"?, "delayMs"?: {"min","max"}, "tail"?: {"eventsPerS"?, "ttlMs"?, "silent"?}, "flush"?: true, "tails"?: cut|expire, "put"?: [{"key", "text"? or "base64"?}]}',
+  "GET|DELETE /notices":
+    "what PagerDuty, Slack, webhook and e-mail received, and the open incidents; DELETE forgets it",
+  "PUT /notices":
+    '{"channel"?: pagerduty|slack|webhook|email, "delayMs"?, "status"?: 200…599 or null, "drop"?}: how they take it',
   "POST /heal": "ends every fault above; lag, limits and traffic stay",
   "POST /tokens":
     '{"kind": full|kv-read-only|logs-read-only|analytics-read-only|no-permissions|expiring|expired|disabled|wrong-account}',

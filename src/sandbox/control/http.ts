@@ -16,6 +16,7 @@ import {
   logsSchema,
   metricsSchema,
   nativeSchema,
+  noticesSchema,
   originSchema,
   pointsSchema,
   tokenSchema,
@@ -59,6 +60,7 @@ export function createControlApp(
       return c.json(control.state());
     }),
   );
+  noticeRoutes(app, control);
   pointRoutes(app, control);
   trafficRoutes(app, control);
   app.notFound((c) => c.json({ error: "no such endpoint", endpoints: CONTROL_ENDPOINTS }, 404));
@@ -100,6 +102,20 @@ function faultRoutes(app: Hono, control: SandboxControl): void {
   app.delete("/faults/:id{[0-9]+}", async (c) => {
     const removed = await control.removeFault(Number(c.req.param("id")));
     return removed ? list(c) : c.json({ error: "no such fault" }, 404);
+  });
+}
+
+function noticeRoutes(app: Hono, control: SandboxControl): void {
+  app.get("/notices", (c) => c.json(control.notices()));
+  app.put("/notices", (c) =>
+    withBody(c, noticesSchema, (body) => {
+      control.setNotices(body);
+      return c.json(control.notices());
+    }),
+  );
+  app.delete("/notices", (c) => {
+    control.forgetNotices();
+    return c.json(control.notices());
   });
 }
 

@@ -1,6 +1,7 @@
 /** What the control API takes. Strict: an unknown field is a typing error, and is refused. */
 import * as z from "zod";
 import { TOKEN_KINDS } from "../api/tokens.ts";
+import { NOTICE_CHANNELS } from "../notices/receivers.ts";
 import { DATASET } from "../types.ts";
 
 const lagMs = z
@@ -107,6 +108,16 @@ export const logsSchema = z.strictObject({
   put: z.array(bytesOrText).max(10_000).optional(),
 });
 
+export const noticesSchema = z.strictObject({
+  /** Without it: all of them. */
+  channel: z.enum(NOTICE_CHANNELS).optional(),
+  delayMs: latencyMs.optional(),
+  /** Answered whatever comes, and nothing is done with it; null: as it should be. */
+  status: z.int().min(200).max(599).nullable().optional(),
+  /** Takes what comes and never answers. */
+  drop: z.boolean().optional(),
+});
+
 export const tokenSchema = z.strictObject({ kind: z.enum(TOKEN_KINDS) });
 
 export const trafficSchema = z.strictObject({
@@ -148,6 +159,7 @@ export type OriginInput = z.input<typeof originSchema>;
 export type MetricsInput = z.input<typeof metricsSchema>;
 export type PointsInput = z.input<typeof pointsSchema>;
 export type LogsInput = z.input<typeof logsSchema>;
+export type NoticesInput = z.input<typeof noticesSchema>;
 export type ApiInput = z.input<typeof apiSchema>;
 export type TrafficInput = z.input<typeof trafficSchema>;
 export type TrafficPlan = z.output<typeof trafficSchema>;

@@ -17,6 +17,8 @@ import {
 import {
   chaosService,
   logsService,
+  type MailSink,
+  mailService,
   metricsService,
   type PointListener,
   r2Switch,
@@ -36,6 +38,8 @@ export interface EdgesOptions {
   onPoint: PointListener;
   /** The Worker's trace events, as a tail Worker gets them; null: none are made. */
   onTraces: ((json: unknown) => void) | null;
+  /** What the Worker's e-mail binding sends; null: there is no such binding. */
+  onMail: MailSink | null;
   /** A line that a Worker or the runtime printed. */
   onLog: (line: string) => void;
 }
@@ -139,6 +143,7 @@ function canaryWorker(colo: string, options: EdgesOptions): WorkerOptions {
     serviceBindings: {
       SANDBOX_METRICS: metricsService(colo, options.onPoint),
       CHAOS: chaosService(options.native),
+      ...(options.onMail === null ? {} : { SANDBOX_MAIL: mailService(options.onMail) }),
     },
     hyperdrives: { HYPERDRIVE: options.databaseUrl },
     ratelimits: {

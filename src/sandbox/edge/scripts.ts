@@ -76,9 +76,10 @@ export default function (env) {
 }`;
 
 /**
- * The Worker's main module in the sandbox. It adds Analytics Engine's binding, which workerd does
+ * The Worker's main module in the sandbox. It adds two bindings. Analytics Engine's, which workerd does
  * not have: `writeDataPoint` returns at once, and the point survives the end of the request. (A
- * call to another Worker that nobody waits for is cancelled with the request.)
+ * call to another Worker that nobody waits for is cancelled with the request.) And the one for e-mail,
+ * whose failures carry a code.
  */
 export const ENTRY_SCRIPT = `
 import { waitUntil } from "cloudflare:workers";
@@ -93,8 +94,16 @@ function adapt(env) {
       waitUntil(env.SANDBOX_METRICS.fetch("http://metrics/", { method: "POST", body }).catch(() => {}));
     },
   };
-  const { SANDBOX_METRICS, ...rest } = env;
-  adapted = { ...rest, METRICS };
+  const { SANDBOX_METRICS, SANDBOX_MAIL, ...rest } = env;
+  const NOTIFY_EMAIL = SANDBOX_MAIL && {
+    async send(message) {
+      const answer = await SANDBOX_MAIL.fetch("http://mail/", { method: "POST", body: JSON.stringify(message) });
+      const { code } = await answer.json();
+      if (code !== null) throw Object.assign(new Error("the mail service refused: " + code), { code });
+      return { messageId: crypto.randomUUID() };
+    },
+  };
+  adapted = { ...rest, METRICS, ...(NOTIFY_EMAIL && { NOTIFY_EMAIL }) };
   return adapted;
 }
 export default {

@@ -34,6 +34,13 @@ export function logsService(onTraces: (json: unknown) => void): NodeService {
   };
 }
 
+/** What the e-mail binding sends; null in the answer's `code` means that it was taken. */
+export function mailService(send: MailSink): NodeService {
+  return async (request) => Response.json(await send(await request.json()));
+}
+
+export type MailSink = (message: unknown) => Promise<{ code: string | null }>;
+
 /** Asked by native handlers before they start; see the chaos hook of the Worker. */
 export function chaosService(native: NativeFaults): NodeService {
   return async () => Response.json(native.forRequest());

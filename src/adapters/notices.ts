@@ -1,0 +1,170 @@
+/** Tells people through PagerDuty, Slack and webhooks. Never throws: a notice that is lost is a warning. */
+import type { NotifyConfig } from "../domain/notices/config.ts";
+import { configuredChannels } from "../domain/notices/config.ts";
+import type { ChannelName, Notice } from "../domain/notices/notice.ts";
+import type { Link } from "../domain/notices/pagerduty.ts";
+import { PAGERDUTY_URL, pagerDutyRequest } from "../domain/notices/pagerduty.ts";
+import type { Answer, NoticeRequest, SendLimits } from "../domain/notices/retry.ts";
+import { retryAfterMs, sendWithRetries } from "../domain/notices/retry.ts";
+import { slackRequest } from "../domain/notices/slack.ts";
+import { webhookRequest } from "../domain/notices/webhook.ts";
+import { isSafeUrl } from "../domain/safe-url.ts";
+import type { CallOptions, Clock, NoticeReport, Notifier } from "../ports.ts";
+import type { Redact } from "./redact.ts";
+import type { Secret, SecretName } from "./secrets.ts";
+import { SecretError } from "./secrets.ts";
+import { networkWords } from "./transport.ts";
+
+/** Within the two seconds that a command gives it: one lost answer, and one more try. */
+const LIMITS: SendLimits = { tries: 2, tryMs: 1_200, firstDelayMs: 200, maxDelayMs: 500 };
+
+export interface NotifierOptions {
+  /** As configured for the environment. */
+  config: NotifyConfig | undefined;
+  /** Called when the first notice is sent, never before. Throws SecretError. */
+  loadSecret(name: SecretName, configured: string | undefined): Promise<Secret | null>;
+  /** Of what is known by then: also the text of a notice must hold no secret. */
+  redact: Redact;
+  clock: Pick<Clock, "sleep" | "timeout">;
+  /** In [0, 1); for the jitter. */
+  random: () => number;
+  /** Where to read on; attached to what pages. */
+  links?: readonly Link[];
+  version: string;
+  limits?: SendLimits;
+}
+
+export function createNotifier(options: NotifierOptions): Notifier {
+  const channels = configuredChannels(options.config);
+  const report = (notice: Notice, call: CallOptions): Promise<NoticeReport[]> => {
+    const safe = redacted(notice, options.redact);
+    return Promise.all(channels.map((channel) => tell(channel, safe, options, call)));
+  };
+  return {
+    channels,
+    report,
+    async notify(notice, call) {
+      const reports = await report(notice, call);
+      return reports.flatMap(({ channel, problem }) =>
+        problem === null ? [] : [`notice through ${channel}: ${problem}`],
+      );
+    },
+  };
+}
+
+async function tell(
+  channel: ChannelName,
+  notice: Notice,
+  options: NotifierOptions,
+  { signal }: CallOptions,
+): Promise<NoticeReport> {
+  try {
+    const request = await REQUESTS[channel](notice, options);
+    if (request === null) return { channel, problem: null, fix: null };
+    const sending = {
+      post: (limit: AbortSignal) => post(request, options, limit),
+      sleep: options.clock.sleep,
+      timeout: options.clock.timeout,
+      random: options.random,
+    };
+    const sent = await sendWithRetries(sending, options.limits ?? LIMITS, signal);
+    if (sent.problem === null) return { channel, problem: null, fix: null };
+    return { channel, problem: sent.problem, fix: fixOf(channel, sent.status) };
+  } catch (error) {
+    const known = error instanceof SecretError;
+    const why = error instanceof Error ? error.message : String(error);
+    return {
+      channel,
+      problem: options.redact(why),
+      fix: known ? options.redact(error.hint) : `check notify.${channel} in pixcanary.json`,
+    };
+  }
+}
+
+type MakeRequest = (notice: Notice, options: NotifierOptions) => Promise<NoticeRequest | null>;
+
+/** Throws SecretError for a secret that is missing or cannot be used. */
+const REQUESTS: Readonly<Record<ChannelName, MakeRequest>> = {
+  async pagerduty(notice, { config, loadSecret, links = [] }) {
+    const { routingKeyFile, apiUrl } = config?.pagerduty ?? {};
+    const name = "PIXCANARY_PAGERDUTY_KEY";
+    const key = needed(name, await loadSecret(name, routingKeyFile), "pagerduty.routingKeyFile");
+    const url = apiUrl ?? PAGERDUTY_URL;
+    return pagerDutyRequest(notice, { url, routingKey: key.reveal(), links });
+  },
+  async slack(notice, { config, loadSecret }) {
+    const name = "PIXCANARY_SLACK_WEBHOOK";
+    const found = await loadSecret(name, config?.slack?.webhookFile);
+    const webhook = needed(name, found, "slack.webhookFile");
+    if (!isSafeUrl(webhook.reveal())) {
+      const message = `the ${name} from ${webhook.source} is not an https:// address`;
+      throw new SecretError(message, "copy the webhook's URL from the Slack app's settings");
+    }
+    return slackRequest(notice, { url: webhook.reveal() });
+  },
+  async webhook(notice, { config, loadSecret }) {
+    const { url = "", tokenFile } = config?.webhook ?? {};
+    const token = await loadSecret("PIXCANARY_WEBHOOK_TOKEN", tokenFile);
+    return webhookRequest(notice, { url, token: token?.reveal() ?? null });
+  },
+  async email() {
+    throw new Error("only the Worker sends e-mail");
+  },
+};
+
+function needed(name: SecretName, secret: Secret | null, setting: string): Secret {
+  if (secret !== null) return secret;
+  const hint = `export ${name}=…, or set notify.${setting} in pixcanary.json`;
+  throw new SecretError(`there is no ${name}`, hint);
+}
+
+/** Follows no redirect: what it carries is secret. Says nothing of what the other side answered. */
+async function post(
+  request: NoticeRequest,
+  { redact, version }: NotifierOptions,
+  signal: AbortSignal,
+): Promise<Answer> {
+  try {
+    const response = await fetch(request.url, {
+      method: "POST",
+      redirect: "manual",
+      signal,
+      headers: {
+        "content-type": "application/json; charset=utf-8",
+        "user-agent": `pixcanary/${version}`,
+        ...request.headers,
+      },
+      body: request.body,
+    });
+    await response.body?.cancel().catch(() => undefined);
+    const { status, headers } = response;
+    return { status, retryAfterMs: retryAfterMs(headers.get("retry-after")) };
+  } catch (error) {
+    const why = signal.aborted ? "no answer in time" : networkWords(error, redact);
+    return { status: null, why };
+  }
+}
+
+function fixOf(channel: ChannelName, status: number | null): string {
+  if (status === null || status === 429 || status >= 500) {
+    return `check that this machine reaches ${channel}, then run doctor --notify again`;
+  }
+  switch (channel) {
+    case "pagerduty":
+      return "check the routing key: that of an Events API v2 integration, 32 characters";
+    case "slack":
+      return "the webhook may have been revoked, or its channel archived: make a new one";
+    default:
+      return `check notify.${channel} in pixcanary.json, and its token`;
+  }
+}
+
+function redacted(notice: Notice, redact: Redact): Notice {
+  const { title, details, next } = notice;
+  return {
+    ...notice,
+    title: redact(title),
+    details: details.map(redact),
+    next: next === null ? null : redact(next),
+  };
+}

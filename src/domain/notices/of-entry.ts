@@ -1,0 +1,71 @@
+/** What people are told of a change, from its journal entry: who, why, before → after, how proved. */
+import type { JournalEntry } from "../journal.ts";
+import type { Notice } from "./notice.ts";
+import { noticeKey } from "./notice.ts";
+
+/**
+ * A stop opens the topic `stop`, its release closes it; every other change is said once. `released`:
+ * a stop was released although none was stored before.
+ */
+export function noticeOfEntry(env: string, entry: JournalEntry, released = false): Notice {
+  const { actor, host, reason, incident, at } = entry;
+  const said = wording(entry, released || entry.before?.emergency !== false);
+  return {
+    ...said,
+    key: noticeKey(env, said.kind === "event" ? "change" : "stop"),
+    env,
+    details: [
+      `by ${actor}`,
+      ...(reason === null ? [] : [`reason: ${reason}`]),
+      ...(incident === null ? [] : [`incident: ${incident}`]),
+      proof(entry),
+    ],
+    next: `pixcanary status --env ${env}`,
+    at,
+    source: host,
+  };
+}
+
+function wording(
+  entry: JournalEntry,
+  wasStopped: boolean,
+): Pick<Notice, "kind" | "severity" | "title"> {
+  const { command, before, after, verification } = entry;
+  const share = `${shown(before?.percent)} → ${shown(after.percent)} of new visitors to native`;
+  if (command === "not-aus") {
+    const what = verification.outcome === "live" ? "everybody is at proxy" : "everybody to proxy";
+    return { kind: "trigger", severity: "critical", title: `NOT-AUS: ${what}` };
+  }
+  if (command !== "restore") {
+    return { kind: "event", severity: "warning", title: `${command}: ${share}` };
+  }
+  if (after.emergency !== false) {
+    const title = "restore is not finished: the stop is still on";
+    return { kind: "event", severity: "warning", title };
+  }
+  if (!wasStopped) return { kind: "event", severity: "info", title: `restore: ${share}` };
+  // What may not have been written closes nothing.
+  const kind = verification.outcome === "unknown" ? "event" : "resolve";
+  return { kind, severity: "info", title: `stop released: ${share}` };
+}
+
+function shown(percent: number | null | undefined): string {
+  return percent === null || percent === undefined ? "unknown" : `${percent} %`;
+}
+
+function proof({ verification: { outcome, locations } }: JournalEntry): string {
+  switch (outcome) {
+    case "live":
+      return `seen live at ${locations.join(", ")}`;
+    case "stored":
+      return "stored, not yet seen live everywhere";
+    case "written":
+      return "written, not yet read back or seen live";
+    case "interrupted":
+      return "interrupted: not yet seen live everywhere";
+    case "unknown":
+      return "perhaps written: nobody could tell";
+    default:
+      return outcome satisfies never;
+  }
+}

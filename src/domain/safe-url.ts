@@ -1,0 +1,23 @@
+/** Which addresses a secret may be sent to, and what text from a configuration may be printed. */
+
+export const UNPRINTABLE =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the point
+  /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/;
+
+/** Null for what is no URL or carries a user, a password or a fragment. */
+export function parseUrl(text: string): URL | null {
+  if (UNPRINTABLE.test(text) || /[\s@#\\]/.test(text)) return null;
+  const url = URL.parse(text);
+  return url === null || url.username !== "" || url.password !== "" ? null : url;
+}
+
+export function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(hostname);
+}
+
+/** Encrypted, or on this very machine. */
+export function isSafeUrl(text: string): boolean {
+  const url = parseUrl(text);
+  if (url === null) return false;
+  return url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname));
+}
