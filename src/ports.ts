@@ -378,6 +378,20 @@ export interface Screen {
   close(): void;
 }
 
+/** The ramp that this machine carries out, as text that survives any crash. Throws LocalError. */
+export interface RampFile {
+  readonly path: string;
+  /** Null when there is none. */
+  read(): Promise<string | null>;
+  /** In place of the former one, at once and on disk when it returns. */
+  write(text: string): Promise<void>;
+  /** For the life of this process. `taken`: a living process of this machine has it. */
+  lock(): Promise<"ours" | "taken">;
+  /** Whether a living process has the lock. */
+  isLocked(): Promise<boolean>;
+  unlock(): Promise<void>;
+}
+
 /** Who acts, where, with what, as it goes into journal and documents. */
 export interface Identity {
   actor: string;
@@ -398,6 +412,7 @@ export interface Ports {
   notifier: Notifier;
   logs: { archive: LogArchive; tail: LogTail; folders: LogFolders; reader: LogReader };
   screen: Screen;
+  rampFile: RampFile;
   clock: Clock;
   rng: Rng;
   progress: Progress;

@@ -60,6 +60,14 @@ function withoutEnvironment(flags: GlobalFlags, shell: Shell, interrupt: AbortSi
       env: shell.env,
     }),
     interrupt,
+    rampFile: {
+      path: "",
+      read: async () => null,
+      write: refuse,
+      lock: refuse,
+      isLocked: async () => false,
+      unlock: async () => undefined,
+    },
     nodeVersion: process.versions.node,
   };
 }
@@ -76,6 +84,8 @@ const NOWHERE: Ports["target"] = {
   apiBaseUrl: OFFICIAL_API_URL,
   dataset: null,
   policy: DEFAULT_POLICY,
+  ramps: {},
+  rampMinNativeRequests: 0,
   pagesOrigin: null,
   configPath: null,
   contacts: { onCall: null, slack: null, docs: null },

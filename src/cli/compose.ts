@@ -15,6 +15,7 @@ import { createLogArchive } from "../adapters/logs/r2-archive.ts";
 import { createLogReader } from "../adapters/logs/reader.ts";
 import { createLogTail } from "../adapters/logs/tail-socket.ts";
 import { createQaProbe } from "../adapters/qa-client.ts";
+import { createRampFile } from "../adapters/ramp-file.ts";
 import type { Redact } from "../adapters/redact.ts";
 import { createGrowingRedactor } from "../adapters/redact.ts";
 import { createRng } from "../adapters/rng.ts";
@@ -87,6 +88,7 @@ export async function compose(
       env: shell.env,
     }),
     interrupt,
+    rampFile: createRampFile(defaultStateDir(shell.env, homedir()), name),
     nodeVersion: process.versions.node,
     ...apiPorts,
     logs: { ...apiPorts.logs, ...localLogs(shell) },

@@ -68,6 +68,7 @@ export function addGlobalOptions(command: Command): void {
 
 /** What the help page says of a group of verbs; a verb named "logs pull" belongs to `logs`. */
 const GROUPS: Readonly<Record<string, string>> = {
+  ramp: "Go back up step by step, and steer that",
   logs: "Fetch, read and follow the Worker's logs",
 };
 

@@ -10,6 +10,11 @@ import { logsErrors } from "./logs-errors.ts";
 import { logsPull } from "./logs-pull.ts";
 import { logsTail } from "./logs-tail.ts";
 import { notAus } from "./not-aus.ts";
+import { rampAbort } from "./ramp/abort.ts";
+import { rampPause } from "./ramp/pause.ts";
+import { rampResume } from "./ramp/resume.ts";
+import { rampStart } from "./ramp/start.ts";
+import { rampStatus } from "./ramp/status.ts";
 import { reduce } from "./reduce.ts";
 import { restore } from "./restore.ts";
 import { status } from "./status.ts";
@@ -22,6 +27,11 @@ export const commands = [
   reduce,
   disable,
   restore,
+  rampStart,
+  rampStatus,
+  rampPause,
+  rampResume,
+  rampAbort,
   status,
   watch,
   assess,

@@ -3,6 +3,7 @@ import * as z from "zod";
 import { notifyForReliefSchema, notifySchema } from "./notices/config.ts";
 import type { Policy } from "./policy.ts";
 import { DEFAULT_POLICY, policySchema } from "./policy.ts";
+import { parsePlan } from "./ramp-plan.ts";
 import { isLoopback, isSafeUrl, parseUrl } from "./safe-url.ts";
 import { path, printable } from "./settings-text.ts";
 import { isValidTag } from "./state.ts";
@@ -30,6 +31,17 @@ const apiBaseUrl = z
   .string()
   .max(500)
   .refine(isSafeApiUrl, `must be ${OFFICIAL_API_URL}, or http:// on loopback (for the sandbox)`);
+
+/** Enough for an error rate of 1.5 % to be told from one of 0 % (three errors). */
+const DEFAULT_RAMP_MIN_REQUESTS = 200;
+
+const rampPlan = z
+  .string()
+  .max(2_000)
+  .superRefine((text, context) => {
+    const parsed = parsePlan(text);
+    if (parsed.kind === "invalid") context.addIssue({ code: "custom", message: parsed.problem });
+  });
 
 export const environmentSchema = z.strictObject({
   accountId: id,
@@ -73,6 +85,16 @@ export const environmentSchema = z.strictObject({
   wranglerConfig: path.optional(),
   // Made at its first use: a stop that replaces no number of the policy does without it.
   policy: z.lazy(policySchema).optional().describe("numbers that differ from the runbook's"),
+  ramps: z
+    .record(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, "must be a name (a-z, 0-9 and -)"), rampPlan)
+    .optional()
+    .describe("plans for ramp start --plan <name>"),
+  rampMinNativeRequests: z
+    .int()
+    .min(0)
+    .max(10_000_000)
+    .default(DEFAULT_RAMP_MIN_REQUESTS)
+    .describe("in each step of a ramp; with fewer it does not go on"),
   notify: z.lazy(notifySchema).optional().describe("who is told when somebody changes something"),
 });
 
@@ -99,6 +121,8 @@ const reliefEnvironmentSchema = z.object({
   slack: shape.slack.catch(undefined),
   docs: shape.docs.catch(undefined),
   policy: shape.policy.catch(undefined),
+  ramps: shape.ramps.catch(undefined),
+  rampMinNativeRequests: shape.rampMinNativeRequests.catch(DEFAULT_RAMP_MIN_REQUESTS),
   notify: z.lazy(notifyForReliefSchema).optional().catch(undefined),
 });
 
@@ -142,6 +166,10 @@ export interface Target {
   dataset: string | null;
   /** With the default of each number that the environment does not replace. */
   policy: Policy;
+  /** Plans by name. */
+  ramps: Readonly<Record<string, string>>;
+  /** Of native, in each step of a ramp. */
+  rampMinNativeRequests: number;
   /** Of the QA page, which `/qa` allows; null when the environment names none. */
   pagesOrigin: string | null;
   /** As given with --config, so that printed commands can be pasted; null when it was found. */
@@ -168,6 +196,8 @@ export function toTarget(name: string, env: Environment, configPath: string | nu
     apiBaseUrl: apiBaseUrlOf(env),
     dataset: env.dataset ?? null,
     policy: env.policy ?? DEFAULT_POLICY,
+    ramps: env.ramps ?? {},
+    rampMinNativeRequests: env.rampMinNativeRequests,
     pagesOrigin: env.pagesOrigin ?? null,
     configPath,
     contacts: { onCall: env.onCall ?? null, slack: env.slack ?? null, docs: env.docs ?? null },

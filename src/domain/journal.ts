@@ -69,12 +69,17 @@ export function shareBeforeIncident(entries: readonly JournalEntry[]): number | 
   let share: number | null = null;
   for (let index = entries.length - 1; index >= 0; index -= 1) {
     const entry = entries[index];
-    if (entry === undefined) continue;
+    if (entry === undefined || changedNothing(entry)) continue;
     if (!RELIEF.has(entry.command)) return share ?? positive(entry.after.percent);
     const before = positive(entry.before?.percent ?? null);
     if (before !== null) share = before;
   }
   return share;
+}
+
+/** Such as the end of a ramp, which is told and leaves everything as it is. */
+function changedNothing({ before, after }: JournalEntry): boolean {
+  return before?.percent === after.percent && before.emergency === after.emergency;
 }
 
 function positive(percent: number | null): number | null {

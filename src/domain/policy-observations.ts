@@ -63,6 +63,24 @@ export function lastBuckets(nowS: number, policy: Policy, minutes: number): Wind
   return { fromS: Math.max(0, toS - minutes * policy.bucketSeconds), toS };
 }
 
+/**
+ * Without what was measured before: an incident that is over says nothing of native as it is now. Intents
+ * are counted by their hour, which would hold its intents, too.
+ */
+export function since(seen: Observations, fromS: number): Observations {
+  const later = <Row extends { bucket: number }>(
+    rows: Observed<readonly Row[]>,
+  ): Observed<readonly Row[]> =>
+    rows.kind === "unseen"
+      ? rows
+      : { kind: "seen", value: rows.value.filter(({ bucket }) => bucket >= fromS) };
+  const orphans: Observations["orphans"] = {
+    kind: "seen",
+    value: { intents: 0, finalized: 0 },
+  };
+  return { ...seen, health: later(seen.health), failures: later(seen.failures), orphans };
+}
+
 /** What one bucket knows; counts are 0 where nothing was recorded. */
 export interface Bucket {
   native: Pick<BucketRow, "requests" | "errors" | "p90">;

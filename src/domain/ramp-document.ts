@@ -15,6 +15,17 @@ export const RAMP_CONTROL_KEY = "ramp-control";
 
 const MAX_CHARS = 64_000;
 
+const reliefSchema = once(() => {
+  const text = z.string().max(500);
+  return z.object({
+    at: text,
+    action: z.enum(["reduce", "disable", "not-aus"]),
+    why: text,
+    /** Somebody's share that this ramp has covered, and who that was; null: as the gate says. */
+    to: z.object({ percent: z.number(), by: text }).nullable(),
+  });
+});
+
 const rampSchema = once(() => {
   const text = z.string().max(500);
   const time = text.nullable();
@@ -66,9 +77,7 @@ const rampSchema = once(() => {
     odd_reads: z.number(),
     paused: z.object({ at: text, by: text, why: text, left_s: z.number().nullable() }).nullable(),
     /** Decided, and perhaps not done yet. */
-    relief: z
-      .object({ at: text, action: z.enum(["reduce", "disable", "not-aus"]), why: text })
-      .nullable(),
+    relief: reliefSchema().nullable(),
     /** The last command of `ramp-control` that was obeyed. */
     obeyed: time,
     lease_until: time,
@@ -77,6 +86,8 @@ const rampSchema = once(() => {
       .object({ at: text, verdict: text, why: text, native_requests: z.number().nullable() })
       .nullable(),
     ended: z.object({ at: text, by: text, why: text }).nullable(),
+    /** It has ended like this, and that has perhaps not been told yet. */
+    closing: z.enum(["done", "aborted", "failed", "conflict"]).nullable(),
     updated_at: text,
   });
 });
@@ -195,4 +206,5 @@ const NOT_BEGUN = {
   lease_until: null,
   gate: null,
   ended: null,
+  closing: null,
 } as const;

@@ -23,6 +23,13 @@ export interface Gate {
   nativeRequests: number | null;
 }
 
+/** Without a compare-and-set two writers may miss each other: the later one has to find out and give way. */
+export interface Covered {
+  by: string;
+  percent: number;
+  why: string;
+}
+
 export interface Seen {
   nowMs: number;
   /** As stored, read for this call. */
@@ -30,6 +37,8 @@ export interface Seen {
   control: RampControl | null;
   /** Whether the step's config is live; null when that was not asked, or cannot be told. */
   live: { everywhere: boolean; missing: string } | null;
+  /** Somebody's newer word that this ramp has covered, as the journal shows; null: none. */
+  covered: Covered | null;
   /** Null when it was not asked; a gate that could not be asked says `no_data`. */
   gate: Gate | null;
 }
@@ -59,16 +68,18 @@ const CHECK_MS = 30_000;
 const MAX_ODD_READS = 3;
 
 /** What has to be gathered for the next call. */
-export function needs(ramp: RampDocument): { live: boolean; gate: boolean } {
-  const begun = ramp.step >= 0 && !isOver(ramp);
+export function needs(ramp: RampDocument): { live: boolean; gate: boolean; journal: boolean } {
+  const begun = ramp.step >= 0 && !isOver(ramp) && ramp.closing === null;
   return {
     live: begun && ramp.phase === "settle",
     gate: begun && ramp.gates && ramp.relief === null,
+    journal: begun && ramp.relief === null,
   };
 }
 
 export function advance(before: RampDocument, seen: Seen): Advanced {
   if (isOver(before)) return { ramp: before, order: { do: "end" } };
+  if (before.closing !== null) return { ramp: closed(before), order: { do: "end" } };
   const ramp = { ...before, updated_at: iso(seen.nowMs) };
   const want = wanted(ramp, seen.control);
   if (want?.want === "abort") {
@@ -113,18 +124,39 @@ export function written(
   };
 }
 
+/** A write was refused again and again for somebody else's value, whatever the looks before it show. */
+export function overtaken(ramp: RampDocument, by: string, nowMs: number): RampDocument {
+  const why = "somebody else's value is stored, not this ramp's";
+  return { ...ramp, state: "conflict", ended: { at: iso(nowMs), by: by.slice(0, 200), why } };
+}
+
 /** After a renewal was written. */
 export function renewed(ramp: RampDocument, untilMs: number): RampDocument {
   return { ...ramp, lease_until: iso(untilMs) };
 }
 
+/**
+ * A ramp that is over, as it is kept until that has been told: told again after a crash, it has the same
+ * time and the same words.
+ */
+export function closing(ramp: RampDocument): RampDocument {
+  const { state } = ramp;
+  if (state === "running" || state === "paused") return ramp;
+  return { ...ramp, state: "running", closing: state };
+}
+
+function closed(ramp: RampDocument): RampDocument {
+  return { ...ramp, state: ramp.closing ?? ramp.state, closing: null };
+}
+
 /** After the relief was done, or found to be superfluous. */
 export function relieved(ramp: RampDocument, nowMs: number): RampDocument {
   const why = ramp.relief === null ? "the gate failed" : reliefText(ramp.relief);
+  const to = ramp.relief?.to ?? null;
   return {
     ...ramp,
-    state: "failed",
-    ended: { at: iso(nowMs), by: ramp.by, why },
+    state: to === null ? "failed" : "conflict",
+    ended: { at: iso(nowMs), by: to === null ? ramp.by : to.by, why },
     updated_at: iso(nowMs),
   };
 }
@@ -157,6 +189,8 @@ function onStep(before: RampDocument, seen: Seen, want: RampControl | null): Adv
       ? { ramp: first, order: wait(seen, CHECK_MS) }
       : { ramp: first, order: { do: "write", step: 0 } };
   }
+  const way = giveWay(before, seen);
+  if (way !== null) return way;
   const judged = withGate(before, seen);
   const failed = failedGate(judged, seen);
   if (failed !== null) return failed;
@@ -165,6 +199,18 @@ function onStep(before: RampDocument, seen: Seen, want: RampControl | null): Adv
   if (lease !== null) return lease;
   if (ramp.state === "paused") return { ramp, order: wait(seen, CHECK_MS) };
   return ramp.phase === "settle" ? settle(ramp, seen) : hold(ramp, seen);
+}
+
+/** Theirs is put back in force; a share that is not below ours needs no writing. */
+function giveWay(ramp: RampDocument, seen: Seen): Advanced | null {
+  const { covered, nowMs } = seen;
+  if (covered === null) return null;
+  const why = `covered by this ramp: ${covered.why}`.slice(0, 400);
+  const ours = ramp.plan[ramp.step]?.percent ?? 0;
+  if (covered.percent >= ours) return end(ramp, "conflict", seen, covered.by, why);
+  const to = { percent: covered.percent, by: covered.by };
+  const relief = { at: iso(nowMs), action: "reduce" as const, why, to };
+  return { ramp: { ...ramp, relief }, order: { do: "relieve", action: "reduce", why } };
 }
 
 function withGate(ramp: RampDocument, { gate, nowMs }: Seen): RampDocument {
@@ -178,7 +224,7 @@ function failedGate(ramp: RampDocument, { gate, nowMs }: Seen): Advanced | null 
   if (!ramp.gates || gate === null || gate.verdict !== "fail") return null;
   const { recommendation: action, why } = gate;
   if (action === "none" || action === "notify") return null;
-  const relief = { at: iso(nowMs), action, why: why.slice(0, 400) };
+  const relief = { at: iso(nowMs), action, why: why.slice(0, 400), to: null };
   return { ramp: { ...ramp, relief }, order: { do: "relieve", action, why } };
 }
 

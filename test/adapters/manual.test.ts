@@ -25,6 +25,8 @@ const TARGET: Target = {
   apiBaseUrl: "https://api.cloudflare.com/client/v4",
   dataset: null,
   policy: DEFAULT_POLICY,
+  ramps: {},
+  rampMinNativeRequests: 200,
   pagesOrigin: null,
   contacts: { onCall: null, slack: null, docs: null },
 };

@@ -1,6 +1,7 @@
 /** A ramp on a fake clock: stored state, gate and commands are set by the test, orders are carried out. */
 import {
   advance,
+  type Covered,
   type Gate,
   type Order,
   relieved,
@@ -77,6 +78,7 @@ export class RampWorld {
   stop: StopDocument | null = null;
   control: RampControl | null = null;
   gate: Gate | null = PASS;
+  covered: Covered | null = null;
   everywhere = true;
   ramp: RampDocument;
   readonly happened: Happened[] = [];
@@ -98,6 +100,7 @@ export class RampWorld {
       state: parseState(stored),
       control: this.control,
       live,
+      covered: this.covered,
       gate: this.gate,
     };
   }

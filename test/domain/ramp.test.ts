@@ -62,12 +62,16 @@ describe("a healthy ramp", () => {
 
   it("asks for what it needs: whether it is live while it settles, the gate from the first step on", () => {
     const fresh = rampOf(PLAN);
-    expect(needs(fresh)).toEqual({ live: false, gate: false });
-    expect(needs(written(fresh, 0, "", START_MS))).toEqual({ live: true, gate: true });
+    expect(needs(fresh)).toEqual({ live: false, gate: false, journal: false });
+    expect(needs(written(fresh, 0, "", START_MS))).toEqual({
+      live: true,
+      gate: true,
+      journal: true,
+    });
     expect(needs({ ...written(fresh, 0, "", START_MS), gates: false })).toMatchObject({
       gate: false,
     });
-    expect(needs(at(0).ramp)).toEqual({ live: false, gate: true });
+    expect(needs(at(0).ramp)).toEqual({ live: false, gate: true, journal: true });
   });
 });
 
@@ -214,6 +218,19 @@ describe("somebody else's word", () => {
     world.stop = { active: true, id: "S2" };
     world.tick();
     expect(world.ramp.state).toBe("conflict");
+  });
+
+  it.each([
+    [2, { do: "relieve", action: "reduce" }, "running"],
+    [70, { do: "end" }, "conflict"],
+  ])("gives way to a share of %s % that it has covered", (percent, order, state) => {
+    const world = at(1);
+    world.covered = { by: "ada@desk", percent, why: `reduce to ${percent} %` };
+    const advanced = advance(world.ramp, world.seen());
+    expect(advanced.order).toMatchObject(order);
+    expect(advanced.ramp.state).toBe(state);
+    expect(world.tick().do).toBe(order.do);
+    expect(world.ramp).toMatchObject({ state: "conflict", ended: { by: "ada@desk" } });
   });
 
   it("knows a step that it has written and could not keep", () => {

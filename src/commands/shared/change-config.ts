@@ -41,14 +41,15 @@ const MAX_ATTEMPTS = 6;
 
 /**
  * Writes once against the base: before each attempt after the first, and when `recheck` is set before
- * the first as well, `config` must still be what the plan was made on. Then reads back: a foreign
+ * the first as well, `config` must still be what the plan was made on (and `stop`, with `alsoStop`, for
+ * who adds exposure and does not look again). Then reads back: a foreign
  * value means that somebody wrote after us, and the author is told.
  */
 export async function writeConfigOnce(
   ports: Ports,
   base: Base,
   config: CanaryConfig,
-  options: CallOptions & { recheck: boolean },
+  options: CallOptions & { recheck: boolean; alsoStop?: boolean },
 ): Promise<ConfigWrite> {
   let recheck = options.recheck;
   for (let attempt = 1; ; attempt += 1) {
@@ -56,6 +57,9 @@ export async function writeConfigOnce(
       const now = await readBase(ports, options.signal);
       if (!("state" in now)) return { kind: "failed", error: now };
       if (now.configText !== base.configText) return { kind: "conflict", by: authorOf(now.state) };
+      if (options.alsoStop === true && now.stopText !== base.stopText) {
+        return { kind: "conflict", by: stopAuthorOf(now.state) };
+      }
     }
     try {
       await ports.store.writeConfig(config, options);
@@ -107,6 +111,11 @@ async function readBackLost(
     if (now.state.config.value.revision === config.revision) return { kind: "written", config };
   }
   return { kind: "unknown", config, error };
+}
+
+function stopAuthorOf({ stop }: ParsedState): string {
+  const by = stop.kind === "valid" ? (stop.value.by ?? "somebody by hand") : "somebody";
+  return `${by} (the stop was changed)`;
 }
 
 /** Who stands in the stored configuration, and what it says. */

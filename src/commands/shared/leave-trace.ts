@@ -23,6 +23,8 @@ export interface Trace {
   locations: readonly string[];
   elapsedMs: number;
   notes?: readonly string[];
+  /** When it was made, RFC 3339; now unless given. The same change told twice needs the same time. */
+  at?: string;
   /** Nothing was written: it is journaled that somebody tried, and nobody is told. */
   unwritten?: boolean;
   /** A stop was released although none was stored. */
@@ -33,7 +35,7 @@ export async function leaveTrace(ports: Ports, input: CommonInput, trace: Trace)
   const entry: JournalEntry = {
     schema: 1,
     id: trace.id,
-    at: new Date(ports.clock.now()).toISOString(),
+    at: trace.at ?? new Date(ports.clock.now()).toISOString(),
     command: trace.command,
     actor: ports.identity.actor,
     host: ports.identity.host,

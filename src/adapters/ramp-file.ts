@@ -1,0 +1,129 @@
+/** The file of an attached ramp: written aside, flushed, put in place, so that a crash leaves one or the other. */
+import { link, mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { RampFile } from "../ports.ts";
+import { LocalError } from "../ports.ts";
+
+const MAX_BYTES = 256 * 1024;
+
+export function createRampFile(stateDir: string, env: string): RampFile {
+  const folder = join(stateDir, safeName(env));
+  const path = join(folder, "ramp.json");
+  const lockPath = join(folder, "ramp.lock");
+  const own = async (): Promise<string> => `${process.pid} ${await startOf(process.pid)}`;
+  return {
+    path,
+    async read() {
+      return guarded(path, () => readText(path));
+    },
+    async write(text) {
+      await guarded(path, async () => {
+        await mkdir(folder, { recursive: true, mode: 0o700 });
+        const aside = `${path}.${process.pid}.new`;
+        await writeFlushed(aside, text);
+        await rename(aside, path);
+        await flushFolder(folder);
+      });
+    },
+    async lock() {
+      return guarded(lockPath, async () => {
+        await mkdir(folder, { recursive: true, mode: 0o700 });
+        for (let attempt = 0; attempt < 3; attempt += 1) {
+          if (await createLock(lockPath, await own())) return "ours";
+          if (await isAlive(await readText(lockPath))) return "taken";
+          // Its process is dead: whoever takes its place first has the lock.
+          await rm(lockPath, { force: true });
+        }
+        return "taken";
+      });
+    },
+    isLocked: () => guarded(lockPath, async () => isAlive(await readText(lockPath))),
+    async unlock() {
+      const text = await readText(lockPath).catch(() => null);
+      if (text === (await own())) await rm(lockPath, { force: true });
+    },
+  };
+}
+
+async function writeFlushed(path: string, text: string): Promise<void> {
+  const file = await open(path, "w", 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** A rename is on disk when its folder is. Not every system can flush one. */
+async function flushFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r").catch(() => null);
+  await handle?.sync().catch(() => undefined);
+  await handle?.close();
+}
+
+/** Nobody can see it half-written: a link to a whole file is made at once, or not at all. */
+async function createLock(path: string, text: string): Promise<boolean> {
+  const aside = `${path}.${process.pid}.new`;
+  await writeFlushed(aside, text);
+  try {
+    await link(aside, path);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return false;
+    throw error;
+  } finally {
+    await rm(aside, { force: true });
+  }
+}
+
+/** By its number and its start: numbers are used again. */
+async function isAlive(lock: string | null): Promise<boolean> {
+  const [pid = "", start = ""] = (lock ?? "").split(" ");
+  if (!/^\d{1,10}$/.test(pid)) return false;
+  try {
+    process.kill(Number(pid), 0);
+  } catch (error) {
+    if (codeOf(error) === "ESRCH") return false;
+  }
+  const now = await startOf(Number(pid));
+  return now === "?" || start === "?" || now === start;
+}
+
+/** In clock ticks since boot, from /proc; `?` where there is none. */
+async function startOf(pid: number): Promise<string> {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "?";
+}
+
+async function readText(path: string): Promise<string | null> {
+  const file = await open(path, "r").catch((error: unknown) => {
+    if (codeOf(error) === "ENOENT") return null;
+    throw error;
+  });
+  if (file === null) return null;
+  try {
+    const buffer = Buffer.alloc(MAX_BYTES);
+    const { bytesRead } = await file.read(buffer, 0, MAX_BYTES, 0);
+    return buffer.toString("utf8", 0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw new LocalError(`${path}: ${codeOf(error) ?? "error"}`, { cause: error });
+  }
+}
+
+function codeOf(error: unknown): string | null {
+  return error instanceof Error && "code" in error ? String(error.code) : null;
+}
+
+function safeName(env: string): string {
+  const safe = env.replace(/[^A-Za-z0-9_-]/g, "_").slice(0, 64);
+  return safe === "" ? "_" : safe;
+}

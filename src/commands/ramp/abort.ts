@@ -1,0 +1,129 @@
+/** Ends a ramp and goes back to the share before it. Relief: never asks, and needs nobody to be alive. */
+import * as z from "zod";
+import type { RampDocument } from "../../domain/ramp-document.ts";
+import { isOver } from "../../domain/ramp-document.ts";
+import { isEmergency } from "../../domain/state.ts";
+import type { Ports } from "../../ports.ts";
+import type { CommandDef, CommonInput, Given, Outcome } from "../command.ts";
+import type { ReliefData } from "../shared/apply-relief.ts";
+import { applyRelief } from "../shared/apply-relief.ts";
+import type { Base } from "../shared/change-config.ts";
+import { readBase, unreachable } from "../shared/change-config.ts";
+import { invocation, liveLine, missingLines } from "../shared/words.ts";
+import { newControl, runningRamp, send } from "./control.ts";
+import type { RampData } from "./end.ts";
+import { shareOf } from "./end.ts";
+import { type KnownRamp, keep } from "./keep.ts";
+import { renderRamp } from "./render.ts";
+
+const input = z.object({ keep: z.boolean().default(false) });
+
+export interface AbortData extends RampData {
+  /** Null when the share stayed as it was. */
+  lowered: ReliefData | null;
+  note: string | null;
+}
+
+export const rampAbort: CommandDef<typeof input, KnownRamp, AbortData> = {
+  name: "ramp abort",
+  summary: "End the ramp, back to the share before it",
+  details:
+    "Whoever carries the ramp out ends it at its next look. The share goes back at once to what it was " +
+    "before the ramp, unless --keep. Works on a ramp whose process is gone, too. Never asks.",
+  examples: [
+    'pixcanary ramp abort --env production --reason "support tickets"',
+    "pixcanary ramp abort --env production --keep",
+  ],
+  options: [{ flags: "--keep", description: "leave the present share" }],
+  mutates: true,
+  relief: true,
+  timeoutMs: 90_000,
+  input,
+  async plan(given, ports) {
+    const found = await runningRamp(ports);
+    if ("ended" in found) return found.ended as never;
+    const { ramp } = found.known;
+    const after = given.keep ? shareOf(ramp) : `${ramp.base.percent} %`;
+    const changes = [
+      { what: "ramp", before: ramp.state, after: "aborted" },
+      { what: "share of new visitors", before: shareOf(ramp), after },
+    ];
+    return { kind: "plan", risk: "relief", changes, notes: [], steps: found.known };
+  },
+  apply: abort,
+  render,
+};
+
+async function abort(
+  known: KnownRamp,
+  given: Given<typeof input>,
+  ports: Ports,
+): Promise<Outcome<AbortData>> {
+  const { ramp } = known;
+  const told = await send(newControl("abort", ramp, given, ports), ports);
+  await endHere(known, given, ports);
+  const data: AbortData = { ramp, at_ms: ports.clock.now(), lowered: null, note: null };
+  if (told !== null)
+    data.note = `the ramp could not be told (${told.message}): it ends by itself at a foreign config`;
+  const base = await readBase(ports);
+  if (!("state" in base)) return { ...unreachable(base, ports), data };
+  const stays = given.keep ? "kept as it is" : whyNotLower(base, ramp);
+  if (stays !== null) {
+    data.note = data.note ?? stays;
+    const next = invocation(ports.target, "status");
+    return told === null
+      ? { kind: "done", changed: true, data, headline: `aborted; the share is ${stays}`, next }
+      : { ...unreachable(told, ports), data };
+  }
+  const reason = given.reason ?? "ramp aborted";
+  const to = { percent: ramp.base.percent, emergency: false, tag: ramp.base.tag };
+  const outcome = await applyRelief("reduce", { base, to }, { ...given, reason }, ports);
+  return {
+    ...outcome,
+    data: { ...data, lowered: "data" in outcome ? (outcome.data ?? null) : null },
+  } as Outcome<AbortData>;
+}
+
+/** The file of a process that is gone: nobody else will say in it that the ramp is over. */
+async function endHere(
+  { ramp, from, alive }: KnownRamp,
+  given: CommonInput,
+  ports: Ports,
+): Promise<void> {
+  if (from !== "here" || alive || ramp.mode !== "attached" || isOver(ramp)) return;
+  const at = new Date(ports.clock.now()).toISOString();
+  const ended = { at, by: ports.identity.actor, why: given.reason ?? "aborted" };
+  try {
+    await keep({ ...ramp, state: "aborted", ended, updated_at: at }, ports);
+  } catch (error) {
+    ports.progress.warn(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** Null when there is something to lower. */
+function whyNotLower(base: Base, ramp: RampDocument): string | null {
+  if (isEmergency(base.state)) return "0 %: an emergency is on";
+  const { config } = base.state;
+  if (config.kind !== "valid") return "unknown: there is no readable config";
+  const ours = ramp.plan.some(({ revision }) => revision === config.value.revision);
+  if (!ours)
+    return `${config.value.canary_percent} %, set by ${config.value.updated_by ?? "somebody"}`;
+  return config.value.canary_percent > ramp.base.percent
+    ? null
+    : `${config.value.canary_percent} % already`;
+}
+
+function render(outcome: Outcome<AbortData>): string {
+  if (!("data" in outcome) || !outcome.data) return "";
+  const { ramp, lowered, note } = outcome.data;
+  const lines = [renderRamp({ ...outcome, data: outcome.data } as Outcome<RampData>)];
+  if (lowered !== null) {
+    lines.push(
+      `  share     ${shareOf(ramp)} → ${ramp.base.percent} %`,
+      `  live      ${liveLine(lowered)}`,
+    );
+    lines.push(...missingLines(lowered));
+  }
+  if (note !== null) lines.push(`  ${note}`);
+  return lines.join("\n");
+}

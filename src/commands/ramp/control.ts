@@ -1,0 +1,71 @@
+/** A word for the ramp, wherever it is carried out: KV key `ramp-control`, which only people write. */
+import type { RampControl, RampDocument } from "../../domain/ramp-document.ts";
+import { isOver, RAMP_CONTROL_KEY } from "../../domain/ramp-document.ts";
+import type { Ports, UpstreamError } from "../../ports.ts";
+import type { CommonInput, Outcome, Planned } from "../command.ts";
+import { READ_LIMIT_MS } from "../shared/change-config.ts";
+import { asUpstream } from "../shared/settle.ts";
+import { invocation } from "../shared/words.ts";
+import type { RampData } from "./end.ts";
+import { findRamp, type KnownRamp } from "./keep.ts";
+
+const LIMIT_MS = 15_000;
+
+export function newControl(
+  want: RampControl["want"],
+  ramp: RampDocument,
+  input: Pick<CommonInput, "reason">,
+  { clock, rng, identity }: Pick<Ports, "clock" | "rng" | "identity">,
+): RampControl {
+  const nowMs = clock.now();
+  return {
+    schema: 1,
+    id: rng.ulid(nowMs, ramp.obeyed ?? undefined),
+    ramp: ramp.id,
+    want,
+    at: new Date(nowMs).toISOString(),
+    by: identity.actor,
+    reason: input.reason ?? null,
+  };
+}
+
+/** Null when it was written. */
+export async function send(control: RampControl, ports: Ports): Promise<UpstreamError | null> {
+  const signal = AbortSignal.any([ports.clock.timeout(LIMIT_MS), ports.interrupt]);
+  try {
+    await ports.documents.put(RAMP_CONTROL_KEY, JSON.stringify(control), { signal });
+    return null;
+  } catch (error) {
+    return asUpstream(error);
+  }
+}
+
+/** The ramp that can still be told something, or why there is none. */
+export async function runningRamp(
+  ports: Ports,
+): Promise<{ known: KnownRamp } | { ended: Planned<never, RampData> }> {
+  const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
+  const { known, warnings } = await findRamp(ports, signal);
+  for (const warning of warnings) ports.progress.warn(warning);
+  if (known !== null && !isOver(known.ramp)) return { known };
+  const next = invocation(ports.target, "status");
+  if (known === null && warnings.length > 0) {
+    const message = "whether there is a ramp could not be read";
+    return failed({
+      kind: "failed",
+      code: "upstream",
+      message,
+      truth: "nothing was written",
+      next,
+    });
+  }
+  const message =
+    known === null
+      ? "there is no ramp"
+      : `the last ramp is over: ${known.ramp.state}, ${known.ramp.ended?.why ?? ""}`;
+  return failed({ kind: "failed", code: "usage", message, truth: "nothing was written", next });
+}
+
+function failed(outcome: Outcome<RampData>): { ended: Planned<never, RampData> } {
+  return { ended: { kind: "ended", outcome } };
+}

@@ -1,0 +1,45 @@
+/** Holds a ramp where it is, until somebody resumes it. Its gate goes on watching. */
+import * as z from "zod";
+import type { Ports } from "../../ports.ts";
+import type { CommandDef, CommonInput, NoFlags, Outcome } from "../command.ts";
+import { unreachable } from "../shared/change-config.ts";
+import { invocation } from "../shared/words.ts";
+import { newControl, runningRamp, send } from "./control.ts";
+import type { RampData } from "./end.ts";
+import type { KnownRamp } from "./keep.ts";
+import { renderRamp } from "./render.ts";
+
+export const rampPause: CommandDef<NoFlags, KnownRamp, RampData> = {
+  name: "ramp pause",
+  summary: "Hold the ramp at its present share",
+  details:
+    "Whoever carries the ramp out obeys at its next look: within 30 s, a detached one within some minutes. " +
+    "The share stays, its gate goes on watching, the time that is left of the step is kept.",
+  examples: ['pixcanary ramp pause --env production --reason "deploy freeze"'],
+  options: [],
+  mutates: true,
+  timeoutMs: 30_000,
+  input: z.object({}),
+  async plan(_input, ports) {
+    const found = await runningRamp(ports);
+    if ("ended" in found) return found.ended;
+    const changes = [{ what: "ramp", before: found.known.ramp.state, after: "paused" }];
+    return { kind: "plan", risk: "relief", changes, notes: [], steps: found.known };
+  },
+  apply: pause,
+  render: renderRamp,
+};
+
+async function pause(
+  { ramp }: KnownRamp,
+  input: CommonInput,
+  ports: Ports,
+): Promise<Outcome<RampData>> {
+  const data: RampData = { ramp, at_ms: ports.clock.now() };
+  if (ramp.state === "paused") return { kind: "done", changed: false, data };
+  const error = await send(newControl("pause", ramp, input, ports), ports);
+  if (error !== null) return { ...unreachable(error, ports), data };
+  const headline = "told; it is obeyed at the next look";
+  const next = invocation(ports.target, "ramp status");
+  return { kind: "done", changed: true, data, headline, next };
+}

@@ -1,0 +1,84 @@
+/**
+ * Goes on with a ramp: tells whoever carries it out, or, when its process on this machine is gone,
+ * carries it out from here: at the right step, with the time that is left, and health first.
+ */
+import * as z from "zod";
+import type { Ports } from "../../ports.ts";
+import { LocalError } from "../../ports.ts";
+import type { CommandDef, CommonInput, NoFlags, Outcome } from "../command.ts";
+import { unreachable } from "../shared/change-config.ts";
+import { invocation } from "../shared/words.ts";
+import { diskRefused, lockHere } from "./begin.ts";
+import { newControl, runningRamp, send } from "./control.ts";
+import { type RampData, shareOf, stepText } from "./end.ts";
+import type { KnownRamp } from "./keep.ts";
+import { renderRamp } from "./render.ts";
+import { carryOut } from "./run.ts";
+import { RAMP_BUDGET_MS } from "./start.ts";
+import { nowText } from "./view.ts";
+
+export const rampResume: CommandDef<NoFlags, KnownRamp, RampData> = {
+  name: "ramp resume",
+  summary: "Go on with a ramp that was paused or left",
+  details:
+    "A detached ramp, and one whose process is alive, is told. One whose process on this machine has gone " +
+    "goes on in this terminal. Health is looked at first; no hold is skipped, nothing is raised twice. Asks.",
+  examples: ["pixcanary ramp resume --env production"],
+  options: [],
+  mutates: true,
+  streams: true,
+  timeoutMs: RAMP_BUDGET_MS,
+  input: z.object({}),
+  async plan(_input, ports) {
+    const found = await runningRamp(ports);
+    if ("ended" in found) return found.ended;
+    const { ramp } = found.known;
+    const before = `${ramp.state} at ${shareOf(ramp)}, ${stepText(ramp)}`;
+    const changes = [
+      { what: "ramp", before, after: isLeft(found.known) ? "goes on here" : "goes on" },
+    ];
+    const notes = [nowText(ramp, ports.clock.now())];
+    return { kind: "plan", risk: "exposure", changes, notes, steps: found.known };
+  },
+  apply: resume,
+  render: renderRamp,
+};
+
+function isLeft({ ramp, from, alive }: KnownRamp): boolean {
+  return from === "here" && ramp.mode === "attached" && !alive;
+}
+
+async function resume(
+  known: KnownRamp,
+  input: CommonInput,
+  ports: Ports,
+): Promise<Outcome<RampData>> {
+  const { ramp } = known;
+  const control = newControl("resume", ramp, input, ports);
+  if (isLeft(known)) return here(known, control, input, ports);
+  const data: RampData = { ramp, at_ms: ports.clock.now() };
+  if (ramp.state === "running") return { kind: "done", changed: false, data };
+  const error = await send(control, ports);
+  if (error !== null) return { ...unreachable(error, ports), data };
+  const headline = "told; it goes on at the next look";
+  const next = invocation(ports.target, "ramp status");
+  return { kind: "done", changed: true, data, headline, next };
+}
+
+async function here(
+  { ramp }: KnownRamp,
+  control: ReturnType<typeof newControl>,
+  input: CommonInput,
+  ports: Ports,
+): Promise<Outcome<RampData>> {
+  const lock = await lockHere(ports);
+  if (lock !== null) return lock;
+  try {
+    return await carryOut(ramp, input, ports, ramp.state === "paused" ? control : null);
+  } catch (error) {
+    if (error instanceof LocalError) return diskRefused(error, ports);
+    throw error;
+  } finally {
+    await ports.rampFile.unlock();
+  }
+}

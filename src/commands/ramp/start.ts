@@ -1,0 +1,276 @@
+/**
+ * Goes up step by step, each held and judged, until somebody or something objects. In this process, or
+ * (`--detach`) by the Worker's cron. More native traffic: shows the plan, asks, default no.
+ */
+import * as z from "zod";
+import { backToNormal } from "../../domain/policy-normal.ts";
+import type { Finding } from "../../domain/prerequisites.ts";
+import { obstacles, prerequisites } from "../../domain/prerequisites.ts";
+import { isOver, type RampDocument } from "../../domain/ramp-document.ts";
+import { durationText, type PlannedStep, parseDuration } from "../../domain/ramp-plan.ts";
+import { isEmergency } from "../../domain/state.ts";
+import type { Ports } from "../../ports.ts";
+import type { Change, CommandDef, Given, Outcome, Planned } from "../command.ts";
+import type { RestoreSteps } from "../restore.ts";
+import { restore } from "../restore.ts";
+import type { Base } from "../shared/change-config.ts";
+import { READ_LIMIT_MS, readBase, unreachable } from "../shared/change-config.ts";
+import { observe } from "../shared/health.ts";
+import { snapshotOf } from "../shared/leave-trace.ts";
+import { invocation, share } from "../shared/words.ts";
+import { begin } from "./begin.ts";
+import { clockAndToken } from "./clock-and-token.ts";
+import type { RampData } from "./end.ts";
+import { shareOf, stepText } from "./end.ts";
+import { findRamp } from "./keep.ts";
+import { planOf } from "./plan-input.ts";
+import { renderRamp } from "./render.ts";
+
+const input = z.object({
+  plan: z.string("is missing: --plan 5:2h,10:24h,25:24h,50:24h,100, or the name of one"),
+  fromStop: z.boolean().default(false),
+  detach: z.boolean().default(false),
+  lease: z
+    .string()
+    .optional()
+    .transform((text, context) => {
+      const seconds = text === undefined ? null : parseDuration(text);
+      if (text === undefined || (seconds !== null && seconds >= 5 && seconds <= 86_400))
+        return seconds;
+      context.addIssue({ code: "custom", message: "must be a time from 5s to 24h, e.g. 15m" });
+      return z.NEVER;
+    }),
+  minRequests: z.coerce
+    .number("must be a number")
+    .int("must be a whole number")
+    .min(0, "must be 0 or more")
+    .optional(),
+});
+
+export type StartInput = Given<typeof input>;
+
+export interface StartSteps {
+  plan: PlannedStep[];
+  base: Base;
+  /** With `--from-stop`: the restore that the ramp begins with. */
+  restore: RestoreSteps | null;
+}
+
+/** Longer than any plan. */
+export const RAMP_BUDGET_MS = 2 ** 31 - 1;
+
+export const rampStart: CommandDef<typeof input, StartSteps, RampData> = {
+  name: "ramp start",
+  summary: "Go up step by step, held and judged at each",
+  details:
+    "Each step is written, seen live everywhere, held for its time and judged by the policy through all of " +
+    "it; it goes on with a pass on enough requests alone. A failed gate reduces or stops. A stop, or anybody " +
+    "else's change, ends it (exit 25). Asks, default no.",
+  examples: [
+    'pixcanary ramp start --env production --plan "5:2h,10:24h,25:24h,50:24h,100"',
+    "pixcanary ramp start --env production --plan careful --from-stop --detach",
+    "pixcanary ramp start --env staging --plan 5:10s,100 --force --reason rehearsal --yes",
+  ],
+  options: [
+    { flags: "--plan <plan>", description: "steps <percent>:<time>, or a name in pixcanary.json" },
+    { flags: "--from-stop", description: "release the stop by restore to the first step" },
+    { flags: "--detach", description: "the Worker's cron carries it out: no laptop stays awake" },
+    { flags: "--lease <time>", description: "the Worker falls back unless this process renews it" },
+    { flags: "--min-requests <n>", description: "native requests that each step needs" },
+    { flags: "--force", description: "no gates, no prerequisites; journaled with the reason" },
+  ],
+  mutates: true,
+  streams: true,
+  timeoutMs: RAMP_BUDGET_MS,
+  input,
+  plan,
+  apply: begin,
+  render: renderRamp,
+};
+
+async function plan(given: StartInput, ports: Ports): Promise<Planned<StartSteps, RampData>> {
+  const parsed = planOf(given.plan, ports.target);
+  if (typeof parsed === "string") return refuse("usage", parsed, "nothing was written", "--help");
+  if (given.detach && given.lease !== null) {
+    return refuse(
+      "usage",
+      "--lease is for a ramp in this process, not for --detach",
+      "nothing was written",
+      "--help",
+    );
+  }
+  const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
+  const [base, found, warnings] = await Promise.all([
+    readBase(ports, signal),
+    findRamp(ports, signal),
+    clockAndToken(parsed, ports, signal),
+  ]);
+  if (!("state" in base)) return { kind: "ended", outcome: unreachable(base, ports) };
+  for (const warning of found.warnings) ports.progress.warn(warning);
+  const refusal =
+    (found.known === null ? null : unfinished(found.known.ramp, found.known.alive, ports)) ??
+    notNow(base, parsed, given, ports);
+  if (refusal !== null) return refusal;
+  if ("reason" in warnings) return skewed(warnings.reason, ports);
+  if (given.fromStop) return fromStop(given, base, parsed, warnings.notes, ports);
+  return judged(given, base, parsed, warnings.notes, ports);
+
+  function refuse(
+    code: "usage" | "conflict",
+    message: string,
+    truth: string,
+    words: string,
+  ): Planned<never, RampData> {
+    const next = invocation(ports.target, words === "--help" ? "ramp start --help" : words);
+    return { kind: "ended", outcome: { kind: "failed", code, message, truth, next } };
+  }
+}
+
+/** A machine whose clock is wrong would hold steps for another time than it says. */
+function skewed(reason: string, ports: Ports): Planned<never, RampData> {
+  const next = "timedatectl set-ntp true   # then start again";
+  const message = `${reason}: ${ports.target.env} is left as it is`;
+  return {
+    kind: "ended",
+    outcome: { kind: "unhealthy", data: null as never, reason: message, next },
+  };
+}
+
+/** Two ramps would each take the other for a foreigner. */
+function unfinished(
+  ramp: RampDocument,
+  alive: boolean,
+  ports: Ports,
+): Planned<never, RampData> | null {
+  if (isOver(ramp)) return null;
+  const where = ramp.mode === "detached" ? "the Worker carries it out" : `on ${ramp.host}`;
+  const message = `there is a ramp already: ${shareOf(ramp)}, ${stepText(ramp)}, by ${ramp.by} (${where})`;
+  const truth = alive ? "its process is alive" : `it was last seen at ${ramp.updated_at}`;
+  const next = invocation(ports.target, alive ? "ramp status" : "ramp resume");
+  return { kind: "ended", outcome: { kind: "failed", code: "conflict", message, truth, next } };
+}
+
+function notNow(
+  base: Base,
+  plan: readonly PlannedStep[],
+  given: StartInput,
+  ports: Ports,
+): Planned<never, RampData> | null {
+  const first = plan[0]?.percent ?? 0;
+  const emergency = isEmergency(base.state);
+  const ended = (message: string, truth: string, words: string): Planned<never, RampData> => ({
+    kind: "ended",
+    outcome: {
+      kind: "failed",
+      code: "usage",
+      message,
+      truth,
+      next: invocation(ports.target, words),
+    },
+  });
+  if (emergency !== given.fromStop) {
+    return emergency
+      ? ended(
+          "an emergency is on",
+          "everybody is at proxy",
+          `ramp start --plan ${given.plan} --from-stop`,
+        )
+      : ended("no emergency is on: leave out --from-stop", "nothing was written", "status");
+  }
+  if (emergency) return null;
+  const { config } = base.state;
+  if (config.kind !== "valid") {
+    return ended("there is no readable config to go up from", "nothing was written", "doctor");
+  }
+  const present = config.value.canary_percent;
+  if (first > present) return null;
+  return ended(
+    `the first step, ${first} %, is not above the present ${present} %`,
+    `still at ${present} %`,
+    "status",
+  );
+}
+
+/** Through `restore`, with its prerequisites: nothing else releases a stop. */
+async function fromStop(
+  given: StartInput,
+  base: Base,
+  steps: PlannedStep[],
+  notes: readonly string[],
+  ports: Ports,
+): Promise<Planned<StartSteps, RampData>> {
+  const reason = given.reason ?? "ramp from a stop";
+  const planned = await restore.plan({ ...given, reason, to: steps[0]?.percent }, ports);
+  if (planned.kind !== "plan") {
+    return planned.kind === "ended"
+      ? { kind: "ended", outcome: withoutData(planned.outcome) }
+      : { kind: "ended", outcome: { kind: "done", changed: false, data: null as never } };
+  }
+  const changes = [
+    ...planned.changes,
+    ...changesOf(steps.slice(1), steps[0]?.percent ?? null, 1, steps.length),
+  ];
+  const all = [...planned.notes, ...notes];
+  return {
+    kind: "plan",
+    risk: "exposure",
+    changes,
+    notes: all,
+    steps: { plan: steps, base, restore: planned.steps },
+  };
+}
+
+function withoutData(outcome: Outcome<unknown>): Outcome<RampData> {
+  return { ...outcome, data: null } as unknown as Outcome<RampData>;
+}
+
+async function judged(
+  given: StartInput,
+  base: Base,
+  steps: PlannedStep[],
+  warnings: readonly string[],
+  ports: Ports,
+): Promise<Planned<StartSteps, RampData>> {
+  const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
+  const [sightings, { observations }] = await Promise.all([
+    Promise.all(ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "full" }))),
+    observe(ports, signal, []),
+  ]);
+  const findings = prerequisites(sightings, backToNormal(observations, ports.target.policy));
+  const failed = obstacles(findings);
+  if (failed.length > 0 && !given.force) return notSafe(failed, ports);
+  const before = snapshotOf(base.state).percent;
+  const notes = [...findings.map(noteOf), ...warnings];
+  if (given.force) notes.push("forced: no gates, nothing is judged");
+  const changes = changesOf(steps, before, 0, steps.length);
+  return {
+    kind: "plan",
+    risk: "exposure",
+    changes,
+    notes,
+    steps: { plan: steps, base, restore: null },
+  };
+}
+
+function notSafe(failed: readonly Finding[], ports: Ports): Planned<never, RampData> {
+  const reason = `not safe to go up: ${failed.map((f) => `${f.name}: ${f.verdict} (${f.detail})`).join("; ")}`;
+  const next = invocation(ports.target, "assess");
+  return { kind: "ended", outcome: { kind: "unhealthy", data: null as never, reason, next } };
+}
+
+function noteOf({ verdict, name, detail }: Finding): string {
+  return `${verdict.padEnd(12)} ${name}: ${detail}`;
+}
+
+function changesOf(
+  steps: readonly PlannedStep[],
+  before: number | null,
+  from: number,
+  total: number,
+): Change[] {
+  return steps.map(({ percent, holdS }, index) => ({
+    what: `step ${from + index + 1}/${total}`,
+    before: share(index === 0 ? before : (steps[index - 1]?.percent ?? null)),
+    after: holdS === null ? share(percent) : `${share(percent)} for ${durationText(holdS)}`,
+  }));
+}

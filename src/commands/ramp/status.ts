@@ -1,0 +1,73 @@
+/** Where the ramp stands: by this machine's file, or as KV shows it. Reads only. */
+import * as z from "zod";
+import { escapeForTerminal } from "../../domain/escape.ts";
+import { isOver } from "../../domain/ramp-document.ts";
+import type { Ports } from "../../ports.ts";
+import type { CommandDef, NoFlags, Outcome } from "../command.ts";
+import { READ_LIMIT_MS } from "../shared/change-config.ts";
+import { age, invocation } from "../shared/words.ts";
+import { findRamp, type KnownRamp } from "./keep.ts";
+import { rampLines } from "./view.ts";
+
+export interface RampStatusData {
+  ramp: KnownRamp["ramp"] | null;
+  from: KnownRamp["from"] | null;
+  /** A process of this machine carries it out right now. */
+  alive: boolean;
+  env: string;
+  at_ms: number;
+}
+
+export const rampStatus: CommandDef<NoFlags, null, RampStatusData> = {
+  name: "ramp status",
+  summary: "Show where the ramp stands, and what is next",
+  details:
+    "Of a ramp in a process on this or another machine, and of a detached one. Changes nothing.",
+  examples: [
+    "pixcanary ramp status --env production",
+    "pixcanary ramp status --env production --json",
+  ],
+  options: [],
+  mutates: false,
+  timeoutMs: 20_000,
+  input: z.object({}),
+  plan: async () => ({ kind: "answer", steps: null }),
+  apply: (_steps, _input, ports) => look(ports),
+  render,
+};
+
+async function look(ports: Ports): Promise<Outcome<RampStatusData>> {
+  const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
+  const { known, warnings } = await findRamp(ports, signal);
+  for (const warning of warnings) ports.progress.warn(warning);
+  const data: RampStatusData = {
+    ramp: known?.ramp ?? null,
+    from: known?.from ?? null,
+    alive: known?.alive ?? false,
+    env: ports.target.env,
+    at_ms: ports.clock.now(),
+  };
+  if (known === null || isOver(known.ramp)) return { kind: "done", changed: false, data };
+  const dead = known.from === "here" && known.ramp.mode === "attached" && !known.alive;
+  const next = invocation(
+    ports.target,
+    dead || known.ramp.paused !== null ? "ramp resume" : "ramp pause",
+  );
+  return { kind: "done", changed: false, data, next };
+}
+
+function render(outcome: Outcome<RampStatusData>): string {
+  if (!("data" in outcome) || outcome.data === undefined) return "";
+  const { ramp, env, at_ms } = outcome.data;
+  if (ramp === null) return `  no ramp in ${escapeForTerminal(env)}`;
+  const lines = rampLines(ramp, at_ms, env);
+  if (!isOver(ramp)) lines.push(`  seen      ${lifeText(outcome.data)}`);
+  return lines.map(escapeForTerminal).join("\n");
+}
+
+function lifeText({ ramp, from, alive, at_ms }: RampStatusData): string {
+  const last = `last sign of life ${age(at_ms - Date.parse(ramp?.updated_at ?? ""))}`;
+  if (ramp?.mode === "detached") return `the Worker carries it out, ${last}`;
+  if (from === "kv") return `on ${ramp?.host ?? "?"}, ${last}`;
+  return alive ? "its process is alive on this machine" : `its process is gone, ${last}`;
+}
