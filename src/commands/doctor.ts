@@ -59,11 +59,7 @@ export interface Examined {
 }
 
 /** Never throws. Writes, reads and deletes the probe key; with `notify`, sends a test notice. */
-export async function examine(
-  ports: Ports,
-  given: AbortSignal,
-  notify = false,
-): Promise<Examined> {
+export async function examine(ports: Ports, given: AbortSignal, notify = false): Promise<Examined> {
   const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS * 2), given]);
   const attempt = async <T>(work: Promise<T>): Promise<T | UpstreamError> => work.catch(asUpstream);
   const [token, namespace, writable, raw, sightings, notices] = await Promise.all([
