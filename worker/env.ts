@@ -1,6 +1,9 @@
 /** Bindings, vars and secrets of this Worker, parsed once per isolate. */
+import type { GuardianMode } from "../src/domain/guardian-document.ts";
 import type { OverrideMode } from "../src/domain/override.ts";
 import { overrideMode } from "../src/domain/override.ts";
+import type { Policy } from "../src/domain/policy.ts";
+import { DEFAULT_POLICY, policySchema } from "../src/domain/policy.ts";
 import type { CookieKey } from "./cookie-signer.ts";
 import { parseCookieKeys } from "./cookie-signer.ts";
 import type { NotifyBindings, NotifySettings } from "./notify/settings.ts";
@@ -12,6 +15,8 @@ export interface Bindings extends Env, NotifyBindings {
   QA_TOKEN?: string;
   URL_SIGNING_KEY?: string;
   ANALYTICS_TOKEN?: string;
+  /** Numbers of the policy that differ from the runbook's, as JSON. */
+  POLICY?: string;
   /** In place of the official API, for the sandbox: https, or http on loopback. */
   ANALYTICS_API_URL?: string;
   NOTIFY_EMAIL?: SendEmail;
@@ -35,8 +40,34 @@ export interface Settings {
   analytics: AnalyticsSettings | null;
   /** Whom the guardian tells. */
   notify: NotifySettings;
+  guardian: { mode: GuardianMode; policy: Policy };
   /** What was wrong, in words that hold no secret. */
   problems: readonly string[];
+}
+
+/** A mode that is none, or numbers that are none, change nothing by themselves: it observes. */
+function parseGuardianSettings(
+  { GUARDIAN, POLICY }: Bindings,
+  problems: string[],
+): Settings["guardian"] {
+  const mode = GUARDIAN_MODES.find((known) => known === GUARDIAN);
+  if (mode === undefined && GUARDIAN !== undefined) {
+    problems.push("GUARDIAN is not off, observe or enforce: it observes");
+  }
+  const policy = parsePolicy(POLICY);
+  if (policy === null) problems.push("POLICY is not a policy: the runbook's numbers are used");
+  return { mode: mode ?? "observe", policy: policy ?? DEFAULT_POLICY };
+}
+
+const GUARDIAN_MODES: readonly GuardianMode[] = ["off", "observe", "enforce"];
+
+function parsePolicy(text: string | undefined): Policy | null {
+  if (text === undefined || text === "") return DEFAULT_POLICY;
+  try {
+    return policySchema().safeParse(JSON.parse(text)).data ?? null;
+  } catch {
+    return null;
+  }
 }
 
 export interface AnalyticsSettings {
@@ -83,6 +114,7 @@ export function parseSettings(env: Bindings): Settings {
     workerVersion: env.CF_VERSION_METADATA?.id ?? null,
     analytics: typeof analytics === "string" ? null : analytics,
     notify,
+    guardian: parseGuardianSettings(env, problems),
     problems,
   };
 }

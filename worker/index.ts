@@ -5,6 +5,8 @@ import { createCookieSigner } from "./cookie-signer.ts";
 import type { AppEnv } from "./deps.ts";
 import type { Bindings } from "./env.ts";
 import { parseSettings } from "./env.ts";
+import { tick } from "./guardian/tick.ts";
+import { withLimit } from "./limit.ts";
 import { createUrlSigner } from "./native/url-signer.ts";
 import { createHealth } from "./qa/health.ts";
 import { createMetrics24h } from "./qa/metrics.ts";
@@ -12,6 +14,9 @@ import type { StateKv } from "./state-reader.ts";
 import { createStateReader } from "./state-reader.ts";
 import { consoleLogSink } from "./telemetry/log-sink.ts";
 import { analyticsEngineSink } from "./telemetry/metric-sink.ts";
+
+/** A cron run has 30 s, and the next one is not far. */
+const TICK_LIMIT_MS = 25_000;
 
 let app: Hono<AppEnv> | null = null;
 
@@ -46,14 +51,34 @@ function stateKv(namespace: KVNamespace | undefined): StateKv {
   };
 }
 
+/** By scheduled time, while they run. */
+const ticks = new Map<number, Promise<void>>();
+
+async function guard(env: Bindings, context: ExecutionContext, tickMs: number): Promise<void> {
+  try {
+    const waitUntil = (work: Promise<unknown>): void => context.waitUntil(work);
+    const settings = parseSettings(env);
+    await withLimit("guardian", TICK_LIMIT_MS, tick({ settings, env, tickMs, random, waitUntil }));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    console.error(JSON.stringify({ level: "ERROR", guardian: why.slice(0, 500) }));
+  } finally {
+    ticks.delete(tickMs);
+  }
+}
+
 export default {
   fetch(request, env, context) {
     app ??= build(env);
     return app.fetch(request, env, context);
   },
 
-  /** The cron trigger is the guardian's, which watches metrics and lowers exposure; it has no rule yet. */
-  scheduled() {
-    return undefined;
+  /** Every minute: the guardian. A run that comes twice, or while it is under way, is the same run. */
+  scheduled(controller, env, context) {
+    const tickMs = controller.scheduledTime;
+    const running = ticks.get(tickMs) ?? guard(env, context, tickMs);
+    ticks.set(tickMs, running);
+    context.waitUntil(running);
+    return running;
   },
 } satisfies ExportedHandler<Bindings>;

@@ -2,6 +2,7 @@
 import type { CohortRow } from "../../src/domain/metrics.ts";
 import { requestsByCohort } from "../../src/domain/metrics.ts";
 import type { QaDocument } from "../../src/domain/qa.ts";
+import { askAnalytics } from "../analytics.ts";
 import type { AnalyticsSettings } from "../env.ts";
 import { withLimit } from "../limit.ts";
 
@@ -19,7 +20,6 @@ const ASK_LIMIT_MS = 2_000;
 const FRESH_MS = 60_000;
 const PAUSE_AFTER_FAILURE_MS = 30_000;
 const MAX_AGE_MS = 10 * 60_000;
-const MAX_ANSWER_BYTES = 64 * 1024;
 const DAY_S = 24 * 60 * 60;
 
 export function createMetrics24h(
@@ -63,38 +63,10 @@ export function createMetrics24h(
   };
 }
 
-async function fetchFigures(
-  { sqlUrl, token, dataset }: AnalyticsSettings,
-  nowMs: number,
-): Promise<Figures> {
+async function fetchFigures(settings: AnalyticsSettings, nowMs: number): Promise<Figures> {
   const toS = Math.floor(nowMs / 1000) + 1;
-  const query = requestsByCohort(dataset, { fromS: toS - DAY_S, toS });
-  const answer = await fetch(sqlUrl, {
-    method: "POST",
-    headers: { authorization: `Bearer ${token}`, "content-type": "text/plain" },
-    body: query.sql,
-    // The token goes to no other address.
-    redirect: "manual",
-    signal: AbortSignal.timeout(ASK_LIMIT_MS),
-  });
-  if (answer.status !== 200) {
-    await answer.body?.cancel();
-    throw new Error(`the SQL API answered ${answer.status}`);
-  }
-  const parsed: unknown = JSON.parse(await cappedText(answer));
-  const data: unknown = parsed instanceof Object && "data" in parsed ? parsed.data : undefined;
-  if (!Array.isArray(data)) throw new Error("not an answer of the SQL API");
-  return figuresOf(query.read(data));
-}
-
-async function cappedText(answer: Response): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of answer.body ?? []) {
-    text += decoder.decode(chunk, { stream: true });
-    if (text.length > MAX_ANSWER_BYTES) throw new Error("too long an answer");
-  }
-  return text + decoder.decode();
+  const query = requestsByCohort(settings.dataset, { fromS: toS - DAY_S, toS });
+  return figuresOf(await askAnalytics(settings, query, ASK_LIMIT_MS));
 }
 
 function figuresOf(rows: readonly CohortRow[]): Figures {

@@ -7,6 +7,7 @@ import type { Ports } from "../../ports.ts";
 import { LocalError } from "../../ports.ts";
 import type { Outcome } from "../command.ts";
 import { restore } from "../restore.ts";
+import { armGuardian } from "../shared/arm-guardian.ts";
 import { readBase, unreachable } from "../shared/change-config.ts";
 import { asUpstream } from "../shared/settle.ts";
 import { invocation } from "../shared/words.ts";
@@ -29,6 +30,7 @@ export async function begin(
   try {
     const ramp = await firstDocument(steps, input, ports);
     if ("kind" in ramp) return ramp;
+    await armGuardian(ports, ramp.id);
     return input.detach ? await handOver(ramp, ports) : await carryOut(ramp, input, ports);
   } catch (error) {
     if (error instanceof LocalError) return diskRefused(error, ports);

@@ -1,6 +1,7 @@
 /** How a ramp's run ends, as an outcome: what happened, what is true now, what to type next. */
 import { GATE } from "../../domain/ramp.ts";
 import type { RampDocument } from "../../domain/ramp-document.ts";
+import { shareOf, stepText } from "../../domain/ramp-text.ts";
 import type { Ports } from "../../ports.ts";
 import type { CommonInput, Outcome } from "../command.ts";
 import { interruptedBy } from "../command.ts";
@@ -72,11 +73,4 @@ export function leaseText({ lease_until, lease_s, base }: RampDocument): string 
   return `; unless somebody goes on, the Worker falls back to ${base.percent} % at ${lease_until}`;
 }
 
-/** "10 %", or the share before the ramp. */
-export function shareOf(ramp: RampDocument): string {
-  return `${ramp.plan[ramp.step]?.percent ?? ramp.base.percent} %`;
-}
-
-export function stepText({ step, plan }: RampDocument): string {
-  return step < 0 ? "before its first step" : `step ${step + 1} of ${plan.length}`;
-}
+export { shareOf, stepText };

@@ -11,10 +11,10 @@ import { needs } from "../../domain/ramp.ts";
 import { coveredBy } from "../../domain/ramp-covered.ts";
 import type { RampControl, RampDocument } from "../../domain/ramp-document.ts";
 import { parseRampControl, RAMP_CONTROL_KEY } from "../../domain/ramp-document.ts";
+import { gateOf, nativeRequestsOf } from "../../domain/ramp-gate.ts";
 import type { Ports, UpstreamError } from "../../ports.ts";
 import type { Base } from "../shared/change-config.ts";
 import { READ_LIMIT_MS, readBase } from "../shared/change-config.ts";
-import { sentence } from "../shared/findings.ts";
 import { nameOf } from "../shared/fleet.ts";
 import { HEALTH_LIMIT_MS, observe } from "../shared/health.ts";
 
@@ -130,14 +130,6 @@ async function askGate(
   return { gate: gateOf(assessment, nativeRequests), assessment };
 }
 
-export function gateOf(assessment: Assessment, nativeRequests: number | null): Gate {
-  const { verdict, recommendation, problems, findings } = assessment;
-  const told =
-    problems.length > 0 ? problems : findings.filter((finding) => finding.verdict === verdict);
-  const why = verdict === "pass" ? "all rows pass" : told.slice(0, 3).map(sentence).join("; ");
-  return { verdict, recommendation, why, nativeRequests };
-}
-
 async function requestsInStep(
   { live_at }: RampDocument,
   ports: Ports,
@@ -151,9 +143,7 @@ async function requestsInStep(
     const rows = await ports.metrics.ask((dataset) => requestSeries(dataset, { fromS, toS }), {
       signal,
     });
-    return rows
-      .filter(({ cohort, phase }) => cohort === "native" && (phase === "b1a" || phase === "b1b"))
-      .reduce((sum, { requests }) => sum + requests, 0);
+    return nativeRequestsOf(rows);
   } catch {
     return null;
   }

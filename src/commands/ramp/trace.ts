@@ -1,13 +1,12 @@
 /** What a ramp leaves in the journal: one entry per step, one for how it ended or why it stands still. */
 import type { Snapshot } from "../../domain/journal.ts";
 import type { Notice } from "../../domain/notices/notice.ts";
-import { noticeKey } from "../../domain/notices/notice.ts";
 import type { RampDocument } from "../../domain/ramp-document.ts";
+import { rampNotice } from "../../domain/ramp-text.ts";
 import type { ParsedState } from "../../domain/state.ts";
 import type { Ports } from "../../ports.ts";
 import type { CommonInput } from "../command.ts";
 import { leaveTrace, snapshotOf } from "../shared/leave-trace.ts";
-import { shareOf, stepText } from "./end.ts";
 
 const TELL_LIMIT_MS = 2_000;
 
@@ -67,30 +66,6 @@ export async function traceEnd(
     unwritten: true,
   });
   await tell(rampNotice(ramp, ports.target.env, ports.clock.now()), ports);
-}
-
-/** A ramp that failed or stands still wants somebody; one that somebody ended does not. */
-export function rampNotice(ramp: RampDocument, env: string, nowMs: number): Notice {
-  const why = ramp.ended?.why ?? ramp.paused?.why ?? "";
-  const by = ramp.ended?.by ?? ramp.paused?.by ?? ramp.by;
-  const kinds = {
-    failed: "trigger",
-    paused: "trigger",
-    conflict: "event",
-    running: "event",
-  } as const;
-  const kind = ramp.state === "done" || ramp.state === "aborted" ? "resolve" : kinds[ramp.state];
-  return {
-    kind,
-    key: noticeKey(env, "ramp"),
-    env,
-    severity: kind === "trigger" ? "warning" : "info",
-    title: `ramp ${ramp.state} at ${shareOf(ramp)}: ${why}`.slice(0, 300),
-    details: [`${stepText(ramp)}, by ${ramp.by} on ${ramp.host}`, `ended by ${by}`],
-    next: `pixcanary ramp status --env ${env}`,
-    at: new Date(nowMs).toISOString(),
-    source: ramp.host,
-  };
 }
 
 async function tell(notice: Notice, { clock, notifier, progress }: Ports): Promise<void> {

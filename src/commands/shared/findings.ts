@@ -1,21 +1,8 @@
 /** The policy's findings in words for people, and what to paste. Shared by assess, status and watch. */
-import type { Rule } from "../../domain/policy.ts";
+import { amount, labelOf, sentence } from "../../domain/finding-text.ts";
 import type { Assessment, Finding } from "../../domain/policy-evaluate.ts";
 import type { Target } from "../../ports.ts";
 import { invocation, shellWord } from "./words.ts";
-
-const LABELS: Readonly<Record<Rule, string>> = {
-  error_rate_critical: "error rate, critical",
-  error_rate_warning: "error rate, warning",
-  p90_over_proxy_critical: "p90 over proxy, critical",
-  p90_over_proxy_warning: "p90 over proxy, warning",
-  p90_warning: "p90, warning",
-  r2_failures: "R2 failures",
-  database_failures: "database failures",
-  orphaned_intents: "orphaned intents",
-  reduction_did_not_help: "reduction did not help",
-  proxy_unhealthy: "proxy unhealthy",
-};
 
 /** The mark decides the colour of a line; the word next to it says the same. */
 const MARKS: Readonly<Record<Finding["verdict"], string>> = {
@@ -24,15 +11,6 @@ const MARKS: Readonly<Record<Finding["verdict"], string>> = {
   inconclusive: "!",
   no_data: "?",
 };
-
-export function labelOf(rule: Rule): string {
-  return LABELS[rule];
-}
-
-/** "error rate, critical 4.1 %: over 3 % in each of 3 min". Fits a `--reason`. */
-export function sentence(finding: Finding): string {
-  return `${labelOf(finding.rule)} ${amount(finding.value, finding.unit)}: ${finding.detail}`;
-}
 
 /**
  * One line each: mark, verdict, what, value and limit, window, sample; why, unless it passed, and
@@ -57,12 +35,6 @@ export function findingLines(findings: readonly Finding[]): string[] {
     said = why;
     return [line, `                 ${why}`];
   });
-}
-
-export function amount(value: number | null, unit: string): string {
-  if (value === null) return "–";
-  const digits = Math.abs(value) >= 100 ? 0 : 1;
-  return `${Number(value.toFixed(digits))} ${unit}`;
 }
 
 function windowText({ window: { fromS, toS } }: Finding): string {
@@ -107,3 +79,5 @@ export function recommendedCommand(
   }
   return invocation(target, `${recommendation} ${reason}`);
 }
+
+export { amount, labelOf, sentence };

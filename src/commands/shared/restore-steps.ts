@@ -7,6 +7,7 @@ import { nextConfig, releaseOf, watermarkOf } from "../../domain/transition.ts";
 import type { CallOptions, Ports } from "../../ports.ts";
 import type { CommonInput, Outcome } from "../command.ts";
 import { interruptedBy } from "../command.ts";
+import { armGuardian } from "./arm-guardian.ts";
 import type { Base } from "./change-config.ts";
 import { refused, writeConfigOnce } from "./change-config.ts";
 import { leaveTrace, snapshotOf } from "./leave-trace.ts";
@@ -78,6 +79,7 @@ export async function goBackUp(
   };
   const run: Run = { steps, input, ports, call, startedMs, revision, data, wrote: false };
   const outcome = await writeThenRelease(run);
+  if (outcome.kind === "done") await armGuardian(ports, revision);
   if (run.wrote) await trace(run, outcome);
   return outcome;
 }

@@ -1,0 +1,56 @@
+/**
+ * What the guardian remembers (`guardian`, written by it alone), and when a human last armed it
+ * (`guardian-arm`, written by `restore` and `ramp start`).
+ */
+import * as z from "zod";
+import { once } from "./once.ts";
+
+export const GUARDIAN_KEY = "guardian";
+export const GUARDIAN_ARM_KEY = "guardian-arm";
+/** Who stands in what the guardian writes. */
+export const GUARDIAN = "guardian";
+
+const MAX_CHARS = 16_000;
+
+export type GuardianMode = "off" | "observe" | "enforce";
+
+const guardianSchema = once(() => {
+  const text = z.string().max(500);
+  return z.object({
+    schema: z.literal(1),
+    mode: z.enum(["off", "observe", "enforce"]),
+    last_tick: text,
+    /** The automatic action since which it does nothing by itself, until a human arms it again. */
+    latched: z
+      .object({ at: text, action: z.enum(["not-aus", "reduce", "disable"]), id: text, why: text })
+      .nullable(),
+    /** What people were told last of native's health, as text; null: nothing is open. */
+    told: text.nullable(),
+    verdict: text,
+  });
+});
+
+const armSchema = once(() => {
+  const text = z.string().max(500);
+  return z.object({ schema: z.literal(1), at: text, by: text, id: text });
+});
+
+export type GuardianDocument = z.output<ReturnType<typeof guardianSchema>>;
+export type GuardianArm = z.output<ReturnType<typeof armSchema>>;
+
+export function parseGuardian(text: string | null): GuardianDocument | null {
+  return parse(text, guardianSchema());
+}
+
+export function parseGuardianArm(text: string | null): GuardianArm | null {
+  return parse(text, armSchema());
+}
+
+function parse<T>(text: string | null, schema: z.ZodType<T>): T | null {
+  if (text === null || text.length > MAX_CHARS) return null;
+  try {
+    return schema.safeParse(JSON.parse(text)).data ?? null;
+  } catch {
+    return null;
+  }
+}

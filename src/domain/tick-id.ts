@@ -1,0 +1,35 @@
+/**
+ * An id in the shape of a ULID that any run of the same tick makes alike: its time part is the tick's, the
+ * rest a hash of what the tick judged. Duplicate and overlapping runs then write the same bytes.
+ */
+const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const TIME_CHARS = 10;
+const REST_CHARS = 16;
+
+export function tickId(tickMs: number, judged: string): string {
+  return base32(Math.max(0, Math.floor(tickMs)), TIME_CHARS) + hashChars(`${tickMs}/${judged}`);
+}
+
+/** ulid spec: 48 bits of milliseconds, Crockford's base 32, most significant first. */
+function base32(value: number, length: number): string {
+  let rest = value;
+  let text = "";
+  for (let i = 0; i < length; i += 1) {
+    text = (ALPHABET[rest % 32] ?? "0") + text;
+    rest = Math.floor(rest / 32);
+  }
+  return text;
+}
+
+/** FNV-1a, one round per character: spreads, and keeps no secret. */
+function hashChars(text: string): string {
+  let chars = "";
+  for (let i = 0; i < REST_CHARS; i += 1) {
+    let hash = 0x811c9dc5 ^ i;
+    for (let j = 0; j < text.length; j += 1) {
+      hash = Math.imul(hash ^ text.charCodeAt(j), 0x01000193) >>> 0;
+    }
+    chars += ALPHABET[(hash >>> 11) % 32] ?? "0";
+  }
+  return chars;
+}

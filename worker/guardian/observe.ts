@@ -1,0 +1,99 @@
+/** What the policy judges, gathered at the edge: metrics by SQL, orphans from the database. */
+import type { JournalEntry } from "../../src/domain/journal.ts";
+import type { OrphanRow, Query, Window } from "../../src/domain/metrics.ts";
+import { failureBuckets, healthBuckets, orphanedIntents } from "../../src/domain/metrics.ts";
+import type { Policy } from "../../src/domain/policy.ts";
+import type { Observations, Observed } from "../../src/domain/policy-observations.ts";
+import { lastReduction, questions } from "../../src/domain/policy-observations.ts";
+import { askAnalytics } from "../analytics.ts";
+import type { Bindings, Settings } from "../env.ts";
+import { describeDatabaseError, withDatabase } from "../native/database.ts";
+
+const ASK_LIMIT_MS = 6_000;
+
+export interface ObserveGiven {
+  settings: Settings;
+  env: Bindings;
+  policy: Policy;
+  nowMs: number;
+  entries: Observed<readonly JournalEntry[]>;
+  waitUntil(work: Promise<unknown>): void;
+}
+
+/** Never rejects: what could not be had is unseen, and unseen is never good news. */
+export async function observe(given: ObserveGiven): Promise<Observations> {
+  const { policy, nowMs, entries } = given;
+  const nowS = Math.floor(nowMs / 1_000);
+  const windows = questions(nowS, policy);
+  const { bucketSeconds } = policy;
+  const [health, failures, orphans] = await Promise.all([
+    ask(given, (dataset) => healthBuckets(dataset, windows.health, bucketSeconds)),
+    ask(given, (dataset) => failureBuckets(dataset, windows.failures, bucketSeconds)),
+    orphansOf(given, windows.orphans, nowS),
+  ]);
+  return {
+    nowS,
+    health,
+    failures,
+    orphans,
+    lastReductionS:
+      entries.kind === "unseen" ? entries : { kind: "seen", value: lastReduction(entries.value) },
+  };
+}
+
+/** One question to the metrics. Never rejects. */
+export async function ask<Row>(
+  { settings }: Pick<ObserveGiven, "settings">,
+  question: (dataset: string) => Query<Row>,
+): Promise<Observed<readonly Row[]>> {
+  const { analytics } = settings;
+  if (analytics === null) {
+    return { kind: "unseen", because: "ANALYTICS_TOKEN and its vars are not set" };
+  }
+  try {
+    const value = await askAnalytics(analytics, question(analytics.dataset), ASK_LIMIT_MS);
+    return { kind: "seen", value };
+  } catch (error) {
+    const because = error instanceof Error ? error.message : "the SQL API did not answer";
+    return { kind: "unseen", because };
+  }
+}
+
+/** The database knows exactly; when it does not answer, the metrics know nearly. */
+async function orphansOf(
+  given: ObserveGiven,
+  window: Window,
+  nowS: number,
+): Promise<Observed<OrphanRow>> {
+  try {
+    return { kind: "seen", value: await countOrphans(given, window, nowS) };
+  } catch (error) {
+    const rows = await ask(given, (dataset) => orphanedIntents(dataset, window, nowS));
+    if (rows.kind === "unseen") {
+      return {
+        kind: "unseen",
+        because: `${rows.because}; database: ${describeDatabaseError(error)}`,
+      };
+    }
+    return { kind: "seen", value: rows.value[0] ?? { intents: 0, finalized: 0 } };
+  }
+}
+
+/** By the database's own clock, whose volatile functions keep Hyperdrive's cache from answering. */
+async function countOrphans(
+  { env, waitUntil }: ObserveGiven,
+  { fromS, toS }: Window,
+  nowS: number,
+): Promise<OrphanRow> {
+  const context = { env, waitUntil, count: () => undefined };
+  return withDatabase(context, async (database) => {
+    const rows = await database.query(
+      "SELECT count(*) AS intents, count(j.job_id) AS finalized " +
+        "FROM intents i LEFT JOIN jobs j USING (intent_id) " +
+        "WHERE i.created_at >= clock_timestamp() - $1 * interval '1 second' " +
+        "AND i.created_at < clock_timestamp() - $2 * interval '1 second'",
+      [nowS - fromS, nowS - toS],
+    );
+    return { intents: Number(rows[0]?.intents ?? 0), finalized: Number(rows[0]?.finalized ?? 0) };
+  });
+}

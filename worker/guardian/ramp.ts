@@ -1,0 +1,124 @@
+/** Carries a detached ramp out: one look and at most one write at each tick of the cron. */
+
+import { foldFleet } from "../../src/domain/fleet.ts";
+import { type Action, actionOf } from "../../src/domain/guardian.ts";
+import type { JournalEntry } from "../../src/domain/journal.ts";
+import { timeOf } from "../../src/domain/memory.ts";
+import { locationsByRevision, requestSeries } from "../../src/domain/metrics.ts";
+import type { Policy } from "../../src/domain/policy.ts";
+import { evaluate } from "../../src/domain/policy-evaluate.ts";
+import type { Observations, Observed } from "../../src/domain/policy-observations.ts";
+import { since } from "../../src/domain/policy-observations.ts";
+import type { Order, Seen } from "../../src/domain/ramp.ts";
+import { advance, needs, relieved, written } from "../../src/domain/ramp.ts";
+import { rampConfig } from "../../src/domain/ramp-config.ts";
+import { coveredBy } from "../../src/domain/ramp-covered.ts";
+import type { RampControl, RampDocument } from "../../src/domain/ramp-document.ts";
+import { gateOf, nativeRequestsOf } from "../../src/domain/ramp-gate.ts";
+import { placeInPlan } from "../../src/domain/ramp-place.ts";
+import type { CanaryConfig, ParsedState } from "../../src/domain/state.ts";
+import type { Settings } from "../env.ts";
+import { ask } from "./observe.ts";
+
+/** KV's usual bound for a change to be seen everywhere; without any visitor, twice of it. */
+const KV_BOUND_S = 60;
+
+export interface RampGiven {
+  ramp: RampDocument;
+  control: RampControl | null;
+  state: ParsedState;
+  observations: Observations;
+  entries: Observed<readonly JournalEntry[]>;
+  policy: Policy;
+  settings: Settings;
+  tickMs: number;
+}
+
+/** What is to be written, in this order; then the document. */
+export interface RampStep {
+  ramp: RampDocument;
+  config: CanaryConfig | null;
+  action: Action | null;
+}
+
+export async function stepRamp(given: RampGiven): Promise<RampStep> {
+  const seen = await look(given);
+  const { ramp, order } = advance(given.ramp, seen);
+  return follow(ramp, order, given);
+}
+
+async function look(given: RampGiven): Promise<Seen> {
+  const { ramp, control, state, observations, entries, policy, tickMs } = given;
+  const wanted = needs(ramp);
+  const [live, requests] = await Promise.all([
+    wanted.live ? isLive(given) : null,
+    wanted.gate ? requestsInStep(given) : null,
+  ]);
+  const fromMs = Date.parse(ramp.measured_from ?? "");
+  const relevant = Number.isNaN(fromMs) ? observations : since(observations, fromMs / 1_000);
+  return {
+    nowMs: tickMs,
+    state,
+    control,
+    live,
+    covered: coveredBy(ramp, entries.kind === "seen" ? entries.value : []),
+    gate: wanted.gate ? gateOf(evaluate(relevant, policy), requests) : null,
+  };
+}
+
+function follow(ramp: RampDocument, order: Order, given: RampGiven): RampStep {
+  const { state, tickMs, entries } = given;
+  const present = state.config.kind === "valid" ? state.config.value : null;
+  switch (order.do) {
+    case "write": {
+      // A raise over a journal that cannot be read could be one over somebody's word.
+      if (entries.kind === "unseen" && order.step > 0) return { ramp, config: null, action: null };
+      const config = rampConfig(ramp, order.step, present, tickMs);
+      return { ramp: written(ramp, order.step, config.last_updated, tickMs), config, action: null };
+    }
+    case "relieve": {
+      const ours = placeInPlan(ramp, state).kind === "here";
+      const able = present !== null && (ours || order.action === "not-aus");
+      const to = ramp.relief?.to?.percent;
+      const action = able ? actionOf(order.action, order.why, present, tickMs, to) : null;
+      return { ramp: relieved(ramp, tickMs), config: null, action };
+    }
+    case "renew":
+    case "wait":
+    case "end":
+      return { ramp, config: null, action: null };
+    default:
+      return order satisfies never;
+  }
+}
+
+/** By the requests that visitors made since, and not before KV's usual bound has passed. */
+async function isLive(given: RampGiven): Promise<NonNullable<Seen["live"]>> {
+  const { ramp, policy, tickMs } = given;
+  const step = ramp.plan[ramp.step];
+  const writtenMs = timeOf(ramp.written_at ?? undefined);
+  const sinceS = (tickMs - timeOf(ramp.settle_from ?? undefined)) / 1_000;
+  const boundS = Math.min(KV_BOUND_S, policy.bucketSeconds);
+  if (step === undefined || sinceS < boundS) return { everywhere: false, missing: "KV's own time" };
+  const fromS = Math.ceil(writtenMs / 1_000);
+  const nowS = Math.floor(tickMs / 1_000);
+  const window = { fromS, toS: Math.max(fromS + 1, nowS + 1) };
+  const rows = await ask(given, (dataset) => locationsByRevision(dataset, window));
+  if (rows.kind === "unseen") return { everywhere: sinceS >= 2 * boundS, missing: rows.because };
+  const expected = { emergency: false, revision: step.revision, atMs: writtenMs };
+  const asOfS = nowS - policy.settleSeconds;
+  const locations = foldFleet([], { rows: rows.value, fromS, asOfS }, expected);
+  const lagging = locations.filter(({ state }) => state === "lagging" || state === "reappeared");
+  const nobody = locations.length === 0 && sinceS < 2 * boundS;
+  const missing = nobody ? "any visitor" : lagging.map(({ colo }) => colo).join(", ");
+  return { everywhere: missing === "", missing };
+}
+
+async function requestsInStep(given: RampGiven): Promise<number | null> {
+  const fromMs = Date.parse(given.ramp.live_at ?? "");
+  if (Number.isNaN(fromMs)) return null;
+  const fromS = Math.floor(fromMs / 1_000);
+  const toS = Math.max(fromS + 1, Math.floor(given.tickMs / 1_000) + 1);
+  const rows = await ask(given, (dataset) => requestSeries(dataset, { fromS, toS }));
+  return rows.kind === "seen" ? nativeRequestsOf(rows.value) : null;
+}
