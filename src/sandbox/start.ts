@@ -129,7 +129,7 @@ async function start(
     gate: database.gate,
     origin,
     traffic,
-    runScheduled: (colo) => edges.scheduled(colo),
+    runScheduled: (colo, at) => edges.scheduled(colo, at),
   });
   const controlServer = await serveControl(createControlApp(control, () => description));
   closers.add(() => controlServer.close());

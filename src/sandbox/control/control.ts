@@ -54,7 +54,7 @@ export interface ControlDeps {
   logLines: string[];
   logs: Logs;
   notices: NoticeReceivers;
-  runScheduled: (colo: string) => Promise<void>;
+  runScheduled: (colo: string, scheduledTime?: Date) => Promise<void>;
 }
 
 export interface SandboxState {
@@ -221,8 +221,8 @@ export class SandboxControl {
   }
 
   /** Runs the Worker's cron handler at this location, and waits for it. */
-  runScheduled(colo: string): Promise<void> {
-    return this.#deps.runScheduled(colo);
+  runScheduled(colo: string, scheduledTime?: Date): Promise<void> {
+    return this.#deps.runScheduled(colo, scheduledTime);
   }
 
   /** The Analytics Engine points caught so far, oldest first; the newest 100,000. */

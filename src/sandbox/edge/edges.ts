@@ -48,7 +48,7 @@ export interface Edges {
   urls: Map<string, URL>;
   bucket(name: string): Promise<Bucket>;
   /** Runs the Worker's `scheduled` handler at this location. */
-  scheduled(colo: string): Promise<void>;
+  scheduled(colo: string, scheduledTime?: Date): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -85,9 +85,9 @@ export async function startEdges(options: EdgesOptions): Promise<Edges> {
     return {
       urls,
       bucket: (name) => miniflare.getR2Bucket(name === LOGS_BUCKET ? "LOGS" : "MEDIA", STORAGE),
-      async scheduled(colo) {
+      async scheduled(colo, scheduledTime) {
         const worker = await miniflare.getWorker(`pix-${colo}`);
-        await worker.scheduled({});
+        await worker.scheduled(scheduledTime === undefined ? {} : { scheduledTime });
       },
       close: () => miniflare.dispose(),
     };

@@ -9,7 +9,11 @@ export type KvService = (colo: string, request: Request) => Promise<Response>;
 
 const getSchema = z.object({ keys: z.array(z.string()) });
 const putSchema = z.object({ key: z.string(), value: z.string(), ttlS: z.number().nullable() });
+const listSchema = z.object({ prefix: z.string() });
 const deleteSchema = z.object({ key: z.string() });
+
+/** As many keys as KV lists at once. */
+const PAGE = 1_000;
 
 /** `closing` ends reads that hang on purpose. */
 export function kvService(
@@ -29,6 +33,13 @@ export function kvService(
     if (operation === "get") {
       const { keys } = getSchema.parse(body);
       return Response.json({ values: keys.map((key) => replicas.text(colo, key)) });
+    }
+    if (operation === "list") {
+      const { prefix } = listSchema.parse(body);
+      const { keys } = store.list({ prefix, limit: PAGE });
+      // A location does not list what has not reached it.
+      const names = keys.map(({ name }) => name);
+      return Response.json({ names: names.filter((name) => replicas.text(colo, name) !== null) });
     }
     if (operation === "put") {
       const { key, value, ttlS } = putSchema.parse(body);

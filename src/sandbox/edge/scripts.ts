@@ -55,6 +55,10 @@ export default function (env) {
       return new Map(keys.map((key, index) => [key, decode(values[index], options)]));
     },
     async put(key, value, options) { await call(env, "put", { key, value: String(value), ttlS: options?.expirationTtl ?? null }); },
+    async list(options) {
+      const { names } = await call(env, "list", { prefix: options?.prefix ?? "" });
+      return { keys: names.map((name) => ({ name })), list_complete: true, cacheStatus: null };
+    },
     async delete(key) { await call(env, "delete", { key }); },
   };
 }`;

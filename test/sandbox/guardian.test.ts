@@ -1,0 +1,228 @@
+/** The guardian in the real workerd: what it does by itself, once, and what it leaves to people. */
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import type { CommandDef } from "../../src/commands/command.ts";
+import { pullTheStop } from "../../src/commands/not-aus.ts";
+import { rampStart } from "../../src/commands/ramp/start.ts";
+import { restore } from "../../src/commands/restore.ts";
+import type { GuardianDocument } from "../../src/domain/guardian-document.ts";
+import { parseGuardian } from "../../src/domain/guardian-document.ts";
+import type { JournalEntry } from "../../src/domain/journal.ts";
+import { parseJournalEntry } from "../../src/domain/journal.ts";
+import { parseRamp, type RampDocument } from "../../src/domain/ramp-document.ts";
+import { parseConfig, parseStop } from "../../src/domain/state.ts";
+import type { Ports } from "../../src/ports.ts";
+import type { Sandbox } from "../../src/sandbox/index.ts";
+import { startSandbox } from "../../src/sandbox/index.ts";
+import { GIVEN, portsOf } from "../support/ports-of.ts";
+import { ensureBundle } from "../worker/bundle.ts";
+
+/** A "minute" of one second; this machine's latencies are not what is tested. */
+const POLICY = JSON.stringify({
+  bucketSeconds: 1,
+  settleSeconds: 0,
+  minNativeRequests: 10,
+  errorRateCritical: { minErrors: 1 },
+  errorRateWarning: { minErrors: 1 },
+  p90OverProxyCritical: { limitPercent: 100_000 },
+  p90OverProxyWarning: { limitPercent: 100_000 },
+  p90Warning: { limitMs: 60_000 },
+  orphanedIntents: { limit: 100_000 },
+});
+const WAIT = { timeout: 30_000, interval: 300 };
+
+let sandbox: Sandbox;
+let ports: Ports;
+beforeAll(async () => {
+  await ensureBundle();
+  sandbox = await startSandbox({
+    locations: ["FRA", "AMS"],
+    lagMs: { min: 0, max: 0 },
+    percent: 60,
+    rateLimits: false,
+    logs: false,
+    qaMetrics: true,
+    vars: { GUARDIAN: "enforce", POLICY },
+  });
+  ports = await portsOf(sandbox.description.configPath);
+  await sandbox.control.startTraffic({
+    visitors: 40,
+    ratePerS: 60,
+    mix: { upload: 0, jobs: 1, other: 0 },
+  });
+}, 120_000);
+afterAll(async () => {
+  await sandbox?.control.stopTraffic();
+  await sandbox?.close();
+});
+
+const text = (key: string): string | null => sandbox.control.store.text(key);
+const guardian = (): GuardianDocument | null => parseGuardian(text("guardian"));
+const ramp = (): RampDocument | null => parseRamp(text("ramp"));
+const share = (): number | null => {
+  const config = parseConfig(text("config"));
+  return config.kind === "valid" ? config.value.canary_percent : null;
+};
+const stopBy = (): string | null => {
+  const stop = parseStop(text("stop"));
+  return stop.kind === "valid" && stop.value.active ? (stop.value.by ?? "") : null;
+};
+
+function journal(): JournalEntry[] {
+  const { keys } = sandbox.control.store.list({ prefix: "journal/", limit: 1_000 });
+  return keys.flatMap(({ name }) => parseJournalEntry(text(name) ?? "") ?? []);
+}
+
+function tick(colo = "FRA", at?: Date): Promise<void> {
+  return sandbox.control.runScheduled(colo, at);
+}
+
+async function perform(def: unknown, own: Record<string, unknown>): Promise<string> {
+  const verb = def as CommandDef;
+  const given = { ...GIVEN, ...own } as never;
+  const planned = await verb.plan(given, ports);
+  const outcome =
+    planned.kind === "ended" ? planned.outcome : await verb.apply(planned.steps, given, ports);
+  return outcome.kind === "done" ? "done" : JSON.stringify(outcome);
+}
+
+function written(): string[] {
+  const keys: string[] = [];
+  sandbox.control.store.onWrite(({ key }) => keys.push(key));
+  return keys;
+}
+
+describe("the guardian, enforcing", () => {
+  it("does nothing while native is healthy", async () => {
+    await vi.waitFor(async () => {
+      await tick();
+      expect(guardian()).toMatchObject({ mode: "enforce", verdict: "pass", latched: null });
+    }, WAIT);
+    expect(stopBy()).toBeNull();
+    expect(share()).toBe(60);
+  });
+
+  it("pulls the stop when native fails, says so, and is latched", async () => {
+    sandbox.control.forgetNotices();
+    sandbox.control.setNative({ errorShare: 1 });
+    await vi.waitFor(async () => {
+      await tick("AMS");
+      expect(stopBy()).toBe("guardian");
+    }, WAIT);
+    expect(guardian()?.latched).toMatchObject({ action: "not-aus" });
+    const entry = journal().find(({ actor }) => actor === "guardian");
+    expect(entry).toMatchObject({
+      command: "not-aus",
+      before: { percent: 60 },
+      after: { emergency: true },
+    });
+    expect(entry?.reason).toContain("error rate, critical");
+    const qa = await ports.qa.look(ports.qa.urls[0] ?? "", { signal: ports.interrupt });
+    expect(qa.qa?.canary.emergency_proxy).toBe(true);
+    const { pagerduty } = sandbox.control.notices();
+    expect(JSON.stringify(pagerduty.open)).toContain(":stop");
+  });
+
+  it("changes nothing when the same tick comes again", async () => {
+    const at = new Date(guardian()?.last_tick ?? "");
+    const keys = written();
+    await Promise.all([tick("FRA", at), tick("FRA", at), tick("AMS", at)]);
+    expect(
+      keys.filter((key) => key === "config" || key === "stop" || key.startsWith("journal/")),
+    ).toEqual([]);
+  });
+
+  it("leaves it to people until one has armed it again", async () => {
+    // By hand, past restore: the stop is released and native goes on failing.
+    const stop = parseStop(text("stop"));
+    const id = stop.kind === "valid" ? stop.value.id : "";
+    const now = new Date().toISOString();
+    sandbox.control.store.put(
+      "stop",
+      JSON.stringify({ active: false, id: "HAND", at: now, releases: { id } }),
+    );
+    const config = {
+      canary_percent: 60,
+      canary_tag: "B2a",
+      emergency_proxy: false,
+      last_updated: now,
+    };
+    sandbox.control.store.put("config", JSON.stringify(config));
+    await vi.waitFor(async () => {
+      await tick();
+      expect(guardian()?.verdict).toBe("fail");
+    }, WAIT);
+    expect(stopBy()).toBeNull();
+    expect(share()).toBe(60);
+    const arm = { schema: 1, at: new Date().toISOString(), by: "ada", id: "ARM" };
+    sandbox.control.store.put("guardian-arm", JSON.stringify(arm));
+    await vi.waitFor(async () => {
+      await tick();
+      expect(stopBy()).toBe("guardian");
+    }, WAIT);
+  });
+
+  it("is armed by restore; without metrics it does nothing", async () => {
+    sandbox.control.setNative({ errorShare: 0 });
+    expect(await perform(restore, { to: 30 })).toBe("done");
+    expect(text("guardian-arm")).toContain("by");
+    await sandbox.control.addFault({
+      kind: "server-error",
+      match: { pathContains: "analytics_engine" },
+    });
+    const before = sandbox.control.trafficReport().requests.total;
+    sandbox.control.setNative({ errorShare: 1 });
+    await vi.waitFor(
+      () => expect(sandbox.control.trafficReport().requests.total).toBeGreaterThan(before + 200),
+      WAIT,
+    );
+    for (let i = 0; i < 5; i += 1) await tick();
+    expect(guardian()?.verdict).toBe("no_data");
+    expect(stopBy()).toBeNull();
+    sandbox.control.setNative({ errorShare: 0 });
+    await sandbox.control.forgetPoints();
+    await sandbox.control.clearFaults();
+  });
+});
+
+describe("a detached ramp", () => {
+  const start = (plan: string) =>
+    perform(rampStart, { plan, detach: true, fromStop: false, lease: null, minRequests: 5 });
+
+  it("goes up by ticks, each step judged", async () => {
+    await vi.waitFor(async () => {
+      await tick();
+      expect(guardian()?.verdict).toBe("pass");
+    }, WAIT);
+    expect(await start("60:2s,100")).toBe("done");
+    await vi.waitFor(async () => {
+      await tick();
+      expect(ramp()?.state).toBe("done");
+    }, WAIT);
+    expect(share()).toBe(100);
+    const steps = journal().filter(
+      ({ command, before, after }) => command === "ramp" && before?.percent !== after.percent,
+    );
+    expect(steps.map(({ after }) => after.percent)).toEqual([60, 100]);
+  });
+
+  it("ends as a conflict when the stop is pulled, and raises nothing more", async () => {
+    const lower = {
+      canary_percent: 10,
+      canary_tag: "B2a",
+      emergency_proxy: false,
+      last_updated: new Date(Date.now() + 1_000).toISOString(),
+    };
+    sandbox.control.store.put("config", JSON.stringify(lower));
+    expect(await start("20:60s,100")).toBe("done");
+    await vi.waitFor(async () => {
+      await tick();
+      expect(ramp()?.phase).toBe("hold");
+    }, WAIT);
+    expect((await pullTheStop(GIVEN, ports)).kind).toBe("done");
+    await tick("AMS");
+    expect(ramp()).toMatchObject({ state: "conflict" });
+    expect(ramp()?.ended?.why).toContain("the stop was pulled");
+    await tick();
+    expect(share()).toBe(0);
+  });
+});
