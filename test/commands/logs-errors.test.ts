@@ -1,7 +1,7 @@
 /** `logs errors` as a program: its numbers against the runbook's own pipeline, its limits, its words. */
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, open, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -20,6 +20,7 @@ import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
 import { type CliOptions, type CliResult, ensureCli, PLAIN_ENV, runCli } from "../support/cli.ts";
 import { modelPorts } from "../support/fake-ports.ts";
 import { hostileText } from "../support/hostile-text.ts";
+import { jq } from "../support/jq.ts";
 import {
   errorLine,
   type Line,
@@ -31,6 +32,7 @@ import {
 import { GIVEN } from "../support/ports-of.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 
+const RUNBOOK_FILE = new URL("../../RUNBOOK.md", import.meta.url);
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 120_000 });
 
 let dir = "";
@@ -50,28 +52,13 @@ async function json(args: string[], options: CliOptions = {}): Promise<LogsError
   return JSON.parse(stdout) as LogsErrorsData;
 }
 
-/** jq by the runbook: `jq -r FILTER`, then `sort | uniq -c`. */
+/** As `jq -r FILTER | sort | uniq -c`. */
 async function runbook(text: string, filter: string): Promise<Map<string, number>> {
-  const said = await jq(text, filter);
   const counts = new Map<string, number>();
-  for (const line of said.split("\n").filter((one) => one !== "")) {
+  for (const line of (await jq(text, filter)).filter((one) => one !== "")) {
     counts.set(line, (counts.get(line) ?? 0) + 1);
   }
   return counts;
-}
-
-interface JqModule {
-  raw(text: string, filter: string, flags: string[]): Promise<string>;
-}
-
-/** The real jq: as WebAssembly, or the machine's own. Neither is a failure, not a skipped test. */
-async function jq(text: string, filter: string): Promise<string> {
-  const name = "jq-wasm";
-  const module = await (import(name) as Promise<JqModule>).catch(() => null);
-  if (module !== null) return module.raw(text, filter, ["-r"]);
-  const running = promisify(execFile)("jq", ["-r", filter], { maxBuffer: 1024 ** 3 });
-  running.child.stdin?.end(text);
-  return (await running).stdout;
 }
 
 /** The same table out of our groups: several may share one `context.error`. */
@@ -92,9 +79,9 @@ function folded(counts: ReadonlyMap<string, number>): Map<string, number> {
   return sums;
 }
 
-const RUNBOOK = 'select(.level=="ERROR") | .context.error';
-/** The runbook's filter, behind what takes a line out of its trace event. */
-const UNWRAPPED = `.Logs[].Message[0] | fromjson? | ${RUNBOOK}`;
+/** What the runbook gives to do by hand: out of a trace event, and without that part for plain lines. */
+const BY_HAND = /jq -r '([^']*)'/.exec(await readFile(RUNBOOK_FILE, "utf8"))?.[1] ?? "";
+const UNWRAP = ".Logs[].Message[] | fromjson? | ";
 
 describe("the numbers equal those of the runbook's pipeline", () => {
   it("on plain lines with level and context.error", async () => {
@@ -108,7 +95,8 @@ describe("the numbers equal those of the runbook's pipeline", () => {
     const text = ndjson(lines);
     await writeFile(join(dir, "incident.log"), text);
     const { groups, matched } = await json(["incident.log"]);
-    const wanted = await runbook(text.toString(), RUNBOOK);
+    expect(BY_HAND).toMatch(/^\.Logs\[\]\.Message\[\] \| fromjson\? \| select\(/);
+    const wanted = await runbook(text.toString(), BY_HAND.replace(UNWRAP, ""));
     expect(table(groups)).toEqual(folded(wanted));
     expect(matched).toBe([...wanted.values()].reduce((sum, count) => sum + count, 0));
   });
@@ -125,8 +113,8 @@ describe("the numbers equal those of the runbook's pipeline", () => {
     const { groups, lines, broken, rates } = await json(["events"]);
     const text = parts.join("");
     expect({ lines, broken }).toEqual({ lines: 9_000, broken: 0 });
-    expect(table(groups)).toEqual(folded(await runbook(text, UNWRAPPED)));
-    const rate = ".Logs[].Message[0] | fromjson? | 1 / .sample_rate";
+    expect(table(groups)).toEqual(folded(await runbook(text, BY_HAND)));
+    const rate = `${UNWRAP}1 / .sample_rate`;
     const requests = [...(await runbook(text, rate))].reduce(
       (sum, [n, c]) => sum + Number(n) * c,
       0,
