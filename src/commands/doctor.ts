@@ -11,6 +11,7 @@ import type { Ports, UpstreamError } from "../ports.ts";
 import type { CommandDef, NoFlags, Outcome } from "./command.ts";
 import { READ_LIMIT_MS } from "./shared/change-config.ts";
 import { asUpstream } from "./shared/settle.ts";
+import { sightChecks } from "./shared/sight-checks.ts";
 import { invocation } from "./shared/words.ts";
 
 /** A token that ends within a ramp's day is as good as expired. */
@@ -35,7 +36,8 @@ export const doctor: CommandDef<NoFlags, null, DoctorData> = {
   summary: "Check everything that a stop needs",
   details:
     "Token, account, namespace (writes and deletes one probe key), state keys, every /qa, clock and Node " +
-    "version. Run it before you need it: before each rollout, and in the quarterly drill.",
+    "version. Run it before you need it: before each rollout, and in the quarterly drill. Metrics and " +
+    "logs that cannot be read are warnings: a stop needs neither.",
   examples: ["pixcanary doctor --env production"],
   options: [],
   mutates: false,
@@ -49,12 +51,13 @@ export const doctor: CommandDef<NoFlags, null, DoctorData> = {
 async function examine(ports: Ports): Promise<Outcome<DoctorData>> {
   const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS * 2), ports.interrupt]);
   const attempt = async <T>(work: Promise<T>): Promise<T | UpstreamError> => work.catch(asUpstream);
-  const [token, namespace, writable, raw, sightings] = await Promise.all([
+  const [token, namespace, writable, raw, sightings, sight] = await Promise.all([
     attempt(ports.account.token({ signal })),
     attempt(ports.account.namespace({ signal })),
     attempt(ports.account.writable({ signal }).then(() => "yes" as const)),
     attempt(ports.store.read({ signal })),
     Promise.all(ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "full" }))),
+    sightChecks(ports, signal),
   ]);
   const nowMs = ports.clock.now();
   const state = isError(raw) ? raw : parseState(raw);
@@ -65,6 +68,7 @@ async function examine(ports: Ports): Promise<Outcome<DoctorData>> {
     reachable("KV write", writable, () => "probe key written, read and deleted"),
     ...stateChecks(state, ports),
     ...sightings.map(qaCheck),
+    ...sight,
     skewCheck(token, nowMs),
   ];
   const data = { checks };
