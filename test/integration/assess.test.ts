@@ -110,7 +110,7 @@ describe("without traffic", () => {
     const outcome = await asked(config);
     expect([outcome.kind, exitCodeOf(outcome)]).toEqual(["unhealthy", 20]);
     expect(said(outcome)).toMatch(/^✖ assess: nothing is known about native: no metrics/);
-    expect(said(outcome)).toContain("the share is 70 %: is there any traffic");
+    expect(said(outcome)).toContain("? the share is 70 %: are there visitors?");
     expect(said(outcome).match(/^\? no_data /gm)).toHaveLength(9);
 
     // As an operator runs it.
