@@ -108,8 +108,9 @@ function outcomeOf(data: AssessData, ports: Ports): Outcome<AssessData> {
     }
     case "no_data": {
       const part = missingPart(data.findings);
-      const what = part === "health" ? "nothing" : `too little (its ${part})`;
-      const reason = `${what} is known about native: ${whyNoData(data.findings)}`;
+      const what =
+        part === "health" ? "nothing is known about native" : `native's ${part} is not known`;
+      const reason = `${what}: ${whyNoData(data.findings)}`;
       return { kind: "unhealthy", data, reason, next: invocation(ports.target, "status") };
     }
     default:

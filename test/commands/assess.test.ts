@@ -105,7 +105,7 @@ describe("the table", () => {
     const few = world(ofTen({ native: { requests: 18, errors: 0 } }));
     expect(exitCodeOf(await run(few))).toBe(20);
     expect(await said(few)).toMatch(
-      /^✖ assess: too little \(its latency\) is known about native: 180 native requests in 10 min, at least 200 are needed\n/,
+      /^✖ assess: native's latency is not known: 180 native requests in 10 min, at least 200 are needed\n/,
     );
   });
 
