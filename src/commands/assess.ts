@@ -111,7 +111,8 @@ function outcomeOf(data: AssessData, ports: Ports): Outcome<AssessData> {
       const what =
         part === "health" ? "nothing is known about native" : `native's ${part} is not known`;
       const reason = `${what}: ${whyNoData(data.findings)}`;
-      return { kind: "unhealthy", data, reason, next: invocation(ports.target, "status") };
+      const look = ports.target.dataset === null ? "doctor" : "status";
+      return { kind: "unhealthy", data, reason, next: invocation(ports.target, look) };
     }
     default:
       return data.verdict satisfies never;

@@ -15,7 +15,8 @@ import type { Outcome } from "../../src/commands/command.ts";
 import { logsErrors } from "../../src/commands/logs-errors.ts";
 import type { LogsErrorsData } from "../../src/commands/shared/errors-text.ts";
 import { normalise } from "../../src/domain/logs/normalise.ts";
-import type { Ports } from "../../src/ports.ts";
+import type { LogArchive, Ports } from "../../src/ports.ts";
+import { UpstreamError } from "../../src/ports.ts";
 import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
 import { type CliOptions, type CliResult, ensureCli, PLAIN_ENV, runCli } from "../support/cli.ts";
 import { modelPorts } from "../support/fake-ports.ts";
@@ -409,6 +410,22 @@ describe("straight from R2", () => {
     expect(pulled.code).toBe(0);
     expect(names(await json(["pulled"]))).toEqual(["a", "b", "c"]);
     expect(names(await json(["pulled", "--since", "2020-01-01"]))).toEqual(["a", "b", "c", "d"]);
+  });
+
+  it("without a bucket in the configuration asks for one, not for another try", async () => {
+    const world = ports();
+    const archive: LogArchive = {
+      ...world.logs.archive,
+      place: null,
+      list: () => ({
+        [Symbol.asyncIterator]: () => ({
+          next: () => Promise.reject(new UpstreamError("not-found", 'no "logsBucket"')),
+        }),
+      }),
+    };
+    const outcome = await errors({ paths: [] }, { ...world, logs: { ...world.logs, archive } });
+    expect(outcome).toMatchObject({ kind: "failed", code: "usage" });
+    expect(outcome.next).toMatch(/^pixcanary doctor /);
   });
 
   it("says so when the bucket cannot be read", async () => {
