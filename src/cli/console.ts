@@ -12,6 +12,8 @@ export interface Console {
   err(text: string): void;
   /** On stderr, in place of the line shown before; nothing without a terminal. */
   status?(text: string): void;
+  /** Aborted when nobody reads the answers any more. */
+  gone?: AbortSignal;
 }
 
 export interface ConsoleOptions {
@@ -22,13 +24,15 @@ export interface ConsoleOptions {
 type Paint = ReturnType<typeof pc.createColors>;
 
 export function createConsole(options: ConsoleOptions): Console {
-  const out = writer(process.stdout, options);
+  const gone = new AbortController();
+  const out = writer(process.stdout, options, () => gone.abort());
   const err = writer(process.stderr, options);
   const status = statusLine(process.stderr);
   return {
     out: (text) => status.away(() => out(text)),
     err: (text) => status.away(() => err(text)),
     status: status.show,
+    gone: gone.signal,
   };
 }
 
@@ -52,11 +56,16 @@ function statusLine(stream: NodeJS.WriteStream) {
   };
 }
 
-function writer(stream: NodeJS.WriteStream, options: ConsoleOptions): (text: string) => void {
+function writer(
+  stream: NodeJS.WriteStream,
+  options: ConsoleOptions,
+  onClosed: () => void = () => undefined,
+): (text: string) => void {
   const paint = pc.createColors(wantsColor(stream, options));
   let open = true;
   stream.on("error", () => {
     open = false;
+    onClosed();
   });
   return (text) => {
     if (!open || text === "") return;

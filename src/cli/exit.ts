@@ -15,6 +15,7 @@ export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] =
   [130, "interrupted (143: terminated)"],
 ];
 
+export const EXIT_DONE = 0;
 export const EXIT_BUG = 1;
 export const EXIT_USAGE = 2;
 

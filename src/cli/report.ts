@@ -39,15 +39,9 @@ export function reportJson(
     data: unknown;
   };
   const fields = typeof data === "object" && data !== null ? data : {};
-  const document = {
-    schema: 1,
-    command,
-    env,
-    outcome: kind,
-    exit_code: exitCode,
-    ...rest,
-    ...fields,
-  };
+  const envelope = { schema: 1, command, env, outcome: kind, exit_code: exitCode };
+  // Scripts rely on the envelope: nothing that a command tells may take its place.
+  const document = { ...envelope, ...rest, ...fields, ...envelope };
   const out = options.oneLine ? jsonLine(document) : jsonForTerminal(document);
   return { out, err: "", exitCode };
 }

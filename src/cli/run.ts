@@ -9,6 +9,7 @@ import { composeIfAny } from "./compose-if-any.ts";
 import { ask } from "./confirm.ts";
 import type { Console } from "./console.ts";
 import { UsageError } from "./errors.ts";
+import { EXIT_DONE } from "./exit.ts";
 import { watchInterrupt } from "./interrupt.ts";
 import { changesText } from "./plan-text.ts";
 import type { GlobalFlags } from "./program.ts";
@@ -31,7 +32,10 @@ export async function run(
   shell: Shell,
 ): Promise<number> {
   const input = parseInput(def, own, flags);
-  const interrupt = watchInterrupt(def.streams ? () => undefined : shell.console.err);
+  const signals = watchInterrupt(def.streams ? () => undefined : shell.console.err);
+  // What streams for ever ends with its reader, as in `watch | head`; everything else goes on.
+  const gone = def.streams ? shell.console.gone : undefined;
+  const interrupt = gone === undefined ? signals : AbortSignal.any([signals, gone]);
   const needs = typeof def.needs === "function" ? def.needs(input) : def.needs;
   const world =
     needs === "if-any"
@@ -39,6 +43,7 @@ export async function run(
       : await compose(flags, shell, interrupt, { relief: def.relief === true });
   shell.console.err(firstLine(def, world.ports.target));
   const outcome = await planAndApply(def, input, flags, shell, world.ports);
+  if (gone?.aborted) return EXIT_DONE;
   const settled = withInterrupt(outcome, interrupt);
   const report = flags.json
     ? reportJson(def.name, world.ports.target.env || null, settled, {

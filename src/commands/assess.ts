@@ -5,24 +5,31 @@
 import * as z from "zod";
 import { escapeForTerminal } from "../domain/escape.ts";
 import type { Finding } from "../domain/policy-evaluate.ts";
+import { unmeasured } from "../domain/policy-evaluate.ts";
 import { isEmergency } from "../domain/state.ts";
+import { wrap } from "../domain/text-width.ts";
 import type { Ports, UpstreamError } from "../ports.ts";
 import type { CommandDef, CommonInput, NoFlags, Outcome } from "./command.ts";
 import { readBase } from "./shared/change-config.ts";
 import type { InForce } from "./shared/findings.ts";
 import { findingLines, recommendedCommand, sentence } from "./shared/findings.ts";
-import { assessHealth, HEALTH_LIMIT_MS } from "./shared/health.ts";
+import { assessHealth, HEALTH_LIMIT_MS, sayingLate } from "./shared/health.ts";
+import { missingPart, unjudged, whyNoData } from "./shared/situation.ts";
 import { invocation } from "./shared/words.ts";
+
+const COLUMNS = 80;
 
 export interface AssessData {
   verdict: Finding["verdict"];
   recommendation: string;
   /** Ready to paste; null when there is nothing to do. */
-  command: string | null;
+  recommended_command: string | null;
   /** Failing findings that no other explains, strongest first. */
   problems: Finding[];
   findings: Finding[];
   in_force: InForce | null;
+  /** Where to look when there is nothing to judge. */
+  hint: string | null;
   at_ms: number;
 }
 
@@ -44,9 +51,11 @@ export const assess: CommandDef<NoFlags, null, AssessData> = {
 
 async function judge(input: CommonInput, ports: Ports): Promise<Outcome<AssessData>> {
   const limitMs = Math.min(input.timeoutMs, HEALTH_LIMIT_MS);
-  const signal = AbortSignal.any([ports.clock.timeout(limitMs), ports.interrupt]);
+  const limit = ports.clock.timeout(limitMs);
+  const signal = AbortSignal.any([limit, ports.interrupt]);
+  const metrics = sayingLate(ports.metrics, limit, limitMs);
   const [{ assessment, failure, warnings }, base] = await Promise.all([
-    assessHealth(ports, signal),
+    assessHealth({ ...ports, metrics }, signal),
     readBase(ports, signal),
   ]);
   for (const warning of warnings) ports.progress.warn(warning);
@@ -54,10 +63,11 @@ async function judge(input: CommonInput, ports: Ports): Promise<Outcome<AssessDa
   const data: AssessData = {
     verdict: assessment.verdict,
     recommendation: assessment.recommendation,
-    command: recommendedCommand(assessment, ports.target, inForce),
+    recommended_command: recommendedCommand(assessment, ports.target, inForce),
     problems: assessment.problems,
     findings: assessment.findings,
     in_force: inForce,
+    hint: hintFor(assessment.findings, inForce, ports.target),
     at_ms: ports.clock.now(),
   };
   // A dataset that is not there, or has no points yet, is an answer: nothing is known.
@@ -89,7 +99,7 @@ function outcomeOf(data: AssessData, ports: Ports): Outcome<AssessData> {
       return { kind: "done", changed: false, data };
     case "fail": {
       const reason = data.problems.map(sentence).join("; ");
-      return { kind: "unhealthy", data, reason, next: data.command ?? "" };
+      return { kind: "unhealthy", data, reason, next: data.recommended_command ?? "" };
     }
     case "inconclusive": {
       const open = data.findings.filter(({ verdict }) => verdict === "inconclusive");
@@ -97,9 +107,12 @@ function outcomeOf(data: AssessData, ports: Ports): Outcome<AssessData> {
       return { kind: "unhealthy", data, reason, next: invocation(ports.target, "assess") };
     }
     case "no_data": {
-      const errors = data.findings.find(({ family }) => family === "errors");
-      const reason = `nothing is known about native: ${errors?.detail ?? "no metrics"}`;
-      return { kind: "unhealthy", data, reason, next: invocation(ports.target, "status") };
+      const part = missingPart(data.findings);
+      const what =
+        part === "health" ? "nothing is known about native" : `native's ${part} is not known`;
+      const reason = `${what}: ${whyNoData(data.findings)}`;
+      const look = ports.target.dataset === null ? "doctor" : "status";
+      return { kind: "unhealthy", data, reason, next: invocation(ports.target, look) };
     }
     default:
       return data.verdict satisfies never;
@@ -110,23 +123,32 @@ function render(outcome: Outcome<AssessData>): string {
   if (!("data" in outcome) || outcome.data === undefined) return "";
   const { data } = outcome;
   const lines = findingLines(data.findings);
-  if (outcome.kind === "done") lines.unshift("✔ pass: nothing in the policy's table fails");
-  if (data.verdict === "no_data") lines.push(`? ${whyNothing(data.in_force)}`);
+  const add = (text: string): number => lines.push(...wrap(escapeForTerminal(text), COLUMNS, "  "));
+  if (outcome.kind === "done") {
+    lines.unshift(`✔ pass: nothing in the policy's table fails${unjudged(data.findings)}`);
+  }
+  // Metrics that cannot be had have been told of already.
+  if (data.hint !== null && outcome.kind !== "failed") add(`? ${data.hint}`);
   const proxy = data.problems.find(({ family }) => family === "proxy");
   if (proxy !== undefined) {
-    lines.push(`! proxy, the refuge of every relief, is failing itself: ${sentence(proxy)}`);
+    add(`! proxy, the refuge of every relief, is failing itself: ${sentence(proxy)}`);
   }
-  return lines.map(escapeForTerminal).join("\n");
+  return lines.join("\n");
 }
 
-/** What to look at when there is nothing to judge. */
-function whyNothing(inForce: InForce | null): string {
+/** Null when native's errors are known, and when the findings say why they cannot be. */
+function hintFor(
+  findings: readonly Finding[],
+  inForce: InForce | null,
+  { dataset }: Ports["target"],
+): string | null {
+  if (dataset === null || !unmeasured(findings).includes("errors")) return null;
   if (inForce === null) return "the stored state could not be read either: see doctor";
   if (inForce.emergency) return "an emergency is on: everybody is at proxy, native has no visitors";
   if (inForce.percent === null) return "there is no readable config: everybody is at proxy";
   if (inForce.percent === 0) return "the share is 0 %: no new visitor is drawn into native";
   return (
-    `the share is ${inForce.percent} %: is there any traffic, does "dataset" name the Worker's own, ` +
-    "and have the points arrived (they take a minute)?"
+    `the share is ${inForce.percent} %: are there visitors? does "dataset" name the Worker's own? ` +
+    "metrics take a minute or two to arrive"
   );
 }

@@ -12,6 +12,7 @@ import type { CommandDef, Outcome } from "./command.ts";
 import { READ_LIMIT_MS } from "./shared/change-config.ts";
 import { noticeChecks } from "./shared/notice-checks.ts";
 import { asUpstream } from "./shared/settle.ts";
+import { sightChecks } from "./shared/sight-checks.ts";
 import { invocation } from "./shared/words.ts";
 
 /** A token that ends within a ramp's day is as good as expired. */
@@ -38,8 +39,9 @@ export const doctor: CommandDef<typeof input, null, DoctorData> = {
   summary: "Check everything that a stop needs",
   details:
     "Token, account, namespace (writes and deletes one probe key), state keys, every /qa, clock and Node " +
-    "version. Run it before you need it: before each rollout, and in the quarterly drill. With --notify " +
-    "it also sends a test notice to everybody who is told of changes, and pages whom PagerDuty pages.",
+    "version. Run it before you need it: before each rollout, and in the quarterly drill. Metrics and " +
+    "logs that cannot be read are warnings: a stop needs neither. With --notify it also sends a test " +
+    "notice to everybody who is told of changes, and pages whom PagerDuty pages.",
   examples: ["pixcanary doctor --env production", "pixcanary doctor --env production --notify"],
   options: [{ flags: "--notify", description: "send a test notice through each channel" }],
   mutates: false,
@@ -62,13 +64,14 @@ export interface Examined {
 export async function examine(ports: Ports, given: AbortSignal, notify = false): Promise<Examined> {
   const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS * 2), given]);
   const attempt = async <T>(work: Promise<T>): Promise<T | UpstreamError> => work.catch(asUpstream);
-  const [token, namespace, writable, raw, sightings, notices] = await Promise.all([
+  const [token, namespace, writable, raw, sightings, notices, sight] = await Promise.all([
     attempt(ports.account.token({ signal })),
     attempt(ports.account.namespace({ signal })),
     attempt(ports.account.writable({ signal }).then(() => "yes" as const)),
     attempt(ports.store.read({ signal })),
     Promise.all(ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "full" }))),
     noticeChecks(ports, { test: notify }),
+    sightChecks(ports, signal),
   ]);
   const nowMs = ports.clock.now();
   const state = isError(raw) ? raw : parseState(raw);
@@ -79,6 +82,7 @@ export async function examine(ports: Ports, given: AbortSignal, notify = false):
     reachable("KV write", writable, () => "probe key written, read and deleted"),
     ...stateChecks(state, ports),
     ...sightings.map(qaCheck),
+    ...sight,
     ...notices,
     skewCheck(token, nowMs),
   ];

@@ -240,7 +240,9 @@ function failed(error: unknown, ports: Ports): Outcome<LogsErrorsData> {
   }
   const failure = asUpstream(error);
   const auth = failure.kind === "auth" || failure.kind === "forbidden";
-  const next = invocation(ports.target, auth ? "doctor" : "logs pull");
-  const code = auth ? "auth" : failure.kind === "deadline" ? "deadline" : "upstream";
+  const unset = ports.logs.archive.place === null;
+  const next = invocation(ports.target, auth || unset ? "doctor" : "logs pull");
+  const upstream = failure.kind === "deadline" ? "deadline" : "upstream";
+  const code = unset ? "usage" : auth ? "auth" : upstream;
   return { kind: "failed", code, message: failure.message, truth, next };
 }

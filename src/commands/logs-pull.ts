@@ -5,15 +5,10 @@ import type { CallOptions, LogObject, LogWindow, Ports } from "../ports.ts";
 import { LocalError } from "../ports.ts";
 import type { CommandDef, Given, Outcome } from "./command.ts";
 import { interruptedBy } from "./command.ts";
-import {
-  bytesText,
-  TIME_HELP,
-  timePointSchema,
-  windowOf,
-  windowText,
-} from "./shared/log-window.ts";
+import { bytesText, TIME_HELP, timePointSchema, windowOf } from "./shared/log-window.ts";
 import { type PullProblem, type PullResult, pullFiles } from "./shared/pull-files.ts";
 import { manifestFor, windowField } from "./shared/pull-manifest.ts";
+import { pullText } from "./shared/pull-text.ts";
 import { asUpstream } from "./shared/settle.ts";
 import { invocation, shellWord } from "./shared/words.ts";
 
@@ -83,7 +78,7 @@ export const logsPull: CommandDef<typeof input, null, LogsPullData> = {
   input,
   plan: async () => ({ kind: "answer", steps: null }),
   apply: (_steps, given, ports) => pull(given, ports),
-  render,
+  render: pullText,
 };
 
 /** What was asked for, settled. */
@@ -247,8 +242,10 @@ function stopped(error: unknown, { wanted, ports, data }: Stopped): Outcome<Logs
   }
   const failure = asUpstream(error);
   const auth = failure.kind === "auth" || failure.kind === "forbidden";
-  const next = auth ? invocation(ports.target, "doctor") : common.next;
-  const code = auth ? "auth" : "upstream";
+  // Without a bucket in the configuration the same words would fail the same way.
+  const unset = ports.logs.archive.place === null;
+  const next = auth || unset ? invocation(ports.target, "doctor") : common.next;
+  const code = unset ? "usage" : auth ? "auth" : "upstream";
   return { kind: "failed", code, message: failure.message, ...common, next };
 }
 
@@ -266,37 +263,6 @@ function resume({ window, prefix, out }: Wanted, ports: Ports): string {
   const place = prefix === ports.logs.archive.place?.prefix ? [] : ["--prefix", shellWord(prefix)];
   const words = ["logs pull", ...time, ...place, "--out", shellWord(out)];
   return invocation(ports.target, words.join(" "));
-}
-
-function render(outcome: Outcome<LogsPullData>): string {
-  const data = "data" in outcome ? outcome.data : undefined;
-  if (data === undefined) return "";
-  if (data.files === 0) return emptyText(data);
-  const shown = data.problems.slice(0, 10).map(({ file, problem }) => `  ! ${file}: ${problem}`);
-  const more = data.problems.length - shown.length;
-  return [
-    ...(outcome.kind === "done" ? [`✔ logs pull: ${data.files} files in ${data.folder}`] : []),
-    `  window    ${spanText(data)}`,
-    `  files     ${data.fetched} fetched, ${data.there} already there, ${bytesText(data.bytes)}`,
-    ...shown,
-    ...(more > 0 ? [`  ! and ${more} more: see --json`] : []),
-  ].join("\n");
-}
-
-function emptyText(data: LogsPullData): string {
-  return [
-    `! logs pull: no files of that time in ${data.bucket}/${data.prefix}`,
-    `  window    ${spanText(data)}`,
-    "  check     batches come minutes late: try again soon, or look further back",
-    "            the Logpush job: enabled? last_error? (Analytics & Logs > Logpush)",
-    '            the Worker: "logpush": true in its wrangler file?',
-    "            the place: --all lists everything below the prefix",
-  ].join("\n");
-}
-
-function spanText({ window }: LogsPullData): string {
-  if (window === null) return "everything";
-  return windowText({ sinceMs: Date.parse(window.since), untilMs: Date.parse(window.until) });
 }
 
 const UNITS: Readonly<Record<string, number>> = { K: 1, M: 2, G: 3, T: 4 };

@@ -237,6 +237,6 @@ function render(outcome: Outcome<LogsTailData>): string {
   const { events, lines, dropped_notices, reconnects, lost_ms } = data;
   const left = dropped_notices === 0 ? "" : ` · lines left out ${dropped_notices} times`;
   const lost =
-    reconnects === 0 ? "" : ` · reconnected ${reconnects} times, ${seconds(lost_ms)} missing`;
+    reconnects === 0 ? "" : ` · reconnected ${reconnects} ×, ${seconds(lost_ms)} missing`;
   return `  ${lines} lines of ${events} events${left}${lost}`;
 }

@@ -18,7 +18,7 @@ import type { CommandDef, NoFlags, Outcome } from "./command.ts";
 import type { Base } from "./shared/change-config.ts";
 import { READ_LIMIT_MS, readBase, unreachable } from "./shared/change-config.ts";
 import { recommendedCommand } from "./shared/findings.ts";
-import { assessHealth } from "./shared/health.ts";
+import { assessHealth, sayingLate } from "./shared/health.ts";
 import { asUpstream } from "./shared/settle.ts";
 import { askShare } from "./shared/share-now.ts";
 import { statusText } from "./shared/status-text.ts";
@@ -41,8 +41,8 @@ export interface LiveView {
   source: string | null;
   native: string | null;
   proxy: string | null;
-  /** Whether this location shows what is stored. */
-  current: boolean;
+  /** Whether this location shows what is stored; null when nobody knows what that is. */
+  current: boolean | null;
   problem: string | null;
 }
 
@@ -97,7 +97,7 @@ async function look(ports: Ports): Promise<Outcome<StatusData>> {
   const state = "state" in base ? base.state : parseState({ config: null, stop: null });
   const expected = expectationOf(state);
   const known = "state" in base;
-  const live = sightings.map((s) => viewOf(s, known && compare(expected, s).seen));
+  const live = sightings.map((s) => viewOf(s, known ? compare(expected, s).seen : null));
   const data: StatusData = {
     emergency: known ? isEmergency(state) : live.some((l) => l.emergency === true),
     config: valid(state.config),
@@ -110,7 +110,7 @@ async function look(ports: Ports): Promise<Outcome<StatusData>> {
   };
   if (!known) {
     const failure = unreachable(base, ports);
-    return { ...failure, truth: `the API did not answer; ${liveTruth(live)}`, data };
+    return { ...failure, truth: `what is stored is not known; ${liveTruth(live)}`, data };
   }
   return { kind: "done", changed: false, data, next: nextOf(data, ports) };
 }
@@ -125,13 +125,7 @@ async function measure(
 ): Promise<Measured> {
   const limit = ports.clock.timeout(METRICS_LIMIT_MS);
   const signal = AbortSignal.any([limit, ports.interrupt]);
-  const late = `no answer within ${METRICS_LIMIT_MS / 1_000} s`;
-  const metrics: Ports["metrics"] = {
-    ask: (question, options) =>
-      ports.metrics.ask(question, options).catch((error: unknown) => {
-        throw limit.aborted ? new Error(late) : error;
-      }),
-  };
+  const metrics = sayingLate(ports.metrics, limit, METRICS_LIMIT_MS);
   const asked = { ...ports, metrics, journal: { ...ports.journal, recent: () => journaled } };
   const [{ assessment }, share, base] = await Promise.all([
     assessHealth(asked, signal),
@@ -162,11 +156,12 @@ function inForceOf(state: ParsedState) {
   return { emergency: isEmergency(state), percent };
 }
 
-/** One command. When nothing is known of native's health, the stop is what is always safe. */
+/** One command. When too little is known of native's health, the stop is what is always safe. */
 function nextOf({ emergency, health }: StatusData, { target }: Ports): string {
   if (emergency) return `${invocation(target, "restore")} --reason "…"   # when the cause is fixed`;
   if (health.command !== null) return health.command;
-  return invocation(target, health.verdict === "no_data" ? "not-aus" : "watch");
+  if (health.verdict !== "no_data") return invocation(target, "watch");
+  return `${invocation(target, "not-aus")}   # if in doubt`;
 }
 
 function liveTruth(live: readonly LiveView[]): string {
@@ -183,7 +178,7 @@ function problemOf(key: string, parsed: Parsed<unknown>): string[] {
   return parsed.kind === "absent" && key === "config" ? ["config does not exist"] : [];
 }
 
-function viewOf(s: Sighting, current: boolean): LiveView {
+function viewOf(s: Sighting, current: boolean | null): LiveView {
   return {
     url: s.url,
     location: placeOf(s),

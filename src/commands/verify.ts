@@ -173,8 +173,10 @@ function outcomeOf(data: VerifyData, fleet: FleetRun | null, ports: Ports): Prov
     const failure = unreachable(end.error, ports);
     const seen = live ? `live at every /qa (${liveLine(data)})` : "not live at every /qa";
     const truth = `${seen}; of other locations nothing is known, and nothing is claimed`;
-    const doctor = failure.code === "auth" ? invocation(ports.target, "doctor") : next;
-    return { ...failure, truth, next: doctor, data };
+    const unset = ports.target.dataset === null;
+    const code = unset ? "usage" : failure.code;
+    const repeat = code === "usage" || code === "auth" ? invocation(ports.target, "doctor") : next;
+    return { ...failure, code, truth, next: repeat, data };
   }
   const waiting = [
     ...(live ? [] : ["every /qa to show the stored state"]),

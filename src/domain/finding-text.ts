@@ -25,7 +25,9 @@ export function sentence(finding: Finding): string {
 }
 
 export function amount(value: number | null, unit: string): string {
-  if (value === null) return "–";
-  const digits = Math.abs(value) >= 100 ? 0 : 1;
-  return `${Number(value.toFixed(digits))} ${unit}`;
+  return value === null ? "–" : `${digits(value)} ${unit}`;
+}
+
+export function digits(value: number): string {
+  return String(Number(value.toFixed(Math.abs(value) >= 100 ? 0 : 1)));
 }

@@ -49,8 +49,9 @@ export interface FleetLocation {
   colo: string;
   state: LocationState;
   /**
-   * From the change to the end of the second in which the last request was decided otherwise; 0 when
-   * none was seen. A lower bound unless `current`. Null when the change's time is not known.
+   * From the change until it is known to be in force: the end of the second in which the last request
+   * was decided otherwise, or the first request decided by it if that came later, for before it nothing
+   * was seen. A lower bound unless `current`. Null when the change's time is not known.
    */
   propagation_s: number | null;
   /** Since the change. */
@@ -59,6 +60,7 @@ export interface FleetLocation {
   old_requests: number;
   /** Seconds since the epoch; null when there was none. */
   last_old_s: number | null;
+  first_new_s: number | null;
   last_new_s: number | null;
   /** By what the last other decision was made. */
   old_revision: string | null;
@@ -151,6 +153,7 @@ function foldLocation(
   const newestOther = latest(others);
   const lastOld = later(known.last_old_s, newestOther?.lastS);
   const lastNew = later(known.last_new_s, newest?.lastS);
+  const firstNew = earliest(known.first_new_s, fits);
   const oldAgain = known.last_old_s !== lastOld;
   const judged = judge(lastOld, lastNew, poll);
   const back = known.state === "current" && oldAgain;
@@ -158,10 +161,12 @@ function foldLocation(
   return {
     colo: known.colo,
     state: stillBack ? "reappeared" : judged,
-    propagation_s: propagation(lastOld, poll, expected),
+    // Until it is current, the first request that shows it may not be the end.
+    propagation_s: propagation(lastOld, judged === "current" ? firstNew : null, poll, expected),
     requests: Math.max(known.requests, sum(rows)),
     old_requests: Math.max(known.old_requests, sum(others)),
     last_old_s: lastOld,
+    first_new_s: firstNew,
     last_new_s: lastNew,
     old_revision: oldAgain ? (newestOther?.revision ?? null) : known.old_revision,
     new_revision: newest?.revision ?? known.new_revision,
@@ -184,14 +189,22 @@ function isExpected(row: LocationRow, expected: FleetExpectation): boolean {
 
 function propagation(
   lastOld: number | null,
+  firstNew: number | null,
   { fromS }: FleetPoll,
   { atMs }: FleetExpectation,
 ): number | null {
   if (atMs === null) return null;
   const atS = atMs / 1000;
   // None seen since the window began is not none since the change.
-  if (lastOld === null) return fromS - atS <= 1 ? 0 : null;
-  return Math.max(0, Math.ceil(lastOld + 1 - atS));
+  if (lastOld === null && fromS - atS > 1) return null;
+  const known = [lastOld === null ? null : lastOld + 1, firstNew].filter((s) => s !== null);
+  return known.length === 0 ? null : Math.max(0, Math.ceil(Math.max(...known) - atS));
+}
+
+function earliest(known: number | null, rows: readonly LocationRow[]): number | null {
+  const times = rows.map(({ firstS }) => firstS);
+  const all = known === null ? times : [known, ...times];
+  return all.length === 0 ? null : Math.min(...all);
 }
 
 function unseen(colo: string): FleetLocation {
@@ -202,6 +215,7 @@ function unseen(colo: string): FleetLocation {
     requests: 0,
     old_requests: 0,
     last_old_s: null,
+    first_new_s: null,
     last_new_s: null,
     old_revision: null,
     new_revision: null,

@@ -36,7 +36,7 @@ export interface Finding {
 export interface Assessment {
   /** When it was made, seconds since the epoch. */
   atS: number;
-  /** `no_data` when native's error rate could not be measured. */
+  /** `no_data` when errors, latency or the failures of native's parts could not be measured. */
   verdict: Verdict;
   /** Of the strongest problem. */
   recommendation: Recommendation;
@@ -74,10 +74,19 @@ function byStrength(a: Finding, b: Finding): number {
   return strongest(a.recommends, b.recommends) === a.recommends ? -1 : 1;
 }
 
-/** Orphans of an hour ago, or a healthy proxy, say nothing about native now: errors must be known. */
+/** What must be known of native, each by one row at least, before nothing to complain of is good news. */
+const NATIVES_OWN: readonly Family[] = ["errors", "latency", "r2", "database"];
+
+/** Orphans of an hour ago, or a healthy proxy, say nothing about native now. */
 function verdictOf(findings: readonly Finding[], problems: readonly Finding[]): Verdict {
   if (problems.length > 0) return "fail";
-  const errors = findings.filter(({ family }) => family === "errors");
-  if (errors.every(({ verdict }) => verdict === "no_data")) return "no_data";
-  return findings.some(({ verdict }) => verdict === "inconclusive") ? "inconclusive" : "pass";
+  if (findings.some(({ verdict }) => verdict === "inconclusive")) return "inconclusive";
+  return unmeasured(findings).length > 0 ? "no_data" : "pass";
+}
+
+/** The families of native's own of which no row can be judged. */
+export function unmeasured(findings: readonly Finding[]): Family[] {
+  return NATIVES_OWN.filter((family) =>
+    findings.every((finding) => finding.family !== family || finding.verdict === "no_data"),
+  );
 }

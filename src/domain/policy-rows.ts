@@ -138,7 +138,7 @@ function overProxy(key: "p90OverProxyCritical" | "p90OverProxyWarning", given: C
   const buckets = bucketsIn(minutes, given);
   const [native, proxy] = [total(buckets, "native"), total(buckets, "proxy")];
   const rarer = proxy < native ? "proxy" : "native";
-  return overBuckets(
+  const result = overBuckets(
     {
       ...{ minutes, limit, unit: "%", minimum, judged: judge },
       samples: Math.min(native, proxy),
@@ -148,14 +148,34 @@ function overProxy(key: "p90OverProxyCritical" | "p90OverProxyWarning", given: C
     },
     given,
   );
+  const newest = buckets.findLast(isComparable);
+  return newest === undefined ? result : { ...result, detail: detailOf(result, newest, row) };
+}
+
+/** With what the percentage is made of: 450 % may be 11 ms beside 2 ms. */
+function detailOf(
+  { verdict, values, limit, detail }: Result,
+  { native, proxy }: Bucket,
+  { minDifferenceMs }: Policy["p90OverProxyCritical"],
+): string {
+  if (verdict === "no_data") return detail;
+  const times = `${round(native.p90)} ms beside ${round(proxy.p90)} ms`;
+  const unfelt = verdict === "pass" && (values.findLast((known) => known !== null) ?? 0) > limit;
+  return unfelt
+    ? `${times}: less than ${minDifferenceMs} ms more, so it does not count`
+    : `${detail}; ${times}`;
+}
+
+function isComparable({ native, proxy }: Bucket): boolean {
+  return native.requests > 0 && proxy.requests > 0 && proxy.p90 > 0;
 }
 
 function overProxyReading(
-  { native, proxy }: Bucket,
+  bucket: Bucket,
   { limitPercent, minDifferenceMs }: Policy["p90OverProxyCritical"],
 ): Reading {
-  const comparable = native.requests > 0 && proxy.requests > 0 && proxy.p90 > 0;
-  if (!comparable) return { state: "empty", value: null };
+  if (!isComparable(bucket)) return { state: "empty", value: null };
+  const { native, proxy } = bucket;
   const felt = native.p90 - proxy.p90 >= minDifferenceMs;
   const over = felt && native.p90 * 100 > proxy.p90 * (100 + limitPercent);
   return { state: over ? "over" : "under", value: (native.p90 / proxy.p90 - 1) * 100 };
@@ -248,7 +268,7 @@ function reduction({ seen, policy }: Case, before: readonly Finding[]): Result {
   const elapsed = Math.max(0, (toS - last.value) / policy.bucketSeconds);
   const known = { ...none, window: { fromS: Math.floor(last.value), toS }, values: [elapsed] };
   const warnings = before.filter(({ recommends }) => recommends === "reduce");
-  const since = `reduced ${round(Math.floor(elapsed))} × ${policy.bucketSeconds} s ago`;
+  const since = `reduced ${span(Math.floor(elapsed), policy)} ago`;
   if (warnings.some(({ verdict }) => verdict === "fail")) {
     const verdict = elapsed >= minutes ? "fail" : "inconclusive";
     return { ...known, verdict, detail: `${since}, and a warning fails still` };

@@ -1,7 +1,7 @@
 /** `logs errors` as a program: its numbers against the runbook's own pipeline, its limits, its words. */
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, open, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -15,11 +15,13 @@ import type { Outcome } from "../../src/commands/command.ts";
 import { logsErrors } from "../../src/commands/logs-errors.ts";
 import type { LogsErrorsData } from "../../src/commands/shared/errors-text.ts";
 import { normalise } from "../../src/domain/logs/normalise.ts";
-import type { Ports } from "../../src/ports.ts";
+import type { LogArchive, Ports } from "../../src/ports.ts";
+import { UpstreamError } from "../../src/ports.ts";
 import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
 import { type CliOptions, type CliResult, ensureCli, PLAIN_ENV, runCli } from "../support/cli.ts";
 import { modelPorts } from "../support/fake-ports.ts";
 import { hostileText } from "../support/hostile-text.ts";
+import { jq } from "../support/jq.ts";
 import {
   errorLine,
   type Line,
@@ -31,6 +33,7 @@ import {
 import { GIVEN } from "../support/ports-of.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 
+const RUNBOOK_FILE = new URL("../../RUNBOOK.md", import.meta.url);
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 120_000 });
 
 let dir = "";
@@ -50,28 +53,13 @@ async function json(args: string[], options: CliOptions = {}): Promise<LogsError
   return JSON.parse(stdout) as LogsErrorsData;
 }
 
-/** jq by the runbook: `jq -r FILTER`, then `sort | uniq -c`. */
+/** As `jq -r FILTER | sort | uniq -c`. */
 async function runbook(text: string, filter: string): Promise<Map<string, number>> {
-  const said = await jq(text, filter);
   const counts = new Map<string, number>();
-  for (const line of said.split("\n").filter((one) => one !== "")) {
+  for (const line of (await jq(text, filter)).filter((one) => one !== "")) {
     counts.set(line, (counts.get(line) ?? 0) + 1);
   }
   return counts;
-}
-
-interface JqModule {
-  raw(text: string, filter: string, flags: string[]): Promise<string>;
-}
-
-/** The real jq: as WebAssembly, or the machine's own. Neither is a failure, not a skipped test. */
-async function jq(text: string, filter: string): Promise<string> {
-  const name = "jq-wasm";
-  const module = await (import(name) as Promise<JqModule>).catch(() => null);
-  if (module !== null) return module.raw(text, filter, ["-r"]);
-  const running = promisify(execFile)("jq", ["-r", filter], { maxBuffer: 1024 ** 3 });
-  running.child.stdin?.end(text);
-  return (await running).stdout;
 }
 
 /** The same table out of our groups: several may share one `context.error`. */
@@ -92,9 +80,9 @@ function folded(counts: ReadonlyMap<string, number>): Map<string, number> {
   return sums;
 }
 
-const RUNBOOK = 'select(.level=="ERROR") | .context.error';
-/** The runbook's filter, behind what takes a line out of its trace event. */
-const UNWRAPPED = `.Logs[].Message[0] | fromjson? | ${RUNBOOK}`;
+/** What the runbook gives to do by hand: out of a trace event, and without that part for plain lines. */
+const BY_HAND = /jq -r '([^']*)'/.exec(await readFile(RUNBOOK_FILE, "utf8"))?.[1] ?? "";
+const UNWRAP = ".Logs[].Message[] | fromjson? | ";
 
 describe("the numbers equal those of the runbook's pipeline", () => {
   it("on plain lines with level and context.error", async () => {
@@ -108,7 +96,8 @@ describe("the numbers equal those of the runbook's pipeline", () => {
     const text = ndjson(lines);
     await writeFile(join(dir, "incident.log"), text);
     const { groups, matched } = await json(["incident.log"]);
-    const wanted = await runbook(text.toString(), RUNBOOK);
+    expect(BY_HAND).toMatch(/^\.Logs\[\]\.Message\[\] \| fromjson\? \| select\(/);
+    const wanted = await runbook(text.toString(), BY_HAND.replace(UNWRAP, ""));
     expect(table(groups)).toEqual(folded(wanted));
     expect(matched).toBe([...wanted.values()].reduce((sum, count) => sum + count, 0));
   });
@@ -125,8 +114,8 @@ describe("the numbers equal those of the runbook's pipeline", () => {
     const { groups, lines, broken, rates } = await json(["events"]);
     const text = parts.join("");
     expect({ lines, broken }).toEqual({ lines: 9_000, broken: 0 });
-    expect(table(groups)).toEqual(folded(await runbook(text, UNWRAPPED)));
-    const rate = ".Logs[].Message[0] | fromjson? | 1 / .sample_rate";
+    expect(table(groups)).toEqual(folded(await runbook(text, BY_HAND)));
+    const rate = `${UNWRAP}1 / .sample_rate`;
     const requests = [...(await runbook(text, rate))].reduce(
       (sum, [n, c]) => sum + Number(n) * c,
       0,
@@ -421,6 +410,22 @@ describe("straight from R2", () => {
     expect(pulled.code).toBe(0);
     expect(names(await json(["pulled"]))).toEqual(["a", "b", "c"]);
     expect(names(await json(["pulled", "--since", "2020-01-01"]))).toEqual(["a", "b", "c", "d"]);
+  });
+
+  it("without a bucket in the configuration asks for one, not for another try", async () => {
+    const world = ports();
+    const archive: LogArchive = {
+      ...world.logs.archive,
+      place: null,
+      list: () => ({
+        [Symbol.asyncIterator]: () => ({
+          next: () => Promise.reject(new UpstreamError("not-found", 'no "logsBucket"')),
+        }),
+      }),
+    };
+    const outcome = await errors({ paths: [] }, { ...world, logs: { ...world.logs, archive } });
+    expect(outcome).toMatchObject({ kind: "failed", code: "usage" });
+    expect(outcome.next).toMatch(/^pixcanary doctor /);
   });
 
   it("says so when the bucket cannot be read", async () => {

@@ -19,7 +19,7 @@ function dataOf(
     native = 410,
     texts = PLAIN,
     current = true,
-  }: { native?: number; texts?: Texts; current?: boolean } = {},
+  }: { native?: number; texts?: Texts; current?: boolean | null } = {},
 ): StatusData {
   const state = storedState(texts);
   const of = (cohort: "native" | "proxy", sampled: number) => ({
@@ -29,7 +29,7 @@ function dataOf(
     requests: sampled * 9,
   });
   const rows = [of("native", native), of("proxy", 4_213 - native)];
-  const view = (location: string, shown: boolean) => ({
+  const view = (location: string, shown: boolean | null) => ({
     url: `https://${location}/qa`,
     location,
     status: 200,
@@ -50,7 +50,7 @@ function dataOf(
     config: state.config.kind === "valid" ? state.config.value : null,
     stop: null,
     problems: [],
-    live: [view("AMS", true), view(texts.colo, current)],
+    live: [view("AMS", current === null ? null : true), view(texts.colo, current)],
     last: entryOf(texts, "E1", 60),
     share: achievedShare(rows, state, { fromS: NOW_S - 660, toS: NOW_S }),
     health: { verdict, recommendation, command: null, problems, findings },
@@ -89,6 +89,23 @@ describe("status", () => {
       "  achieved  9.73 % of 4,213 new visitors (as configured, within chance)",
     );
     expect(fine).toContain("  affected  9.73 % of 37,917 requests are served by native");
+  });
+
+  it("compares no location with a stored state that nobody could read", () => {
+    const text = linesOf(dataOf(seen([]), { current: null })).join("\n");
+    expect(text).toContain("    ? AMS   10 %, native healthy, proxy healthy\n");
+    expect(text).not.toMatch(/what is stored|✔ (?:AMS|FRA)/);
+  });
+
+  it("says how many rows could not be judged", () => {
+    const none = { kind: "seen", value: { intents: 0, finalized: 0 } } as const;
+    expect(linesOf(dataOf(seen([], { orphans: none })))[0]).toBe(
+      "✔ nothing is wrong: no row of the policy fails, 1 of 10 cannot be judged",
+    );
+    const few = seen(minutes(10, { native: { requests: 18, errors: 0 } }));
+    expect(linesOf(dataOf(few)).slice(0, 2).join(" ")).toMatch(
+      /^\? no data on native's latency: 180 native requests in 10 min, at least 200 are\s+needed$/,
+    );
   });
 
   it("keeps to 80 columns, and no remote text reaches the terminal as control characters (AT-23)", () => {

@@ -118,6 +118,7 @@ export function locationOf(colo: string, state: FleetLocation["state"], revision
     requests: 100,
     old_requests: state === "current" ? 0 : 12,
     last_old_s: null,
+    first_new_s: null,
     last_new_s: null,
     old_revision: revision,
     new_revision: null,

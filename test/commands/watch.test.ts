@@ -90,6 +90,15 @@ describe("watch without a terminal", () => {
     expect(documents).toContainEqual(expect.objectContaining({ kind: "live", text: "FRA 10 %" }));
   });
 
+  test("ends quietly with its reader, as in `watch | head -1`", async () => {
+    const { code, stdout, stderr } = await runCli(["watch", "--config", config], {
+      env: env(),
+      wrap: (words) => ["bash", "-o", "pipefail", "-c", '"$@" | head -1', "bash", ...words],
+    });
+    expect({ code, lines: stdout.split("\n").length - 1 }).toEqual({ code: 0, lines: 1 });
+    expect(stderr.trimEnd().split("\n")).toEqual([expect.stringMatching(/^watch → sandbox /)]);
+  });
+
   test("SIGTERM ends it with 143", async () => {
     const watching = background();
     await watching.says(/live/);

@@ -116,6 +116,22 @@ describe("propagation", () => {
     expect(propagationOf(seen)).toEqual({ locations: 3, p50_s: 3, p100_s: 10 });
   });
 
+  test("is what was seen: where nobody came for a while, not before somebody did", () => {
+    const seldom = [
+      row("AMS", "OLD", [0, 4]),
+      row("AMS", "NEW", [25, 40]),
+      row("SIN", "NEW", [30, 31]),
+    ];
+    const seen = fold([
+      [41, seldom],
+      [60, [row("SIN", "NEW", [40, 50])]],
+    ]);
+    expect(seen.map(({ colo, propagation_s: s }) => [colo, s])).toEqual([
+      ["AMS", 25],
+      ["SIN", 30],
+    ]);
+  });
+
   test("is not made up: unknown time of change, or a window that begins after it", () => {
     const rows = [row("AMS", "NEW", [0, 40])];
     expect(fold([[41, rows]], { ...NEW, atMs: null })[0]?.propagation_s).toBeNull();

@@ -206,6 +206,7 @@ describe("causes", () => {
     ["TimeLimitError", "database connect: no answer within 5000 ms", "database"],
     ["Error (ECONNREFUSED)", "connect ECONNREFUSED 10.0.0.1:5432", "database"],
     ["error (53300)", "sorry, too many clients already", "database"],
+    ["Error", "connection attempt failed", "database"],
     ["Error", "put: We encountered an internal error. Please try again. (10001)", "r2"],
     ["TimeLimitError", "R2: no answer within 5000 ms", "r2"],
     ["Error", "intent 17 not found", "session_drift"],
@@ -231,6 +232,15 @@ describe("causes", () => {
     expect(cause?.evidence[0]).toContain("finalize (worker.js:1:2)");
     expect(causes([...lines, errorLine("boom", { cohort: "proxy" })])).toEqual([]);
     expect(causes(lines.map((line) => ({ ...line, phase: "proxy" })))).toEqual([]);
+  });
+  it("name the database, not native, where the driver's socket broke", () => {
+    const stack =
+      "Error: Network connection lost.\n    at async CloudflareSocket._listen (worker.js:1:2)";
+    const lines = repeat(3, () =>
+      errorLine("Network connection lost.", { context: { error: "Error", stack } }),
+    );
+    expect(causes(lines)).toEqual(["database"]);
+    expect(of(lines).causes[0]?.evidence[0]).toContain("database driver's socket");
   });
   it("name session drift by refused second steps, which are no errors", () => {
     const route = "/api/pixcapture/upload/finalize";

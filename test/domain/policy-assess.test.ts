@@ -142,6 +142,16 @@ describe("all in all", () => {
     const unseen = { kind: "unseen" as const, because: "HTTP 500" };
     expect(told(seen([], { health: unseen })).verdict).toBe("no_data");
   });
+  it("is not known without native's latency, or its parts' failures: no data is no good news", () => {
+    const few = seen(minutes(10, { native: { requests: 18, errors: 0 } }));
+    expect(told(few)).toMatchObject({ verdict: "no_data", recommendation: "none" });
+    const enough = seen(minutes(10, { native: { requests: 20, errors: 0 } }));
+    expect(told(enough).verdict).toBe("pass");
+    const unseen = { kind: "unseen" as const, because: "HTTP 500" };
+    expect(told(seen([], { failures: unseen })).verdict).toBe("no_data");
+    // Nobody need have uploaded anything in the last hour.
+    expect(told(seen([], { orphans: unseen })).verdict).toBe("pass");
+  });
   it("is not known while one row is not", () => {
     expect(told(seen([minute({ native: { errors: 31 } })])).verdict).toBe("inconclusive");
   });

@@ -110,8 +110,8 @@ describe("without traffic", () => {
     const outcome = await asked(config);
     expect([outcome.kind, exitCodeOf(outcome)]).toEqual(["unhealthy", 20]);
     expect(said(outcome)).toMatch(/^✖ assess: nothing is known about native: no metrics/);
-    expect(said(outcome)).toContain("the share is 70 %: is there any traffic");
-    expect(said(outcome).match(/^ {2}\? no_data /gm)).toHaveLength(9);
+    expect(said(outcome)).toContain("? the share is 70 %: are there visitors?");
+    expect(said(outcome).match(/^\? no_data /gm)).toHaveLength(9);
 
     // As an operator runs it.
     const env = { ...lane.env, ...tokenEnv(lane.sandbox) };
@@ -122,7 +122,8 @@ describe("without traffic", () => {
         outcome: "unhealthy",
         verdict: "no_data",
         recommendation: "none",
-        command: null,
+        command: "assess",
+        recommended_command: null,
         problems: [],
         in_force: { emergency: false, percent: 70 },
       }),
@@ -141,7 +142,11 @@ describe("with visitors", () => {
   test("a healthy native gives no finding", async () => {
     const config = await configure({ orphanedIntents: { graceMinutes: 1 } });
     const data = await healthyVisitors(config);
-    expect(data).toMatchObject({ verdict: "pass", recommendation: "none", command: null });
+    expect(data).toMatchObject({
+      verdict: "pass",
+      recommendation: "none",
+      recommended_command: null,
+    });
   });
 
   test("errors of 4 %", async () => {

@@ -184,8 +184,10 @@ describe("not claimed", () => {
     const result = await runCli(["verify", "--fleet", "--config", without], {
       env: { ...lane.env, ...tokenEnv(lane.sandbox) },
     });
-    expect(result, result.stdout + result.stderr).toMatchObject({ code: 24 });
-    expect(result.stderr).toMatch(/no "dataset"[\s\S]*nothing is claimed/);
+    expect(result, result.stdout + result.stderr).toMatchObject({ code: 2 });
+    expect(result.stderr).toMatch(
+      /no "dataset"[\s\S]*nothing is claimed[\s\S]*next: pixcanary doctor /,
+    );
   });
 
   test("when somebody else writes meanwhile", async () => {

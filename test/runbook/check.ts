@@ -11,9 +11,21 @@ export interface Step {
   seen: Block | null;
 }
 
-const PROMISES = new Set(["start", "metrics", "exit", "qa", "expect"]);
+const PROMISES = new Set(["start", "metrics", "until", "exit", "qa", "expect"]);
 /** Each needs its pixcanary command and its way by hand. */
 const PROCEDURES = ["A) NOT-AUS", "B) Reduce", "C) Disable", "4. Return to normal"];
+
+/** What each of these sections is about must be run in it. */
+const COMMANDS: readonly (readonly [string, string])[] = [
+  ["1. Incident detection", "pixcanary assess"],
+  ["1. Incident detection", "pixcanary watch"],
+  ["2. Decision tree", "pixcanary status"],
+  ["2. Decision tree", "pixcanary verify --env production --fleet"],
+  ["5. Investigation", "pixcanary logs pull"],
+  ["5. Investigation", "pixcanary logs errors"],
+  ["5. Investigation", "pixcanary logs tail"],
+  ["5. Investigation", "pixcanary verify --env production --smoke"],
+];
 
 export function stepsOf(markdown: string): Step[] {
   const blocks = blocksOf(markdown);
@@ -42,12 +54,21 @@ export function gapsIn(markdown: string): string[] {
       .filter((program) => !steps.some((step) => proves(step.block, procedure, program)))
       .map((program) => `${procedure}: no runnable ${program} block that says what /qa shows`),
   );
-  return [...unknown, ...idle, ...missing];
+  const unused = COMMANDS.filter(
+    ([section, command]) =>
+      !steps.some(({ block }) => isWithin(block, section) && block.text.includes(command)),
+  ).map(([section, command]) => `${section}: no runnable block with ${command}`);
+  return [...unknown, ...idle, ...missing, ...unused];
 }
 
 function proves(block: Block, procedure: string, program: string): boolean {
-  const within = block.headings.some((heading) => heading.startsWith(procedure));
-  return within && block.text.includes(`${program} `) && block.promises.has("qa");
+  return (
+    isWithin(block, procedure) && block.text.includes(`${program} `) && block.promises.has("qa")
+  );
+}
+
+function isWithin(block: Block, section: string): boolean {
+  return block.headings.some((heading) => heading.startsWith(section));
 }
 
 /** Runs one block, and holds it to what its info string and the runbook promise. */
@@ -57,7 +78,7 @@ export async function problemsOf({ block, seen }: Step, stage: Stage): Promise<s
   if (start !== undefined) await stage.put(start);
   const metrics = promises.get("metrics");
   if (metrics !== undefined) await stage.measured(metrics);
-  const { exitCode, output } = await stage.type(block.text);
+  const { exitCode, output } = await stage.type(block.text, promises.get("until"));
   const problems: string[] = [];
   const wantedExit = Number(promises.get("exit") ?? 0);
   if (exitCode !== wantedExit) problems.push(`exit ${exitCode}, not ${wantedExit}`);

@@ -1,6 +1,6 @@
 /** Metrics of the last minutes, as the Workers would have written them: healthy, or native failing. */
 import type { Cohort } from "../../src/domain/decide.ts";
-import { toDataPoint } from "../../src/domain/metric-point.ts";
+import { type MetricPoint, toDataPoint } from "../../src/domain/metric-point.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
 
 const MINUTES = 75;
@@ -9,6 +9,20 @@ const POINTS = { native: 20, proxy: 20 };
 const STANDS_FOR = { native: 6, proxy: 54 };
 /** In a hundred. */
 const FAILING_PERCENT = 10;
+
+const NATIVE_REQUEST: MetricPoint = {
+  kind: "request",
+  tag: "B2a",
+  cohort: "native",
+  phase: "b1b",
+  reason: "sampled",
+  status: 200,
+  route: "/api/jobs",
+  colo: "FRA",
+  revision: null,
+  workerVersion: null,
+  durationMs: 0,
+};
 
 export type Condition = "healthy" | "failing";
 
@@ -25,8 +39,22 @@ export async function measure(sandbox: Sandbox, condition: Condition): Promise<v
     sandbox.control.addPoints([
       ...points("native", atMs, condition === "failing" ? FAILING_PERCENT : 0),
       ...points("proxy", atMs, 0),
+      upload("intent", atMs),
+      upload("finalize", atMs),
     ]);
   }
+}
+
+/** Each intent is finalized a second later. */
+function upload(kind: "intent" | "finalize", fromMs: number) {
+  const ageMs = kind === "intent" ? 0 : 1_000;
+  const facts = {
+    ...NATIVE_REQUEST,
+    kind,
+    phase: "b1a",
+    route: "/api/pixcapture/upload/intent",
+  } as const;
+  return { ...toDataPoint({ ...facts, status: 0, durationMs: ageMs }), atMs: fromMs + ageMs };
 }
 
 /** Spread over the minute, with the same durations in each; ms. */
@@ -35,16 +63,9 @@ function points(cohort: Cohort, fromMs: number, failingPercent: number) {
   return Array.from({ length: count }, (_, index) => {
     const failed = (index * 100) / count < failingPercent;
     const point = toDataPoint({
-      kind: "request",
-      tag: "B2a",
+      ...NATIVE_REQUEST,
       cohort,
-      phase: "b1b",
-      reason: "sampled",
       status: failed ? 500 : 200,
-      route: "/api/jobs",
-      colo: "FRA",
-      revision: null,
-      workerVersion: null,
       durationMs: (cohort === "native" ? 80 : 120) + index * 4,
     });
     const atMs = fromMs + (index * 60_000) / count;

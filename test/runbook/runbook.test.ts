@@ -96,6 +96,16 @@ describe("a runbook that has rotted is noticed:", () => {
     expect(gapsIn(RUNBOOK.replaceAll(opening, `\`\`\`bash\n${program}`))).not.toEqual([]);
   });
 
+  test.each([
+    ["assess", "pixcanary assess --env", "pixcanary status --env"],
+    ["logs tail", "bash run until", "bash until"],
+  ])("%s that is not run where it belongs", (name, from, to) => {
+    const gaps = gapsIn(RUNBOOK.replaceAll(from, to));
+    expect(gaps).toContainEqual(
+      expect.stringContaining(`no runnable block with pixcanary ${name}`),
+    );
+  });
+
   test("a return to normal without its section", () => {
     expect(gapsIn(RUNBOOK.replace("## 4. Return to normal", "## 4. Later"))).not.toEqual([]);
   });

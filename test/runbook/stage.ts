@@ -14,12 +14,12 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { execa } from "execa";
+import { execa, type ResultPromise } from "execa";
 import type { QaDocument } from "../../src/domain/qa.ts";
 import { qaSchema } from "../../src/domain/qa.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
 import { startSandbox } from "../../src/sandbox/index.ts";
-import { DATASET } from "../../src/sandbox/types.ts";
+import { DATASET, PAGES_ORIGIN, WORKER_NAME } from "../../src/sandbox/types.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 import { putLogs } from "./logged.ts";
 import { isCondition, measure } from "./measured.ts";
@@ -36,8 +36,8 @@ export interface Said {
 }
 
 export interface Shell {
-  /** Runs a script as an operator would paste it. */
-  type(script: string): Promise<Said>;
+  /** Runs a script as an operator would paste it; types Ctrl-C once it has said `until`. */
+  type(script: string, until?: string): Promise<Said>;
   close(): Promise<void>;
 }
 
@@ -61,8 +61,8 @@ export async function openShell(
   await writeFile(join(folder, "bin/pixcanary"), shim, { mode: 0o755 });
   await writeFile(join(folder, "bin/npx"), NPX, { mode: 0o755 });
   await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"));
-  const type = async (script: string): Promise<Said> => {
-    const { exitCode, all } = await execa("bash", ["-eu", "-o", "pipefail", "-c", script], {
+  const type = async (script: string, until?: string): Promise<Said> => {
+    const running = execa("bash", ["-eu", "-o", "pipefail", "-c", script], {
       cwd: folder,
       env: { ...operatorEnv(folder), ...env },
       extendEnv: false,
@@ -71,6 +71,8 @@ export async function openShell(
       reject: false,
       timeout: COMMAND_LIMIT_MS,
     });
+    if (until !== undefined) interruptOnce(running, until);
+    const { exitCode, all } = await running;
     return { exitCode, output: all };
   };
   const close = async (): Promise<void> => {
@@ -78,6 +80,16 @@ export async function openShell(
     await program.remove();
   };
   return { folder, type, close };
+}
+
+/** A script of one command is that command's own process: bash has made way for it. */
+function interruptOnce(running: Pick<ResultPromise, "all" | "kill">, until: string): void {
+  let said = "";
+  running.all?.on("data", (chunk: Buffer) => {
+    const before = said.includes(until);
+    said += chunk.toString("utf8");
+    if (!before && said.includes(until)) running.kill("SIGINT");
+  });
 }
 
 function operatorEnv(folder: string): Record<string, string> {
@@ -142,13 +154,14 @@ async function configurationOf({ description }: Sandbox): Promise<string> {
     canaryTag: "B2a",
     normalPercent: 10,
     dataset: DATASET,
+    pagesOrigin: PAGES_ORIGIN,
     logsBucket: description.logsBucket,
     logsPrefix: "b2a",
     notify: own.environments.sandbox.notify,
   };
   const environments = {
-    production: { ...environment, worker: "pix-api" },
-    staging: { ...environment, worker: "pix-api-staging" },
+    production: { ...environment, worker: WORKER_NAME },
+    staging: { ...environment, worker: WORKER_NAME },
   };
   return JSON.stringify({ environments });
 }

@@ -8,6 +8,7 @@ const VARIABLE: readonly (readonly [RegExp, string])[] = [
   [/\b127\.0\.0\.1:\d+/g, "<host>"],
   [/\b\d+(?:\.\d+)? (?:s|min|h|days)\b/g, "<duration>"],
   [/\b(?:FRA|AMS|IAD)\b/g, "<colo>"],
+  [/(?<=\(worker )[\w-]+/g, "<worker>"],
   [/\bv\d+\.\d+\.\d+\b/g, "<version>"],
   [/\b\d+ (?=answers|native answers|uploads)/g, "<n> "],
 ];

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { buildLock, modifiedAt } from "../support/build-lock.ts";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const ROOT = fileURLToPath(new URL("../..", import.meta.url).href);
 const BUNDLE = join(ROOT, "dist/worker/index.js");
 const LOCK = join(ROOT, "dist/worker.lock");
 const LOCK_LIMIT_MS = 60_000;

@@ -10,7 +10,7 @@ export interface TestDatabase {
 }
 
 export async function startDatabase(): Promise<TestDatabase> {
-  const root = fileURLToPath(new URL("../..", import.meta.url));
+  const root = fileURLToPath(new URL("../..", import.meta.url).href);
   const database = await startSandboxDatabase({ root });
   return {
     url: database.url,

@@ -1,6 +1,8 @@
 /** The policy's findings in words for people, and what to paste. Shared by assess, status and watch. */
-import { amount, labelOf, sentence } from "../../domain/finding-text.ts";
+import { escapeForTerminal } from "../../domain/escape.ts";
+import { amount, digits, labelOf, sentence } from "../../domain/finding-text.ts";
 import type { Assessment, Finding } from "../../domain/policy-evaluate.ts";
+import { wrap } from "../../domain/text-width.ts";
 import type { Target } from "../../ports.ts";
 import { invocation, shellWord } from "./words.ts";
 
@@ -12,40 +14,52 @@ const MARKS: Readonly<Record<Finding["verdict"], string>> = {
   no_data: "?",
 };
 
+const COLUMNS = 80;
+const INDENT = " ".repeat(15);
+const HEAD = cells(" ", "verdict", "finding", "value / limit", "window, UTC", "sample");
+
 /**
- * One line each: mark, verdict, what, value and limit, window, sample; why, unless it passed, and
- * unless the line above said the same.
+ * A table in 80 columns: mark, verdict, what, value and limit, window, sample (requests, or intents);
+ * below a row why, unless it plainly passed. What several rows cannot see is said once. Escaped.
  */
 export function findingLines(findings: readonly Finding[]): string[] {
-  let said = "";
-  return findings.flatMap((finding) => {
-    const { verdict, rule, detail, because } = finding;
-    const first = [
-      `${MARKS[verdict]} ${verdict.padEnd(12)}`,
-      labelOf(rule).padEnd(25),
-      `${amount(finding.value, finding.unit)} (limit ${amount(finding.limit, finding.unit)})`.padEnd(
-        32,
-      ),
-      windowText(finding),
-      sampleText(finding),
-    ];
+  const said = new Set<string>();
+  const rows = findings.flatMap((finding) => {
+    const { verdict, detail, because } = finding;
+    const line = rowOf(finding);
     const why = because === null ? detail : `${detail}; explained by ${labelOf(because)}`;
-    const line = `  ${first.join(" ").trimEnd()}`;
-    if (verdict === "pass" || why === said) return [line];
-    said = why;
-    return [line, `                 ${why}`];
+    const plain = verdict === "pass" && (finding.value ?? 0) <= finding.limit;
+    if (plain || (verdict === "no_data" && said.has(why))) return [line];
+    said.add(why);
+    return [line, ...wrap(`${INDENT}${escapeForTerminal(why)}`, COLUMNS, INDENT)];
   });
+  return [HEAD, ...rows];
 }
 
+function rowOf(finding: Finding): string {
+  const { verdict, rule, value, limit, unit, samples, minimum } = finding;
+  const shown = value === null ? "–" : digits(value);
+  return cells(
+    MARKS[verdict],
+    verdict,
+    labelOf(rule),
+    `${shown} / ${digits(limit)} ${unit}`,
+    windowText(finding),
+    minimum === 0 ? "" : String(Math.round(samples)),
+  );
+}
+
+function cells(mark: string, verdict: string, ...rest: [string, string, string, string]): string {
+  const [label, value, window, sample] = rest;
+  const left = `${mark.padEnd(1)} ${verdict.padEnd(12)} ${label.padEnd(24)} ${value.padEnd(16)}`;
+  return `${left} ${window.padEnd(12)} ${sample.padStart(8)}`.trimEnd();
+}
+
+/** Seconds only in a rehearsal, whose buckets need them. */
 function windowText({ window: { fromS, toS } }: Finding): string {
-  const clock = (s: number) => new Date(s * 1_000).toISOString().slice(11, 19);
-  return fromS === toS ? "" : `${clock(fromS)}–${clock(toS)}Z`;
-}
-
-function sampleText({ samples, minimum, family }: Finding): string {
-  if (minimum === 0) return "";
-  const of = family === "orphans" ? "intents" : "requests";
-  return `  ${Math.round(samples)} ${of} (at least ${minimum})`;
+  const short = fromS % 60 === 0 && toS % 60 === 0;
+  const clock = (s: number) => new Date(s * 1_000).toISOString().slice(11, short ? 16 : 19);
+  return fromS === toS ? "" : `${clock(fromS)}–${clock(toS)}`;
 }
 
 /** What is stored, as far as advice depends on it; null when it could not be read. */

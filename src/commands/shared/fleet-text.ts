@@ -78,13 +78,14 @@ function unknowns({ locations }: FleetReceipt): string[] {
     ...(silent.length === 0
       ? []
       : [`  not known ${named}: no request since the change, so nothing is claimed`]),
-    `  not known locations that no visitor used; sampled metrics may miss single requests`,
+    `  not known locations that no visitor used; sampling may miss single requests`,
   ];
 }
 
 function remarks({ change: c }: FleetReceipt, visited: readonly FleetLocation[]): string[] {
   const lines = [
-    `  note      seconds count from the writer's clock; current: nothing else seen for ${QUIET_S} s`,
+    `  note      seconds by the writer's clock; current: nothing else seen for ${QUIET_S} s;`,
+    "            where visitors are rare, it is known only when one of them comes",
   ];
   if (c.revision === null && !c.emergency) {
     lines.push("  note      the config carries no revision: it looks like any other without one");

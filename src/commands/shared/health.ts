@@ -6,7 +6,8 @@ import type { Assessment } from "../../domain/policy-evaluate.ts";
 import { evaluate } from "../../domain/policy-evaluate.ts";
 import type { Observations, Observed } from "../../domain/policy-observations.ts";
 import { lastReduction, questions } from "../../domain/policy-observations.ts";
-import type { Ports, UpstreamError } from "../../ports.ts";
+import type { Ports } from "../../ports.ts";
+import { UpstreamError } from "../../ports.ts";
 import { asUpstream } from "./settle.ts";
 
 /** For all of it: an on-call engineer waits, and metrics that take longer are not to be had. */
@@ -64,6 +65,22 @@ export async function assessHealth(
 ): Promise<Observation & { assessment: Assessment }> {
   const observation = await observe(ports, signal, entries);
   return { ...observation, assessment: evaluate(observation.observations, ports.target.policy) };
+}
+
+/** "Cancelled" is not what happened to somebody who waited for an answer until the limit. */
+export function sayingLate(
+  metrics: Ports["metrics"],
+  limit: AbortSignal,
+  limitMs: number,
+): Ports["metrics"] {
+  return {
+    ask: (question, options) =>
+      metrics.ask(question, options).catch((error: unknown) => {
+        throw limit.aborted
+          ? new UpstreamError("unavailable", `no answer within ${limitMs / 1_000} s`)
+          : error;
+      }),
+  };
 }
 
 async function attempt<T>(work: Promise<T>): Promise<T | UpstreamError> {

@@ -1,7 +1,8 @@
 /** What is going on, in the words that status and watch share. Not yet escaped. */
 import type { AchievedShare } from "../../domain/achieved-share.ts";
-import type { Rule } from "../../domain/policy.ts";
+import type { Family, Rule } from "../../domain/policy.ts";
 import type { Finding } from "../../domain/policy-evaluate.ts";
+import { unmeasured } from "../../domain/policy-evaluate.ts";
 import type { Verdict } from "../../domain/prerequisites.ts";
 import type { CanaryConfig, StopDocument } from "../../domain/state.ts";
 import { labelOf, sentence } from "./findings.ts";
@@ -43,9 +44,9 @@ export function healthLine({ verdict, problems, findings }: HealthSummary): stri
       return `! not clear yet: ${open.map(sentence).join("; ")}`;
     }
     case "no_data":
-      return `? no data on native's health: ${whyNoData(findings)}`;
+      return `? no data on native's ${missingPart(findings)}: ${whyNoData(findings)}`;
     case "pass":
-      return "✔ nothing is wrong: no row of the policy fails";
+      return `✔ nothing is wrong: no row of the policy fails${unjudged(findings)}`;
     default:
       return verdict satisfies never;
   }
@@ -55,9 +56,29 @@ function labels(rules: readonly Rule[]): string {
   return rules.map(labelOf).join(", ");
 }
 
+const PARTS: Readonly<Partial<Record<Family, string>>> = {
+  latency: "latency",
+  r2: "R2 failures",
+  database: "database failures",
+};
+
+/** "health" when not even its errors are known, else the first part that is not. */
+export function missingPart(findings: readonly Finding[]): string {
+  const [first = "errors"] = unmeasured(findings);
+  return PARTS[first] ?? "health";
+}
+
+/** Of the row that needs least of those that would tell. */
 export function whyNoData(findings: readonly Finding[]): string {
-  const errors = findings.find(({ family }) => family === "errors");
-  return errors?.detail ?? "not asked yet";
+  const [first = "errors"] = unmeasured(findings);
+  const rows = findings.filter(({ family }) => family === first);
+  return (first === "errors" ? rows[0] : rows.at(-1))?.detail ?? "not asked yet";
+}
+
+/** A row that says nothing is not one that passes. */
+export function unjudged(findings: readonly Finding[]): string {
+  const silent = findings.filter(({ verdict }) => verdict === "no_data").length;
+  return silent === 0 ? "" : `, ${silent} of ${findings.length} cannot be judged`;
 }
 
 /** "9.8 % of 4,213 new visitors (as configured, within chance)". */

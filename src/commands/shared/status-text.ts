@@ -33,7 +33,9 @@ export function statusText(data: StatusData): string {
 function trouble(data: StatusData): string[] {
   const emergency = emergencyLine(data, data.at_ms);
   const problems = data.problems.map((problem) => `! ${problem}`);
-  const behind = data.live.filter(({ current }) => !current).map(({ location }) => location);
+  const behind = data.live
+    .filter(({ current }) => current === false)
+    .map(({ location }) => location);
   const drift = data.share.verdict === "fail" ? ["! the achieved share is not as configured"] : [];
   const lagging =
     data.config === null || behind.length === 0 || behind.length === data.live.length
@@ -57,14 +59,11 @@ function line(text: string, indent: number): string[] {
 }
 
 function viewText(view: LiveView): string {
-  const mark = view.current ? "✔" : "!";
+  const mark = view.current === null ? "?" : view.current ? "✔" : "!";
   const health = view.native === null ? "" : `, native ${view.native}, proxy ${view.proxy}`;
-  const behind = view.current
-    ? ""
-    : view.problem === null
-      ? ", not what is stored"
-      : `, ${view.problem}`;
-  return `${mark} ${view.location.padEnd(5)} ${stateText(view)}${health}${behind}`;
+  const behind = view.current === false ? ", not what is stored" : "";
+  const odd = view.problem === null || view.current === true ? behind : `, ${view.problem}`;
+  return `${mark} ${view.location.padEnd(5)} ${stateText(view)}${health}${odd}`;
 }
 
 function stateText({ emergency, percent, reason }: LiveView): string {

@@ -217,14 +217,14 @@ function dataLines(model: WatchModel, { nowMs }: ViewOptions): string[] {
 const NEXT = "→ next:";
 
 function nextLines(model: WatchModel, { target, columns }: ViewOptions): string[] {
-  const { full, short } = nextCommand(model, target);
-  const line = `${NEXT} ${full}`;
+  const { full, short, note = "" } = nextCommand(model, target);
+  const line = `${NEXT} ${full}${note}`;
   // A command that is cut cannot be pasted: without its reason it is shorter.
-  return widthOf(escapeForTerminal(line)) <= columns ? [line] : continued(short, columns);
+  return widthOf(escapeForTerminal(line)) <= columns ? [line] : continued(short, columns, note);
 }
 
-/** Over several lines as a shell takes them; broken at unquoted spaces only. */
-function continued(command: string, columns: number): string[] {
+/** Over several lines as a shell takes them; broken at unquoted spaces only. The note if it fits. */
+function continued(command: string, columns: number, note: string): string[] {
   const lines: string[] = [];
   let line = NEXT;
   for (const word of command.match(/(?:'[^']*'|\\.|[^\s'\\])+/g) ?? []) {
@@ -235,17 +235,19 @@ function continued(command: string, columns: number): string[] {
       line = `${line} ${word}`;
     }
   }
-  return [...lines, line];
+  return [...lines, widthOf(line + note) <= columns ? line + note : line];
 }
 
+/** `note`: a shell's comment. */
 function nextCommand(
   { state, health }: WatchModel,
   target: Target,
-): { full: string; short: string } {
+): { full: string; short: string; note?: string } {
   const stored = state.value === null ? null : storedOf(state.value);
   if (stored?.emergency) {
     const restore = invocation(target, "restore");
-    return { full: `${restore} --reason "…"   # when the cause is fixed`, short: restore };
+    const note = "   # when the cause is fixed";
+    return { full: `${restore} --reason "…"`, short: restore, note };
   }
   const inForce =
     stored === null ? null : { emergency: false, percent: stored.config?.canary_percent ?? null };
@@ -253,5 +255,5 @@ function nextCommand(
   const full = assessment === undefined ? null : recommendedCommand(assessment, target, inForce);
   if (full !== null) return { full, short: full.replace(/ --reason .*$/s, "") };
   const stop = invocation(target, "not-aus");
-  return { full: `${stop}   # if in doubt`, short: stop };
+  return { full: stop, short: stop, note: "   # if in doubt" };
 }

@@ -42,7 +42,7 @@ export function classifyGroup(group: Group): Category[] {
     const said = evidence.filter((text) => text !== null);
     if (said.length > 0) found.push({ category, evidence: said });
   };
-  add("database", [hint(group, "database"), hint(group, "sqlstate")]);
+  add("database", [hint(group, "database"), hint(group, "sqlstate"), throughDriver(group)]);
   add("r2", [hint(group, "r2"), hint(group, "r2code")]);
   add("session_drift", [hint(group, "intent"), lostSteps(group)]);
   add("kv_propagation", [hint(group, "kv"), lateLines(group)]);
@@ -58,6 +58,13 @@ function hint(group: Group, name: Hint): string | null {
   return count < group.count * ENOUGH || count === 0
     ? null
     : `${HINTS[name]} (${count} of ${group.count})`;
+}
+
+/** pg's socket in a Worker: what breaks there says nothing of a database itself. */
+function throughDriver(group: Group): string | null {
+  const { stack } = group.example.record;
+  if (stack === null || !/\bCloudflareSocket\b/.test(stack)) return null;
+  return "the example's stack runs through the database driver's socket";
 }
 
 /** What happens to proxied visitors as often is no bug of native; lines may not say the cohort. */

@@ -21,7 +21,8 @@ export type Hint = keyof typeof HINTS;
 const PATTERNS: readonly (readonly [Hint, RegExp])[] = [
   [
     "database",
-    /\bdatabase (?:connect|query|end)\b|postgres|hyperdrive|\bneon\b|connection pool|pool (?:is )?exhausted|pool timeout|too many clients|remaining connection slots|connection terminated|:5432\b|statement timeout|deadlock detected|\bdatabase\b.{0,40}\b(?:unavailable|timed? ?out|timeout|refused|connection|down)\b/i,
+    // "connection attempt failed" is what workerd says of a socket, and only the driver opens any.
+    /^Error connection attempt failed$|\bdatabase (?:connect|query|end)\b|postgres|hyperdrive|\bneon\b|connection pool|pool (?:is )?exhausted|pool timeout|too many clients|remaining connection slots|connection terminated|:5432\b|statement timeout|deadlock detected|\bdatabase\b.{0,40}\b(?:unavailable|timed? ?out|timeout|refused|connection|down)\b/i,
   ],
   // Classes of PostgreSQL's appendix A: connection, transaction rollback, resources, operator, system.
   ["sqlstate", /\((?:08|40|53|57|58|XX)[0-9A-Z]{3}\)/],
