@@ -359,6 +359,8 @@ describe("a target", () => {
     expect(target("production")).toEqual({
       env: "production",
       ...ENV,
+      ramps: {},
+      rampMinNativeRequests: 200,
       normalPercent: 10,
       protected: true,
       configPath: null,

@@ -33,8 +33,11 @@ describe("GO", () => {
       "  share   10 % of new visitors to native, tag B2a",
       "  window  2025-11-12T02:13Z to 2025-11-13T02:13Z (24 h, 1,440 × 60 s)",
     ]);
-    expect(lines.slice(4, 16)).toEqual([
-      "  ✔ pass         doctor          8 of 8 checks",
+    expect(lines.slice(4, 19)).toEqual([
+      "  ✔ pass         doctor          11 of 11 checks, 2 with a warning",
+      "                 metrics: no dataset: assess, status, watch and verify --fleet",
+      "                   know nothing of visitors",
+      "                 logs: no bucket: logs pull and logs errors have nothing to read",
       "  ✔ pass         live            10 % at 1 of 1 /qa",
       "  ✔ pass         native healthy  at 1 of 1",
       "  ✔ pass         proxy healthy   at 1 of 1",

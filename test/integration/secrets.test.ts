@@ -98,7 +98,12 @@ async function runHere(def: CommandDef, config: string, json: boolean): Promise<
     version: "test",
     argv: [def.name],
   };
-  const own = { to: def.name === "restore" ? "50" : undefined, force: def.name === "restore" };
+  const exposes = def.name === "restore" || def.name === "ramp start";
+  const own = {
+    to: def.name === "restore" ? "50" : undefined,
+    plan: def.name === "ramp start" ? "50:1s,60" : undefined,
+    force: exposes,
+  };
   const flags = {
     config,
     json,
