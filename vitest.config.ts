@@ -8,9 +8,12 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 const LONG = [
   "integration/assess",
   "commands/race",
+  "integration/ramp",
+  "integration/fleet",
   "integration/fault-pairs",
   "acceptance/matrix",
-  "integration/fleet",
+  "commands/logs-errors",
+  "sandbox/guardian",
   "integration/secrets",
   "sandbox/sessions",
   "integration/fault-singles",
@@ -37,7 +40,8 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 60_000,
     pool: "forks",
-    maxWorkers: 2,
+    // Most files wait most of the time: for KV, for the policy's minutes, for programs.
+    maxWorkers: 4,
     // A worker goes on with the next file: importing workerd's and Postgres's wrappers anew for each
     // took a tenth of the suite. What a file changes of its process, it changes back.
     isolate: false,

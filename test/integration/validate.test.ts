@@ -161,8 +161,9 @@ test("a week is asked for in pieces, and put together again", async () => {
   const week = await asked({ window: "7d", minCoverage: "15" });
   expect(against(week), said(week)).toEqual({});
   const asks = control.requests().filter(({ path }) => path.includes("analytics_engine"));
-  // Three pieces of each of the three by minute; series, emergencies and the share in one each.
-  expect(asks).toHaveLength(12);
+  // Three pieces of each of the three by minute; series, emergencies and the share in one each,
+  // and the doctor's own look.
+  expect(asks).toHaveLength(13);
   const coverage = "data" in week ? week.data?.coverage : undefined;
   // 26 hours, less what is not settled yet.
   expect(coverage?.with_native).toBeGreaterThanOrEqual(26 * 60 - 3);

@@ -9,7 +9,7 @@ import { askAnalytics } from "../analytics.ts";
 import type { Bindings, Settings } from "../env.ts";
 import { describeDatabaseError, withDatabase } from "../native/database.ts";
 
-const ASK_LIMIT_MS = 6_000;
+const ASK_LIMITS = { ms: 6_000, bytes: 2 * 1024 * 1024 };
 
 export interface ObserveGiven {
   settings: Settings;
@@ -51,7 +51,7 @@ export async function ask<Row>(
     return { kind: "unseen", because: "ANALYTICS_TOKEN and its vars are not set" };
   }
   try {
-    const value = await askAnalytics(analytics, question(analytics.dataset), ASK_LIMIT_MS);
+    const value = await askAnalytics(analytics, question(analytics.dataset), ASK_LIMITS);
     return { kind: "seen", value };
   } catch (error) {
     const because = error instanceof Error ? error.message : "the SQL API did not answer";
