@@ -41,7 +41,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     pool: "forks",
     // Most files wait most of the time: for KV, for the policy's minutes, for programs.
-    maxWorkers: 4,
+    maxWorkers: 3,
     // A worker goes on with the next file: importing workerd's and Postgres's wrappers anew for each
     // took a tenth of the suite. What a file changes of its process, it changes back.
     isolate: false,

@@ -84,9 +84,13 @@ function overWithout(
 ): boolean {
   const { minErrors } =
     rule === "error_rate_critical" ? policy.errorRateCritical : policy.errorRateWarning;
+  // A failure is counted when it happens, its request when it is answered, perhaps a bucket later.
+  let unspent = 0;
   const readings = buckets.map((bucket) => {
     const { requests, errors } = bucket.native;
-    return errorReading({ requests, errors: Math.max(0, errors - of(bucket)) }, limit, minErrors);
+    const known = unspent + of(bucket);
+    unspent = Math.min(of(bucket), Math.max(0, known - errors));
+    return errorReading({ requests, errors: Math.max(0, errors - known) }, limit, minErrors);
   });
   return judge(readings, true) === "fail";
 }

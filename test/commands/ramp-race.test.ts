@@ -22,7 +22,7 @@ import {
 } from "../support/fake-ports.ts";
 import { INPUT } from "./ramp-stage.ts";
 
-const RUNS = Number(process.env.PIXCANARY_RAMP_RACE_RUNS ?? 10_000);
+const RUNS = Number(process.env.PIXCANARY_RAMP_RACE_RUNS ?? 5_000);
 
 type Store = (kv: ModelKv, scheduler: fc.Scheduler, staleness: number[]) => StateStore;
 

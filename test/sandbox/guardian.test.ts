@@ -20,12 +20,12 @@ import { ensureBundle } from "../worker/bundle.ts";
 const POLICY = JSON.stringify({
   bucketSeconds: 1,
   settleSeconds: 0,
-  minNativeRequests: 10,
+  minNativeRequests: 4,
   errorRateCritical: { minErrors: 1 },
   errorRateWarning: { minErrors: 1 },
-  p90OverProxyCritical: { limitPercent: 100_000 },
-  p90OverProxyWarning: { limitPercent: 100_000 },
-  p90Warning: { limitMs: 60_000 },
+  p90OverProxyCritical: { limitPercent: 100_000, minNativeRequests: 1 },
+  p90OverProxyWarning: { limitPercent: 100_000, minNativeRequests: 1 },
+  p90Warning: { limitMs: 60_000, minNativeRequests: 1 },
   orphanedIntents: { limit: 100_000 },
 });
 const WAIT = { timeout: 30_000, interval: 300 };
