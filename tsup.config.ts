@@ -12,10 +12,11 @@ const LEAN: Readonly<Record<string, string>> = {
   "node:child_process": "export default {}; export const spawn = undefined;",
 };
 
-/** One bundle with its libraries inside; the sandbox and its chDB process apart, only when used. */
+/** One bundle with its libraries inside, and a smaller one for relief; the sandbox and its chDB process apart, only when used. */
 export default defineConfig({
   entry: {
     main: "src/cli/main.ts",
+    relief: "src/cli/relief.ts",
     sandbox: "src/sandbox/index.ts",
     "chdb-child": "src/sandbox/analytics/chdb-child.ts",
   },

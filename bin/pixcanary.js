@@ -16,10 +16,11 @@ if (have[0] < needed[0] || (have[0] === needed[0] && have[1] < needed[1])) {
 } else {
   // A connection that hangs while it is set up would hold the process for seconds after its answer.
   const leaveSoon = () => setTimeout(() => process.exit(), 250).unref();
+  // Who wants relief waits for nothing else: a bundle of its own, when its verb is the first word.
+  const relief = ["not-aus", "reduce", "disable"].includes(process.argv[2]);
+  const bundle = relief ? "../dist/cli/relief.js" : "../dist/cli/main.js";
   import("node:module").then((module) => {
     module.enableCompileCache();
-    return import("../dist/cli/main.js")
-      .then((program) => program.main(process.argv.slice(2)))
-      .then(leaveSoon);
+    return import(bundle).then((program) => program.main(process.argv.slice(2))).then(leaveSoon);
   });
 }

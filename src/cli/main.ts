@@ -1,78 +1,21 @@
-/** The program: words in, exit code out. The code starts as "bug" until an outcome is known. */
+/** The program: all verbs. A stop has an entry of its own (relief.ts), which has less to load. */
 import "./lean-zod.ts";
-import { createRedactor } from "../adapters/redact.ts";
-import { loadedSecrets } from "../adapters/secrets.ts";
 import { commands } from "../commands/index.ts";
-import { createConsole } from "./console.ts";
-import { hintOf, UsageError } from "./errors.ts";
-import { EXIT_BUG, EXIT_USAGE } from "./exit.ts";
-import { buildProgram, isPlainExit, isUsageError } from "./program.ts";
-import { jsonForTerminal } from "./report.ts";
-import type { Shell } from "./run.ts";
-import { run } from "./run.ts";
+import { start } from "./start.ts";
 import { addCompletion, isCompletion } from "./tools/completion.ts";
 import { addDrill } from "./tools/drill.ts";
 import { addSandbox } from "./tools/sandbox.ts";
 
-declare const PIXCANARY_VERSION: string;
-
 export async function main(argv: readonly string[]): Promise<void> {
-  process.exitCode = EXIT_BUG;
-  const version = typeof PIXCANARY_VERSION === "string" ? PIXCANARY_VERSION : "0.0.0-dev";
-  const color = !argv.includes("--no-color");
-  const console = createConsole({ color, env: process.env });
-  const shell: Shell = { console, env: process.env, cwd: workingDirectory(), version, argv };
-  const program = buildProgram([...commands], version, async (def, own, flags) => {
-    process.exitCode = await run(def, own, flags, shell);
-  });
-  addDrill(program, shell);
-  await addSandbox(program, shell, argv);
-  await addCompletion(program, shell, argv);
-  try {
-    if (argv.length === 0) program.help();
-    await program.parseAsync([...argv], { from: "user" });
-    if (isCompletion(argv)) process.exitCode = 0;
-  } catch (error) {
-    process.exitCode = explainFailure(error, argv, shell);
-  }
-}
-
-/** A stop must work from a folder that somebody has deleted; only relative paths need one. */
-function workingDirectory(): string {
-  try {
-    return process.cwd();
-  } catch {
-    return "/";
-  }
-}
-
-function explainFailure(error: unknown, argv: readonly string[], shell: Shell): number {
-  if (isPlainExit(error)) return 0;
-  const json = argv.includes("--json");
-  const hint = hintOf(error);
-  const redact = createRedactor(loadedSecrets());
-  const message = redact(error instanceof Error ? error.message : String(error));
-  if (isUsageError(error) || error instanceof UsageError || hint !== null) {
-    // Commander has already written its own message.
-    const said = isUsageError(error) ? "" : `✖ ${message}\n`;
-    shell.console.err(`${said}→ try: ${hint ?? "pixcanary --help"}`);
-    if (json) shell.console.out(failureJson("usage", message, hint, EXIT_USAGE));
-    return EXIT_USAGE;
-  }
-  const stack = error instanceof Error ? redact(error.stack ?? message) : message;
-  shell.console.err(`✖ this is a bug in pixcanary ${shell.version}\n${stack}`);
-  if (json) shell.console.out(failureJson("bug", message, null, EXIT_BUG));
-  return EXIT_BUG;
-}
-
-function failureJson(code: string, message: string, hint: string | null, exitCode: number): string {
-  const next = hint ?? "pixcanary --help";
-  return jsonForTerminal({
-    schema: 1,
-    outcome: "failed",
-    exit_code: exitCode,
-    code,
-    message,
-    next,
+  await start(argv, {
+    commands,
+    async addTools(program, shell) {
+      addDrill(program, shell);
+      await addSandbox(program, shell, argv);
+      await addCompletion(program, shell, argv);
+    },
+    onDone() {
+      if (isCompletion(argv)) process.exitCode = 0;
+    },
   });
 }

@@ -1,0 +1,16 @@
+/**
+ * The program for who types `not-aus`, `reduce` or `disable` first: the same verbs and the same shell, and
+ * nothing else to load. Start-up time is response time.
+ */
+import "./lean-zod.ts";
+import type { CommandDef } from "../commands/command.ts";
+import { disable } from "../commands/disable.ts";
+import { notAus } from "../commands/not-aus.ts";
+import { reduce } from "../commands/reduce.ts";
+import { start } from "./start.ts";
+
+const commands = [notAus, reduce, disable] as unknown as readonly CommandDef[];
+
+export function main(argv: readonly string[]): Promise<void> {
+  return start(argv, { commands });
+}

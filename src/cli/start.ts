@@ -1,0 +1,82 @@
+/** From words to an exit code, for the verbs given. The code starts as "bug" until an outcome is known. */
+
+import type { Command } from "commander";
+import { createRedactor } from "../adapters/redact.ts";
+import { loadedSecrets } from "../adapters/secrets.ts";
+import type { CommandDef } from "../commands/command.ts";
+import { createConsole } from "./console.ts";
+import { hintOf, UsageError } from "./errors.ts";
+import { EXIT_BUG, EXIT_USAGE } from "./exit.ts";
+import { buildProgram, isPlainExit, isUsageError } from "./program.ts";
+import { jsonForTerminal } from "./report.ts";
+import type { Shell } from "./run.ts";
+import { run } from "./run.ts";
+
+declare const PIXCANARY_VERSION: string;
+
+export interface Verbs {
+  commands: readonly CommandDef[];
+  /** Further ones, which are no verbs of an environment. */
+  addTools?(program: Command, shell: Shell): Promise<void>;
+  /** After words that ended well. */
+  onDone?(): void;
+}
+
+export async function start(argv: readonly string[], verbs: Verbs): Promise<void> {
+  process.exitCode = EXIT_BUG;
+  const version = typeof PIXCANARY_VERSION === "string" ? PIXCANARY_VERSION : "0.0.0-dev";
+  const color = !argv.includes("--no-color");
+  const console = createConsole({ color, env: process.env });
+  const shell: Shell = { console, env: process.env, cwd: workingDirectory(), version, argv };
+  const program = buildProgram([...verbs.commands], version, async (def, own, flags) => {
+    process.exitCode = await run(def, own, flags, shell);
+  });
+  await verbs.addTools?.(program, shell);
+  try {
+    if (argv.length === 0) program.help();
+    await program.parseAsync([...argv], { from: "user" });
+    verbs.onDone?.();
+  } catch (error) {
+    process.exitCode = explainFailure(error, argv, shell);
+  }
+}
+
+/** A stop must work from a folder that somebody has deleted; only relative paths need one. */
+function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch {
+    return "/";
+  }
+}
+
+function explainFailure(error: unknown, argv: readonly string[], shell: Shell): number {
+  if (isPlainExit(error)) return 0;
+  const json = argv.includes("--json");
+  const hint = hintOf(error);
+  const redact = createRedactor(loadedSecrets());
+  const message = redact(error instanceof Error ? error.message : String(error));
+  if (isUsageError(error) || error instanceof UsageError || hint !== null) {
+    // Commander has already written its own message.
+    const said = isUsageError(error) ? "" : `✖ ${message}\n`;
+    shell.console.err(`${said}→ try: ${hint ?? "pixcanary --help"}`);
+    if (json) shell.console.out(failureJson("usage", message, hint, EXIT_USAGE));
+    return EXIT_USAGE;
+  }
+  const stack = error instanceof Error ? redact(error.stack ?? message) : message;
+  shell.console.err(`✖ this is a bug in pixcanary ${shell.version}\n${stack}`);
+  if (json) shell.console.out(failureJson("bug", message, null, EXIT_BUG));
+  return EXIT_BUG;
+}
+
+function failureJson(code: string, message: string, hint: string | null, exitCode: number): string {
+  const next = hint ?? "pixcanary --help";
+  return jsonForTerminal({
+    schema: 1,
+    outcome: "failed",
+    exit_code: exitCode,
+    code,
+    message,
+    next,
+  });
+}
