@@ -11,6 +11,8 @@ import type { JournalEntry } from "../domain/journal.ts";
 import type { Finding } from "../domain/policy-evaluate.ts";
 import type { Verdict } from "../domain/prerequisites.ts";
 import { placeOf } from "../domain/prerequisites.ts";
+import type { RampDocument } from "../domain/ramp-document.ts";
+import { isOver, parseRamp, RAMP_KEY } from "../domain/ramp-document.ts";
 import type { CanaryConfig, Parsed, ParsedState, StopDocument } from "../domain/state.ts";
 import { isEmergency, parseState } from "../domain/state.ts";
 import type { Ports, UpstreamError } from "../ports.ts";
@@ -54,6 +56,8 @@ export interface StatusData {
   problems: string[];
   live: LiveView[];
   last: JournalEntry | null;
+  /** Under way, as KV shows it; null: none, or not known. */
+  ramp: RampDocument | null;
   /** The configured and the achieved share. */
   share: AchievedShare;
   health: {
@@ -87,11 +91,12 @@ async function look(ports: Ports): Promise<Outcome<StatusData>> {
   const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
   const reading = readBase(ports, signal);
   const journaled = ports.journal.recent(ENTRIES, { signal });
-  const [base, sightings, journal, measured] = await Promise.all([
+  const [base, sightings, journal, measured, ramp] = await Promise.all([
     reading,
     Promise.all(ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "full" }))),
     journaled,
     measure(ports, reading, journaled),
+    rampUnderWay(ports, signal),
   ]);
   for (const warning of journal.warnings) ports.progress.warn(warning);
   const state = "state" in base ? base.state : parseState({ config: null, stop: null });
@@ -105,6 +110,7 @@ async function look(ports: Ports): Promise<Outcome<StatusData>> {
     problems: known ? [...problemOf("config", state.config), ...problemOf("stop", state.stop)] : [],
     live,
     last: journal.entries.at(-1) ?? null,
+    ramp,
     ...measured,
     at_ms: ports.clock.now(),
   };
@@ -113,6 +119,15 @@ async function look(ports: Ports): Promise<Outcome<StatusData>> {
     return { ...failure, truth: `what is stored is not known; ${liveTruth(live)}`, data };
   }
   return { kind: "done", changed: false, data, next: nextOf(data, ports) };
+}
+
+async function rampUnderWay(ports: Ports, signal: AbortSignal): Promise<RampDocument | null> {
+  try {
+    const ramp = parseRamp(await ports.documents.get(RAMP_KEY, { signal }));
+    return ramp === null || isOver(ramp) ? null : ramp;
+  } catch {
+    return null;
+  }
 }
 
 type Measured = Pick<StatusData, "share" | "health">;

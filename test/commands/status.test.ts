@@ -1,4 +1,5 @@
 /** The one screen of `status`: 80 columns, the worst first, nothing unsafe. */
+
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { StatusData } from "../../src/commands/status.ts";
@@ -7,8 +8,10 @@ import { achievedShare } from "../../src/domain/achieved-share.ts";
 import { DEFAULT_POLICY } from "../../src/domain/policy.ts";
 import { evaluate } from "../../src/domain/policy-evaluate.ts";
 import type { Observations } from "../../src/domain/policy-observations.ts";
+import { written } from "../../src/domain/ramp.ts";
 import { widthOf } from "../../src/domain/text-width.ts";
 import { minutes, NOW_S, seen } from "../domain/policy-world.ts";
+import { rampOf } from "../domain/ramp-world.ts";
 import { hostileText } from "../support/hostile-text.ts";
 import type { Texts } from "./watch-world.ts";
 import { entryOf, NOW_MS, PLAIN, storedState } from "./watch-world.ts";
@@ -52,6 +55,7 @@ function dataOf(
     problems: [],
     live: [view("AMS", current === null ? null : true), view(texts.colo, current)],
     last: entryOf(texts, "E1", 60),
+    ramp: null,
     share: achievedShare(rows, state, { fromS: NOW_S - 660, toS: NOW_S }),
     health: { verdict, recommendation, command: null, problems, findings },
     at_ms: NOW_MS,
@@ -89,6 +93,23 @@ describe("status", () => {
       "  achieved  9.73 % of 4,213 new visitors (as configured, within chance)",
     );
     expect(fine).toContain("  affected  9.73 % of 37,917 requests are served by native");
+  });
+
+  it("tells of a ramp under way, and of a lease that has run out", () => {
+    const data = dataOf(seen([]));
+    const at = new Date(data.at_ms - 1_000).toISOString();
+    const ramp = written(rampOf("5:2h,10:24h,100", { mode: "detached" }), 1, at, data.at_ms);
+    const config = data.config && {
+      ...data.config,
+      lease: { expires_at: at, fallback_percent: 1 },
+    };
+    const text = linesOf({ ...data, config, ramp })
+      .join("\n")
+      .replace(/\n {12}/g, " ");
+    expect(text).toContain(
+      "  ramp      step 2 of 3, 10 %, waiting until 10 % is live everywhere (detached",
+    );
+    expect(text).toContain(`  lease     has run out at ${at}: at most 1 % is in force`);
   });
 
   it("compares no location with a stored state that nobody could read", () => {
