@@ -13,7 +13,7 @@ import { invocation, liveLine, missingLines } from "../shared/words.ts";
 import { newControl, runningRamp, send } from "./control.ts";
 import type { RampData } from "./end.ts";
 import { shareOf } from "./end.ts";
-import { type KnownRamp, keep } from "./keep.ts";
+import { type KnownRamp, keep, showInKv } from "./keep.ts";
 import { renderRamp } from "./render.ts";
 
 const input = z.object({ keep: z.boolean().default(false) });
@@ -84,17 +84,29 @@ async function abort(
   } as Outcome<AbortData>;
 }
 
-/** The file of a process that is gone: nobody else will say in it that the ramp is over. */
+/** Nobody carries it out any more when it has shown no sign of life for so long. */
+const SILENT_MS = 15 * 60_000;
+
+/**
+ * Where nobody else will say that the ramp is over: in the file of a process that is gone, and in KV when
+ * whoever carried it out has been silent, be it another machine or a cron that does not run.
+ */
 async function endHere(
   { ramp, from, alive }: KnownRamp,
   given: CommonInput,
   ports: Ports,
 ): Promise<void> {
-  if (from !== "here" || alive || ramp.mode !== "attached" || isOver(ramp)) return;
-  const at = new Date(ports.clock.now()).toISOString();
+  if (alive || isOver(ramp)) return;
+  const nowMs = ports.clock.now();
+  const here = from === "here" && ramp.mode === "attached";
+  const silent = nowMs - Date.parse(ramp.updated_at) > SILENT_MS;
+  if (!here && !silent) return;
+  const at = new Date(nowMs).toISOString();
   const ended = { at, by: ports.identity.actor, why: given.reason ?? "aborted" };
+  const over: RampDocument = { ...ramp, state: "aborted", ended, updated_at: at };
   try {
-    await keep({ ...ramp, state: "aborted", ended, updated_at: at }, ports);
+    if (here) await keep(over, ports);
+    else await showInKv(over, ports);
   } catch (error) {
     ports.progress.warn(error instanceof Error ? error.message : String(error));
   }

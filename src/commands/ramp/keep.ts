@@ -7,11 +7,15 @@ const MIRROR_LIMIT_MS = 4_000;
 
 /** Throws LocalError when the disk refuses: a ramp that nobody remembers must not go on. */
 export async function keep(ramp: RampDocument, ports: Ports): Promise<void> {
-  const text = JSON.stringify(ramp);
-  await ports.rampFile.write(text);
+  await ports.rampFile.write(JSON.stringify(ramp));
+  await showInKv(ramp, ports);
+}
+
+/** Best effort: a warning when it cannot be written. */
+export async function showInKv(ramp: RampDocument, ports: Ports): Promise<void> {
   try {
     const signal = ports.clock.timeout(MIRROR_LIMIT_MS);
-    await ports.documents.put(RAMP_KEY, text, { signal });
+    await ports.documents.put(RAMP_KEY, JSON.stringify(ramp), { signal });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     ports.progress.warn(`others cannot see where the ramp stands: ${why}`);

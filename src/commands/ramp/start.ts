@@ -3,6 +3,7 @@
  * (`--detach`) by the Worker's cron. More native traffic: shows the plan, asks, default no.
  */
 import * as z from "zod";
+import { GUARDIAN_KEY, parseGuardian } from "../../domain/guardian-document.ts";
 import { backToNormal } from "../../domain/policy-normal.ts";
 import type { Finding } from "../../domain/prerequisites.ts";
 import { obstacles, prerequisites } from "../../domain/prerequisites.ts";
@@ -56,6 +57,9 @@ export interface StartSteps {
   restore: RestoreSteps | null;
 }
 
+/** Five of the cron's minutes. */
+const CRON_SILENT_MS = 5 * 60_000;
+
 /** Longer than any plan. */
 export const RAMP_BUDGET_MS = 2 ** 31 - 1;
 
@@ -100,10 +104,11 @@ async function plan(given: StartInput, ports: Ports): Promise<Planned<StartSteps
     );
   }
   const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
-  const [base, found, warnings] = await Promise.all([
+  const [base, found, warnings, cron] = await Promise.all([
     readBase(ports, signal),
     findRamp(ports, signal),
     clockAndToken(parsed, ports, signal),
+    given.detach ? cronNotes(ports, signal) : [],
   ]);
   if (!("state" in base)) return { kind: "ended", outcome: unreachable(base, ports) };
   for (const warning of found.warnings) ports.progress.warn(warning);
@@ -112,8 +117,8 @@ async function plan(given: StartInput, ports: Ports): Promise<Planned<StartSteps
     notNow(base, parsed, given, ports);
   if (refusal !== null) return refusal;
   if ("reason" in warnings) return skewed(warnings.reason, ports);
-  if (given.fromStop) return fromStop(given, base, parsed, warnings.notes, ports);
-  return judged(given, base, parsed, warnings.notes, ports);
+  if (given.fromStop) return fromStop(given, base, parsed, [...warnings.notes, ...cron], ports);
+  return judged(given, base, parsed, [...warnings.notes, ...cron], ports);
 
   function refuse(
     code: "usage" | "conflict",
@@ -123,6 +128,19 @@ async function plan(given: StartInput, ports: Ports): Promise<Planned<StartSteps
   ): Planned<never, RampData> {
     const next = invocation(ports.target, words === "--help" ? "ramp start --help" : words);
     return { kind: "ended", outcome: { kind: "failed", code, message, truth, next } };
+  }
+}
+
+/** A ramp that nobody carries out stands still, and says nothing. */
+async function cronNotes(ports: Ports, signal: AbortSignal): Promise<string[]> {
+  const unseen =
+    "the Worker's cron has not been seen lately: is the guardian deployed, and not off?";
+  try {
+    const guardian = parseGuardian(await ports.documents.get(GUARDIAN_KEY, { signal }));
+    const silentMs = ports.clock.now() - Date.parse(guardian?.last_tick ?? "");
+    return silentMs < CRON_SILENT_MS ? [] : [unseen];
+  } catch {
+    return [unseen];
   }
 }
 
@@ -146,7 +164,7 @@ function unfinished(
   const where = ramp.mode === "detached" ? "the Worker carries it out" : `on ${ramp.host}`;
   const message = `there is a ramp already: ${shareOf(ramp)}, ${stepText(ramp)}, by ${ramp.by} (${where})`;
   const truth = alive ? "its process is alive" : `it was last seen at ${ramp.updated_at}`;
-  const next = invocation(ports.target, alive ? "ramp status" : "ramp resume");
+  const next = `${invocation(ports.target, alive ? "ramp status" : "ramp resume")}   # or: ramp abort`;
   return { kind: "ended", outcome: { kind: "failed", code: "conflict", message, truth, next } };
 }
 
