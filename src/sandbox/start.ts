@@ -64,6 +64,7 @@ const optionsSchema = z.object({
   rateLimits: z.boolean().default(true),
   workerPath: z.string().optional(),
   qaMetrics: z.boolean().default(false),
+  cronMs: z.number().min(100).nullable().default(null),
   logs: z.boolean().default(true),
   notices: z.boolean().default(true),
 });
@@ -229,6 +230,7 @@ async function startEdge(
     onLog: (line) => keepNewest(logLines, line, KEPT_LOG_LINES),
   });
   closers.add(() => edges.close());
+  closers.add(startCron(edges, settings));
   closers.add(async () => closing.abort());
   await world.logs.start();
   // Ends before the edge does: what is being delivered needs its bucket.
@@ -237,6 +239,18 @@ async function startEdge(
   const edgeUrl = await front.start();
   closers.add(() => front.close());
   return { edges, edgeUrl };
+}
+
+/** Returns how to end it. A run that is still under way is not waited for: the Worker folds them. */
+function startCron(edges: Edges, { cronMs, locations }: Settings): () => Promise<void> {
+  if (cronMs === null) return async () => undefined;
+  let runs = 0;
+  const timer = setInterval(() => {
+    const colo = locations[runs % locations.length];
+    runs += 1;
+    if (colo !== undefined) edges.scheduled(colo).catch(() => undefined);
+  }, cronMs);
+  return async () => clearInterval(timer);
 }
 
 interface Cloudflare {

@@ -21,6 +21,8 @@ export interface SandboxOptions {
   workerPath?: string;
   /** `metrics_24h` in `/qa`: each look with fresh health may then start chDB, which costs a second. */
   qaMetrics?: boolean;
+  /** So often the Worker's cron runs, at one location after the other; null, the default: never by itself. */
+  cronMs?: number | null;
   /** The Workers' trace events become Logpush files and live tails. True unless given. */
   logs?: boolean;
   /** Receivers of notices, to which Workers and configuration point. True unless given. */

@@ -140,6 +140,38 @@ test("a stop from another process ends the ramp at once, and its author is named
   expect(lane.written.filter((key) => key === "config")).toHaveLength(2);
 }, 60_000);
 
+test("killed again and again, and resumed: each step is written once", async () => {
+  const start = "ramp start --plan 15:2s,40:2s,100 --force --yes --reason killed";
+  const kill = async (words: string, when: () => Promise<unknown>) => {
+    let child: ChildProcess | null = null;
+    const running = run(words, (started) => {
+      child = started;
+    });
+    await when();
+    (child as ChildProcess | null)?.kill("SIGKILL");
+    return running;
+  };
+  const share = (percent: number) => () =>
+    vi.waitFor(() => {
+      const stored = parseConfig(control.store.text("config"));
+      expect(stored).toMatchObject({ kind: "valid", value: { canary_percent: percent } });
+    }, WAIT);
+  // Right after a write, while it waits for a location, and in the middle of a hold.
+  expect(await kill(start, share(15))).toMatchObject({ signal: "SIGKILL" });
+  expect(await kill("ramp resume --yes", () => until(0))).toMatchObject({ signal: "SIGKILL" });
+  expect(await kill("ramp resume --yes", share(40))).toMatchObject({ signal: "SIGKILL" });
+  const result = await run("ramp resume --yes");
+  expect(result, result.stdout + result.stderr).toMatchObject({ code: 0 });
+  expect(ramp()).toMatchObject({ state: "done", step: 2 });
+  expect(lane.written.filter((key) => key === "config")).toHaveLength(3);
+  const { keys } = control.store.list({ prefix: "journal/", limit: 1_000 });
+  const revisions = ramp()?.plan.map(({ revision }) => revision) ?? [];
+  const entries = keys
+    .map(({ name }) => name)
+    .filter((name) => revisions.some((r) => name.endsWith(r)));
+  expect(entries).toHaveLength(3);
+}, 60_000);
+
 test("a laptop that dies: the Worker falls back by itself, and the ramp can still be ended", async () => {
   let process: ChildProcess | null = null;
   const running = run(

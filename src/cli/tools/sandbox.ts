@@ -10,6 +10,8 @@ interface SandboxFlags {
   locations: string;
   lag: string;
   percent: string;
+  guardian: string;
+  cron: string;
   databaseUrl?: string;
 }
 
@@ -29,6 +31,12 @@ export async function addSandbox(
     .option("--locations <codes>", "edge locations", "FRA,AMS,IAD")
     .option("--lag <seconds>", "KV lag, e.g. 0, 3 or 0-10", "1-4")
     .option("--percent <n>", "share of native at the start", "10")
+    .option(
+      "--guardian <mode>",
+      "what the Worker's cron may do: off, observe or enforce",
+      "observe",
+    )
+    .option("--cron <seconds>", "how often it runs", "60")
     .option("--database-url <url>", "PostgreSQL to use instead of the embedded one");
   command.addHelpText(
     "before",
@@ -49,6 +57,8 @@ async function runSandbox(own: SandboxFlags, flags: GlobalFlags, shell: Shell): 
     lagMs: lagOf(own.lag),
     percent: percentOf(own.percent),
     qaMetrics: true,
+    cronMs: cronOf(own.cron),
+    vars: { GUARDIAN: guardianOf(own.guardian) },
     ...(own.databaseUrl === undefined ? {} : { databaseUrl: own.databaseUrl }),
   };
   shell.console.err("sandbox: starting the Worker, the API, the origin and the database …");
@@ -103,6 +113,17 @@ function lagOf(text: string): { min: number; max: number } {
   const max = Number(match?.[2] ?? match?.[1]);
   if (match !== null && min <= max && max <= 60) return { min: min * 1_000, max: max * 1_000 };
   throw new UsageError("--lag must be seconds from 0 to 60, or a range", "--lag 0-10");
+}
+
+function cronOf(text: string): number {
+  const seconds = Number(text);
+  if (text.trim() !== "" && seconds >= 1 && seconds <= 3_600) return seconds * 1_000;
+  throw new UsageError("--cron must be seconds from 1 to 3600", "--cron 60");
+}
+
+function guardianOf(mode: string): string {
+  if (["off", "observe", "enforce"].includes(mode)) return mode;
+  throw new UsageError("--guardian must be off, observe or enforce", "--guardian enforce");
 }
 
 function percentOf(text: string): number {
