@@ -4,6 +4,7 @@
  */
 import * as z from "zod";
 import { once } from "./once.ts";
+import { readDocument } from "./read-document.ts";
 
 export const GUARDIAN_KEY = "guardian";
 export const GUARDIAN_ARM_KEY = "guardian-arm";
@@ -39,18 +40,9 @@ export type GuardianDocument = z.output<ReturnType<typeof guardianSchema>>;
 export type GuardianArm = z.output<ReturnType<typeof armSchema>>;
 
 export function parseGuardian(text: string | null): GuardianDocument | null {
-  return parse(text, guardianSchema());
+  return readDocument(text, guardianSchema(), MAX_CHARS);
 }
 
 export function parseGuardianArm(text: string | null): GuardianArm | null {
-  return parse(text, armSchema());
-}
-
-function parse<T>(text: string | null, schema: z.ZodType<T>): T | null {
-  if (text === null || text.length > MAX_CHARS) return null;
-  try {
-    return schema.safeParse(JSON.parse(text)).data ?? null;
-  } catch {
-    return null;
-  }
+  return readDocument(text, armSchema(), MAX_CHARS);
 }

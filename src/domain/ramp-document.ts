@@ -8,6 +8,7 @@
 import * as z from "zod";
 import { once } from "./once.ts";
 import type { PlannedStep } from "./ramp-plan.ts";
+import { readDocument } from "./read-document.ts";
 import type { CanaryConfig } from "./state.ts";
 
 export const RAMP_KEY = "ramp";
@@ -112,20 +113,11 @@ export type RampControl = z.output<ReturnType<typeof controlSchema>>;
 
 /** Null for nothing, and for what is no ramp: an unreadable ramp is not carried out. */
 export function parseRamp(text: string | null): RampDocument | null {
-  return parse(text, rampSchema());
+  return readDocument(text, rampSchema(), MAX_CHARS);
 }
 
 export function parseRampControl(text: string | null): RampControl | null {
-  return parse(text, controlSchema());
-}
-
-function parse<T>(text: string | null, schema: z.ZodType<T>): T | null {
-  if (text === null || text.length > MAX_CHARS) return null;
-  try {
-    return schema.safeParse(JSON.parse(text)).data ?? null;
-  } catch {
-    return null;
-  }
+  return readDocument(text, controlSchema(), MAX_CHARS);
 }
 
 export function isOver({ state }: RampDocument): boolean {

@@ -16,6 +16,7 @@ import { SandboxControl } from "./control/control.ts";
 import { createControlApp, serveControl } from "./control/http.ts";
 import { type Database, startDatabase } from "./database/database.ts";
 import { loadWorker, packageRoot } from "./edge/bundle.ts";
+import { startCron } from "./edge/cron.ts";
 import { type Bucket, type Edges, startEdges } from "./edge/edges.ts";
 import { EdgeFront } from "./edge/front.ts";
 import { kvService } from "./edge/kv-service.ts";
@@ -239,18 +240,6 @@ async function startEdge(
   const edgeUrl = await front.start();
   closers.add(() => front.close());
   return { edges, edgeUrl };
-}
-
-/** Returns how to end it. A run that is still under way is not waited for: the Worker folds them. */
-function startCron(edges: Edges, { cronMs, locations }: Settings): () => Promise<void> {
-  if (cronMs === null) return async () => undefined;
-  let runs = 0;
-  const timer = setInterval(() => {
-    const colo = locations[runs % locations.length];
-    runs += 1;
-    if (colo !== undefined) edges.scheduled(colo).catch(() => undefined);
-  }, cronMs);
-  return async () => clearInterval(timer);
 }
 
 interface Cloudflare {

@@ -124,7 +124,7 @@ test("native fails at the third step: the stop is pulled, and fewer than its sha
     .points()
     .filter((point) => isNative(point) && (point.doubles[0] ?? 0) >= 500).length;
   // Without the gate, the step's minute would have gone on like this.
-  const exposed = RATE_PER_S * 60 * 0.7;
+  const exposed = Math.round(RATE_PER_S * 60 * 0.7);
   console.log(`ramp: ${bad} bad of ${served} requests; ${exposed} in the step's whole minute`);
   expect(bad).toBeGreaterThan(0);
   expect(bad).toBeLessThan(exposed / 2);
