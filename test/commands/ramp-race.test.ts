@@ -6,85 +6,24 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { pullTheStop } from "../../src/commands/not-aus.ts";
 import { carryOut } from "../../src/commands/ramp/run.ts";
-import { reduce } from "../../src/commands/reduce.ts";
 import type { JournalEntry } from "../../src/domain/journal.ts";
 import { isOver, parseRamp, type RampDocument } from "../../src/domain/ramp-document.ts";
 import { isEmergency, parseConfig, parseState } from "../../src/domain/state.ts";
-import type { Ports, Sighting, StateStore } from "../../src/ports.ts";
-import { BASE, rampOf, START_MS } from "../domain/ramp-world.ts";
+import type { Ports, StateStore } from "../../src/ports.ts";
+import { BASE, rampOf } from "../domain/ramp-world.ts";
 import {
   type ModelKv,
-  modelPorts,
   modelStore,
   playOut,
   singleKeyStore,
   stored,
 } from "../support/fake-ports.ts";
+import { rampPorts, runReduce } from "../support/ramp-ports.ts";
 import { INPUT } from "./ramp-stage.ts";
 
 const RUNS = Number(process.env.PIXCANARY_RAMP_RACE_RUNS ?? 5_000);
 
 type Store = (kv: ModelKv, scheduler: fc.Scheduler, staleness: number[]) => StateStore;
-
-/** Looks at `/qa` until this long has passed, as a command with a deadline does. */
-const LOOKS = 40;
-
-/** What is stored is live; time goes by as the ramp waits; its document is kept in `file`. */
-function rampPorts(
-  kv: ModelKv,
-  store: StateStore,
-  file: { text: string | null },
-  journal: JournalEntry[],
-  impatient: boolean,
-): Ports {
-  const base = modelPorts(store);
-  let uptimeMs = 0;
-  const deadline = new AbortController();
-  const look = async (url: string): Promise<Sighting> => {
-    const config = parseConfig(kv.config.at(-1) ?? null);
-    const value = config.kind === "valid" ? config.value : null;
-    const emergency = isEmergency(parseState(stored(kv)));
-    const qa = {
-      canary: {
-        emergency_proxy: emergency,
-        source: "kv",
-        revision: value?.revision ?? null,
-        percent: value?.canary_percent ?? null,
-      },
-      stop: { active: emergency, id: null },
-      health: { native: { status: "healthy" }, proxy: { status: "healthy" } },
-    } as unknown as NonNullable<Sighting["qa"]>;
-    return { url, atMs: 0, status: 200, colo: "FRA", decision: null, qa, problem: null };
-  };
-  return {
-    ...base,
-    qa: { urls: ["http://127.0.0.1/qa"], look },
-    clock: {
-      ...base.clock,
-      now: () => START_MS + uptimeMs,
-      uptime: () => uptimeMs,
-      timeout: () => (impatient ? deadline.signal : base.interrupt),
-      sleep: async (ms) => {
-        uptimeMs += Math.max(1, ms);
-        if (impatient && uptimeMs > LOOKS * 2_000) deadline.abort(new Error("time is up"));
-        deadline.signal.throwIfAborted();
-      },
-    },
-    journal: {
-      append: async (entry) => {
-        journal.push(entry);
-        return [];
-      },
-      recent: async () => ({ entries: [...journal], warnings: [] }),
-    },
-    rampFile: {
-      ...base.rampFile,
-      write: async (text) => {
-        file.text = text;
-      },
-    },
-  };
-}
 
 interface Played {
   kv: ModelKv;
@@ -136,14 +75,6 @@ function watching(store: StateStore) {
 /** A ramp looks many times: some of its reads are fresh. */
 const staleness = fc.array(fc.nat(3), { minLength: 1, maxLength: 8 }).map((lags) => [...lags, 0]);
 const stopIt = (ports: Ports) => [pullTheStop({ ...INPUT, verify: false }, ports)];
-
-async function runReduce(ports: Ports): Promise<string> {
-  const given = { ...INPUT, to: 0.5 };
-  const planned = await reduce.plan(given, ports);
-  if (planned.kind !== "plan") return "not planned";
-  const outcome = await reduce.apply(planned.steps, given, ports);
-  return outcome.kind === "failed" ? outcome.code : outcome.kind;
-}
 
 describe("AT-1: a stop against a ramp under way", () => {
   it(`is never lost in ${RUNS} interleavings, and the ramp ends`, async () => {

@@ -13,8 +13,7 @@ import { newControl, runningRamp, send } from "./control.ts";
 import { type RampData, shareOf, stepText } from "./end.ts";
 import type { KnownRamp } from "./keep.ts";
 import { renderRamp } from "./render.ts";
-import { carryOut } from "./run.ts";
-import { RAMP_BUDGET_MS } from "./start.ts";
+import { carryOut, RAMP_BUDGET_MS } from "./run.ts";
 import { nowText } from "./view.ts";
 
 export const rampResume: CommandDef<NoFlags, KnownRamp, RampData> = {

@@ -20,6 +20,8 @@ import { dropLease, relieve, renewLease, writeStep } from "./orders.ts";
 import { Teller } from "./tell.ts";
 import { traceEnd, traceStep } from "./trace.ts";
 
+/** What a run may take unless `--timeout` says so: no limit, as no timer holds 60 days. */
+export const RAMP_BUDGET_MS = 2 ** 31 - 1;
 /** No wait is longer: a machine that wakes up looks at once. */
 const MAX_WAIT_MS = 30_000;
 /** Between tries while the API does not answer; with jitter. */
@@ -48,7 +50,10 @@ export async function carryOut(
   control: RampControl | null = null,
 ): Promise<Outcome<RampData>> {
   const ports: Ports = { ...world, clock: steadyClock(world.clock) };
-  const signal = AbortSignal.any([ports.clock.timeout(input.timeoutMs), ports.interrupt]);
+  const unlimited = input.timeoutMs >= RAMP_BUDGET_MS;
+  const signal = unlimited
+    ? ports.interrupt
+    : AbortSignal.any([ports.clock.timeout(input.timeoutMs), ports.interrupt]);
   const run: RunState = {
     ramp,
     base: null,

@@ -26,6 +26,7 @@ import { shareOf, stepText } from "./end.ts";
 import { findRamp } from "./keep.ts";
 import { planOf } from "./plan-input.ts";
 import { renderRamp } from "./render.ts";
+import { RAMP_BUDGET_MS } from "./run.ts";
 
 const input = z.object({
   plan: z.string("is missing: --plan 5:2h,10:24h,25:24h,50:24h,100, or the name of one"),
@@ -59,9 +60,6 @@ export interface StartSteps {
 
 /** Five of the cron's minutes. */
 const CRON_SILENT_MS = 5 * 60_000;
-
-/** Longer than any plan. */
-export const RAMP_BUDGET_MS = 2 ** 31 - 1;
 
 export const rampStart: CommandDef<typeof input, StartSteps, RampData> = {
   name: "ramp start",

@@ -1,0 +1,77 @@
+/** Ports for races with ramps: time goes by as somebody waits, what is stored is live, one journal for all. */
+import { reduce } from "../../src/commands/reduce.ts";
+import type { JournalEntry } from "../../src/domain/journal.ts";
+import { isEmergency, parseConfig, parseState } from "../../src/domain/state.ts";
+import type { Ports, Sighting, StateStore } from "../../src/ports.ts";
+import { INPUT } from "../commands/ramp-stage.ts";
+import { START_MS } from "../domain/ramp-world.ts";
+import { type ModelKv, modelPorts, stored } from "./fake-ports.ts";
+
+/** Looks at `/qa` until this long has passed, as a command with a deadline does. */
+const LOOKS = 40;
+
+/** What is stored is live; time goes by as the ramp waits; its document is kept in `file`. */
+export function rampPorts(
+  kv: ModelKv,
+  store: StateStore,
+  file: { text: string | null },
+  journal: JournalEntry[],
+  impatient: boolean,
+): Ports {
+  const base = modelPorts(store);
+  let uptimeMs = 0;
+  const deadline = new AbortController();
+  const look = async (url: string): Promise<Sighting> => {
+    const config = parseConfig(kv.config.at(-1) ?? null);
+    const value = config.kind === "valid" ? config.value : null;
+    const emergency = isEmergency(parseState(stored(kv)));
+    const qa = {
+      canary: {
+        emergency_proxy: emergency,
+        source: "kv",
+        revision: value?.revision ?? null,
+        percent: value?.canary_percent ?? null,
+      },
+      stop: { active: emergency, id: null },
+      health: { native: { status: "healthy" }, proxy: { status: "healthy" } },
+    } as unknown as NonNullable<Sighting["qa"]>;
+    return { url, atMs: 0, status: 200, colo: "FRA", decision: null, qa, problem: null };
+  };
+  return {
+    ...base,
+    qa: { urls: ["http://127.0.0.1/qa"], look },
+    clock: {
+      ...base.clock,
+      now: () => START_MS + uptimeMs,
+      uptime: () => uptimeMs,
+      timeout: () => (impatient ? deadline.signal : base.interrupt),
+      sleep: async (ms) => {
+        uptimeMs += Math.max(1, ms);
+        if (impatient && uptimeMs > LOOKS * 2_000) deadline.abort(new Error("time is up"));
+        deadline.signal.throwIfAborted();
+      },
+    },
+    journal: {
+      append: async (entry) => {
+        journal.push(entry);
+        return [];
+      },
+      recent: async () => ({ entries: [...journal], warnings: [] }),
+    },
+    rampFile: {
+      ...base.rampFile,
+      write: async (text) => {
+        file.text = text;
+      },
+    },
+  };
+}
+
+/** To 0.5 %, proved as an operator has it; how it ended. */
+export async function runReduce(ports: Ports): Promise<string> {
+  const given = { ...INPUT, to: 0.5 };
+  const planned = await reduce.plan(given, ports);
+  if (planned.kind !== "plan") return "not planned";
+  const outcome = await reduce.apply(planned.steps, given, ports);
+  return outcome.kind === "failed" ? outcome.code : outcome.kind;
+}
