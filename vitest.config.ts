@@ -40,8 +40,8 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 60_000,
     pool: "forks",
-    // Most files wait most of the time: for KV, for the policy's minutes, for programs.
-    maxWorkers: 3,
+    // A third one gains a minute on a quiet machine, and costs certainty on a busy one.
+    maxWorkers: 2,
     // A worker goes on with the next file: importing workerd's and Postgres's wrappers anew for each
     // took a tenth of the suite. What a file changes of its process, it changes back.
     isolate: false,

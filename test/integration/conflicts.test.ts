@@ -75,13 +75,12 @@ describe("two at the same time", () => {
       config,
     ]);
     // The plan reads config and stop; the third read is the check before the write.
-    await vi.waitUntil(
-      () => control.requests().filter(({ status }) => status !== null).length >= 2,
-      {
-        timeout: 30_000,
-        interval: 5,
-      },
-    );
+    const early = restoring.then(({ stdout, stderr }) => {
+      throw new Error(`it ended before it was overtaken: ${stdout}${stderr}`);
+    });
+    const asked = () => control.requests().filter(({ status }) => status !== null).length >= 2;
+    await Promise.race([early, vi.waitUntil(asked, { timeout: 30_000, interval: 5 })]);
+    early.catch(() => undefined);
     control.store.put("config", configText(7, { revision: "THEIRS", updated_by: "somebody else" }));
     const result = await restoring;
     expect(result).toMatchObject({ code: 25 });
