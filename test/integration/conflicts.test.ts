@@ -1,6 +1,9 @@
 /** Two operators at the same time: whoever loses is told so, and a stop always wins. */
+
 import { describe, expect, test, vi } from "vitest";
+import { restore } from "../../src/commands/restore.ts";
 import { runCli } from "../support/cli.ts";
+import { GIVEN, portsOf } from "../support/ports-of.ts";
 import type { Lane } from "./lane.ts";
 import { configText, oneLane, storedState, tokenEnv } from "./lane.ts";
 
@@ -60,31 +63,19 @@ describe("two at the same time", () => {
     expect(storedState(lane.sandbox).stop).toMatchObject({ value: { active: true, id: "SECOND" } });
   });
 
-  test("a config that somebody writes while a restore is planned is not overwritten", async () => {
-    const { control } = lane.sandbox;
-    await control.setFaults([{ kind: "delay", ms: 400, match: { method: "GET" } }]);
-    const restoring = run([
-      "restore",
-      "--to",
-      "50",
-      "--reason",
-      "x",
-      "--yes",
-      "--force",
-      "--config",
-      config,
-    ]);
-    // The plan reads config and stop; the third read is the check before the write.
-    const early = restoring.then(({ stdout, stderr }) => {
-      throw new Error(`it ended before it was overtaken: ${stdout}${stderr}`);
+  test("a config that somebody writes after a restore was planned is not overwritten", async () => {
+    const { control, description } = lane.sandbox;
+    const ports = await portsOf(config, "sandbox", {
+      CLOUDFLARE_API_TOKEN: description.apiToken,
+      PIXCANARY_QA_TOKEN: description.qaToken,
     });
-    const asked = () => control.requests().filter(({ status }) => status !== null).length >= 2;
-    await Promise.race([early, vi.waitUntil(asked, { timeout: 30_000, interval: 5 })]);
-    early.catch(() => undefined);
+    const given = { ...GIVEN, to: 50, force: true };
+    const planned = await restore.plan(given, ports);
+    if (planned.kind !== "plan") throw new Error(JSON.stringify(planned));
     control.store.put("config", configText(7, { revision: "THEIRS", updated_by: "somebody else" }));
-    const result = await restoring;
-    expect(result).toMatchObject({ code: 25 });
-    expect(result.stderr).toMatch(/somebody else wrote config/);
+    const outcome = await restore.apply(planned.steps, given, ports);
+    expect(outcome).toMatchObject({ kind: "failed", code: "conflict" });
+    expect(JSON.stringify(outcome)).toMatch(/somebody else wrote config/);
     expect(storedState(lane.sandbox).config).toMatchObject({ value: { revision: "THEIRS" } });
   });
 });
