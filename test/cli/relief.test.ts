@@ -7,8 +7,8 @@ import { execa } from "execa";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { parseStop } from "../../src/domain/state.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
-import { startSandbox } from "../../src/sandbox/index.ts";
 import { ensureCli } from "../support/cli.ts";
+import { startSandbox } from "../support/sandbox.ts";
 
 const BIN = fileURLToPath(new URL("../../bin/pixcanary.js", import.meta.url));
 

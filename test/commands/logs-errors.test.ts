@@ -17,7 +17,7 @@ import type { LogsErrorsData } from "../../src/commands/shared/errors-text.ts";
 import { normalise } from "../../src/domain/logs/normalise.ts";
 import type { LogArchive, Ports } from "../../src/ports.ts";
 import { UpstreamError } from "../../src/ports.ts";
-import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
+import type { Sandbox } from "../../src/sandbox/index.ts";
 import { type CliOptions, type CliResult, ensureCli, PLAIN_ENV, runCli } from "../support/cli.ts";
 import { modelPorts } from "../support/fake-ports.ts";
 import { hostileText } from "../support/hostile-text.ts";
@@ -31,6 +31,7 @@ import {
   traceEvent,
 } from "../support/log-lines.ts";
 import { GIVEN } from "../support/ports-of.ts";
+import { startSandbox } from "../support/sandbox.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 
 const RUNBOOK_FILE = new URL("../../RUNBOOK.md", import.meta.url);

@@ -12,10 +12,11 @@ import { type LogsPullData, logsPull } from "../../src/commands/logs-pull.ts";
 import { escapeForTerminal } from "../../src/domain/escape.ts";
 import type { LogManifest } from "../../src/domain/logs/manifest.ts";
 import type { Ports } from "../../src/ports.ts";
-import { type FaultRuleInput, type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
+import type { FaultRuleInput, Sandbox } from "../../src/sandbox/index.ts";
 import { ensureCli, PLAIN_ENV, runCli } from "../support/cli.ts";
 import { hostileKeys } from "../support/hostile-keys.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";
+import { startSandbox } from "../support/sandbox.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });

@@ -7,10 +7,11 @@ import type { Outcome } from "../../src/commands/command.ts";
 import { type LogsTailData, logsTail } from "../../src/commands/logs-tail.ts";
 import { escapeForTerminal } from "../../src/domain/escape.ts";
 import type { LogTail, Ports, TailNotice } from "../../src/ports.ts";
-import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
+import type { Sandbox } from "../../src/sandbox/index.ts";
 import { startServer, success, type TestServer } from "../adapters/server.ts";
 import { ensureCli, PLAIN_ENV, runCli } from "../support/cli.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";
+import { startSandbox } from "../support/sandbox.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });

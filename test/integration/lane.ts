@@ -7,8 +7,9 @@ import { parseCanaryHeader } from "../../src/domain/decision-headers.ts";
 import { timeOf } from "../../src/domain/memory.ts";
 import type { ParsedState } from "../../src/domain/state.ts";
 import { isEmergency, parseConfig, parseState, parseStop } from "../../src/domain/state.ts";
-import { type Sandbox, type SandboxOptions, startSandbox } from "../../src/sandbox/index.ts";
+import type { Sandbox, SandboxOptions } from "../../src/sandbox/index.ts";
 import { ensureCli, PLAIN_ENV } from "../support/cli.ts";
+import { startSandbox } from "../support/sandbox.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 
 const NO_LAG = { min: 0, max: 0 };

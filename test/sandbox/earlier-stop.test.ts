@@ -4,8 +4,8 @@ import type { CommandDef } from "../../src/commands/command.ts";
 import { pullTheStop } from "../../src/commands/not-aus.ts";
 import { restore } from "../../src/commands/restore.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
-import { startSandbox } from "../../src/sandbox/index.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";
+import { startSandbox } from "../support/sandbox.ts";
 
 let sandbox: Sandbox;
 beforeAll(async () => {

@@ -12,7 +12,6 @@ import { parseRamp, type RampDocument } from "../../src/domain/ramp-document.ts"
 import { parseConfig, parseStop } from "../../src/domain/state.ts";
 import type { Ports } from "../../src/ports.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
-import { startSandbox } from "../../src/sandbox/index.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 

@@ -3,7 +3,7 @@ import { gunzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import { batchRange } from "../../src/domain/logs/batch-name.ts";
-import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
+import type { Sandbox } from "../../src/sandbox/index.ts";
 import {
   type LogpushRecord,
   MAX_MESSAGE_CHARS,
@@ -11,6 +11,7 @@ import {
   TRUNCATED,
 } from "../../src/sandbox/logs/logpush-record.ts";
 import { type Trace, tracesOf } from "../../src/sandbox/logs/trace.ts";
+import { startSandbox } from "../support/sandbox.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });

@@ -6,8 +6,9 @@ import { Secret } from "../../src/adapters/secrets.ts";
 import * as metrics from "../../src/domain/metrics.ts";
 import { type QaDocument, qaSchema } from "../../src/domain/qa.ts";
 import type { Metrics } from "../../src/ports.ts";
-import { type Sandbox, startSandbox, type TrafficReport } from "../../src/sandbox/index.ts";
+import type { Sandbox, TrafficReport } from "../../src/sandbox/index.ts";
 import { DATASET } from "../../src/sandbox/types.ts";
+import { startSandbox } from "../support/sandbox.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });

@@ -11,8 +11,8 @@ import { reduce } from "../../src/commands/reduce.ts";
 import { restore } from "../../src/commands/restore.ts";
 import type { Ports } from "../../src/ports.ts";
 import type { Sandbox, TrafficReport } from "../../src/sandbox/index.ts";
-import { startSandbox } from "../../src/sandbox/index.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";
+import { startSandbox } from "../support/sandbox.ts";
 
 const FLOWS_PER_PHASE = 334;
 

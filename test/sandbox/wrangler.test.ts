@@ -2,7 +2,8 @@
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { qaSchema } from "../../src/domain/qa.ts";
-import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
+import type { Sandbox } from "../../src/sandbox/index.ts";
+import { startSandbox } from "../support/sandbox.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 
 let sandbox: Sandbox;

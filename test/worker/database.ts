@@ -1,6 +1,7 @@
 /** Postgres for tests: the sandbox's, with worker/schema.sql applied. */
-import { fileURLToPath } from "node:url";
 import { startDatabase as startSandboxDatabase } from "../../src/sandbox/database/database.ts";
+import { packageRoot } from "../../src/sandbox/edge/bundle.ts";
+import { borrowDatabase } from "../support/database.ts";
 
 export interface TestDatabase {
   url: string;
@@ -10,11 +11,14 @@ export interface TestDatabase {
 }
 
 export async function startDatabase(): Promise<TestDatabase> {
-  const root = fileURLToPath(new URL("../..", import.meta.url).href);
-  const database = await startSandboxDatabase({ root });
+  const lent = await borrowDatabase();
+  const database = await startSandboxDatabase({ root: packageRoot(), databaseUrl: lent.url });
   return {
     url: database.url,
     goDown: () => database.gate.set({ down: true }),
-    close: () => database.close(),
+    async close() {
+      await database.close();
+      lent.giveBack();
+    },
   };
 }
