@@ -9,6 +9,7 @@ import { type AssessData, assess } from "../../src/commands/assess.ts";
 import type { Outcome } from "../../src/commands/command.ts";
 import type { SandboxControl, TrafficInput } from "../../src/sandbox/index.ts";
 import { ensureCli, runCli } from "../support/cli.ts";
+import { untilLive } from "../support/live.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 import type { Lane } from "./lane.ts";
@@ -46,15 +47,16 @@ beforeEach(async () => {
   await control.stopTraffic();
   await resetLane(lane);
   control.setOrigin({ addedLatencyMs: ORIGIN_MS });
-  share(70);
+  await share(70);
   await control.forgetPoints();
 });
 
-function share(percent: number): void {
+async function share(percent: number): Promise<void> {
   lane.newestMs = Math.max(Date.now(), lane.newestMs + 1);
   const last_updated = new Date(lane.newestMs).toISOString();
   const revision = `AT${lane.newestMs}`;
   control.store.put("config", configText(percent, { last_updated, revision }));
+  await untilLive(lane.sandbox.description, { revision });
 }
 
 const configure = (policy: object = {}) =>
@@ -154,7 +156,7 @@ describe("with visitors", () => {
     // a pace at which a busy machine makes native slow; p90 keeps the minimum samples of production.
     const policy = { bucketSeconds: 2, settleSeconds: 0 };
     const config = await writeConfig(lane, { dataset: "canary_requests", policy });
-    share(85);
+    await share(85);
     await control.setNative({ errorShare: 0.04 });
     await control.startTraffic({ ...VISITORS, visitors: 80, ratePerS: 40 });
     const outcome = await untilNamed(

@@ -4,6 +4,7 @@ import type { SmokeReport } from "../../src/commands/shared/smoke.ts";
 import { runSmoke, SMOKE_CHECKS } from "../../src/commands/shared/smoke.ts";
 import { PAGES_ORIGIN } from "../../src/sandbox/types.ts";
 import { ensureCli, runCli } from "../support/cli.ts";
+import { untilLive } from "../support/live.ts";
 import { portsOf } from "../support/ports-of.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 import type { Lane } from "./lane.ts";
@@ -36,25 +37,15 @@ function settingsOfTurn(replaced: Record<string, unknown> = {}): Promise<string>
 /** Everybody new goes there. */
 async function send(cohort: "native" | "proxy"): Promise<void> {
   lane.newestMs += 1;
+  const revision = `SMOKE${lane.newestMs}`;
   lane.sandbox.control.store.put(
     "config",
     configText(cohort === "native" ? 100 : 0, {
-      revision: `SMOKE${lane.newestMs}`,
+      revision,
       last_updated: new Date(lane.newestMs).toISOString(),
     }),
   );
-  const percent = cohort === "native" ? 100 : 0;
-  // An isolate may use what it has read for another 5 s; a look with the token reads anew.
-  const headers = { authorization: `Bearer ${lane.sandbox.description.qaToken}` };
-  for (const { url } of lane.sandbox.description.locations) {
-    await vi.waitFor(
-      async () => {
-        const answer = await fetch(`${url}/qa?health=cached`, { headers });
-        expect(await answer.json()).toMatchObject({ canary: { percent } });
-      },
-      { timeout: 10_000, interval: 100 },
-    );
-  }
+  await untilLive(lane.sandbox.description, { revision });
 }
 
 async function smoke(

@@ -13,6 +13,7 @@ import { parseConfig, parseStop } from "../../src/domain/state.ts";
 import type { Ports } from "../../src/ports.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";
+import { startSandbox } from "../support/sandbox.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 
 /** A "minute" of one second; this machine's latencies are not what is tested. */

@@ -11,6 +11,7 @@ import { reduce } from "../../src/commands/reduce.ts";
 import { restore } from "../../src/commands/restore.ts";
 import type { Ports } from "../../src/ports.ts";
 import type { Sandbox, TrafficReport } from "../../src/sandbox/index.ts";
+import { untilLive } from "../support/live.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";
 import { startSandbox } from "../support/sandbox.ts";
 
@@ -95,6 +96,8 @@ describe("sessions while the state changes", () => {
     };
     sandbox.control.store.put("config", JSON.stringify(half));
     sandbox.control.setKv({ catchUp: true });
+    // Isolates that still go by the 100 % from above would hold every upload together.
+    await untilLive(sandbox.description, { percent: 50 });
     const report = await sandbox.control.runUploadFlows({ count: 60, keepCookies: false });
     expect(report.flows.completed).toBeLessThan(report.flows.started);
   });

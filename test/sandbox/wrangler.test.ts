@@ -6,6 +6,7 @@ import type { Sandbox } from "../../src/sandbox/index.ts";
 import { startSandbox } from "../support/sandbox.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 
+const PATIENCE = { timeout: 30_000 };
 let sandbox: Sandbox;
 beforeAll(async () => {
   await ensureBundle();
@@ -47,10 +48,12 @@ test("the runbook's stop, written by wrangler, is obeyed at every location after
   await wrangler("put", "config", STOP);
   expect(sandbox.control.store.text("config")).toBe(STOP);
   const [fra, ams] = sandbox.description.locations.map(({ url }) => url);
-  expect((await qa(fra ?? "")).canary.decision_reason).toBe("emergency");
+  const reason = (url = "") =>
+    expect.poll(async () => (await qa(url)).canary.decision_reason, PATIENCE);
+  await reason(fra).toBe("emergency");
   expect((await qa(ams ?? "")).canary.emergency_proxy).toBe(false);
   sandbox.control.setKv({ catchUp: true });
-  expect((await qa(ams ?? "")).canary.decision_reason).toBe("emergency");
+  await reason(ams).toBe("emergency");
   const response = await fetch(`${ams}/api/jobs`, { headers: { "x-canary": "1" } });
   expect(response.headers.get("x-pix-canary")).toBe("1;tag=B2a;cohort=proxy;reason=emergency");
 }, 120_000);

@@ -7,9 +7,9 @@ import { build } from "esbuild";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from "vitest";
 import type { Notice } from "../../src/domain/notices/notice.ts";
 import type { NoticeChannel, Sandbox } from "../../src/sandbox/index.ts";
-import { startSandbox } from "../support/sandbox.ts";
 import { type EmailBinding, parseNotify } from "../../worker/notify/settings.ts";
 import { startServer, text } from "../adapters/server.ts";
+import { startSandbox } from "../support/sandbox.ts";
 import type { Order, Told } from "./notify-program.ts";
 
 const NOTICE: Notice = {
