@@ -1,5 +1,4 @@
 /** The Node side of the Worker's KV binding. */
-import { Request } from "miniflare";
 import { expect, test } from "vitest";
 import { kvService } from "../../src/sandbox/edge/kv-service.ts";
 import { CentralStore } from "../../src/sandbox/kv/central-store.ts";
@@ -11,12 +10,7 @@ function setUp() {
   const lagMs = { min: 0, max: 0 };
   const replicas = new Replicas({ locations: ["FRA"], store, lagMs, random: seededRandom(1) });
   const closing = new AbortController();
-  const service = kvService(store, replicas, closing.signal);
-  const call = (operation: string, body: unknown) =>
-    service(
-      "FRA",
-      new Request(`http://kv/${operation}`, { method: "POST", body: JSON.stringify(body) }),
-    );
+  const call = kvService(store, replicas, closing.signal)("FRA");
   return { store, replicas, closing, call };
 }
 
@@ -24,7 +18,7 @@ test("a bulk read answers each key in order, null for what is not there", async 
   const { store, call } = setUp();
   store.put("stop", "s");
   const response = await call("get", { keys: ["config", "stop"] });
-  expect(await response.json()).toEqual({ values: [null, "s"] });
+  expect(response.json).toEqual({ values: [null, "s"] });
 });
 
 test("what the Worker writes is in the centre, with its lifetime", async () => {

@@ -1,11 +1,12 @@
 /** The edge: one workerd with, per location, a front, the real Worker and its simulated bindings. */
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { Miniflare, NoOpLog, type Request, type WorkerOptions } from "miniflare";
+import { Miniflare, NoOpLog, type WorkerOptions } from "miniflare";
 import type { NativeFaults } from "../native-faults.ts";
 import { LOGS_BUCKET, MEDIA_BUCKET } from "../types.ts";
 import type { WorkerBundle } from "./bundle.ts";
 import type { KvService } from "./kv-service.ts";
+import { NodeServices } from "./node-services.ts";
 import {
   ENTRY_SCRIPT,
   frontScript,
@@ -59,6 +60,8 @@ const STORAGE = "storage";
 const TAIL = "log-tail";
 
 export async function startEdges(options: EdgesOptions): Promise<Edges> {
+  const services = new NodeServices();
+  await services.start();
   const miniflare = new Miniflare({
     host: "127.0.0.1",
     port: 0,
@@ -71,11 +74,15 @@ export async function startEdges(options: EdgesOptions): Promise<Edges> {
     },
     workers: [
       storageWorker(),
-      r2Worker(options),
-      ...(options.onTraces === null ? [] : [tailWorker(options.onTraces)]),
-      ...options.locations.flatMap((c) => at(c, options)),
+      r2Worker(options, services),
+      ...(options.onTraces === null ? [] : [tailWorker(options.onTraces, services)]),
+      ...options.locations.flatMap((colo) => at(colo, options, services)),
     ],
   });
+  const close = async (): Promise<void> => {
+    await miniflare.dispose();
+    await services.close();
+  };
   try {
     await miniflare.ready;
     const urls = new Map<string, URL>();
@@ -89,10 +96,10 @@ export async function startEdges(options: EdgesOptions): Promise<Edges> {
         const worker = await miniflare.getWorker(`pix-${colo}`);
         await worker.scheduled(scheduledTime === undefined ? {} : { scheduledTime });
       },
-      close: () => miniflare.dispose(),
+      close,
     };
   } catch (error) {
-    await miniflare.dispose();
+    await close();
     throw error;
   }
 }
@@ -101,7 +108,7 @@ function readLines(stream: Readable, onLine: (line: string) => void): void {
   createInterface({ input: stream }).on("line", onLine);
 }
 
-function at(colo: string, options: EdgesOptions): WorkerOptions[] {
+function at(colo: string, options: EdgesOptions, services: NodeServices): WorkerOptions[] {
   return [
     {
       name: `edge-${colo}`,
@@ -111,17 +118,17 @@ function at(colo: string, options: EdgesOptions): WorkerOptions[] {
       serviceBindings: { PIX: `pix-${colo}` },
       unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
     },
-    canaryWorker(colo, options),
+    canaryWorker(colo, options, services),
     {
       name: `kv-${colo}`,
       modules: true,
       script: KV_SCRIPT,
-      serviceBindings: { REPLICA: (request: Request) => options.kv(colo, request) },
+      serviceBindings: { REPLICA: services.bind(`kv-${colo}`, options.kv(colo)) },
     },
   ];
 }
 
-function canaryWorker(colo: string, options: EdgesOptions): WorkerOptions {
+function canaryWorker(colo: string, options: EdgesOptions, services: NodeServices): WorkerOptions {
   const { bundle, vars } = options;
   return {
     name: `pix-${colo}`,
@@ -141,9 +148,11 @@ function canaryWorker(colo: string, options: EdgesOptions): WorkerOptions {
       MEDIA: { scriptName: "media" },
     },
     serviceBindings: {
-      SANDBOX_METRICS: metricsService(colo, options.onPoint),
-      CHAOS: chaosService(options.native),
-      ...(options.onMail === null ? {} : { SANDBOX_MAIL: mailService(options.onMail) }),
+      SANDBOX_METRICS: services.bind(`metrics-${colo}`, metricsService(colo, options.onPoint)),
+      CHAOS: services.bind("chaos", chaosService(options.native)),
+      ...(options.onMail === null
+        ? {}
+        : { SANDBOX_MAIL: services.bind("mail", mailService(options.onMail)) }),
     },
     hyperdrives: { HYPERDRIVE: options.databaseUrl },
     ratelimits: {
@@ -153,23 +162,23 @@ function canaryWorker(colo: string, options: EdgesOptions): WorkerOptions {
   };
 }
 
-function r2Worker(options: EdgesOptions): WorkerOptions {
+function r2Worker({ native }: EdgesOptions, services: NodeServices): WorkerOptions {
   return {
     name: "media",
     modules: true,
     script: R2_SCRIPT,
     r2Buckets: { BUCKET: MEDIA_BUCKET },
-    serviceBindings: { SWITCH: r2Switch(options.native) },
+    serviceBindings: { SWITCH: services.bind("r2-switch", r2Switch(native)) },
   };
 }
 
-function tailWorker(onTraces: (json: unknown) => void): WorkerOptions {
+function tailWorker(onTraces: (json: unknown) => void, services: NodeServices): WorkerOptions {
   return {
     name: TAIL,
     modules: true,
     script: TAIL_SCRIPT,
     compatibilityDate: HELPER_DATE,
-    serviceBindings: { LOGS: logsService(onTraces) },
+    serviceBindings: { LOGS: services.bind("logs", logsService(onTraces)) },
   };
 }
 

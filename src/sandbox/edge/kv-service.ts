@@ -1,11 +1,12 @@
 /** The Node side of the KV binding: one location's replica for reads, the centre for writes. */
-import { type Request, Response } from "miniflare";
 import * as z from "zod";
 import type { CentralStore } from "../kv/central-store.ts";
 import type { Replicas } from "../kv/replicas.ts";
 import { manyWaiters, untilAborted } from "../pause.ts";
+import type { NodeService } from "./node-services.ts";
 
-export type KvService = (colo: string, request: Request) => Promise<Response>;
+/** One location's view of KV. */
+export type KvService = (colo: string) => NodeService;
 
 const getSchema = z.object({ keys: z.array(z.string()) });
 const putSchema = z.object({ key: z.string(), value: z.string(), ttlS: z.number().nullable() });
@@ -22,24 +23,23 @@ export function kvService(
   closing: AbortSignal,
 ): KvService {
   manyWaiters(closing);
-  return async (colo, request) => {
-    const operation = new URL(request.url).pathname.slice(1);
+  return (colo) => async (operation, body) => {
     const mode = replicas.mode(colo);
     if (mode === "hang") await untilAborted(closing);
     if (mode === "throw" || mode === "hang") {
-      return new Response(null, { status: 503, statusText: "Service Unavailable" });
+      return { status: 503 };
     }
-    const body: unknown = await request.json();
     if (operation === "get") {
       const { keys } = getSchema.parse(body);
-      return Response.json({ values: keys.map((key) => replicas.text(colo, key)) });
+      return { status: 200, json: { values: keys.map((key) => replicas.text(colo, key)) } };
     }
     if (operation === "list") {
       const { prefix } = listSchema.parse(body);
       const { keys } = store.list({ prefix, limit: PAGE });
       // A location does not list what has not reached it.
       const names = keys.map(({ name }) => name);
-      return Response.json({ names: names.filter((name) => replicas.text(colo, name) !== null) });
+      const here = names.filter((name) => replicas.text(colo, name) !== null);
+      return { status: 200, json: { names: here } };
     }
     if (operation === "put") {
       const { key, value, ttlS } = putSchema.parse(body);
@@ -47,6 +47,6 @@ export function kvService(
     } else {
       store.delete(deleteSchema.parse(body).key);
     }
-    return Response.json({});
+    return { status: 200, json: {} };
   };
 }

@@ -1,9 +1,7 @@
-/** Node functions behind the Worker's other bindings. */
-import { type Request, Response } from "miniflare";
+/** What answers behind the Worker's bindings other than KV. */
 import * as z from "zod";
 import type { NativeFaults } from "../native-faults.ts";
-
-export type NodeService = (request: Request) => Promise<Response>;
+import type { NodeService } from "./node-services.ts";
 
 const pointSchema = z.object({
   indexes: z.array(z.string()).default([]),
@@ -19,33 +17,35 @@ export interface CaughtPoint extends z.output<typeof pointSchema> {
 
 export type PointListener = (point: CaughtPoint) => void;
 
+const DONE = { status: 204 } as const;
+
 export function metricsService(colo: string, onPoint: PointListener): NodeService {
-  return async (request) => {
-    const point = pointSchema.safeParse(await request.json());
+  return async (_operation, body) => {
+    const point = pointSchema.safeParse(body);
     if (point.success) onPoint({ ...point.data, atMs: Date.now(), colo });
-    return new Response(null, { status: 204 });
+    return DONE;
   };
 }
 
 export function logsService(onTraces: (json: unknown) => void): NodeService {
-  return async (request) => {
-    onTraces(await request.json());
-    return new Response(null, { status: 204 });
+  return async (_operation, body) => {
+    onTraces(body);
+    return DONE;
   };
 }
 
 /** What the e-mail binding sends; null in the answer's `code` means that it was taken. */
 export function mailService(send: MailSink): NodeService {
-  return async (request) => Response.json(await send(await request.json()));
+  return async (_operation, body) => ({ status: 200, json: await send(body) });
 }
 
 export type MailSink = (message: unknown) => Promise<{ code: string | null }>;
 
 /** Asked by native handlers before they start; see the chaos hook of the Worker. */
 export function chaosService(native: NativeFaults): NodeService {
-  return async () => Response.json(native.forRequest());
+  return async () => ({ status: 200, json: native.forRequest() });
 }
 
 export function r2Switch(native: NativeFaults): NodeService {
-  return async () => new Response(null, { status: native.settings.r2Down ? 503 : 204 });
+  return async () => ({ status: native.settings.r2Down ? 503 : 204 });
 }

@@ -121,7 +121,10 @@ export class Replicas {
     const visibleAtMs = new Map<string, number>();
     for (const [colo, state] of this.#locations) {
       const { min, max } = state.lagMs ?? this.#lagMs;
-      visibleAtMs.set(colo, write.atMs + this.#random.between(min, max));
+      const arrivesAtMs = write.atMs + this.#random.between(min, max);
+      // A write in the millisecond in which a location was frozen came after that.
+      const frozenUntil = state.frozenAtMs === null ? 0 : state.frozenAtMs + 1;
+      visibleAtMs.set(colo, Math.max(arrivesAtMs, frozenUntil));
     }
     const arrivals = this.#arrivals.get(write.key) ?? [];
     arrivals.push({ write, visibleAtMs });

@@ -7,6 +7,8 @@ import { Tally, type TrafficReport } from "./report.ts";
 import { Visitor } from "./visitor.ts";
 
 const CONNECTIONS_PER_LOCATION = 64;
+/** Well before the runtime closes it (5 s): a request on a connection that just closed gets no answer. */
+const IDLE_CONNECTION_MS = 1_000;
 /** A pace that has fallen behind catches up without starving everything else. */
 const MIN_PAUSE_MS = 1;
 
@@ -21,7 +23,10 @@ interface Run {
 export class Traffic {
   readonly #urls: readonly string[];
   readonly #random: Random;
-  readonly #agent = new Agent({ connections: CONNECTIONS_PER_LOCATION });
+  readonly #agent = new Agent({
+    connections: CONNECTIONS_PER_LOCATION,
+    keepAliveTimeout: IDLE_CONNECTION_MS,
+  });
   readonly #closing = new AbortController();
   #run: Run | null = null;
   #last: TrafficReport = new Tally().report(false, null);
