@@ -15,9 +15,10 @@ import { writeConfigFile } from "./config-file.ts";
 import { SandboxControl } from "./control/control.ts";
 import { createControlApp, serveControl } from "./control/http.ts";
 import { type Database, startDatabase } from "./database/database.ts";
+import type { Bucket } from "./edge/backstage.ts";
 import { loadWorker, packageRoot } from "./edge/bundle.ts";
 import { startCron } from "./edge/cron.ts";
-import { type Bucket, type Edges, startEdges } from "./edge/edges.ts";
+import { type Edges, startEdges } from "./edge/edges.ts";
 import { EdgeFront } from "./edge/front.ts";
 import { kvService } from "./edge/kv-service.ts";
 import type { CaughtPoint } from "./edge/services.ts";
@@ -161,7 +162,7 @@ function createWorld(
   settings: Settings,
   closers: Closers,
   warn: (text: string) => void,
-  logsBucket: () => Promise<Bucket>,
+  logsBucket: () => Bucket,
 ): World {
   const { locations, lagMs, percent } = settings;
   const number = settings.seed ?? randomBytes(4).readUInt32BE();

@@ -29,7 +29,7 @@ export async function knowingApi(faults: readonly FaultRuleInput[]): Promise<Api
     store,
     tokens,
     limits: new Limits(false),
-    r2: { names: [], bucket: () => Promise.reject(new Error("no buckets here")) },
+    r2: { names: [], bucket: noBuckets },
     accountId: ACCOUNT,
     namespaceId: NAMESPACE,
     namespaceTitle: "KV_CANARY_CONFIG",
@@ -39,4 +39,8 @@ export async function knowingApi(faults: readonly FaultRuleInput[]): Promise<Api
   const url = await server.start();
   await server.faults.replace(faults);
   return { url, store, close: () => server.close() };
+}
+
+function noBuckets(): never {
+  throw new Error("no buckets here");
 }

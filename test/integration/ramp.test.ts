@@ -25,7 +25,7 @@ const POLICY = {
   p90OverProxyWarning: { limitPercent: 1_000_000, minNativeRequests: 1 },
   p90Warning: { limitMs: 60_000, minNativeRequests: 1 },
 };
-const RATE_PER_S = 90;
+const RATE_PER_S = 60;
 const WAIT = { timeout: 30_000, interval: 50 };
 
 let lane: Lane;

@@ -39,7 +39,7 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
         store,
         tokens,
         limits,
-        r2: { names: [], bucket: () => Promise.reject(new Error("no buckets here")) },
+        r2: { names: [], bucket: noBuckets },
         accountId: ACCOUNT,
         namespaceId: NAMESPACE,
         namespaceTitle: "KV_CANARY_CONFIG",
@@ -65,4 +65,8 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
     token: (kind) => tokens.create(kind),
     close: () => server.close(),
   };
+}
+
+function noBuckets(): never {
+  throw new Error("no buckets here");
 }

@@ -1,12 +1,17 @@
 /**
  * Postgres for sandboxes and Workers under test. Starting one costs half a second of processor time,
  * so those that a test file gives back are handed out again, emptied, to the next one of the process.
+ * Each is a process of its own: its memory would make every start of a program from here slower.
  */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import pg from "pg";
-import { type Database, startDatabase } from "../../src/sandbox/database/database.ts";
-import { packageRoot } from "../../src/sandbox/edge/bundle.ts";
 
 const LIMIT_MS = 10_000;
+const START_LIMIT_MS = 60_000;
+const PROGRAM = fileURLToPath(new URL("database-process.ts", import.meta.url).href);
 
 export interface LentDatabase {
   /** Without tables. */
@@ -15,18 +20,34 @@ export interface LentDatabase {
   giveBack(): void;
 }
 
-const free: Database[] = [];
+/** URLs. */
+const free: string[] = [];
 
 /** A database that nobody else uses until it is given back; it lives as long as the process. */
 export async function borrowDatabase(): Promise<LentDatabase> {
-  const database = free.pop() ?? (await startDatabase({ root: packageRoot() }));
-  await empty(database.url);
+  const url = free.pop() ?? (await startProcess());
+  await empty(url);
   let lent = true;
   const giveBack = (): void => {
-    if (lent) free.push(database);
+    if (lent) free.push(url);
     lent = false;
   };
-  return { url: database.url, giveBack };
+  return { url, giveBack };
+}
+
+/** It ends with this process, which holds the other end of its standard input. */
+async function startProcess(): Promise<string> {
+  const child = spawn(process.execPath, [PROGRAM], { stdio: ["pipe", "pipe", "inherit"] });
+  const lines = createInterface({ input: child.stdout });
+  const signal = AbortSignal.timeout(START_LIMIT_MS);
+  const [url] = await Promise.race([
+    once(lines, "line", { signal }) as Promise<[string]>,
+    once(child, "exit", { signal }).then(([code]) => {
+      throw new Error(`Postgres did not start: ${code}`);
+    }),
+  ]);
+  child.unref();
+  return url;
 }
 
 async function empty(url: string): Promise<void> {

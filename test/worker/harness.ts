@@ -64,6 +64,8 @@ export interface WorkerUnderTest {
   fetch(path: string, init?: FetchInit): Promise<UndiciResponse>;
   /** With the token; so it also makes the state in KV effective at once. */
   qa(query?: string): Promise<QaDocument>;
+  /** Into KV as they are; null deletes, undefined leaves alone. No isolate is told. */
+  putKeys(values: Record<string, string | null | undefined>): Promise<void>;
   /** Writes both keys (undefined leaves one alone) and makes them effective in the isolate. */
   putState(
     config: Record<string, unknown> | string | null | undefined,
@@ -108,17 +110,19 @@ export async function startWorker(options: WorkerOptions = {}): Promise<WorkerUn
     if (answer.status !== 200) throw new Error(`/qa answered ${answer.status}`);
     return (await answer.json()) as QaDocument;
   };
-  let namespace: ReturnType<typeof miniflare.getKVNamespace> | null = null;
+  const stateUrl = await miniflare.unsafeGetDirectURL("state");
+  const putKeys: WorkerUnderTest["putKeys"] = async (values) => {
+    const answer = await undiciFetch(stateUrl.href, {
+      method: "POST",
+      body: JSON.stringify(values),
+    });
+    if (answer.status !== 204) throw new Error(`KV was not written: ${answer.status}`);
+  };
   const putState: WorkerUnderTest["putState"] = async (config, stop) => {
-    namespace ??= miniflare.getKVNamespace("KV_CANARY_CONFIG", "pix");
-    const kv = await namespace;
-    for (const [key, value] of [
-      ["config", typeof config === "object" && config !== null ? configText(config) : config],
-      ["stop", typeof stop === "object" && stop !== null ? JSON.stringify(stop) : stop],
-    ] as const) {
-      if (value === null) await kv.delete(key);
-      else if (value !== undefined) await kv.put(key, value);
-    }
+    await putKeys({
+      config: typeof config === "object" && config !== null ? configText(config) : config,
+      stop: typeof stop === "object" && stop !== null ? JSON.stringify(stop) : stop,
+    });
     await (await fetchPath("/qa?health=cached", { headers: bearer() })).text();
   };
   const worker: WorkerUnderTest = {
@@ -127,6 +131,7 @@ export async function startWorker(options: WorkerOptions = {}): Promise<WorkerUn
     database,
     fetch: fetchPath,
     qa,
+    putKeys,
     putState,
     cookie: signedCookie,
     points,
@@ -169,6 +174,15 @@ const EDGE = `export default { fetch(request, env) {
   return env.PIX.fetch(new Request(request, { headers, cf: { colo: "FRA", country: "DE" } }));
 } }`;
 
+/** Miniflare's own way into a namespace stops this process while it waits. */
+const PUT_KEYS = `export default { async fetch(request, { KV }) {
+  for (const [key, value] of Object.entries(await request.json())) {
+    if (value === null) await KV.delete(key);
+    else await KV.put(key, value);
+  }
+  return new Response(null, { status: 204 });
+} }`;
+
 /** `waitUntil`, as nobody waits for a point: its request may be over before it is written. */
 const CATCH_POINTS = `import workers from "cloudflare-internal:workers";
 export default (env) => ({ writeDataPoint(point) {
@@ -208,6 +222,13 @@ function miniflareOptions(
         name: "edge",
         script: EDGE,
         serviceBindings: { PIX: "pix" },
+        unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+      },
+      {
+        ...modern,
+        name: "state",
+        script: PUT_KEYS,
+        kvNamespaces: { KV: "canary" },
         unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
       },
       {

@@ -55,9 +55,8 @@ describe("/qa behind its guard", () => {
   });
 
   test("a token reads KV afresh, so the next request of anybody sees it", async () => {
-    const kv = await worker.miniflare.getKVNamespace("KV_CANARY_CONFIG", "pix");
     for (const revision of ["r1", "r2", "r3"]) {
-      await kv.put("config", configText({ revision }));
+      await worker.putKeys({ config: configText({ revision }) });
       expect((await worker.qa()).canary.revision).toBe(revision);
     }
     await worker.putState(CONFIG);

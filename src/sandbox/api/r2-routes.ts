@@ -1,14 +1,14 @@
 /** R2 by REST: buckets, list, get, put, delete of objects. */
 import type { Hono } from "hono";
-import type { Bucket } from "../edge/edges.ts";
+import type { Bucket } from "../edge/backstage.ts";
 import { type ApiContext, type ApiDeps, type ApiEnv, refuse } from "./app.ts";
 import { CODES, failure, ok } from "./envelope.ts";
 import type { Scope } from "./tokens.ts";
 
-/** The buckets of the running sandbox, by name; rejects when there is none of that name. */
+/** The buckets of the running sandbox, by name. */
 export interface R2Access {
   names: readonly string[];
-  bucket(name: string): Promise<Bucket>;
+  bucket(name: string): Bucket;
 }
 
 const BASE = "/accounts/:account/r2/buckets";
@@ -32,7 +32,7 @@ export function r2Routes(api: Hono<ApiEnv>, deps: ApiDeps): void {
       if (!deps.r2.names.includes(name)) {
         return failure(404, CODES.bucketNotFound, "The specified bucket does not exist.");
       }
-      return handle(c, await deps.r2.bucket(name));
+      return handle(c, deps.r2.bucket(name));
     };
 
   api.get(BASE, (c) => refuse(c, deps, "r2:read") ?? ok({ buckets: deps.r2.names.map(describe) }));
@@ -46,35 +46,33 @@ export function r2Routes(api: Hono<ApiEnv>, deps: ApiDeps): void {
     `${BASE}/:bucket/objects/:key{[\\s\\S]+}`,
     inBucket("r2:write", async (c, bucket) => {
       const contentType = c.req.header("content-type") ?? "application/octet-stream";
-      const body = await c.req.arrayBuffer();
-      const object = await bucket.put(c.req.param("key") ?? "", body, {
-        httpMetadata: { contentType },
-      });
-      return ok({ key: object?.key, etag: object?.etag, size: String(body.byteLength) });
+      const body = new Uint8Array(await c.req.arrayBuffer());
+      const { key, etag, size } = await bucket.put(c.req.param("key") ?? "", body, { contentType });
+      return ok({ key, etag, size: String(size) });
     }),
   );
   api.delete(
     `${BASE}/:bucket/objects/:key{[\\s\\S]+}`,
     inBucket("r2:write", async (c, bucket) => {
       const key = c.req.param("key") ?? "";
-      await bucket.delete(key);
+      await bucket.delete([key]);
       return ok({ key });
     }),
   );
 }
 
 async function getObject(c: ApiContext, bucket: Bucket): Promise<Response> {
-  const object = await bucket.get(c.req.param("key") ?? "");
-  if (object === null) {
+  const found = await bucket.get(c.req.param("key") ?? "");
+  if (found === null) {
     return failure(404, CODES.objectNotFound, "The specified key does not exist.");
   }
+  const { object, body } = found;
   const wanted = c.req.header("if-match");
   if (wanted !== undefined && wanted !== object.httpEtag) {
     return failure(412, CODES.badRequest, "At least one of the preconditions did not hold.");
   }
-  const body = await object.arrayBuffer();
   const headers = {
-    "content-type": object.httpMetadata?.contentType ?? "application/octet-stream",
+    "content-type": String(object.httpMetadata.contentType ?? "application/octet-stream"),
     etag: object.httpEtag,
   };
   const from = Number(/^bytes=(\d{1,15})-$/.exec(c.req.header("range") ?? "")?.[1] ?? -1);
@@ -83,7 +81,7 @@ async function getObject(c: ApiContext, bucket: Bucket): Promise<Response> {
     return failure(416, CODES.badRequest, "The requested range is not satisfiable.");
   }
   const range = `bytes ${from}-${body.byteLength - 1}/${body.byteLength}`;
-  return new Response(body.slice(from), {
+  return new Response(body.subarray(from), {
     status: 206,
     headers: { ...headers, "content-range": range },
   });
@@ -107,8 +105,8 @@ async function listObjects(c: ApiContext, bucket: Bucket): Promise<Response> {
     etag: object.etag,
     last_modified: object.uploaded.toISOString(),
     size: object.size,
-    http_metadata: object.httpMetadata ?? {},
-    custom_metadata: object.customMetadata ?? {},
+    http_metadata: object.httpMetadata,
+    custom_metadata: object.customMetadata,
     storage_class: "Standard",
   }));
   const info = {

@@ -3,18 +3,12 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { Miniflare, NoOpLog, type WorkerOptions } from "miniflare";
 import type { NativeFaults } from "../native-faults.ts";
-import { LOGS_BUCKET, MEDIA_BUCKET } from "../types.ts";
+import { MEDIA_BUCKET } from "../types.ts";
+import { BACKSTAGE, Backstage, type Bucket, backstageWorker } from "./backstage.ts";
 import type { WorkerBundle } from "./bundle.ts";
 import type { KvService } from "./kv-service.ts";
 import { NodeServices } from "./node-services.ts";
-import {
-  ENTRY_SCRIPT,
-  frontScript,
-  KV_SCRIPT,
-  R2_SCRIPT,
-  STORAGE_SCRIPT,
-  TAIL_SCRIPT,
-} from "./scripts.ts";
+import { ENTRY_SCRIPT, frontScript, KV_SCRIPT, R2_SCRIPT, TAIL_SCRIPT } from "./scripts.ts";
 import {
   chaosService,
   logsService,
@@ -24,9 +18,6 @@ import {
   type PointListener,
   r2Switch,
 } from "./services.ts";
-
-/** As Miniflare hands a bucket to Node. */
-export type Bucket = Awaited<ReturnType<Miniflare["getR2Bucket"]>>;
 
 export interface EdgesOptions {
   locations: readonly string[];
@@ -47,7 +38,7 @@ export interface EdgesOptions {
 
 export interface Edges {
   urls: Map<string, URL>;
-  bucket(name: string): Promise<Bucket>;
+  bucket(name: string): Bucket;
   /** Runs the Worker's `scheduled` handler at this location. */
   scheduled(colo: string, scheduledTime?: Date): Promise<void>;
   close(): Promise<void>;
@@ -56,7 +47,6 @@ export interface Edges {
 const ANON_LIMIT = { limit: 10, period: 60 };
 const TOKEN_LIMIT = { limit: 300, period: 60 };
 const HELPER_DATE = "2026-07-01";
-const STORAGE = "storage";
 const TAIL = "log-tail";
 
 export async function startEdges(options: EdgesOptions): Promise<Edges> {
@@ -73,29 +63,30 @@ export async function startEdges(options: EdgesOptions): Promise<Edges> {
       readLines(stderr, options.onLog);
     },
     workers: [
-      storageWorker(),
+      backstageWorker(options.locations.map((colo) => `pix-${colo}`)),
       r2Worker(options, services),
       ...(options.onTraces === null ? [] : [tailWorker(options.onTraces, services)]),
       ...options.locations.flatMap((colo) => at(colo, options, services)),
     ],
   });
+  let backstage: Backstage | null = null;
   const close = async (): Promise<void> => {
+    await backstage?.close();
     await miniflare.dispose();
     await services.close();
   };
   try {
     await miniflare.ready;
+    const reach = new Backstage(await miniflare.unsafeGetDirectURL(BACKSTAGE));
+    backstage = reach;
     const urls = new Map<string, URL>();
     for (const colo of options.locations) {
       urls.set(colo, await miniflare.unsafeGetDirectURL(`edge-${colo}`));
     }
     return {
       urls,
-      bucket: (name) => miniflare.getR2Bucket(name === LOGS_BUCKET ? "LOGS" : "MEDIA", STORAGE),
-      async scheduled(colo, scheduledTime) {
-        const worker = await miniflare.getWorker(`pix-${colo}`);
-        await worker.scheduled(scheduledTime === undefined ? {} : { scheduledTime });
-      },
+      bucket: (name) => reach.bucket(name),
+      scheduled: (colo, at) => reach.scheduled(`pix-${colo}`, at),
       close,
     };
   } catch (error) {
@@ -179,15 +170,5 @@ function tailWorker(onTraces: (json: unknown) => void, services: NodeServices): 
     script: TAIL_SCRIPT,
     compatibilityDate: HELPER_DATE,
     serviceBindings: { LOGS: services.bind("logs", logsService(onTraces)) },
-  };
-}
-
-function storageWorker(): WorkerOptions {
-  return {
-    name: STORAGE,
-    modules: true,
-    script: STORAGE_SCRIPT,
-    compatibilityDate: HELPER_DATE,
-    r2Buckets: { MEDIA: MEDIA_BUCKET, LOGS: LOGS_BUCKET },
   };
 }

@@ -123,9 +123,6 @@ export default {
   },
 };`;
 
-/** Owns the buckets, so that the API reaches the same objects as the Workers. */
-export const STORAGE_SCRIPT = `export default { fetch() { return new Response(null, { status: 404 }); } };`;
-
 /** Stands in until the Worker's bundle has been built: proxies nothing, decides the simplest way. */
 export const STUB_WORKER = `
 export default {

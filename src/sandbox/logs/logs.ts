@@ -1,5 +1,5 @@
 /** What becomes of the Workers' trace events: Logpush files, live tails, and how to disturb both. */
-import type { Bucket } from "../edge/edges.ts";
+import type { Bucket } from "../edge/backstage.ts";
 import type { Random } from "../random.ts";
 import type { LogpushRecord } from "./logpush-record.ts";
 import { LogPipeline, type PipelineState, PROMPT_DELIVERY } from "./pipeline.ts";
@@ -21,9 +21,9 @@ export interface LogsState extends PipelineState {
 export class Logs {
   readonly tails: Tails;
   readonly #pipeline: LogPipeline;
-  readonly #bucket: () => Promise<Bucket>;
+  readonly #bucket: () => Bucket;
 
-  constructor(bucket: () => Promise<Bucket>, random: Random) {
+  constructor(bucket: () => Bucket, random: Random) {
     this.#bucket = bucket;
     this.#pipeline = new LogPipeline({ bucket, prefix: LOGS_PREFIX, random });
     this.tails = new Tails(random);
@@ -76,12 +76,12 @@ export class Logs {
 
   /** An object of any name; keys of up to 1,024 bytes. */
   async put(key: string, body: string | Uint8Array): Promise<void> {
-    await (await this.#bucket()).put(key, body);
+    await this.#bucket().put(key, body);
   }
 
   /** The keys in the bucket, in their order; at most `limit`. */
   async keys(limit = 10_000): Promise<string[]> {
-    const bucket = await this.#bucket();
+    const bucket = this.#bucket();
     const keys: string[] = [];
     let cursor: string | undefined;
     do {
@@ -94,7 +94,7 @@ export class Logs {
 
   /** Empties the bucket. */
   async clear(): Promise<void> {
-    const bucket = await this.#bucket();
+    const bucket = this.#bucket();
     for (;;) {
       const { objects } = await bucket.list();
       if (objects.length === 0) return;

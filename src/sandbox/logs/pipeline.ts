@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { batchKey } from "../../domain/logs/batch-name.ts";
-import type { Bucket } from "../edge/edges.ts";
+import type { Bucket } from "../edge/backstage.ts";
 import { pause } from "../pause.ts";
 import type { Random } from "../random.ts";
 import { type LogpushRecord, recordOf } from "./logpush-record.ts";
@@ -44,7 +44,7 @@ interface Batch {
 
 export interface PipelineOptions {
   /** Where the files go. */
-  bucket: () => Promise<Bucket>;
+  bucket: () => Bucket;
   /** Without a slash at its end. */
   prefix: string;
   random: Random;
@@ -156,10 +156,8 @@ export class LogPipeline {
       { fromMs, toMs: Math.ceil(toMs / 1000) * 1000 },
       hash,
     );
-    const bucket = await this.#options.bucket();
-    await bucket.put(key, await compress(text), {
-      httpMetadata: { contentType: "application/gzip" },
-    });
+    const bucket = this.#options.bucket();
+    await bucket.put(key, await compress(text), { contentType: "application/gzip" });
     return key;
   }
 }
