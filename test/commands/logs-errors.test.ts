@@ -1,7 +1,8 @@
 /** `logs errors` as a program: its numbers against the runbook's own pipeline, its limits, its words. */
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { type FileHandle, mkdir, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -52,6 +53,18 @@ async function json(args: string[], options: CliOptions = {}): Promise<LogsError
   const { code, stdout, stderr } = await cli([...args, "--json"], options);
   if (code !== 0) throw new Error(`exit ${code}: ${stdout}${stderr}`);
   return JSON.parse(stdout) as LogsErrorsData;
+}
+
+/** Until somebody else has read all that a pipe held. */
+async function emptied(pipe: FileHandle): Promise<void> {
+  await vi.waitUntil(
+    async () => {
+      const { bytesRead, buffer } = await pipe.read().catch(() => ({ bytesRead: 0, buffer: null }));
+      if (buffer !== null && bytesRead > 0) await pipe.write(buffer.subarray(0, bytesRead));
+      return bytesRead === 0;
+    },
+    { timeout: 20_000, interval: 20 },
+  );
 }
 
 /** As `jq -r FILTER | sort | uniq -c`. */
@@ -193,15 +206,19 @@ describe("without configuration, token and network", () => {
     expect(flags.stdout).toMatch(/^--env\t/m);
   });
 
-  it("leaves with 130 when it is interrupted, also while it waits for more", async () => {
-    const pipe = join(dir, "pipe");
-    await promisify(execFile)("mkfifo", [pipe]);
-    const writer = await open(pipe, "r+");
+  it.each([
+    ["at once", (): Promise<unknown> => Promise.resolve()],
+    // A pipe that has been emptied: the program waits for more, and nothing else.
+    ["while it waits for more", emptied],
+  ])("leaves with 130 when it is interrupted %s", async (_when, moment) => {
+    const name = join(await mkdtemp(join(dir, "pipe-")), "pipe");
+    await promisify(execFile)("mkfifo", [name]);
+    const writer = await open(name, constants.O_RDWR | constants.O_NONBLOCK);
     try {
       await writer.write(plain);
-      const { code, stderr } = await cli([pipe], {
+      const { code, stderr } = await cli([name], {
         onStart: (child) => {
-          child.stderr?.once("data", () => child.kill("SIGINT"));
+          child.stderr?.once("data", () => void moment(writer).then(() => child.kill("SIGINT")));
         },
       });
       expect({ code, stderr }).toEqual({
@@ -212,6 +229,17 @@ describe("without configuration, token and network", () => {
     } finally {
       await writer.close();
     }
+  });
+
+  it("reads a pipe from its first writer to its last", async () => {
+    const name = join(await mkdtemp(join(dir, "pipe-")), "pipe");
+    await promisify(execFile)("mkfifo", [name]);
+    // Either may be the first to open it: a reader waits for a writer.
+    const reading = json([name]);
+    await writeFile(name, plain);
+    const data = await reading;
+    expect(data.reading).toMatchObject({ files: 1, bytes: plain.length, partial: false });
+    expect(data.groups).toMatchObject([{ count: 2 }]);
   });
 });
 

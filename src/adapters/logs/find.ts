@@ -1,5 +1,7 @@
 /** Which files a path means. */
+import { constants, openSync } from "node:fs";
 import { open, readdir, readFile, stat } from "node:fs/promises";
+import { Socket } from "node:net";
 import { join, resolve } from "node:path";
 import { MANIFEST_FILE, manifestSchema } from "../../domain/logs/manifest.ts";
 import { LocalError, type LogSource, type LogWindow } from "../../ports.ts";
@@ -29,7 +31,8 @@ export async function findLogs(
     const facts = await stat(full).catch((error: unknown) => {
       throw new LocalError(`cannot read ${path}: ${words(error)}`, { cause: error });
     });
-    if (!facts.isDirectory())
+    if (facts.isFIFO()) sources.push({ name: path, bytes: null, open: async () => fromPipe(full) });
+    else if (!facts.isDirectory())
       sources.push(fileSource(path, full, facts.isFile() ? facts.size : null));
     else {
       const found = await filesIn(path, full);
@@ -71,6 +74,15 @@ async function filesIn(name: string, full: string): Promise<LogSource[]> {
 
 function fileSource(name: string, path: string, bytes: number | null): LogSource {
   return { name, bytes, open: async () => piecesOf(path) };
+}
+
+/**
+ * A named pipe, or a shell's `<(zcat ...)`. A plain read would hold a thread until somebody writes, and a
+ * process with such a thread cannot end: not by Ctrl-C either. Waits for a writer, as a plain read does.
+ */
+function fromPipe(path: string): AsyncIterable<Uint8Array> {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  return new Socket({ fd, readable: true, writable: false });
 }
 
 /** Each piece is valid until the next is asked for: a large file leaves no trail of buffers. */
