@@ -6,22 +6,24 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
  * alternate with those that compute, so that two that run together do not want the same processor.
  */
 const LONG = [
+  "integration/ramp",
   "integration/assess",
   "commands/race",
-  "integration/ramp",
-  "integration/fleet",
-  "integration/fault-pairs",
   "acceptance/matrix",
-  "commands/logs-errors",
-  "sandbox/guardian",
-  "integration/secrets",
+  "integration/fleet",
   "sandbox/sessions",
-  "integration/fault-singles",
+  "integration/fault-pairs",
+  "commands/logs-errors",
+  "integration/secrets",
+  "sandbox/guardian",
   "runbook/runbook",
-  "acceptance/cookies",
+  "integration/fault-singles",
   "commands/watch",
-  "integration/smoke",
+  "acceptance/cookies",
   "integration/validate",
+  "integration/smoke",
+  "sandbox/metrics",
+  "integration/crippled",
 ];
 
 class LongFirst extends BaseSequencer {
@@ -40,14 +42,11 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 60_000,
     pool: "forks",
-    // A third one gains a minute on a quiet machine, and costs certainty on a busy one.
+    // For two cores: many tests mostly wait, for a ramp, a fault or a location that lags.
     maxWorkers: 4,
     // A worker goes on with the next file: importing workerd's and Postgres's wrappers anew for each
     // took a tenth of the suite. What a file changes of its process, it changes back.
     isolate: false,
-    // Short-lived objects are most of what tests make; with the usual 16 MiB a tenth of the time went
-    // into collecting them.
-    execArgv: ["--max-semi-space-size=64"],
     sequence: { sequencer: LongFirst },
   },
 });

@@ -28,8 +28,8 @@ vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 });
 
 const SEED = Number(process.env.PIXCANARY_FAULT_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const PAIRS = Number(process.env.PIXCANARY_FAULT_PAIRS ?? 200);
-const LANES = 12;
-const SKEWED_LANES = 4;
+const LANES = 9;
+const SKEWED_LANES = 3;
 const BUDGET_MS = 1_000;
 /** Of a run that nothing disturbs: it must end well on a busy machine, too. */
 const CALM_BUDGET_MS = 10_000;

@@ -5,6 +5,7 @@ import { verify } from "../../src/commands/verify.ts";
 import type { FleetLocation } from "../../src/domain/fleet.ts";
 import { type MetricPoint, toDataPoint } from "../../src/domain/metric-point.ts";
 import { ensureCli, runCli } from "../support/cli.ts";
+import { untilReady } from "../support/live.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 import type { Lane } from "./lane.ts";
@@ -20,6 +21,7 @@ let config = "";
 beforeAll(async () => {
   await Promise.all([ensureCli(), ensureBundle()]);
   lane = await startLane({ locations: Object.keys(LAG) });
+  await untilReady(lane.sandbox.description);
   // One /qa of three, as an operator sees one location through anycast: the metrics know the rest.
   const [nearest] = lane.sandbox.description.locations;
   config = await writeConfig(lane, {

@@ -4,7 +4,7 @@ import type { SmokeReport } from "../../src/commands/shared/smoke.ts";
 import { runSmoke, SMOKE_CHECKS } from "../../src/commands/shared/smoke.ts";
 import { PAGES_ORIGIN } from "../../src/sandbox/types.ts";
 import { ensureCli, runCli } from "../support/cli.ts";
-import { untilLive } from "../support/live.ts";
+import { untilLive, untilReady } from "../support/live.ts";
 import { portsOf } from "../support/ports-of.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 import type { Lane } from "./lane.ts";
@@ -18,6 +18,7 @@ let turns = 0;
 beforeAll(async () => {
   await Promise.all([ensureCli(), ensureBundle()]);
   lane = await startLane({ locations: LOCATIONS });
+  await untilReady(lane.sandbox.description);
 }, 120_000);
 afterAll(() => lane?.close());
 beforeEach(() => resetLane(lane));

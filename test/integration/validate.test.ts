@@ -13,6 +13,7 @@ import { parseStop } from "../../src/domain/state.ts";
 import type { SandboxControl } from "../../src/sandbox/index.ts";
 import { PAGES_ORIGIN } from "../../src/sandbox/types.ts";
 import { ensureCli, runCli } from "../support/cli.ts";
+import { untilReady } from "../support/live.ts";
 import { storedPoint } from "../support/metric-points.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";
 import { ensureBundle } from "../worker/bundle.ts";
@@ -43,6 +44,7 @@ const startMs = Date.now();
 beforeAll(async () => {
   await Promise.all([ensureCli(), ensureBundle()]);
   lane = await startLane({ locations: ["FRA", "AMS"] });
+  await untilReady(lane.sandbox.description);
   control = lane.sandbox.control;
   config = await writeConfig(lane, { dataset: "canary_requests", pagesOrigin: PAGES_ORIGIN });
   addDay();

@@ -2,8 +2,11 @@
 import { expect, vi } from "vitest";
 import { type QaDocument, qaSchema } from "../../src/domain/qa.ts";
 import type { SandboxDescription } from "../../src/sandbox/index.ts";
+import { DATASET } from "../../src/sandbox/types.ts";
 
 const PATIENCE = { timeout: 30_000, interval: 100 };
+const READY = { timeout: 40_000, interval: 100 };
+const HEALTHY = { status: "healthy" };
 type Shown = Pick<QaDocument["canary"], "percent" | "revision" | "emergency_proxy">;
 
 /**
@@ -24,4 +27,29 @@ export async function untilLive(
     const shown = await Promise.all(locations.map(({ url }) => look(url)));
     for (const one of shown) expect(one).toMatchObject(wanted);
   }, PATIENCE);
+}
+
+/**
+ * Until each location finds its parts healthy and the metrics have answered: what starts with its first
+ * use (connections, the engine of the metrics) has started. Throws after 40 s.
+ */
+export async function untilReady(sandbox: SandboxDescription): Promise<void> {
+  const { locations, qaToken, apiBaseUrl, accountId, apiToken } = sandbox;
+  const healthy = async (url: string): Promise<void> => {
+    const answer = await fetch(`${url}/qa`, { headers: { authorization: `Bearer ${qaToken}` } });
+    const { health } = qaSchema().parse(await answer.json());
+    expect([health.native, health.proxy]).toMatchObject([HEALTHY, HEALTHY]);
+  };
+  const measured = async (): Promise<void> => {
+    const answer = await fetch(`${apiBaseUrl}/accounts/${accountId}/analytics_engine/sql`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${apiToken}` },
+      body: `SELECT count() AS points FROM ${DATASET} FORMAT JSON`,
+    });
+    expect(answer.status, await answer.text()).toBe(200);
+  };
+  await Promise.all([
+    ...locations.map(({ url }) => vi.waitFor(() => healthy(url), READY)),
+    vi.waitFor(measured, READY),
+  ]);
 }
