@@ -81,6 +81,19 @@ describe("replicas", () => {
     expect(replicas.text("AMS", "config")).toBe("after 200");
   });
 
+  test("a write in the millisecond in which a location is frozen is not seen there, until it is thawed", () => {
+    const { clock, store, replicas } = world({ min: 0, max: 0 });
+    store.put("config", "before");
+    replicas.freeze(true, "AMS");
+    store.put("config", "after");
+    replicas.catchUp();
+    expect(replicas.text("FRA", "config")).toBe("after");
+    expect(replicas.text("AMS", "config")).toBe("before");
+    clock.ms += 1;
+    replicas.freeze(false, "AMS");
+    expect(replicas.text("AMS", "config")).toBe("after");
+  });
+
   test("stale reads are one write behind; reordered reads go back in time", () => {
     const { store, replicas } = world({ min: 0, max: 0 });
     store.put("config", "1");

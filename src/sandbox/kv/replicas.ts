@@ -77,7 +77,9 @@ export class Replicas {
     const now = this.#now();
     for (const arrivals of this.#arrivals.values()) {
       for (const { visibleAtMs } of arrivals) {
-        for (const [colo, at] of visibleAtMs) visibleAtMs.set(colo, Math.min(at, now));
+        for (const [colo, at] of visibleAtMs) {
+          visibleAtMs.set(colo, Math.min(at, Math.max(now, unseenUntil(this.#state(colo)))));
+        }
       }
     }
   }
@@ -122,9 +124,7 @@ export class Replicas {
     for (const [colo, state] of this.#locations) {
       const { min, max } = state.lagMs ?? this.#lagMs;
       const arrivesAtMs = write.atMs + this.#random.between(min, max);
-      // A write in the millisecond in which a location was frozen came after that.
-      const frozenUntil = state.frozenAtMs === null ? 0 : state.frozenAtMs + 1;
-      visibleAtMs.set(colo, Math.max(arrivesAtMs, frozenUntil));
+      visibleAtMs.set(colo, Math.max(arrivesAtMs, unseenUntil(state)));
     }
     const arrivals = this.#arrivals.get(write.key) ?? [];
     arrivals.push({ write, visibleAtMs });
@@ -150,4 +150,9 @@ export class Replicas {
   #chosen(colo: string | undefined): Iterable<LocationState> {
     return colo === undefined ? this.#locations.values() : [this.#state(colo)];
   }
+}
+
+/** A write in the very millisecond in which a location was frozen came after that. */
+function unseenUntil({ frozenAtMs }: LocationState): number {
+  return frozenAtMs === null ? 0 : frozenAtMs + 1;
 }
