@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { type LogData, writeTraceEvents } from "./log-data.ts";
+import { peakKibIn, REPORT_PEAK } from "./peak-memory.ts";
 import { alternate, type Goal, median, spread } from "./statistics.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -18,10 +19,6 @@ const LONG_GIB = 4;
 /** The runbook's filter, behind what takes a line out of its trace event. */
 const JQ = '.Logs[].Message[0] | fromjson? | select(.level=="ERROR") | .context.error';
 const PIPELINE = `zcat "$0"/*.gz | jq -r '${JQ}' | sort | uniq -c | sort -nr`;
-
-/** Says at the end how much memory the process had at its peak, in KiB. */
-const PEAK =
-  "data:text/javascript,process.on('exit',()=>process.stderr.write('peak '+process.resourceUsage().maxRSS))";
 
 export async function benchLogs(): Promise<Goal[]> {
   const scratch = await mkdtemp(join(tmpdir(), "pixcanary-bench-"));
@@ -55,9 +52,9 @@ async function memoryAtSize({ files, bytes }: LogData, home: string): Promise<Go
 }
 
 async function ours(words: string[], home: string): Promise<{ ms: number; peakMib: number }> {
-  const all = ["--import", PEAK, join(ROOT, "bin/pixcanary.js"), "logs", "errors", ...words];
+  const all = ["--import", REPORT_PEAK, join(ROOT, "bin/pixcanary.js"), "logs", "errors", ...words];
   const { ms, stderr } = await run(process.execPath, all, home);
-  return { ms, peakMib: Number(/peak (\d+)/.exec(stderr)?.[1]) / 1024 };
+  return { ms, peakMib: peakKibIn(stderr) / 1024 };
 }
 
 async function compare(folder: string, home: string): Promise<Goal[]> {

@@ -11,6 +11,7 @@ import { createGzip, gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { traceEvent as generated, randomFrom } from "../../bench/log-data.ts";
+import { peakKibIn, REPORT_PEAK } from "../../bench/peak-memory.ts";
 import { createLogReader } from "../../src/adapters/logs/reader.ts";
 import type { Outcome } from "../../src/commands/command.ts";
 import { logsErrors } from "../../src/commands/logs-errors.ts";
@@ -245,20 +246,13 @@ describe("without configuration, token and network", () => {
 
 describe("memory", () => {
   const PEAK_KIB = 150 * 1024;
-  // Not `maxRSS`: Linux lets a child begin with the peak of the process that started it.
-  const REPORT = `data:text/javascript,${encodeURIComponent(
-    "import { readFileSync } from 'node:fs';" +
-      "const peak = () => /VmHWM:\\s+(\\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1];" +
-      "process.on('exit', () => process.stderr.write('peak ' + peak()));",
-  )}`;
-
   /** The whole program, in a process of its own: KiB at its peak. */
   async function measured(path: string, flags: string[] = []) {
     const { stdout, stderr, code } = await cli([path, "--json", ...flags], {
-      nodeArgs: ["--import", REPORT],
+      nodeArgs: ["--import", REPORT_PEAK],
     });
     expect(code).toBe(0);
-    const peak = Number(/peak (\d+)/.exec(stderr)?.[1]);
+    const peak = peakKibIn(stderr);
     return { peak, data: JSON.parse(stdout) as LogsErrorsData };
   }
   async function big(name: string, parts: Iterable<Buffer>, level = 1): Promise<string> {
