@@ -5,11 +5,9 @@ import { Limits } from "../../src/sandbox/api/limits.ts";
 import { ApiServer } from "../../src/sandbox/api/server.ts";
 import { Tokens } from "../../src/sandbox/api/tokens.ts";
 import { CentralStore } from "../../src/sandbox/kv/central-store.ts";
+import { ACCOUNT, NAMESPACE, noBuckets } from "../sandbox/api-harness.ts";
 import { configText } from "./lane.ts";
 import { API_SECRET } from "./leaks.ts";
-
-export const ACCOUNT = "a".repeat(32);
-export const NAMESPACE = "b".repeat(32);
 
 export interface Api {
   url: string;
@@ -39,8 +37,4 @@ export async function knowingApi(faults: readonly FaultRuleInput[]): Promise<Api
   const url = await server.start();
   await server.faults.replace(faults);
   return { url, store, close: () => server.close() };
-}
-
-function noBuckets(): never {
-  throw new Error("no buckets here");
 }

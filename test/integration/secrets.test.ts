@@ -14,9 +14,10 @@ import type { CommandDef } from "../../src/commands/command.ts";
 import { commands } from "../../src/commands/index.ts";
 import { type FaultRuleInput, faultRuleSchema } from "../../src/sandbox/api/faults.ts";
 import type { CentralStore } from "../../src/sandbox/kv/central-store.ts";
+import { ACCOUNT, NAMESPACE } from "../sandbox/api-harness.ts";
 import { ensureCli, PLAIN_ENV, runCli } from "../support/cli.ts";
 import { ensureBundle } from "../worker/bundle.ts";
-import { ACCOUNT, type Api, knowingApi, NAMESPACE } from "./knowing-api.ts";
+import { type Api, knowingApi } from "./knowing-api.ts";
 import { type Lane, resetLane, startLane, writeConfig } from "./lane.ts";
 import { API_SECRET, leaks, QA_SECRET } from "./leaks.ts";
 

@@ -67,6 +67,7 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
   };
 }
 
-function noBuckets(): never {
+/** For an API without a runtime behind it. */
+export function noBuckets(): never {
   throw new Error("no buckets here");
 }

@@ -1,7 +1,6 @@
 /** Which files a path means. */
 import { constants, openSync } from "node:fs";
 import { open, readdir, readFile, stat } from "node:fs/promises";
-import { Socket } from "node:net";
 import { join, resolve } from "node:path";
 import { MANIFEST_FILE, manifestSchema } from "../../domain/logs/manifest.ts";
 import { LocalError, type LogSource, type LogWindow } from "../../ports.ts";
@@ -31,7 +30,7 @@ export async function findLogs(
     const facts = await stat(full).catch((error: unknown) => {
       throw new LocalError(`cannot read ${path}: ${words(error)}`, { cause: error });
     });
-    if (facts.isFIFO()) sources.push({ name: path, bytes: null, open: async () => fromPipe(full) });
+    if (facts.isFIFO()) sources.push({ name: path, bytes: null, open: () => fromPipe(full) });
     else if (!facts.isDirectory())
       sources.push(fileSource(path, full, facts.isFile() ? facts.size : null));
     else {
@@ -80,7 +79,8 @@ function fileSource(name: string, path: string, bytes: number | null): LogSource
  * A named pipe, or a shell's `<(zcat ...)`. A plain read would hold a thread until somebody writes, and a
  * process with such a thread cannot end: not by Ctrl-C either. Waits for a writer, as a plain read does.
  */
-function fromPipe(path: string): AsyncIterable<Uint8Array> {
+async function fromPipe(path: string): Promise<AsyncIterable<Uint8Array>> {
+  const { Socket } = await import("node:net");
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   return new Socket({ fd, readable: true, writable: false });
 }

@@ -7,6 +7,7 @@ import type { WorkerOptions } from "miniflare";
 import { Agent, request } from "undici";
 import * as z from "zod";
 import { LOGS_BUCKET, MEDIA_BUCKET } from "../types.ts";
+import { HELPER_DATE } from "./scripts.ts";
 
 const objectSchema = z.object({
   key: z.string(),
@@ -100,7 +101,7 @@ export function backstageWorker(workers: readonly string[]): WorkerOptions {
     name: BACKSTAGE,
     modules: true,
     script: SCRIPT,
-    compatibilityDate: "2026-07-01",
+    compatibilityDate: HELPER_DATE,
     // `scheduled` of a binding.
     compatibilityFlags: ["service_binding_extra_handlers"],
     r2Buckets: { MEDIA: MEDIA_BUCKET, LOGS: LOGS_BUCKET },

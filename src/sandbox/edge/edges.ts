@@ -1,14 +1,22 @@
 /** The edge: one workerd with, per location, a front, the real Worker and its simulated bindings. */
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { Miniflare, NoOpLog, type WorkerOptions } from "miniflare";
+import { Miniflare, type MiniflareOptions, NoOpLog, type WorkerOptions } from "miniflare";
+import { Closers } from "../closers.ts";
 import type { NativeFaults } from "../native-faults.ts";
 import { MEDIA_BUCKET } from "../types.ts";
 import { BACKSTAGE, Backstage, type Bucket, backstageWorker } from "./backstage.ts";
 import type { WorkerBundle } from "./bundle.ts";
 import type { KvService } from "./kv-service.ts";
 import { NodeServices } from "./node-services.ts";
-import { ENTRY_SCRIPT, frontScript, KV_SCRIPT, R2_SCRIPT, TAIL_SCRIPT } from "./scripts.ts";
+import {
+  ENTRY_SCRIPT,
+  frontScript,
+  HELPER_DATE,
+  KV_SCRIPT,
+  R2_SCRIPT,
+  TAIL_SCRIPT,
+} from "./scripts.ts";
 import {
   chaosService,
   logsService,
@@ -46,13 +54,42 @@ export interface Edges {
 
 const ANON_LIMIT = { limit: 10, period: 60 };
 const TOKEN_LIMIT = { limit: 300, period: 60 };
-const HELPER_DATE = "2026-07-01";
 const TAIL = "log-tail";
 
+/** Whatever had been started is ended again when it rejects. */
 export async function startEdges(options: EdgesOptions): Promise<Edges> {
+  const closers = new Closers();
+  try {
+    return await start(options, closers);
+  } catch (error) {
+    await closers.run().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function start(options: EdgesOptions, closers: Closers): Promise<Edges> {
   const services = new NodeServices();
   await services.start();
-  const miniflare = new Miniflare({
+  closers.add(() => services.close());
+  const miniflare = new Miniflare(miniflareOptions(options, services));
+  closers.add(() => miniflare.dispose());
+  await miniflare.ready;
+  const backstage = new Backstage(await miniflare.unsafeGetDirectURL(BACKSTAGE));
+  closers.add(() => backstage.close());
+  const urls = new Map<string, URL>();
+  for (const colo of options.locations) {
+    urls.set(colo, await miniflare.unsafeGetDirectURL(`edge-${colo}`));
+  }
+  return {
+    urls,
+    bucket: (name) => backstage.bucket(name),
+    scheduled: (colo, at) => backstage.scheduled(`pix-${colo}`, at),
+    close: () => closers.run(),
+  };
+}
+
+function miniflareOptions(options: EdgesOptions, services: NodeServices): MiniflareOptions {
+  return {
     host: "127.0.0.1",
     port: 0,
     cf: false,
@@ -68,31 +105,7 @@ export async function startEdges(options: EdgesOptions): Promise<Edges> {
       ...(options.onTraces === null ? [] : [tailWorker(options.onTraces, services)]),
       ...options.locations.flatMap((colo) => at(colo, options, services)),
     ],
-  });
-  let backstage: Backstage | null = null;
-  const close = async (): Promise<void> => {
-    await backstage?.close();
-    await miniflare.dispose();
-    await services.close();
   };
-  try {
-    await miniflare.ready;
-    const reach = new Backstage(await miniflare.unsafeGetDirectURL(BACKSTAGE));
-    backstage = reach;
-    const urls = new Map<string, URL>();
-    for (const colo of options.locations) {
-      urls.set(colo, await miniflare.unsafeGetDirectURL(`edge-${colo}`));
-    }
-    return {
-      urls,
-      bucket: (name) => reach.bucket(name),
-      scheduled: (colo, at) => reach.scheduled(`pix-${colo}`, at),
-      close,
-    };
-  } catch (error) {
-    await close();
-    throw error;
-  }
 }
 
 function readLines(stream: Readable, onLine: (line: string) => void): void {

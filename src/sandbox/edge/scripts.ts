@@ -3,6 +3,9 @@
  * The real Worker's bundle runs unchanged; what the sandbox simulates sits behind its bindings.
  */
 
+/** Their compatibility date. */
+export const HELPER_DATE = "2026-07-01";
+
 /** What Cloudflare's edge adds to a request before a Worker sees it. */
 export function frontScript(colo: string): string {
   return `
