@@ -1,28 +1,16 @@
 /** Hands a request to the legacy origin and its answer back, both untouched but for the headers below. */
 import { COHORT_COOKIE, withoutCohortCookie } from "../src/domain/cohort-cookie.ts";
-import { OVERRIDE_HEADER } from "../src/domain/override.ts";
+import type { Passage } from "../src/domain/origin-headers.ts";
+import { FROM_CLOUDFLARE, LOCATION_HEADERS, passageOf } from "../src/domain/origin-headers.ts";
 import { pathAndQueryOf } from "./exchange.ts";
-
-/**
- * Never passed on: what is meant for one connection alone (RFC 9110 §7.6.1), and what tells the origin
- * who is asking, which only the edge knows.
- */
-const DROPPED: ReadonlySet<string> = new Set([
-  "keep-alive",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "forwarded",
-  "x-real-ip",
-]);
 
 /** What a header may be called. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 
-const OVERRIDE_PREFIX = OVERRIDE_HEADER.toLowerCase();
+/** The same names come with every request; what a flood of others brings is not remembered. */
+const MAX_KNOWN_NAMES = 1_000;
+const MAX_KNOWN_CHARS = 64;
+const knownNames = new Map<string, Passage>();
 
 /** Cohorts never share a cache: a negative life makes the edge's cache step aside. */
 const NO_CACHE: RequestInitCfProperties = { cacheTtl: -1 };
@@ -72,29 +60,51 @@ export function originFailure(): Response {
 function requestHeaders(request: Request): Headers {
   const incoming = request.headers;
   const headers = new Headers(incoming);
-  let client: string | null = null;
-  let claimed = false;
-  for (const name of incoming.keys()) {
-    if (name === "cookie") replaceCookie(headers);
-    else if (name === "connection") removeListed(headers);
-    else if (name === "cf-connecting-ip") client = incoming.get(name);
-    else if (name === "x-forwarded-for") claimed = true;
-    else if (isDropped(name, headers)) headers.delete(name);
-  }
-  if (client !== null) headers.set("x-forwarded-for", client);
-  else if (claimed) headers.delete("x-forwarded-for");
   const { url } = request;
   const authority = url.indexOf("://") + 3;
-  headers.set("x-forwarded-proto", url.slice(0, authority - 3));
+  const scheme = url.slice(0, authority - 3);
+  for (const name of incoming.keys()) {
+    const passage = knownNames.get(name) ?? learn(name);
+    if (passage === "as-it-is") continue;
+    if (passage === "dropped") headers.delete(name);
+    else if (passage === "by-value") passByValue(name, headers);
+    else setAgain(name, headers, { scheme, cf: request.cf });
+  }
+  const client = incoming.get("cf-connecting-ip");
+  if (client !== null) headers.set("x-forwarded-for", client);
+  headers.set("x-forwarded-proto", scheme);
   headers.set("x-forwarded-host", url.slice(authority, url.indexOf("/", authority)));
   return headers;
 }
 
-function isDropped(name: string, headers: Headers): boolean {
-  if (DROPPED.has(name) || name.startsWith(OVERRIDE_PREFIX)) return true;
-  if (name === "upgrade") return headers.get(name)?.toLowerCase() !== "websocket";
-  // Answered by the edge, which has the body anyway; the runtime does not know interim answers.
-  return name === "expect" && headers.get(name)?.toLowerCase() === "100-continue";
+function learn(name: string): Passage {
+  const passage = passageOf(name);
+  const isKept = knownNames.size < MAX_KNOWN_NAMES && name.length <= MAX_KNOWN_CHARS;
+  if (isKept) knownNames.set(name, passage);
+  return passage;
+}
+
+function passByValue(name: string, headers: Headers): void {
+  if (name === "cookie") replaceCookie(headers);
+  else if (name === "connection") removeListed(headers);
+  else if (isForEdge(name, headers.get(name)?.toLowerCase())) headers.delete(name);
+}
+
+/** The edge answers an expectation itself: it has the body, and the runtime knows no interim answers. */
+function isForEdge(name: string, value: string | undefined): boolean {
+  return name === "upgrade" ? value !== "websocket" : value === "100-continue";
+}
+
+/** What the edge does not know, or cannot say in ASCII, is left unsaid. */
+function setAgain(
+  name: string,
+  headers: Headers,
+  { scheme, cf }: { scheme: string; cf: Request["cf"] },
+): void {
+  const known: unknown =
+    name === "cf-visitor" ? JSON.stringify({ scheme }) : cf?.[LOCATION_HEADERS[name] ?? ""];
+  if (typeof known === "string" && /^[ -~]+$/.test(known)) headers.set(name, known);
+  else headers.delete(name);
 }
 
 function replaceCookie(headers: Headers): void {
@@ -105,13 +115,14 @@ function replaceCookie(headers: Headers): void {
   else headers.set("cookie", kept);
 }
 
-/** `Connection: close, x-evil` asks that `x-evil` go no further; `upgrade` is dealt with apart. */
+/** `Connection: close, x-evil` asks that `x-evil` go no further; it cannot hide what the edge says. */
 function removeListed(headers: Headers): void {
   const connection = headers.get("connection") ?? "";
   headers.delete("connection");
   if (connection === "keep-alive") return;
   for (const name of connection.split(",")) {
     const listed = name.trim().toLowerCase();
-    if (TOKEN.test(listed) && listed !== "upgrade") headers.delete(listed);
+    const isOurs = listed === "upgrade" || FROM_CLOUDFLARE.includes(listed);
+    if (TOKEN.test(listed) && !isOurs) headers.delete(listed);
   }
 }

@@ -2,37 +2,35 @@
  * AT-29: what may differ between asking the origin directly and asking it through the Worker. This
  * list is the documentation: whatever is not on it must be equal.
  */
+import {
+  DROPPED,
+  FROM_CLOUDFLARE,
+  LOCATION_HEADERS,
+  SET_BY_EDGE,
+} from "../../src/domain/origin-headers.ts";
+
 export interface Difference {
   side: "request" | "response";
-  /** Lower case; a `*` at the end stands for the rest of the name. */
+  /** Lower case; a `*` at either end stands for the rest of the name. */
   header: string;
   why: string;
 }
 
 const HOP = "is meant for one connection alone (RFC 9110 §7.6.1)";
-const FORWARDED =
-  "tells who is asking: only the edge knows, what the visitor says is not passed on";
-const OURS = "speaks to the Worker: the origin must not come to depend on it";
+const EDGE = "only the edge knows: what the visitor says is replaced";
+const SAID_BY_EDGE = [...SET_BY_EDGE, "cf-visitor", ...Object.keys(LOCATION_HEADERS)];
+/** The value of every claim that is generated. */
+export const CLAIMED = "6.6.6.6";
+const request = (names: readonly string[], why: string): Difference[] =>
+  names.map((header) => ({ side: "request", header, why }));
 
 export const DIFFERENCES: readonly Difference[] = [
-  { side: "request", header: "connection", why: HOP },
-  { side: "request", header: "keep-alive", why: HOP },
-  { side: "request", header: "proxy-authenticate", why: HOP },
-  { side: "request", header: "proxy-authorization", why: HOP },
-  { side: "request", header: "proxy-connection", why: HOP },
-  { side: "request", header: "te", why: HOP },
-  { side: "request", header: "trailer", why: `${HOP}; the runtime passes no trailers` },
-  { side: "request", header: "transfer-encoding", why: `${HOP}; the body is the same` },
-  { side: "request", header: "expect", why: "100-continue is answered by the edge" },
-  { side: "request", header: "forwarded", why: FORWARDED },
-  { side: "request", header: "x-real-ip", why: FORWARDED },
-  { side: "request", header: "x-forwarded-for", why: `${FORWARDED}; overwritten` },
-  { side: "request", header: "x-forwarded-host", why: `${FORWARDED}; overwritten` },
-  { side: "request", header: "x-forwarded-proto", why: `${FORWARDED}; overwritten` },
-  { side: "request", header: "cf-connecting-ip", why: "added by the edge" },
-  { side: "request", header: "cf-ray", why: "added by the edge" },
-  { side: "request", header: "cf-worker", why: "added by the runtime: whose Worker is asking" },
-  { side: "request", header: "x-canary*", why: OURS },
+  ...DROPPED.flatMap(({ names, why }) => request(names, why)),
+  ...request(SAID_BY_EDGE, EDGE),
+  ...request(FROM_CLOUDFLARE, "added by the edge"),
+  ...request(["cf-worker"], "added by the runtime: whose Worker is asking"),
+  ...request(["connection"], HOP),
+  ...request(["expect"], "100-continue is answered by the edge"),
   { side: "response", header: "connection", why: HOP },
   { side: "response", header: "keep-alive", why: HOP },
   { side: "response", header: "transfer-encoding", why: `${HOP}; the body is the same` },
@@ -76,20 +74,16 @@ export function differences(direct: Exchange, via: Exchange): string[] {
 /** What must not reach the origin in any case, whatever the direct request held. */
 function leaks(headers: RawHeaders, listed: ReadonlySet<string>): string[] {
   const grouped = groupHeaders(headers);
-  const forbidden = [
-    "te",
-    "trailer",
-    "keep-alive",
-    "proxy-authorization",
-    "forwarded",
-    "x-real-ip",
-  ];
+  const edges = [...SAID_BY_EDGE, ...FROM_CLOUDFLARE, "cf-worker", "transfer-encoding"];
   const found = [...grouped.keys()].filter(
-    (name) => forbidden.includes(name) || listed.has(name) || name.startsWith("x-canary"),
+    (name) => !edges.includes(name) && (listed.has(name) || isDropped(name)),
   );
   if (/(^|; *)_canary_cohort=/.test(grouped.get("cookie") ?? "")) found.push("cohort cookie");
+  found.push(...[...grouped].filter(([, value]) => value.includes(CLAIMED)).map(([name]) => name));
   const client = grouped.get("x-forwarded-for");
   if (client !== "203.0.113.7") found.push(`x-forwarded-for ${client}`);
+  const known = grouped.get("cf-connecting-ip");
+  if (known !== "203.0.113.7") found.push(`cf-connecting-ip ${known}`);
   return found.map((what) => `reached the origin: ${what}`);
 }
 
@@ -130,12 +124,22 @@ function comparable(
   return grouped;
 }
 
+function isDropped(name: string): boolean {
+  return DROPPED.some(({ names }) => names.some((pattern) => isNamedBy(pattern, name)));
+}
+
+/** Servers take `_` in a name for `-`: a name counts as what they make of it. */
+function isNamedBy(pattern: string, name: string): boolean {
+  const read = name.replaceAll("_", "-");
+  const word = pattern.replaceAll("*", "");
+  const [open, end] = [pattern.startsWith("*"), pattern.endsWith("*")];
+  if (open && end) return read.includes(word);
+  if (open) return read.endsWith(word);
+  return end ? read.startsWith(word) : read === word;
+}
+
 function isDocumented(side: Difference["side"], name: string): boolean {
-  return DIFFERENCES.some(
-    ({ side: of, header }) =>
-      of === side &&
-      (header.endsWith("*") ? name.startsWith(header.slice(0, -1)) : name === header),
-  );
+  return DIFFERENCES.some(({ side: of, header }) => of === side && isNamedBy(header, name));
 }
 
 /**

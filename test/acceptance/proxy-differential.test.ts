@@ -127,6 +127,9 @@ describe("AT-29", () => {
     ["passes X-Canary on", seenBy((headers) => [...headers, "X-Canary", "1"])],
     ["passes our cookie on", seenBy((headers) => [...headers, "Cookie", "_canary_cohort=v1"])],
     ["passes TE on", seenBy((headers) => [...headers, "TE", "trailers"])],
+    ["passes True-Client-IP on", seenBy((headers) => [...headers, "True-Client-IP", "6.6.6.6"])],
+    ["passes X_Real_IP on", seenBy((headers) => [...headers, "X_Real_IP", "6.6.6.6"])],
+    ["hides who asks", seenBy((headers) => without(headers, "cf-connecting-ip"))],
     ["believes X-Forwarded-For", seenBy((headers) => [...headers, "X-Forwarded-For", "6.6.6.6"])],
     [
       "changes a percent sign",

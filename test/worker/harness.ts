@@ -237,6 +237,8 @@ function miniflareOptions(
         compatibilityDate: modern.compatibilityDate,
         compatibilityFlags: ["nodejs_compat"],
         bindings: bindingsOf(options, parts.origin.url),
+        // As at Cloudflare, the origin sees it.
+        stripCfConnectingIp: false,
         r2Buckets: { MEDIA: "media" },
         ratelimits: {
           QA_LIMIT_ANON: limit("1", limits?.anon),

@@ -23,6 +23,30 @@ beforeEach(() => {
 });
 afterAll(() => worker.dispose());
 
+/** Collected by hand, not from the table: it must not be the judge of itself. */
+const CLAIMS = (
+  "True-Client-IP X-Client-IP Client-IP X-Cluster-Client-IP Fastly-Client-IP X-Azure-ClientIP X-Real-IP " +
+  "X-Remote-IP X-Remote-Addr X-Originating-IP X-Envoy-External-Address X-Appengine-User-IP " +
+  "X-ProxyUser-Ip WL-Proxy-Client-IP Proxy-Client-IP HTTP-Client-IP X-True-Client-IP Incap-Client-IP " +
+  "CF-Connecting-IPv6 CF-Pseudo-IPv4 X-Nf-Client-Connection-Ip Fly-Client-IP X-Custom-IP-Authorization " +
+  "CloudFront-Viewer-Address X-Vercel-Forwarded-For Forwarded-For X-Forward-For X-Original-Forwarded-For " +
+  "Forwarded X-Forwarded X-Forwarded-Port X-Forwarded-Prefix X-Forwarded-Server X-Forwarded-Ssl " +
+  "X-Forwarded-Scheme X-Forwarded-Path X-Forwarded-Uri X-Forwarded-User X-Forwarded-Client-Cert " +
+  "X-Original-URL X-Original-URI X-Original-Host X-Original-Proto X-Original-Method X-Rewrite-URL " +
+  "X-Override-URL X-Host X-Host-Override X-HTTP-Host-Override X-Scheme X-URL-Scheme Front-End-Https " +
+  "X-ARR-SSL X-ARR-ClientCert X-Script-Name X-Path-Info X-HTTP-Method-Override X-HTTP-Method " +
+  "X-Method-Override Remote-User X-Remote-User X-Authenticated-User X-WebAuth-User X-Auth-Request-Email " +
+  "X-MS-Client-Principal X-MS-Client-Principal-Name X-Goog-Authenticated-User-Email X-Amzn-Oidc-Data " +
+  "X-SSL-Client-S-DN SSL-Client-Cert Client-Cert X-Client-Cert CF-Access-Authenticated-User-Email " +
+  "CF-Worker X-Middleware-Subrequest X-Accel-Mapping X-Sendfile-Type Proxy X-Azure-FDID Fastly-FF"
+).split(" ");
+
+const OWN_BUSINESS = (
+  "accept-language authorization referer user-agent origin via x-requested-with x-request-id traceparent " +
+  "x-api-key x-csrf-token x-client-version x-client-info x-original-filename x-ms-client-request-id " +
+  "idempotency-key dnt sec-fetch-site content-language x_own x-shipping x-user-id"
+).split(" ");
+
 /** Sends exactly these headers, which fetch would refuse to. */
 async function raw(
   path: string,
@@ -98,6 +122,54 @@ describe("what reaches the origin", () => {
     });
     expect(seen().headers).not.toHaveProperty("forwarded");
     expect(seen().headers).not.toHaveProperty("x-real-ip");
+  });
+
+  test.each(CLAIMS)("no visitor can claim %s", async (name) => {
+    const [dashed, underscored] = [name, name.replaceAll("-", "_")];
+    await raw("/api/x", { headers: { [dashed]: "6.6.6.6", [underscored]: "6.6.6.6" } });
+    expect(seen().rawHeaders).not.toContain("6.6.6.6");
+    expect(seen().headers["cf-connecting-ip"]).toBe("203.0.113.7");
+  });
+
+  test("where a visitor is, and by which scheme he asks, is said again by the edge", async () => {
+    await raw("/api/x", {
+      headers: { "cf-ipcountry": "XX", "cf-visitor": "{}", "cf-ipcity": "X" },
+    });
+    expect(seen().headers).toMatchObject({
+      "cf-ipcountry": "DE",
+      "cf-visitor": '{"scheme":"http"}',
+    });
+    expect(seen().headers).not.toHaveProperty("cf-ipcity");
+  });
+
+  test("Connection cannot hide what the edge says", async () => {
+    await raw("/api/x", {
+      headers: { connection: "close, CF-Connecting-IP, X-Forwarded-For, X-Forwarded-Host, CF-Ray" },
+    });
+    expect(seen().headers).toMatchObject({
+      "cf-connecting-ip": "203.0.113.7",
+      "x-forwarded-for": "203.0.113.7",
+      "x-forwarded-host": new URL(worker.url).host,
+      "cf-ray": "230b030023ae2822-FRA",
+    });
+  });
+
+  test("what a visitor says of himself is his own business", async () => {
+    const own = Object.fromEntries(OWN_BUSINESS.map((name) => [name, `${name} of his`]));
+    await raw("/api/x", { headers: own });
+    expect(seen().headers).toMatchObject(own);
+  });
+
+  test("a flood of names changes nothing for those that matter", async () => {
+    for (let round = 0; round < 60; round += 1) {
+      const names = Array.from({ length: 20 }, (_, n) => [`x-flood-${round}-${n}`, "1"]);
+      await raw("/api/x", { headers: { ...Object.fromEntries(names), "x-late-ip": "6.6.6.6" } });
+    }
+    const last = worker.origin.requests.at(-1)?.headers;
+    expect(last).toHaveProperty("x-flood-59-19");
+    await raw("/api/x", { headers: { "x-later-ip": "6.6.6.6", "x-own": "1" } });
+    expect(worker.origin.requests.at(-1)?.headers).toMatchObject({ "x-own": "1" });
+    expect(worker.origin.requests.at(-1)?.headers).not.toHaveProperty("x-later-ip");
   });
 
   test.each(["/api/x", "/page"])("neither cohort cookie nor X-Canary* on %s", async (path) => {
