@@ -51,7 +51,7 @@ export interface CallOptions {
 
 /** Workers KV through the Cloudflare API. All methods throw UpstreamError. */
 export interface StateStore {
-  /** Both keys as stored; `once`: in two requests, for who will look again soon anyway. */
+  /** All keys as stored; `once`: one request for each, for who will look again soon anyway. */
   read(options: CallOptions & { once?: boolean }): Promise<RawState>;
   /**
    * Retries at will until the signal aborts: repeating a stop can only help. `once` is for a release,

@@ -6,7 +6,7 @@
 import type { EffectiveState, Memory } from "../src/domain/memory.ts";
 import { EMPTY_MEMORY, effectiveState, remember, rememberFailure } from "../src/domain/memory.ts";
 import type { RawState } from "../src/domain/state.ts";
-import { CONFIG_KEY, STOP_KEY } from "../src/domain/state.ts";
+import { rawState, STATE_KEYS } from "../src/domain/state.ts";
 
 /** Younger than this: used without asking. */
 export const FRESH_MS = 1_000;
@@ -181,8 +181,8 @@ class IsolateStateReader implements StateReader {
 
 /** Rejects, never throws, on whatever a broken KV may do. */
 async function ask(kv: StateKv): Promise<RawState> {
-  const values = await kv.get([CONFIG_KEY, STOP_KEY], { cacheTtl: CACHE_TTL_S });
-  return { config: textOrNull(values.get(CONFIG_KEY)), stop: textOrNull(values.get(STOP_KEY)) };
+  const values = await kv.get(STATE_KEYS, { cacheTtl: CACHE_TTL_S });
+  return rawState((key) => textOrNull(values.get(key)));
 }
 
 function textOrNull(value: unknown): string | null {

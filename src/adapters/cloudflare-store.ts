@@ -1,7 +1,9 @@
-/** The two state documents in Workers KV, through the Cloudflare API. */
+/** The state's documents in Workers KV, through the Cloudflare API. */
 import {
   CONFIG_KEY,
   MAX_DOCUMENT_CHARS,
+  rawState,
+  STATE_KEYS,
   STOP_KEY,
   serialiseConfig,
   serialiseStop,
@@ -82,14 +84,14 @@ export function createStateStore(options: StoreOptions): StateStore {
   return {
     async read({ signal, once }) {
       const policy = once === true ? { ...READ, retries: 0 } : READ;
-      const [config, stop] = await bothOrNeither(signal, (key, either) =>
+      const texts = await allOrNone(signal, (key, all) =>
         withRetries(
-          () => getValue(options, key, { signal: either, timeoutMs: limits.readMs }),
+          () => getValue(options, key, { signal: all, timeoutMs: limits.readMs }),
           policy,
-          deps(either),
+          deps(all),
         ),
       );
-      return { config, stop };
+      return rawState((key) => texts.get(key) ?? null);
     },
     async writeStop(stop, { signal, once, ...call }) {
       const text = textFor(STOP_KEY, () => serialiseStop(stop));
@@ -115,23 +117,26 @@ function textFor(key: string, serialise: () => string): string {
   }
 }
 
-/** When one read fails for good the other is ended, too: nothing is left running. */
-async function bothOrNeither(
+/** When one read fails for good the others are ended, too: nothing is left running. */
+async function allOrNone(
   signal: AbortSignal,
   get: (key: string, signal: AbortSignal) => Promise<string | null>,
-): Promise<[string | null, string | null]> {
-  const other = new AbortController();
-  const either = AbortSignal.any([signal, other.signal]);
+): Promise<ReadonlyMap<string, string | null>> {
+  const others = new AbortController();
+  const all = AbortSignal.any([signal, others.signal]);
   const failures: unknown[] = [];
-  const read = (key: string): Promise<string | null> =>
-    get(key, either).catch((error: unknown) => {
+  const texts = new Map<string, string | null>();
+  const read = async (key: string): Promise<void> => {
+    try {
+      texts.set(key, await get(key, all));
+    } catch (error) {
       failures.push(error);
-      other.abort();
-      return null;
-    });
-  const both = await Promise.all([read(CONFIG_KEY), read(STOP_KEY)]);
+      others.abort();
+    }
+  };
+  await Promise.all(STATE_KEYS.map(read));
   if (failures.length > 0) throw failures[0];
-  return both;
+  return texts;
 }
 
 export interface KvPlace {

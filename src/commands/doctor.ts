@@ -3,6 +3,7 @@
  * that expires by itself; changes nothing else. Exit 0, 20 when something is wrong, 23 for the token.
  */
 import * as z from "zod";
+import type { GuardianCap } from "../domain/cap.ts";
 import type { Sighting } from "../domain/expectation.ts";
 import { placeOf } from "../domain/prerequisites.ts";
 import type { ParsedState } from "../domain/state.ts";
@@ -149,7 +150,7 @@ function reachable<T>(
 
 function stateChecks(state: ParsedState | UpstreamError, ports: Ports): Check[] {
   if (isError(state)) return [reachable("state", state, () => "")];
-  const { config, stop } = state;
+  const { config, stop, capped } = state;
   const seed = invocation(ports.target, 'restore --to 0 --reason "first config"');
   return [
     config.kind === "valid"
@@ -181,7 +182,17 @@ function stateChecks(state: ParsedState | UpstreamError, ports: Ports): Check[] 
           detail: stop.kind === "valid" && stop.value.active ? "active" : "not active",
           fix: null,
         },
+    ...(capped === undefined ? [] : [capCheck(capped.cap, ports)]),
   ];
+}
+
+function capCheck({ percent, at, by, reason }: GuardianCap, { target }: Ports): Check {
+  return {
+    name: "cap",
+    result: "warn",
+    detail: `at most ${percent} % since ${at || "an unknown time"} by ${by}: ${reason}`,
+    fix: `${invocation(target, "restore")} --reason "…"   # when the cause is fixed`,
+  };
 }
 
 function qaCheck(sighting: Sighting): Check {

@@ -4,6 +4,7 @@
  * live, too. Refuses while a prerequisite of the runbook fails, and when anything changed meanwhile.
  */
 import * as z from "zod";
+import type { GuardianCap } from "../domain/cap.ts";
 import type { Sighting } from "../domain/expectation.ts";
 import { shareBeforeIncident } from "../domain/journal.ts";
 import { backToNormal } from "../domain/policy-normal.ts";
@@ -12,6 +13,7 @@ import type { Finding } from "../domain/prerequisites.ts";
 import { obstacles, prerequisites } from "../domain/prerequisites.ts";
 import type { ParsedState, StopDocument } from "../domain/state.ts";
 import { isEmergency } from "../domain/state.ts";
+import { timeOf } from "../domain/time.ts";
 import { watermarkOf } from "../domain/transition.ts";
 import type { Ports } from "../ports.ts";
 import type { Change, CommandDef, Given, Planned } from "./command.ts";
@@ -34,6 +36,8 @@ export interface RestoreSteps {
   findings: Finding[];
   plannedAt: string;
   orphan: Pick<StopDocument, "id" | "at"> | null;
+  /** The newest cap of the guardian that was seen anywhere. */
+  cap: SeenCap | null;
 }
 
 export const restore: CommandDef<typeof input, RestoreSteps, RestoreData> = {
@@ -78,14 +82,15 @@ async function plan(given: Input, ports: Ports): Promise<Planned<RestoreSteps, R
     given.to ?? shareBeforeIncident(journal?.entries ?? []) ?? ports.target.normalPercent;
   const plannedAt = new Date(ports.clock.now()).toISOString();
   const orphan = orphanOf(base.state, sightings, plannedAt);
-  const refusal = orphan === null ? notARestore(base.state, percent, ports) : null;
+  const cap = capOf(base.state, sightings);
+  const refusal = orphan === null && cap === null ? notARestore(base.state, percent, ports) : null;
   if (refusal !== null) return refusal;
 
   const stopped = isEmergency(base.state) || orphan !== null;
   const measured = stopped ? withoutPast(observations) : observations;
   const findings = prerequisites(sightings, backToNormal(measured, ports.target.policy));
   const failed = obstacles(findings);
-  const changes = changesOf(base.state, percent, orphan);
+  const changes = [...changesOf(base.state, percent, orphan), ...capChanges(cap)];
   if (failed.length > 0 && !given.force) {
     const data: RestoreData = { ...unchanged(base.state), findings };
     const reason = `not safe yet: ${failed.map((f) => `${f.name}: ${f.verdict}`).join(", ")}`;
@@ -102,7 +107,7 @@ async function plan(given: Input, ports: Ports): Promise<Planned<RestoreSteps, R
     risk: "exposure",
     changes,
     notes,
-    steps: { base, percent, tag, findings, orphan, plannedAt },
+    steps: { base, percent, tag, findings, orphan, plannedAt, cap },
   };
 }
 
@@ -162,6 +167,25 @@ function orphanOf(
   }
   const unnamed = sightings.some((s) => s.qa?.canary.emergency_proxy === true);
   return unnamed && !isEmergency(state) ? { at: plannedAt } : null;
+}
+
+type SeenCap = Pick<GuardianCap, "id" | "at" | "by" | "reason" | "percent">;
+
+/** In KV, or where it is in force at a location that knows more than the API's copy. */
+function capOf({ capped }: ParsedState, sightings: readonly Sighting[]): SeenCap | null {
+  const seen = [capped?.cap, ...sightings.map(({ qa }) => qa?.canary.cap)];
+  return seen.reduce<SeenCap | null>(
+    (newest, cap) =>
+      cap === undefined || (newest !== null && timeOf(newest.at) >= timeOf(cap.at)) ? newest : cap,
+    null,
+  );
+}
+
+function capChanges(cap: SeenCap | null): Change[] {
+  if (cap === null) return [];
+  const { percent, at, by, reason } = cap;
+  const before = `at most ${percent} % since ${at || "?"} by ${by} ("${reason}")`;
+  return [{ what: "guardian's cap", before, after: "lifted" }];
 }
 
 function changesOf(

@@ -50,8 +50,10 @@ export interface LiveView {
 
 export interface StatusData {
   emergency: boolean;
-  /** As stored; null when absent or unreadable. */
+  /** With the share in force; null when absent or unreadable. */
   config: CanaryConfig | null;
+  /** The guardian's upper limit, where it is in force, and the share that config asks for. */
+  capped: ParsedState["capped"] | null;
   stop: StopDocument | null;
   problems: string[];
   live: LiveView[];
@@ -107,6 +109,7 @@ async function look(ports: Ports): Promise<Outcome<StatusData>> {
     emergency: known ? isEmergency(state) : live.some((l) => l.emergency === true),
     config: valid(state.config),
     stop: valid(state.stop),
+    capped: state.capped ?? null,
     problems: known ? [...problemOf("config", state.config), ...problemOf("stop", state.stop)] : [],
     live,
     last: journal.entries.at(-1) ?? null,
@@ -172,9 +175,12 @@ function inForceOf(state: ParsedState) {
 }
 
 /** One command. When too little is known of native's health, the stop is what is always safe. */
-function nextOf({ emergency, health }: StatusData, { target }: Ports): string {
+function nextOf({ emergency, capped, health }: StatusData, { target }: Ports): string {
   if (emergency) return `${invocation(target, "restore")} --reason "…"   # when the cause is fixed`;
   if (health.command !== null) return health.command;
+  if (capped !== null) {
+    return `${invocation(target, "restore")} --reason "…"   # lifts the cap, when the cause is fixed`;
+  }
   if (health.verdict !== "no_data") return invocation(target, "watch");
   return `${invocation(target, "not-aus")}   # if in doubt`;
 }

@@ -7,6 +7,7 @@ import { isPlainText } from "./metrics.ts";
 import type { Verdict } from "./prerequisites.ts";
 import type { ParsedState } from "./state.ts";
 import { isEmergency } from "./state.ts";
+import { timeOf } from "./time.ts";
 
 const HOUR_S = 3_600;
 /** Locations take over a change within a minute or two; until then they draw by the old share. */
@@ -43,14 +44,15 @@ export interface AchievedShare {
 }
 
 /** Since the last change of `config`, at most an hour back; null without a readable one. */
-export function shareQuestion({ config }: ParsedState, nowS: number): ShareQuestion | null {
+export function shareQuestion({ config, capped }: ParsedState, nowS: number): ShareQuestion | null {
   if (config.kind !== "valid") return null;
   const { revision, last_updated: lastUpdated } = config.value;
   const toS = Math.floor(nowS) + 1;
   const changedS = Math.floor(Date.parse(lastUpdated) / 1_000);
   const known = revision !== undefined && isPlainText(revision);
   const sinceS = Number.isNaN(changedS) ? toS - HOUR_S : changedS + (known ? 0 : TAKEOVER_S);
-  const fromS = Math.min(Math.max(sinceS, toS - HOUR_S, 0), toS);
+  const cappedS = Math.floor(timeOf(capped?.cap.at) / 1_000) + TAKEOVER_S;
+  const fromS = Math.min(Math.max(sinceS, cappedS, toS - HOUR_S, 0), toS);
   return { window: { fromS, toS }, revision: known ? revision : undefined };
 }
 

@@ -4,8 +4,11 @@
  * a stop once seen stays in force until a newer release is read, and a configuration that can no
  * longer be read serves for at most ten minutes. (AT-5, AT-6)
  */
+import type { GuardianCap } from "./cap.ts";
+import { capInForce, newerCap, parseCap, withCap } from "./cap.ts";
 import type { CanaryConfig, Parsed, RawState, StopDocument } from "./state.ts";
-import { parseState, shareInForce } from "./state.ts";
+import { parseConfig, parseStop, shareInForce } from "./state.ts";
+import { timeOf } from "./time.ts";
 
 export const LAST_GOOD_MAX_MS = 10 * 60_000;
 
@@ -29,6 +32,8 @@ export interface Memory {
    * that key since. Somebody tried to stop: an absent key or the other one does not take that back.
    */
   unreadable: { config: boolean; stop: boolean };
+  /** The newest cap of the guardian that was read; a key that is not there takes nothing back. */
+  cap: GuardianCap | null;
   /** Whether the newest attempt gave a valid configuration. */
   fresh: boolean;
 }
@@ -36,7 +41,10 @@ export interface Memory {
 /** The state in force for one request. */
 export interface EffectiveState {
   source: "kv" | "last-good" | "none";
+  /** With the share in force, not as stored. */
   config: CanaryConfig | null;
+  /** The guardian's, where it is in force. */
+  cap: GuardianCap | null;
   emergency: boolean;
   stop: StopDocument | null;
   /** Since the configuration was read from KV; null without one. */
@@ -49,13 +57,16 @@ export const EMPTY_MEMORY: Memory = {
   release: null,
   configEmergency: null,
   unreadable: { config: false, stop: false },
+  cap: null,
   fresh: false,
 };
 
 /** Folds one successful KV read (also one that found nothing, or nonsense) into the memory. */
 export function remember(memory: Memory, raw: RawState, nowMs: number): Memory {
-  const { config, stop } = parseState(raw);
+  const config = parseConfig(raw.config);
+  const stop = parseStop(raw.stop);
   return {
+    cap: newerCap(memory.cap, parseCap(raw.cap ?? null)),
     config: config.kind === "valid" ? { value: config.value, readAtMs: nowMs } : memory.config,
     stop: stop.kind === "valid" ? foldStop(memory, stop.value, nowMs) : memory.stop,
     release: stop.kind === "valid" && !stop.value.active ? stop.value : memory.release,
@@ -82,9 +93,16 @@ export function effectiveState(memory: Memory, nowMs: number): EffectiveState {
     stop !== null || configEmergency !== null || unreadable.config || unreadable.stop;
   const ageMs = memory.config === null ? null : nowMs - memory.config.readAtMs;
   const usable = ageMs !== null && ageMs <= LAST_GOOD_MAX_MS;
-  const config = usable && memory.config !== null ? inForce(memory.config.value, nowMs) : null;
-  const source = config === null ? "none" : memory.fresh ? "kv" : "last-good";
-  return { source, config, emergency, stop: stop?.value ?? null, ageMs: usable ? ageMs : null };
+  const stored = usable && memory.config !== null ? memory.config.value : null;
+  const cap = stored === null ? null : capInForce(stored, memory.cap);
+  return {
+    source: stored === null ? "none" : memory.fresh ? "kv" : "last-good",
+    config: stored === null ? null : withCap(inForce(stored, nowMs), cap),
+    cap,
+    emergency,
+    stop: stop?.value ?? null,
+    ageMs: usable ? ageMs : null,
+  };
 }
 
 /** As stored, unless a lease has run out: then with the share that it falls back to. */
@@ -154,8 +172,4 @@ function foldConfigEmergency(seen: CanaryConfig | null, read: CanaryConfig): Can
   return timeOf(seen.last_updated) <= timeOf(read.last_updated) ? null : seen;
 }
 
-/** Milliseconds since the epoch; a missing or unreadable time is older than any other. */
-export function timeOf(text: string | undefined): number {
-  const ms = text === undefined ? Number.NaN : Date.parse(text);
-  return Number.isNaN(ms) ? Number.NEGATIVE_INFINITY : ms;
-}
+export { timeOf };

@@ -10,6 +10,11 @@ const leaseSchema = once(() =>
   }),
 );
 
+const capSchema = once(() => {
+  const text = z.string().max(1_000);
+  return z.object({ id: text, at: text, by: text, reason: text, percent: z.number() });
+});
+
 export const qaSchema = once(() => {
   const cohort = z.enum(["native", "proxy"]);
   const reason = z.enum(["emergency", "header", "cookie", "sampled", "default"]);
@@ -30,6 +35,8 @@ export const qaSchema = once(() => {
       percent: z.number().nullable(),
       /** Of the configuration in force, if it has one. */
       lease: leaseSchema().optional(),
+      /** The guardian's upper limit, where it is in force; `percent` is taken off already. */
+      cap: capSchema().optional(),
       tag: text.nullable(),
       cohort,
       decision_reason: reason,

@@ -15,6 +15,11 @@ export type Place =
 export function placeInPlan(ramp: RampDocument, state: ParsedState): Place {
   const emergency = emergencyOf(ramp, state);
   if (emergency !== null) return emergency;
+  const { capped } = state;
+  if (capped !== undefined) {
+    const { percent, by, reason } = capped.cap;
+    return conflict(by, `the share was capped at ${percent} %: ${reason}`);
+  }
   const { config } = state;
   if (config.kind === "invalid") return conflict("somebody", `config ${config.problem}`);
   if (config.kind === "absent") return { kind: "old", why: "config is not there any more" };

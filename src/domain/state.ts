@@ -1,5 +1,5 @@
 /**
- * The two documents in Workers KV that steer the canary, and the only parser for them.
+ * The documents in Workers KV that steer the canary, and the only parser for `config` and `stop`.
  * The Worker and the CLI share this file, so they cannot disagree on which values are valid.
  *
  * `config` is the seed's document. People also write it with wrangler or in the dashboard: unknown
@@ -7,9 +7,13 @@
  * `stop` is the emergency latch, a key of its own so that no rewrite of `config` can lose it.
  */
 import * as z from "zod";
+import type { GuardianCap } from "./cap.ts";
+import { capInForce, GUARDIAN_CAP_KEY, parseCap, withCap } from "./cap.ts";
 
 export const CONFIG_KEY = "config";
 export const STOP_KEY = "stop";
+/** What decides about visitors: read together, by Worker and CLI. */
+export const STATE_KEYS = [CONFIG_KEY, STOP_KEY, GUARDIAN_CAP_KEY];
 
 /** KV allows 25 MiB; a value that needs more than this is not one of our two documents. */
 export const MAX_DOCUMENT_CHARS = 16_384;
@@ -39,6 +43,8 @@ const configSchema = z.object({
     .object({ expires_at: z.string().max(64), fallback_percent: percent })
     .optional()
     .catch(undefined),
+  /** The newest cap of the guardian that whoever wrote this has seen: it and all older ones are void. */
+  lifts_cap: z.object({ id: optionalText, at: optionalText }).optional().catch(undefined),
 });
 
 const stopSchema = z.object({
@@ -60,15 +66,28 @@ export type Parsed<T> =
   | { kind: "absent" }
   | { kind: "invalid"; problem: string; emergency: boolean };
 
-/** Both keys as text, as one bulk read returns them; `null` is an absent key. */
+/** The keys as text, as one bulk read returns them; `null` is an absent key. */
 export interface RawState {
   config: string | null;
   stop: string | null;
+  cap?: string | null;
+}
+
+/** `STATE_KEYS` by key. */
+export function rawState(textOf: (key: string) => string | null): RawState {
+  return {
+    config: textOf(CONFIG_KEY),
+    stop: textOf(STOP_KEY),
+    cap: textOf(GUARDIAN_CAP_KEY),
+  };
 }
 
 export interface ParsedState {
+  /** With the share in force: the guardian's cap is taken off. */
   config: Parsed<CanaryConfig>;
   stop: Parsed<StopDocument>;
+  /** The guardian's cap, where it is in force, and the share that it holds down. */
+  capped?: { cap: GuardianCap; asked: number } | undefined;
 }
 
 export function parseConfig(text: string | null): Parsed<CanaryConfig> {
@@ -81,7 +100,17 @@ export function parseStop(text: string | null): Parsed<StopDocument> {
 }
 
 export function parseState(raw: RawState): ParsedState {
-  return { config: parseConfig(raw.config), stop: parseStop(raw.stop) };
+  const config = parseConfig(raw.config);
+  const stop = parseStop(raw.stop);
+  if (config.kind !== "valid") return { config, stop };
+  const cap = capInForce(config.value, parseCap(raw.cap ?? null));
+  if (cap === null) return { config, stop };
+  const asked = config.value.canary_percent;
+  return {
+    config: { kind: "valid", value: withCap(config.value, cap) },
+    stop,
+    capped: { cap, asked },
+  };
 }
 
 /** True when either key asks for an emergency, readable or not. */

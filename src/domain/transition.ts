@@ -53,12 +53,16 @@ export function watermarkOf(
   return { ...(id === undefined ? {} : { id }), at: known ?? plannedAt };
 }
 
-/** `last_updated` is later than what it replaces even when our clock is behind. */
+/**
+ * `last_updated` is later than what it replaces even when our clock is behind. A cap that `before` has lifted
+ * stays lifted.
+ */
 export function nextConfig(
   before: CanaryConfig | null,
   to: { percent: number; emergency: boolean; tag: string },
   author: Author,
 ): CanaryConfig {
+  const lifts = before?.lifts_cap;
   return {
     canary_percent: to.percent,
     canary_tag: to.tag,
@@ -67,6 +71,7 @@ export function nextConfig(
     revision: author.id,
     updated_by: author.actor,
     ...(author.reason === undefined ? {} : { reason: author.reason }),
+    ...(lifts === undefined ? {} : { lifts_cap: lifts }),
   };
 }
 

@@ -52,6 +52,7 @@ function dataOf(
     emergency: false,
     config: state.config.kind === "valid" ? state.config.value : null,
     stop: null,
+    capped: null,
     problems: [],
     live: [view("AMS", current === null ? null : true), view(texts.colo, current)],
     last: entryOf(texts, "E1", 60),

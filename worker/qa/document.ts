@@ -1,4 +1,5 @@
 /** Builds the `/qa` document of src/domain/qa.ts. */
+import type { GuardianCap } from "../../src/domain/cap.ts";
 import type { Decision } from "../../src/domain/decide.ts";
 import type { EffectiveState } from "../../src/domain/memory.ts";
 import type { QaDocument } from "../../src/domain/qa.ts";
@@ -51,6 +52,7 @@ function canaryOf(
     ...(lease === undefined ? {} : { lease: { ...lease, run_out: isRunOut(lease, nowMs) } }),
     sampling_active: !emergency && (config?.canary_percent ?? 0) > 0,
     percent: config?.canary_percent ?? null,
+    ...(state === null || state.cap === null ? {} : { cap: shownCap(state.cap) }),
     tag: config?.canary_tag ?? null,
     cohort: decision.cohort,
     decision_reason: decision.reason,
@@ -60,4 +62,8 @@ function canaryOf(
     source: state?.source ?? "none",
     age_ms: state?.ageMs ?? null,
   };
+}
+
+function shownCap({ id, at, by, reason, percent }: GuardianCap): QaDocument["canary"]["cap"] {
+  return { id, at, by, reason, percent };
 }

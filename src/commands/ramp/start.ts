@@ -194,6 +194,12 @@ function notNow(
       : ended("no emergency is on: leave out --from-stop", "nothing was written", "status");
   }
   if (emergency) return null;
+  const { capped } = base.state;
+  if (capped !== undefined) {
+    const { percent, by } = capped.cap;
+    const lift = `restore --to ${Math.min(percent, first)} --reason "…"`;
+    return ended(`${by} has capped the share at ${percent} %`, `at most ${percent} %`, lift);
+  }
   const { config } = base.state;
   if (config.kind !== "valid") {
     return ended("there is no readable config to go up from", "nothing was written", "doctor");

@@ -1,5 +1,7 @@
 /** One guarded write of `config`: what reduce, disable and restore share. */
-import type { CanaryConfig, ParsedState } from "../../domain/state.ts";
+
+import { liftOf, parseCap } from "../../domain/cap.ts";
+import type { CanaryConfig, ParsedState, RawState } from "../../domain/state.ts";
 import { parseState } from "../../domain/state.ts";
 import type { CallOptions, Ports } from "../../ports.ts";
 import { UpstreamError } from "../../ports.ts";
@@ -21,13 +23,29 @@ export async function readBase(ports: Ports, signal?: AbortSignal): Promise<Base
   const limit = signal ?? AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
   try {
     const raw = await ports.store.read({ signal: limit });
-    return { state: parseState(raw), configText: raw.config, stopText: raw.stop };
+    return {
+      state: keepingLifted(parseState(raw), raw),
+      configText: raw.config,
+      stopText: raw.stop,
+    };
   } catch (thrown) {
     const error = asUpstream(thrown);
     const timedOut = limit.aborted && !ports.interrupt.aborted;
     if (!timedOut) return error;
     return new UpstreamError("deadline", `${error.message}, until time was up`, { cause: error });
   }
+}
+
+/** A cap that a word by hand has voided is named by whatever is made of that config. */
+function keepingLifted(state: ParsedState, raw: RawState): ParsedState {
+  const { config, capped } = state;
+  const cap = parseCap(raw.cap ?? null);
+  if (config.kind !== "valid" || cap === null || capped !== undefined) return state;
+  if (config.value.lifts_cap !== undefined) return state;
+  return {
+    ...state,
+    config: { kind: "valid", value: { ...config.value, lifts_cap: liftOf(cap) } },
+  };
 }
 
 export type ConfigWrite =

@@ -1,4 +1,6 @@
 /** The two guarded steps of a restore. Whatever interrupts them leaves the safer state in force. */
+import type { GuardianCap } from "../../domain/cap.ts";
+import { liftOf } from "../../domain/cap.ts";
 import type { Snapshot } from "../../domain/journal.ts";
 import type { Finding } from "../../domain/prerequisites.ts";
 import { obstacles } from "../../domain/prerequisites.ts";
@@ -36,6 +38,8 @@ interface Steps {
   plannedAt: string;
   /** A stop that locations may still hold although none is stored: released before `config` goes up. */
   orphan: Pick<StopDocument, "id" | "at"> | null;
+  /** The guardian's, which the new configuration lifts. */
+  cap: Pick<GuardianCap, "id" | "at"> | null;
 }
 
 interface Run {
@@ -88,11 +92,12 @@ async function writeThenRelease(run: Run): Promise<Outcome<RestoreData>> {
   const { steps, ports, call, data, revision } = run;
   const present = steps.base.state.config.kind === "valid" ? steps.base.state.config.value : null;
   const author = { ...authorOf(run), id: revision };
-  const config = nextConfig(
+  const next = nextConfig(
     present,
     { percent: steps.percent, emergency: false, tag: steps.tag },
     author,
   );
+  const config = steps.cap === null ? next : { ...next, lifts_cap: liftOf(steps.cap) };
   if (steps.orphan !== null) {
     const ended = await release(run, steps.orphan, {
       stopText: steps.base.stopText,

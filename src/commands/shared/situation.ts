@@ -4,7 +4,7 @@ import type { Family, Rule } from "../../domain/policy.ts";
 import type { Finding } from "../../domain/policy-evaluate.ts";
 import { unmeasured } from "../../domain/policy-evaluate.ts";
 import type { Verdict } from "../../domain/prerequisites.ts";
-import type { CanaryConfig, StopDocument } from "../../domain/state.ts";
+import type { CanaryConfig, ParsedState, StopDocument } from "../../domain/state.ts";
 import { labelOf, sentence } from "./findings.ts";
 import { share, timeWithAge } from "./words.ts";
 
@@ -22,6 +22,15 @@ export function emergencyLine(
   const since = at === undefined ? "" : ` since ${timeWithAge(at, nowMs)}`;
   const why = reason === undefined ? "" : `: ${reason}`;
   return `! EMERGENCY: everybody is sent to proxy${since} by ${by}${why}`;
+}
+
+/** Null when the guardian has set no limit that is in force. */
+export function capLine(capped: ParsedState["capped"], nowMs: number): string | null {
+  if (capped === undefined) return null;
+  const { cap, asked } = capped;
+  const held = asked > cap.percent ? `; config says ${asked} %` : "";
+  const why = cap.reason === "" ? "" : `: ${cap.reason}`;
+  return `! CAPPED at ${cap.percent} % since ${timeWithAge(cap.at, nowMs)} by ${cap.by}${why}${held}`;
 }
 
 export interface HealthSummary {

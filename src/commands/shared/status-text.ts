@@ -11,6 +11,7 @@ import { entryLine } from "./entry-line.ts";
 import {
   achievedText,
   affectedText,
+  capLine,
   changedText,
   configuredText,
   emergencyLine,
@@ -54,6 +55,7 @@ function leaseText(config: CanaryConfig | null, nowMs: number): string | null {
 /** First of all: is anything wrong? An emergency, what cannot be read, then the policy's verdict. */
 function trouble(data: StatusData): string[] {
   const emergency = emergencyLine(data, data.at_ms);
+  const cap = capLine(data.capped ?? undefined, data.at_ms);
   const problems = data.problems.map((problem) => `! ${problem}`);
   const behind = data.live
     .filter(({ current }) => current === false)
@@ -65,6 +67,7 @@ function trouble(data: StatusData): string[] {
       : [`! not what is stored: ${behind.join(", ")}`];
   return [
     ...(emergency === null ? [] : [emergency]),
+    ...(cap === null ? [] : [cap]),
     ...problems,
     healthLine(data.health),
     ...drift,

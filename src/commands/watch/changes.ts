@@ -9,6 +9,7 @@ import { entryLine } from "../shared/entry-line.ts";
 import { labelOf, recommendedCommand, sentence } from "../shared/findings.ts";
 import {
   achievedText,
+  capLine,
   changedText,
   configuredText,
   emergencyLine,
@@ -67,15 +68,18 @@ function stateFacts({ state }: WatchModel, nowMs: number): Fact[] {
   const stored = storedOf(state.value);
   const emergency = emergencyLine(stored, nowMs);
   const { config, stop } = stored;
+  const cap = capLine(state.value.capped, nowMs);
   const version = [stored.emergency, stop?.id, stop?.at, config?.revision, config?.last_updated];
   const changed = config === null ? "" : `; ${changedText(config, nowMs)}`;
   return [
     {
       kind: "state",
       about: "",
-      state: JSON.stringify([...version, config?.canary_percent]),
-      mark: emergency === null ? " " : "!",
-      text: emergency?.slice(2) ?? `${configuredText(config)}${changed}`,
+      state: JSON.stringify([...version, config?.canary_percent, state.value.capped?.cap.id]),
+      mark: emergency === null && cap === null ? " " : "!",
+      text:
+        emergency?.slice(2) ??
+        `${cap === null ? "" : `${cap.slice(2)}; `}${configuredText(config)}${changed}`,
       quiet: false,
     },
   ];

@@ -12,6 +12,7 @@ import { labelOf, recommendedCommand, sentence } from "../shared/findings.ts";
 import {
   achievedText,
   affectedText,
+  capLine,
   changedText,
   configuredText,
   emergencyLine,
@@ -95,6 +96,8 @@ function stateLines(model: WatchModel, { nowMs }: ViewOptions): string[] {
   const { state, share: achieved } = model;
   const config = state.value === null ? null : storedOf(state.value).config;
   const lines = [row("share", state.value === null ? "asking …" : configuredText(config))];
+  const cap = capLine(state.value?.capped, nowMs);
+  if (cap !== null) lines.push(row("cap", cap.slice(2), "!"));
   if (config !== null) lines.push(row("changed", changedText(config, nowMs)));
   if (achieved.value !== null) {
     const affected = affectedText(achieved.value);
