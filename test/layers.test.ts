@@ -30,15 +30,7 @@ const LAYERS: readonly Layer[] = [
   {
     at: "src/cli",
     ours: [DOMAIN, PORTS, "src/commands", "src/adapters", "src/sandbox"],
-    packages: [
-      "node:",
-      "commander",
-      "@clack/prompts",
-      "picocolors",
-      "log-update",
-      "@bomb.sh/tab",
-      "zod",
-    ],
+    packages: ["node:", "commander", "@clack/prompts", "picocolors", "log-update", "zod"],
   },
   {
     at: "src/sandbox",

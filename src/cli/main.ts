@@ -2,7 +2,7 @@
 import "./lean-zod.ts";
 import { commands } from "../commands/index.ts";
 import { start } from "./start.ts";
-import { addCompletion, isCompletion } from "./tools/completion.ts";
+import { addCompletion } from "./tools/completion.ts";
 import { addDrill } from "./tools/drill.ts";
 import { addSandbox } from "./tools/sandbox.ts";
 
@@ -12,10 +12,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     async addTools(program, shell) {
       addDrill(program, shell);
       await addSandbox(program, shell, argv);
-      await addCompletion(program, shell, argv);
-    },
-    onDone() {
-      if (isCompletion(argv)) process.exitCode = 0;
+      addCompletion(program, shell);
     },
   });
 }

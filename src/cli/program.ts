@@ -62,7 +62,7 @@ export function buildProgram(
   return program;
 }
 
-export function addGlobalOptions(command: Command): void {
+function addGlobalOptions(command: Command): void {
   for (const { flags, description } of GLOBAL_OPTIONS) command.option(flags, description);
 }
 

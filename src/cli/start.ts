@@ -18,8 +18,6 @@ export interface Verbs {
   commands: readonly CommandDef[];
   /** Further ones, which are no verbs of an environment. */
   addTools?(program: Command, shell: Shell): Promise<void>;
-  /** After words that ended well. */
-  onDone?(): void;
 }
 
 export async function start(argv: readonly string[], verbs: Verbs): Promise<void> {
@@ -35,7 +33,6 @@ export async function start(argv: readonly string[], verbs: Verbs): Promise<void
   try {
     if (argv.length === 0) program.help();
     await program.parseAsync([...argv], { from: "user" });
-    verbs.onDone?.();
   } catch (error) {
     process.exitCode = explainFailure(error, argv, shell);
   }

@@ -1,58 +1,71 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { execa } from "execa";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { buildProgram } from "../../src/cli/program.ts";
+import { candidates } from "../../src/cli/tools/candidates.ts";
+import { lastWords } from "../../src/cli/tools/line-words.ts";
+import { commands } from "../../src/commands/index.ts";
+import { runCli } from "../support/cli.ts";
 
-const BIN = fileURLToPath(new URL("../../bin/pixcanary.js", import.meta.url));
-
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "pixcanary-completion-"));
-  const environment = {
-    accountId: "a".repeat(32),
-    namespaceId: "b".repeat(32),
-    worker: "w",
-    qaUrls: ["https://api.pix.immo/api/qa"],
-    canaryTag: "B2a",
-  };
-  await writeFile(
-    join(folder, "pixcanary.json"),
-    JSON.stringify({ environments: { staging: environment } }),
+const program = buildProgram(commands, "test", async () => undefined);
+const offered = async (line: string, typed?: string) =>
+  (await candidates(program, { line, typed }, async () => ["staging", "prod"])).map(
+    (one) => one.split("\t")[0],
   );
+
+describe("completion offers", () => {
+  it.each([
+    ["verbs", "pixcanary no", ["not-aus"]],
+    ["a group's verbs", "pixcanary logs ", ["pull", "errors", "tail", "help"]],
+    ["verbs after flags and their values", "pixcanary -y --reason 'a b' re", ["reduce", "restore"]],
+    ["a verb's own flags", "pixcanary ramp start --le", ["--lease"]],
+    ["flags of every verb", "pixcanary reduce --en", ["--env"]],
+    ["environments", "pixcanary status --env ", ["staging", "prod"]],
+    ["environments after the short flag", "pixcanary status -e p", ["prod"]],
+    ["environments after =", "pixcanary status --env=s", ["--env=staging"]],
+    ["choices", "pixcanary explain --cohort n", ["native"]],
+    ["files for a path", "pixcanary --config ./pix", [":files"]],
+    ["files for a path after =", "pixcanary --config=./pix", [":files"]],
+    ["files for arguments", "pixcanary logs errors inci", [":files"]],
+    ["no files for what a shell could expand", "pixcanary --config $(touch x)/", []],
+    ["nothing for free text", "pixcanary --reason not", []],
+    ["no flags after --", "pixcanary status -- --e", []],
+    ["nothing of another command's flag", "pixcanary card --lea", []],
+    ["nothing for a line that nobody types", `pixcanary ${"(".repeat(9_000)}`, []],
+    ["nothing for names of objects", "pixcanary --constructor=", []],
+  ])("%s", async (_what, line, words) => {
+    expect((await offered(line)).toSorted()).toEqual(words.toSorted());
+  });
+
+  it("the rest of the word, where a shell replaces a part of it", async () => {
+    expect(await offered("pixcanary status --env=s", "s")).toEqual(["staging"]);
+    expect(await offered('pixcanary status --env "s', "s")).toEqual(["staging"]);
+  });
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
 
-const pixcanary = (args: string[]) =>
-  execa(process.execPath, [BIN, ...args], { cwd: folder, reject: false, timeout: 20_000 });
-
-describe("completion", () => {
-  for (const shell of ["bash", "zsh", "fish"]) {
-    it(`prints a script for ${shell}`, async () => {
-      const { stdout, exitCode } = await pixcanary(["completion", shell]);
-      expect(exitCode).toBe(0);
-      expect(stdout).toContain("pixcanary");
-    });
-  }
-
-  it("prints a script that bash accepts", async () => {
-    const { stdout } = await pixcanary(["completion", "bash"]);
-    const checked = await execa("bash", ["-n"], { input: stdout, reject: false });
-    expect(checked.exitCode).toBe(0);
+describe("a line is split as a shell does it, and nothing is expanded", () => {
+  it.each([
+    ["pixcanary a  b ", ["a", "b"], ""],
+    ["A=1 B='x y' pixcanary a", [], "a"],
+    [`p "a 'b' c" 'd "e' f\\ g "h i`, ["a 'b' c", 'd "e', "f g"], "h i"],
+    ['p "$(a "b c")" x', ["$(a b c)"], "x"],
+    ["p $(a (b) c) `d e` <(f g) x", ["$(a (b) c)", "`d e`", "<(f g)"], "x"],
+    ["p 'a\nb' \\\n c", ["a\nb", ""], "c"],
+    ["p $(a b", [], "$(a b"],
+    ["p a\\", [], "a\\"],
+  ])("%j", (line, before, current) => {
+    expect(lastWords(line)).toMatchObject({ before, current });
   });
+});
 
-  it("completes verbs, options and the environments of the configuration", async () => {
-    expect((await pixcanary(["complete", "--", "no"])).stdout).toMatch(/^not-aus\t/);
-    expect((await pixcanary(["complete", "--", "not-aus", "--"])).stdout).toMatch(/^--env\t/m);
-    expect((await pixcanary(["complete", "--", "not-aus", "--env", ""])).stdout).toMatch(
-      /^staging\t/,
-    );
-  });
-
+describe("pixcanary completion", () => {
   it("refuses another shell with a usage error", async () => {
-    const { exitCode, stderr } = await pixcanary(["completion", "tcsh"]);
-    expect(exitCode).toBe(2);
+    const { code, stderr } = await runCli(["completion", "tcsh"]);
+    expect(code).toBe(2);
     expect(stderr).toContain("bash");
+  });
+
+  it("does not show what only its scripts call", async () => {
+    const { stdout } = await runCli(["--help"]);
+    expect(stdout).toMatch(/^ {2}completion /m);
+    expect(stdout).not.toMatch(/^ {2}complete /m);
   });
 });

@@ -26,6 +26,8 @@ beforeAll(async () => {
   await mkdir(join(folder, "bin"));
   await cp(CI_RUN, join(folder, ".ci/run"));
   await writeFile(join(folder, "bin/npm"), NPM, { mode: 0o755 });
+  // Installing shells is tried where they are absent, and may fail.
+  await writeFile(join(folder, "bin/apt-get"), "#!/bin/sh\nexit 1\n", { mode: 0o755 });
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 

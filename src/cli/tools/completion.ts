@@ -1,49 +1,47 @@
-/** Shell completion for bash, zsh and fish, generated from the commander tree. */
+/**
+ * Shell completion for bash, zsh and fish. The scripts hold no knowledge of verbs and evaluate nothing:
+ * they hand the line to the program as one argument, and insert what it answers.
+ */
 import type { Command } from "commander";
 import { loadConfig } from "../../adapters/config-file.ts";
-import { addGlobalOptions } from "../program.ts";
+import { UsageError } from "../errors.ts";
+import { EXIT_DONE } from "../exit.ts";
 import type { Shell } from "../run.ts";
+import { candidates } from "./candidates.ts";
+import { COMPLETION_SCRIPTS } from "./completion-scripts.ts";
 
-const NAME = "completion";
-
-/** Whether this call only serves a shell's completion. */
-export function isCompletion(argv: readonly string[]): boolean {
-  return argv[0] === NAME || argv[0] === "complete";
+export function addCompletion(program: Command, shell: Shell): void {
+  const shells = Object.keys(COMPLETION_SCRIPTS);
+  program
+    .command("completion")
+    .summary("Print a completion script for bash, zsh or fish")
+    .description("Print a completion script, e.g.:  source <(pixcanary completion bash)")
+    .argument("<shell>", shells.join(", "))
+    .action((name: string) => {
+      const script = new Map(Object.entries(COMPLETION_SCRIPTS)).get(name);
+      if (script === undefined) {
+        throw new UsageError(
+          `no completion for that shell, only for ${shells.join(", ")}`,
+          EXAMPLE,
+        );
+      }
+      shell.console.out(script);
+      process.exitCode = EXIT_DONE;
+    });
+  program
+    .command("complete", { hidden: true })
+    .description("What the completion scripts ask.")
+    .argument("<line>", "the command up to the cursor, as typed")
+    .argument("[typed]", "the part of its last word that the shell will replace")
+    .action(async (line: string, typed: string | undefined) => {
+      const found = await candidates(program, { line, typed }, () => environmentNames(shell.cwd));
+      // For the script, not for a terminal: what escapes text for one would take the tabs.
+      process.stdout.write(found.map((one) => `${one}\n`).join(""));
+      process.exitCode = EXIT_DONE;
+    });
 }
 
-/** The library is loaded only when a shell asks: it is no part of a stop. */
-export async function addCompletion(
-  program: Command,
-  shell: Shell,
-  argv: readonly string[],
-): Promise<void> {
-  if (!isCompletion(argv)) {
-    program
-      .command(NAME)
-      .summary("Print a completion script for bash, zsh or fish")
-      .description("Print a completion script, e.g.:  source <(pixcanary completion bash)")
-      .argument("<shell>", "bash, zsh, fish or powershell");
-    return;
-  }
-  // The library offers a verb's own options only; ours may stand behind any verb.
-  for (const command of verbsOf(program)) addGlobalOptions(command);
-  const { default: tab } = await import("@bomb.sh/tab/commander");
-  const completions = tab(program, { completionCommandName: NAME });
-  const names = await environmentNames(shell.cwd);
-  for (const command of completions.commands.values()) {
-    const env = command.options.get("env");
-    if (env !== undefined) {
-      env.handler = (complete) => {
-        for (const name of names) complete(name, "environment");
-      };
-    }
-  }
-}
-
-/** Groups have no flags of their own: their verbs do. */
-function verbsOf(command: Command): Command[] {
-  return command.commands.flatMap((one) => (one.commands.length === 0 ? [one] : verbsOf(one)));
-}
+const EXAMPLE = "pixcanary completion bash";
 
 /** A configuration that cannot be read completes nothing, and disturbs nobody while typing. */
 async function environmentNames(cwd: string): Promise<string[]> {
