@@ -105,6 +105,12 @@ export interface Clock {
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 
+/** The time by the API. */
+export interface ApiClock {
+  /** Milliseconds since the epoch, within a second or so; null before its first answer. */
+  now(): number | null;
+}
+
 export interface Rng {
   /** In [0, 1). */
   next(): number;
@@ -414,6 +420,7 @@ export interface Ports {
   screen: Screen;
   rampFile: RampFile;
   clock: Clock;
+  apiClock: ApiClock;
   rng: Rng;
   progress: Progress;
   /** Of the running Node, for `doctor`. */

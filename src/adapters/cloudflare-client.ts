@@ -1,6 +1,7 @@
 /** The official SDK's client, with everything pinned that a default could get wrong. */
 import type { BaseCloudflare } from "cloudflare/client";
 import { createClient } from "cloudflare/tree-shakable";
+import type { AnswerClock } from "./api-clock.ts";
 import { readCapped } from "./capped-body.ts";
 import type { RawGet } from "./raw-get.ts";
 import { createRawGet } from "./raw-get.ts";
@@ -49,6 +50,8 @@ export interface ClientOptions {
   version: string;
   /** Further secrets that must not show in messages. */
   secrets?: readonly (Secret | null)[];
+  /** Told when the API has answered, and by which time. */
+  apiClock?: AnswerClock;
   /** Node's own fetch unless given: the SDK loads it anyway, so it costs the least to start. */
   fetch?: typeof globalThis.fetch;
 }
@@ -81,8 +84,10 @@ function guardedFetch(base: string, options: ClientOptions, redact: Redact): typ
     }
     headers.set("user-agent", `pixcanary/${options.version}`);
     headers.set("authorization", `Bearer ${options.token.reveal()}`);
+    const sentMs = options.apiClock?.uptime() ?? 0;
     try {
       const response = await send(url, { ...init, headers, redirect: "manual" });
+      options.apiClock?.heard(response.headers.get("date"), sentMs);
       return await buffered(response);
     } catch (error) {
       throw toTransportError(error, redact);

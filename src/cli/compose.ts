@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { dirname } from "node:path";
 import { createAccountProbe } from "../adapters/account-probe.ts";
 import { createMetrics } from "../adapters/analytics.ts";
+import { createApiClock } from "../adapters/api-clock.ts";
 import { createClock } from "../adapters/clock.ts";
 import { createCloudflareClient } from "../adapters/cloudflare-client.ts";
 import { createStateStore } from "../adapters/cloudflare-store.ts";
@@ -24,7 +25,16 @@ import { createVisitorHttp } from "../adapters/visitor-http.ts";
 import type { Environment } from "../domain/environment.ts";
 import { apiBaseUrlOf, findEnvironment, toTarget } from "../domain/environment.ts";
 import { escapeForTerminal } from "../domain/escape.ts";
-import type { AccountProbe, Documents, Journal, Metrics, Ports, StateStore } from "../ports.ts";
+import type {
+  AccountProbe,
+  ApiClock,
+  Clock,
+  Documents,
+  Journal,
+  Metrics,
+  Ports,
+  StateStore,
+} from "../ports.ts";
 import { UpstreamError } from "../ports.ts";
 import { composeNotifier } from "./compose-notifier.ts";
 import { UsageError } from "./errors.ts";
@@ -63,7 +73,9 @@ export async function compose(
     secrets: [token],
   });
   const apiPorts =
-    token === null ? withoutToken() : withToken(token, { environment, name, shell, qaToken });
+    token === null
+      ? withoutToken()
+      : withToken(token, { environment, name, shell, qaToken, clock });
   const ports: Ports = {
     target: toTarget(name, environment, flags.config ?? null),
     identity: createIdentity({ env: shell.env, version: shell.version }),
@@ -105,6 +117,7 @@ export function localLogs({ cwd }: Shell): Pick<Ports["logs"], "folders" | "read
 }
 
 type ApiPorts = {
+  apiClock: ApiClock;
   store: StateStore;
   documents: Documents;
   journal: Journal;
@@ -115,12 +128,20 @@ type ApiPorts = {
 
 function withToken(
   token: Secret,
-  context: { environment: Environment; name: string; shell: Shell; qaToken: Secret | null },
+  context: {
+    environment: Environment;
+    name: string;
+    shell: Shell;
+    qaToken: Secret | null;
+    clock: Clock;
+  },
 ): ApiPorts {
-  const { environment, name, shell, qaToken } = context;
+  const { environment, name, shell, qaToken, clock } = context;
   const { accountId, namespaceId } = environment;
   const apiBaseUrl = apiBaseUrlOf(environment);
+  const apiClock = createApiClock(clock);
   const client = createCloudflareClient({
+    apiClock,
     apiBaseUrl,
     token,
     version: shell.version,
@@ -129,6 +150,7 @@ function withToken(
   const place = { client, accountId, namespaceId };
   const stateDir = defaultStateDir(shell.env, homedir());
   return {
+    apiClock,
     store: createStateStore(place),
     documents: createDocuments(place),
     journal: createJournal({ ...place, env: name, stateDir }),
@@ -163,6 +185,7 @@ export function refusing(error: UpstreamError, why: string): ApiPorts {
     await refuse();
   };
   return {
+    apiClock: { now: () => null },
     store: { read: refuse, writeStop: refuse, writeConfig: refuse },
     documents: { get: refuse, put: refuse },
     journal: {

@@ -71,6 +71,8 @@ export interface StatusData {
     findings: Finding[];
   };
   at_ms: number;
+  /** The same moment by the API's clock; null when that is not known. */
+  api_ms: number | null;
 }
 
 export const status: CommandDef<NoFlags, null, StatusData> = {
@@ -116,6 +118,7 @@ async function look(ports: Ports): Promise<Outcome<StatusData>> {
     ramp,
     ...measured,
     at_ms: ports.clock.now(),
+    api_ms: ports.apiClock.now(),
   };
   if (!known) {
     const failure = unreachable(base, ports);

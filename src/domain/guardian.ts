@@ -49,13 +49,12 @@ export function decideAction(seen: GuardianSeen): Action | null {
   return actionOf(recommendation, why, state.config.value, seen.tickMs);
 }
 
-/** Null when there is no share left to lower. `to`: a share that is not the usual one. */
+/** Null when there is no share left to lower. */
 export function actionOf(
   kind: ActionKind,
   why: string,
   before: CanaryConfig,
   tickMs: number,
-  to?: number,
 ): Action | null {
   const id = tickId(tickMs, before.revision ?? before.last_updated);
   const author = { actor: GUARDIAN, reason: why, nowMs: tickMs, id };
@@ -64,7 +63,7 @@ export function actionOf(
     const mirror = { percent: 0, emergency: true, tag: before.canary_tag };
     return { kind, why, id, stop, config: nextConfig(before, mirror, author), before };
   }
-  const percent = to ?? (kind === "reduce" ? halfOf(before.canary_percent) : 0);
+  const percent = kind === "reduce" ? halfOf(before.canary_percent) : 0;
   if (percent >= before.canary_percent) return null;
   const lower = { percent, emergency: false, tag: before.canary_tag };
   return { kind, why, id, stop: null, config: nextConfig(before, lower, author), before };

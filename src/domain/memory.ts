@@ -6,8 +6,11 @@
  */
 import type { GuardianCap } from "./cap.ts";
 import { capInForce, newerCap, parseCap, withCap } from "./cap.ts";
+import { parseRampShare } from "./ramp-share.ts";
+import type { Sightings } from "./sightings.ts";
+import { inForce, NOTHING_SEEN, see } from "./sightings.ts";
 import type { CanaryConfig, Parsed, RawState, StopDocument } from "./state.ts";
-import { parseConfig, parseStop, shareInForce } from "./state.ts";
+import { parseConfig, parseStop } from "./state.ts";
 import { timeOf } from "./time.ts";
 
 export const LAST_GOOD_MAX_MS = 10 * 60_000;
@@ -21,6 +24,8 @@ export interface SeenStop {
 
 export interface Memory {
   config: { value: CanaryConfig; readAtMs: number } | null;
+  /** When which `config` was read, and the newest `ramp-share`. */
+  seen: Sightings;
   /** The newest stop seen and not released. */
   stop: SeenStop | null;
   /** The last release read: read again, it is an old copy and cannot release a stop seen since. */
@@ -45,6 +50,8 @@ export interface EffectiveState {
   config: CanaryConfig | null;
   /** The guardian's, where it is in force. */
   cap: GuardianCap | null;
+  /** The share is what a lease that has run out falls back to. */
+  leaseRunOut: boolean;
   emergency: boolean;
   stop: StopDocument | null;
   /** Since the configuration was read from KV; null without one. */
@@ -53,6 +60,7 @@ export interface EffectiveState {
 
 export const EMPTY_MEMORY: Memory = {
   config: null,
+  seen: NOTHING_SEEN,
   stop: null,
   release: null,
   configEmergency: null,
@@ -67,6 +75,10 @@ export function remember(memory: Memory, raw: RawState, nowMs: number): Memory {
   const stop = parseStop(raw.stop);
   return {
     cap: newerCap(memory.cap, parseCap(raw.cap ?? null)),
+    seen:
+      config.kind === "valid"
+        ? see(memory.seen, config.value, parseRampShare(raw.rampShare ?? null), nowMs)
+        : memory.seen,
     config: config.kind === "valid" ? { value: config.value, readAtMs: nowMs } : memory.config,
     stop: stop.kind === "valid" ? foldStop(memory, stop.value, nowMs) : memory.stop,
     release: stop.kind === "valid" && !stop.value.active ? stop.value : memory.release,
@@ -94,21 +106,17 @@ export function effectiveState(memory: Memory, nowMs: number): EffectiveState {
   const ageMs = memory.config === null ? null : nowMs - memory.config.readAtMs;
   const usable = ageMs !== null && ageMs <= LAST_GOOD_MAX_MS;
   const stored = usable && memory.config !== null ? memory.config.value : null;
+  const now = stored === null ? null : inForce(memory.seen, stored, nowMs);
   const cap = stored === null ? null : capInForce(stored, memory.cap);
   return {
     source: stored === null ? "none" : memory.fresh ? "kv" : "last-good",
-    config: stored === null ? null : withCap(inForce(stored, nowMs), cap),
+    config: now === null ? null : withCap(now.config, cap),
     cap,
+    leaseRunOut: now?.runOut ?? false,
     emergency,
     stop: stop?.value ?? null,
     ageMs: usable ? ageMs : null,
   };
-}
-
-/** As stored, unless a lease has run out: then with the share that it falls back to. */
-function inForce(config: CanaryConfig, nowMs: number): CanaryConfig {
-  if (config.lease === undefined) return config;
-  return { ...config, canary_percent: shareInForce(config, nowMs) };
 }
 
 function foldUnreadable(before: boolean, read: Parsed<unknown>): boolean {

@@ -1,31 +1,53 @@
-/** The config that a step of a ramp writes: the same bytes but for the time, whoever writes it. */
+/** What a step of a ramp writes: the same bytes but for the time, whoever writes it. */
 import type { RampDocument } from "./ramp-document.ts";
+import type { RampShare } from "./ramp-share.ts";
 import type { CanaryConfig } from "./state.ts";
 import { nextConfig } from "./transition.ts";
 
-/** `before` is what is stored. Throws a RangeError for a step that the plan does not have. */
+/**
+ * Of a process. `before` is what is stored, `apiMs` the time by the API, as far as it is known.
+ * Throws a RangeError for a step that the plan does not have.
+ */
 export function rampConfig(
   ramp: RampDocument,
   step: number,
   before: CanaryConfig | null,
-  nowMs: number,
+  { nowMs, apiMs }: { nowMs: number; apiMs: number },
 ): CanaryConfig {
-  const planned = ramp.plan[step];
-  if (planned === undefined) throw new RangeError(`the ramp has no step ${step}`);
-  const why = ramp.reason === null ? "" : `: ${ramp.reason}`;
+  const { percent, revision, reason } = planned(ramp, step);
   const config = nextConfig(
     before,
-    { percent: planned.percent, emergency: false, tag: ramp.base.tag },
-    {
-      actor: ramp.by,
-      reason: `ramp step ${step + 1}/${ramp.plan.length}${why}`,
-      nowMs,
-      id: planned.revision,
-    },
+    { percent, emergency: false, tag: ramp.base.tag },
+    { actor: ramp.by, reason, nowMs, id: revision },
   );
   if (ramp.lease_s === null) return config;
-  const expires_at = new Date(nowMs + ramp.lease_s * 1_000).toISOString();
-  return { ...config, lease: { expires_at, fallback_percent: ramp.base.percent } };
+  const expires_at = new Date(apiMs + ramp.lease_s * 1_000).toISOString();
+  const lease = { expires_at, fallback_percent: ramp.base.percent, duration_s: ramp.lease_s };
+  return { ...config, lease };
+}
+
+/**
+ * Of the cron, which never writes `config`. `base` is what is stored there. Throws a RangeError for a step
+ * that the plan does not have.
+ */
+export function rampShare(
+  ramp: RampDocument,
+  step: number,
+  base: CanaryConfig,
+  tickMs: number,
+): RampShare {
+  const { percent, revision, reason } = planned(ramp, step);
+  const at = new Date(tickMs).toISOString();
+  const since = Date.parse(ramp.started_at) < tickMs ? ramp.started_at : at;
+  return { schema: 1, ramp: ramp.id, base, percent, revision, at, since, by: ramp.by, reason };
+}
+
+function planned(ramp: RampDocument, step: number) {
+  const found = ramp.plan[step];
+  if (found === undefined) throw new RangeError(`the ramp has no step ${step}`);
+  const why = ramp.reason === null ? "" : `: ${ramp.reason}`;
+  const reason = `ramp step ${step + 1}/${ramp.plan.length}${why}`.slice(0, 500);
+  return { ...found, reason };
 }
 
 /** For a ramp that is done: what it reached stays, whether anybody looks or not. */

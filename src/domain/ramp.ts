@@ -141,13 +141,18 @@ function onStep(before: RampDocument, seen: Seen, want: RampControl | null): Adv
   return ramp.phase === "settle" ? settle(ramp, seen) : hold(ramp, seen);
 }
 
-/** Theirs is put back in force; a share that is not below ours needs no writing. */
+/**
+ * Theirs is put back in force. A share that is not below ours needs no writing, and the cron's raise has
+ * not covered it: it ended with their `config`.
+ */
 function giveWay(ramp: RampDocument, seen: Seen): Advanced | null {
   const { covered, nowMs } = seen;
   if (covered === null) return null;
   const why = `covered by this ramp: ${covered.why}`.slice(0, 400);
   const ours = ramp.plan[ramp.step]?.percent ?? 0;
-  if (covered.percent >= ours) return end(ramp, "conflict", seen, covered.by, why);
+  if (ramp.mode === "detached" || covered.percent >= ours) {
+    return end(ramp, "conflict", seen, covered.by, why);
+  }
   const to = { percent: covered.percent, by: covered.by };
   const relief = { at: iso(nowMs), action: "reduce" as const, why, to };
   return { ramp: { ...ramp, relief }, order: { do: "relieve", action: "reduce", why } };

@@ -9,19 +9,23 @@
 import * as z from "zod";
 import type { GuardianCap } from "./cap.ts";
 import { capInForce, GUARDIAN_CAP_KEY, parseCap, withCap } from "./cap.ts";
+import { parseRampShare, RAMP_SHARE_KEY, withRampShare } from "./ramp-share.ts";
 
 export const CONFIG_KEY = "config";
 export const STOP_KEY = "stop";
 /** What decides about visitors: read together, by Worker and CLI. */
-export const STATE_KEYS = [CONFIG_KEY, STOP_KEY, GUARDIAN_CAP_KEY];
+export const STATE_KEYS = [CONFIG_KEY, STOP_KEY, RAMP_SHARE_KEY, GUARDIAN_CAP_KEY];
 
 /** KV allows 25 MiB; a value that needs more than this is not one of our two documents. */
 export const MAX_DOCUMENT_CHARS = 16_384;
 
+/** A day: a lease is for a process that looks every few seconds. */
+export const MAX_LEASE_S = 86_400;
+
 /** The tag travels in a response header and, dot-separated, in the cookie: hence this alphabet. */
 const TAG = /^[A-Za-z0-9_-]{1,32}$/;
 
-const percent = z
+export const percentSchema = z
   .number()
   .min(0)
   .max(100)
@@ -29,8 +33,8 @@ const percent = z
 
 const optionalText = z.string().max(500).optional().catch(undefined);
 
-const configSchema = z.object({
-  canary_percent: percent,
+export const configSchema = z.object({
+  canary_percent: percentSchema,
   canary_tag: z.string().regex(TAG, "must be 1 to 32 letters, digits, _ or -"),
   emergency_proxy: z.boolean(),
   /** Not checked as a date: a person in a hurry may paste anything, and must still be obeyed. */
@@ -40,7 +44,12 @@ const configSchema = z.object({
   reason: optionalText,
   /** Of an attached ramp: unless somebody renews it, the Worker falls back by itself. */
   lease: z
-    .object({ expires_at: z.string().max(64), fallback_percent: percent })
+    .object({
+      expires_at: z.string().max(64),
+      fallback_percent: percentSchema,
+      /** Seconds from the first sight of this document; absent: until `expires_at` alone. */
+      duration_s: z.number().positive().max(MAX_LEASE_S).optional().catch(undefined),
+    })
     .optional()
     .catch(undefined),
   /** The newest cap of the guardian that whoever wrote this has seen: it and all older ones are void. */
@@ -71,6 +80,7 @@ export interface RawState {
   config: string | null;
   stop: string | null;
   cap?: string | null;
+  rampShare?: string | null;
 }
 
 /** `STATE_KEYS` by key. */
@@ -79,11 +89,12 @@ export function rawState(textOf: (key: string) => string | null): RawState {
     config: textOf(CONFIG_KEY),
     stop: textOf(STOP_KEY),
     cap: textOf(GUARDIAN_CAP_KEY),
+    rampShare: textOf(RAMP_SHARE_KEY),
   };
 }
 
 export interface ParsedState {
-  /** With the share in force: the guardian's cap is taken off. */
+  /** With the share in force: what a ramp raises it to (`withRampShare`), and at most the guardian's cap. */
   config: Parsed<CanaryConfig>;
   stop: Parsed<StopDocument>;
   /** The guardian's cap, where it is in force, and the share that it holds down. */
@@ -103,14 +114,26 @@ export function parseState(raw: RawState): ParsedState {
   const config = parseConfig(raw.config);
   const stop = parseStop(raw.stop);
   if (config.kind !== "valid") return { config, stop };
-  const cap = capInForce(config.value, parseCap(raw.cap ?? null));
-  if (cap === null) return { config, stop };
-  const asked = config.value.canary_percent;
+  const stored = config.value;
+  const share = parseRampShare(raw.rampShare ?? null);
+  const asked = share === null ? stored : withRampShare(stored, share);
+  const cap = capInForce(stored, parseCap(raw.cap ?? null));
+  if (cap === null) return { config: { kind: "valid", value: asked }, stop };
   return {
-    config: { kind: "valid", value: withCap(config.value, cap) },
+    config: { kind: "valid", value: withCap(asked, cap) },
     stop,
-    capped: { cap, asked },
+    capped: { cap, asked: asked.canary_percent },
   };
+}
+
+/** By every field: people copy a document, revision and all, and edit the share alone. */
+export function isSameConfig(one: CanaryConfig, other: CanaryConfig): boolean {
+  return configText(one) === configText(other);
+}
+
+/** Parsed by the schema, two alike have their fields in the same order. */
+export function configText(config: CanaryConfig): string {
+  return JSON.stringify(config);
 }
 
 /** True when either key asks for an emergency, readable or not. */
@@ -124,23 +147,8 @@ export function isEmergency(state: ParsedState): boolean {
   return byStop || byConfig;
 }
 
-/** The share in force at this time: a lease that nobody renewed has run out, and never raises. */
-export function shareInForce({ canary_percent, lease }: CanaryConfig, nowMs: number): number {
-  return lease !== undefined && isRunOut(lease, nowMs)
-    ? Math.min(canary_percent, lease.fallback_percent)
-    : canary_percent;
-}
-
-/** A lease whose end cannot be read has ended. */
-export function isRunOut(
-  { expires_at }: NonNullable<CanaryConfig["lease"]>,
-  nowMs: number,
-): boolean {
-  return !(Date.parse(expires_at) > nowMs);
-}
-
 export function isValidPercent(value: number): boolean {
-  return percent.safeParse(value).success;
+  return percentSchema.safeParse(value).success;
 }
 
 export function isValidTag(value: string): boolean {

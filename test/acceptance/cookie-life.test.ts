@@ -180,6 +180,7 @@ function cohortOf(percent: number, draw: number): string {
     source: "kv",
     config,
     cap: null,
+    leaseRunOut: false,
     emergency: false,
     stop: null,
     ageMs: 0,

@@ -100,7 +100,7 @@ describe("what is sent", () => {
     }
   });
 
-  test("reading gives both texts as stored and null for a key that does not exist", async () => {
+  test("reading gives the texts as stored and null for a key that does not exist", async () => {
     server.reply(kvReply(new Map([["stop", '{"active":  false}']])));
     expect(await store().read({ signal: never })).toMatchObject({
       config: null,

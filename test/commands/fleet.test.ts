@@ -71,7 +71,7 @@ async function watch({ rows, stored, dataset = "d", limitMs = 240_000 }: World):
     },
   };
   const state = parseState({ config: config("NEW"), stop: null });
-  const base = { state, configText: config("NEW"), stopText: null };
+  const base = { state, configText: config("NEW"), stopText: null, shareText: null };
   const limits = { signal: new AbortController().signal, deadlineMs: limitMs };
   const run = await watchFleet(ports, base, limits);
   return { ...run, calls, elapsedMs: atMs };

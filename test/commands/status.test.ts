@@ -60,6 +60,7 @@ function dataOf(
     share: achievedShare(rows, state, { fromS: NOW_S - 660, toS: NOW_S }),
     health: { verdict, recommendation, command: null, problems, findings },
     at_ms: NOW_MS,
+    api_ms: null,
   };
 }
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Action } from "../../src/domain/guardian.ts";
-import { actionOf, decideAction, entryOf, isLatched } from "../../src/domain/guardian.ts";
+import { decideAction, entryOf, isLatched } from "../../src/domain/guardian.ts";
 import type { GuardianArm, GuardianDocument } from "../../src/domain/guardian-document.ts";
 import { parseGuardian } from "../../src/domain/guardian-document.ts";
 import { journalKey } from "../../src/domain/journal.ts";
@@ -87,11 +87,6 @@ describe("the guardian", () => {
     const ids = [0, 1, 60_000, START_MS, START_MS + 1].map((ms) => tickId(ms, "R"));
     expect(ids.toSorted()).toEqual(ids);
     expect(ids.every((id) => /^[0-9A-HJKMNP-TV-Z]{26}$/.test(id))).toBe(true);
-  });
-
-  it("only lowers, whatever it is asked to go back to", () => {
-    expect(actionOf("reduce", "", TEN, START_MS, 20)).toBeNull();
-    expect(actionOf("reduce", "", TEN, START_MS, 2)?.config.canary_percent).toBe(2);
   });
 });
 

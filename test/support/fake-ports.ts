@@ -11,10 +11,16 @@ import type { Clock, Ports, StateStore } from "../../src/ports.ts";
 export interface ModelKv {
   config: (string | null)[];
   stop: (string | null)[];
+  /** The cron's raise; none unless given. */
+  share?: string[];
 }
 
 export function stored(kv: ModelKv): RawState {
-  return { config: kv.config.at(-1) ?? null, stop: kv.stop.at(-1) ?? null };
+  return {
+    config: kv.config.at(-1) ?? null,
+    stop: kv.stop.at(-1) ?? null,
+    rampShare: kv.share?.at(-1) ?? null,
+  };
 }
 
 /** `staleness` says for each read in turn how many versions it lags behind. */
@@ -27,7 +33,8 @@ export function modelStore(kv: ModelKv, scheduler: Scheduler, staleness: number[
       const lag = staleness[reads % Math.max(1, staleness.length)] ?? 0;
       reads += 1;
       await scheduler.schedule(Promise.resolve(), "read");
-      return { config: version(kv.config, lag), stop: version(kv.stop, lag) };
+      const rampShare = version(kv.share ?? [], lag);
+      return { config: version(kv.config, lag), stop: version(kv.stop, lag), rampShare };
     },
     async writeStop(stop: StopDocument) {
       await scheduler.schedule(Promise.resolve(), "put stop");
@@ -163,6 +170,7 @@ export function modelPorts(store: StateStore): Ports {
       writable: () => Promise.reject(new Error("not asked")),
     },
     clock,
+    apiClock: { now: () => null },
     rng: {
       next: () => 0.5,
       ulid: () => {

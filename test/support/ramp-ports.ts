@@ -1,7 +1,7 @@
 /** Ports for races with ramps: time goes by as somebody waits, what is stored is live, one journal for all. */
 import { reduce } from "../../src/commands/reduce.ts";
 import type { JournalEntry } from "../../src/domain/journal.ts";
-import { isEmergency, parseConfig, parseState } from "../../src/domain/state.ts";
+import { isEmergency, parseState } from "../../src/domain/state.ts";
 import type { Ports, Sighting, StateStore } from "../../src/ports.ts";
 import { INPUT } from "../commands/ramp-stage.ts";
 import { START_MS } from "../domain/ramp-world.ts";
@@ -22,9 +22,9 @@ export function rampPorts(
   let uptimeMs = 0;
   const deadline = new AbortController();
   const look = async (url: string): Promise<Sighting> => {
-    const config = parseConfig(kv.config.at(-1) ?? null);
-    const value = config.kind === "valid" ? config.value : null;
-    const emergency = isEmergency(parseState(stored(kv)));
+    const state = parseState(stored(kv));
+    const value = state.config.kind === "valid" ? state.config.value : null;
+    const emergency = isEmergency(state);
     const qa = {
       canary: {
         emergency_proxy: emergency,

@@ -1,5 +1,6 @@
 /** A state reader with time, chance and KV in the test's hands. */
 import { expect } from "vitest";
+import { STATE_KEYS } from "../../src/domain/state.ts";
 import type { StateReader } from "../../worker/state-reader.ts";
 import { createStateReader } from "../../worker/state-reader.ts";
 import { configText } from "./harness.ts";
@@ -53,7 +54,7 @@ export class Bench {
   }
 
   #read(keys: string[], options: { cacheTtl: number }): Promise<Answer> {
-    expect([keys, options]).toEqual([["config", "stop"], { cacheTtl: 30 }]);
+    expect([keys, options]).toEqual([STATE_KEYS, { cacheTtl: 30 }]);
     this.reads += 1;
     switch (this.mode) {
       case "hang":

@@ -8,8 +8,17 @@ import {
   parseJournalEntry,
 } from "../../src/domain/journal.ts";
 import { RAMP_CONTROL_KEY, RAMP_KEY } from "../../src/domain/ramp-document.ts";
-import type { CanaryConfig, StopDocument } from "../../src/domain/state.ts";
-import { CONFIG_KEY, STOP_KEY, serialiseConfig, serialiseStop } from "../../src/domain/state.ts";
+import type { RampShare } from "../../src/domain/ramp-share.ts";
+import { RAMP_SHARE_KEY, serialiseRampShare } from "../../src/domain/ramp-share.ts";
+import type { CanaryConfig, RawState, StopDocument } from "../../src/domain/state.ts";
+import {
+  CONFIG_KEY,
+  rawState,
+  STATE_KEYS,
+  STOP_KEY,
+  serialiseConfig,
+  serialiseStop,
+} from "../../src/domain/state.ts";
 import { withLimit } from "../limit.ts";
 
 /** The least that KV allows. */
@@ -21,22 +30,20 @@ const ENTRIES = 20;
 const DAY_MS = 86_400_000;
 
 export interface GuardianTexts {
-  config: string | null;
-  stop: string | null;
+  state: RawState;
   ramp: string | null;
   control: string | null;
   guardian: string | null;
   arm: string | null;
 }
 
-const KEYS = [CONFIG_KEY, STOP_KEY, RAMP_KEY, RAMP_CONTROL_KEY, GUARDIAN_KEY, GUARDIAN_ARM_KEY];
+const KEYS = [...STATE_KEYS, RAMP_KEY, RAMP_CONTROL_KEY, GUARDIAN_KEY, GUARDIAN_ARM_KEY];
 
 export async function readTexts(kv: KVNamespace): Promise<GuardianTexts> {
   const found = await withLimit("KV read", READ_LIMIT_MS, kv.get(KEYS, { cacheTtl: CACHE_TTL_S }));
   const text = (key: string): string | null => found.get(key) ?? null;
   return {
-    config: text(CONFIG_KEY),
-    stop: text(STOP_KEY),
+    state: rawState(text),
     ramp: text(RAMP_KEY),
     control: text(RAMP_CONTROL_KEY),
     guardian: text(GUARDIAN_KEY),
@@ -50,6 +57,10 @@ export function writeStop(kv: KVNamespace, stop: StopDocument): Promise<void> {
 
 export function writeConfig(kv: KVNamespace, config: CanaryConfig): Promise<void> {
   return put(kv, CONFIG_KEY, serialiseConfig(config));
+}
+
+export function writeRampShare(kv: KVNamespace, share: RampShare): Promise<void> {
+  return put(kv, RAMP_SHARE_KEY, serialiseRampShare(share));
 }
 
 export function writeRamp(kv: KVNamespace, text: string): Promise<void> {

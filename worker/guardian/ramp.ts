@@ -1,4 +1,7 @@
-/** Carries a detached ramp out: one look and at most one write at each tick of the cron. */
+/**
+ * Carries a detached ramp out: one look and at most one write at each tick of the cron. What it reads may be
+ * a minute old: hence a raise that leaves `config` alone, and is void once that says anything else.
+ */
 
 import { foldFleet } from "../../src/domain/fleet.ts";
 import { type Action, actionOf } from "../../src/domain/guardian.ts";
@@ -11,12 +14,13 @@ import type { Observations, Observed } from "../../src/domain/policy-observation
 import { since } from "../../src/domain/policy-observations.ts";
 import type { Order, Seen } from "../../src/domain/ramp.ts";
 import { advance, needs, relieved, written } from "../../src/domain/ramp.ts";
-import { rampConfig } from "../../src/domain/ramp-config.ts";
+import { rampShare } from "../../src/domain/ramp-config.ts";
 import { coveredBy } from "../../src/domain/ramp-covered.ts";
 import type { RampControl, RampDocument } from "../../src/domain/ramp-document.ts";
 import { gateOf, nativeRequestsOf } from "../../src/domain/ramp-gate.ts";
 import { placeInPlan } from "../../src/domain/ramp-place.ts";
-import type { CanaryConfig, ParsedState } from "../../src/domain/state.ts";
+import type { RampShare } from "../../src/domain/ramp-share.ts";
+import type { CanaryConfig, Parsed, ParsedState } from "../../src/domain/state.ts";
 import type { Settings } from "../env.ts";
 import { ask } from "./observe.ts";
 
@@ -27,6 +31,8 @@ export interface RampGiven {
   ramp: RampDocument;
   control: RampControl | null;
   state: ParsedState;
+  /** `config` as it is stored, without the share that a ramp raises it to. */
+  stored: Parsed<CanaryConfig>;
   observations: Observations;
   entries: Observed<readonly JournalEntry[]>;
   policy: Policy;
@@ -37,7 +43,7 @@ export interface RampGiven {
 /** What is to be written, in this order; then the document. */
 export interface RampStep {
   ramp: RampDocument;
-  config: CanaryConfig | null;
+  share: RampShare | null;
   action: Action | null;
 }
 
@@ -67,26 +73,27 @@ async function look(given: RampGiven): Promise<Seen> {
 }
 
 function follow(ramp: RampDocument, order: Order, given: RampGiven): RampStep {
-  const { state, tickMs, entries } = given;
+  const { state, stored, tickMs, entries } = given;
+  const nothing = { ramp, share: null, action: null };
   const present = state.config.kind === "valid" ? state.config.value : null;
   switch (order.do) {
     case "write": {
       // A raise over a journal that cannot be read could be one over somebody's word.
-      if (entries.kind === "unseen" && order.step > 0) return { ramp, config: null, action: null };
-      const config = rampConfig(ramp, order.step, present, tickMs);
-      return { ramp: written(ramp, order.step, config.last_updated, tickMs), config, action: null };
+      if (entries.kind === "unseen" && order.step > 0) return nothing;
+      if (stored.kind !== "valid") return nothing;
+      const share = rampShare(ramp, order.step, stored.value, tickMs);
+      return { ramp: written(ramp, order.step, share.at, tickMs), share, action: null };
     }
     case "relieve": {
       const ours = placeInPlan(ramp, state).kind === "here";
       const able = present !== null && (ours || order.action === "not-aus");
-      const to = ramp.relief?.to?.percent;
-      const action = able ? actionOf(order.action, order.why, present, tickMs, to) : null;
-      return { ramp: relieved(ramp, tickMs), config: null, action };
+      const action = able ? actionOf(order.action, order.why, present, tickMs) : null;
+      return { ramp: relieved(ramp, tickMs), share: null, action };
     }
     case "renew":
     case "wait":
     case "end":
-      return { ramp, config: null, action: null };
+      return nothing;
     default:
       return order satisfies never;
   }

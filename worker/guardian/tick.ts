@@ -21,7 +21,7 @@ import type { RampDocument } from "../../src/domain/ramp-document.ts";
 import { isOver, parseRamp, parseRampControl } from "../../src/domain/ramp-document.ts";
 import { rampNotice } from "../../src/domain/ramp-text.ts";
 import type { ParsedState } from "../../src/domain/state.ts";
-import { isEmergency, parseState } from "../../src/domain/state.ts";
+import { isEmergency, parseConfig, parseState } from "../../src/domain/state.ts";
 import type { Bindings, Settings } from "../env.ts";
 import { createNotifier } from "../notify/notifier.ts";
 import type { GuardianTexts } from "./kv.ts";
@@ -32,6 +32,7 @@ import {
   writeEntry,
   writeGuardian,
   writeRamp,
+  writeRampShare,
   writeStop,
 } from "./kv.ts";
 import { observe } from "./observe.ts";
@@ -65,7 +66,7 @@ export async function tick(given: TickGiven): Promise<void> {
   const running = ramp !== null && ramp.mode === "detached" && !isOver(ramp) ? ramp : null;
   if (mode === "off" && running === null) return;
   const guardian = parseGuardian(texts.guardian);
-  const state = parseState({ config: texts.config, stop: texts.stop });
+  const state = parseState(texts.state);
   const run: Tick = {
     ...given,
     kv,
@@ -133,8 +134,10 @@ async function carryOn(
   const { kv, settings, texts, state, tickMs } = run;
   const control = parseRampControl(texts.control);
   const { policy } = settings.guardian;
-  const step = await stepRamp({ ramp: before, control, state, policy, settings, tickMs, ...seen });
-  if (step.config !== null) await writeConfig(kv, step.config);
+  const stored = parseConfig(texts.state.config);
+  const known = { ramp: before, control, state, stored, policy, settings, tickMs, ...seen };
+  const step = await stepRamp(known);
+  if (step.share !== null) await writeRampShare(kv, step.share);
   if (step.action !== null) await act(run, step.action, null);
   const { ramp } = step;
   if (ramp.live_at !== null && ramp.live_at !== before.live_at)

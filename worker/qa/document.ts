@@ -3,7 +3,6 @@ import type { GuardianCap } from "../../src/domain/cap.ts";
 import type { Decision } from "../../src/domain/decide.ts";
 import type { EffectiveState } from "../../src/domain/memory.ts";
 import type { QaDocument } from "../../src/domain/qa.ts";
-import { isRunOut } from "../../src/domain/state.ts";
 
 export interface QaFacts {
   nowMs: number;
@@ -25,7 +24,7 @@ export function qaDocument(facts: QaFacts): QaDocument {
     timestamp: new Date(facts.nowMs).toISOString(),
     colo: facts.colo,
     worker_version: facts.workerVersion,
-    canary: canaryOf(state, decision, facts.nowMs),
+    canary: canaryOf(state, decision),
     stop: {
       active: (state?.stop ?? null) !== null,
       id: state?.stop?.id ?? null,
@@ -40,16 +39,13 @@ export function qaDocument(facts: QaFacts): QaDocument {
   return document;
 }
 
-function canaryOf(
-  state: EffectiveState | null,
-  decision: Decision,
-  nowMs: number,
-): QaDocument["canary"] {
+function canaryOf(state: EffectiveState | null, decision: Decision): QaDocument["canary"] {
   const config = state?.config ?? null;
   const emergency = state?.emergency ?? false;
   const lease = config?.lease;
+  const run_out = state?.leaseRunOut ?? false;
   return {
-    ...(lease === undefined ? {} : { lease: { ...lease, run_out: isRunOut(lease, nowMs) } }),
+    ...(lease === undefined ? {} : { lease: { ...lease, run_out } }),
     sampling_active: !emergency && (config?.canary_percent ?? 0) > 0,
     percent: config?.canary_percent ?? null,
     ...(state === null || state.cap === null ? {} : { cap: shownCap(state.cap) }),

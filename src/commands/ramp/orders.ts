@@ -31,7 +31,7 @@ export async function writeStep(
   ports: Ports,
 ): Promise<Done> {
   const present = base.state.config.kind === "valid" ? base.state.config.value : null;
-  const config = rampConfig(ramp, step, present, ports.clock.now());
+  const config = rampConfig(ramp, step, present, times(ports));
   const write = await put(config, base, ports);
   if (write.kind === "conflict") return { ramp, problem: problemOf(write), refusedFor: write.by };
   if (write.kind !== "written") return { ramp, problem: problemOf(write) };
@@ -45,10 +45,16 @@ export async function renewLease(
   ports: Ports,
 ): Promise<Done> {
   const present = base.state.config.kind === "valid" ? base.state.config.value : null;
-  const config = rampConfig(ramp, ramp.step, present, ports.clock.now());
+  const config = rampConfig(ramp, ramp.step, present, times(ports));
   const write = await put(config, base, ports);
   if (write.kind !== "written") return { ramp, problem: problemOf(write) };
   return { ramp: renewed(ramp, untilMs), problem: null };
+}
+
+/** Others judge the end of a lease by their own clocks, which agree with the API's. */
+function times({ clock, apiClock }: Ports): { nowMs: number; apiMs: number } {
+  const nowMs = clock.now();
+  return { nowMs, apiMs: apiClock.now() ?? nowMs };
 }
 
 /** What a ramp that is done has reached stays, whether anybody looks or not. Best effort. */

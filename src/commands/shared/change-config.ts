@@ -14,20 +14,18 @@ export const READ_LIMIT_MS = 8_000;
 
 export interface Base {
   state: ParsedState;
-  /** The text of `config` that the plan was made on. */
+  /** The texts that the plan was made on. */
   configText: string | null;
   stopText: string | null;
+  shareText: string | null;
 }
 
 export async function readBase(ports: Ports, signal?: AbortSignal): Promise<Base | UpstreamError> {
   const limit = signal ?? AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
   try {
     const raw = await ports.store.read({ signal: limit });
-    return {
-      state: keepingLifted(parseState(raw), raw),
-      configText: raw.config,
-      stopText: raw.stop,
-    };
+    const { config: configText, stop: stopText, rampShare: shareText = null } = raw;
+    return { state: keepingLifted(parseState(raw), raw), configText, stopText, shareText };
   } catch (thrown) {
     const error = asUpstream(thrown);
     const timedOut = limit.aborted && !ports.interrupt.aborted;
@@ -46,6 +44,11 @@ function keepingLifted(state: ParsedState, raw: RawState): ParsedState {
     ...state,
     config: { kind: "valid", value: { ...config.value, lifts_cap: liftOf(cap) } },
   };
+}
+
+/** Nobody has changed `config`, nor the share that a ramp raises it to. */
+export function isSameShare(one: Base, other: Base): boolean {
+  return one.configText === other.configText && one.shareText === other.shareText;
 }
 
 export type ConfigWrite =
@@ -74,7 +77,7 @@ export async function writeConfigOnce(
     if (recheck) {
       const now = await readBase(ports, options.signal);
       if (!("state" in now)) return { kind: "failed", error: now };
-      if (now.configText !== base.configText) return { kind: "conflict", by: authorOf(now.state) };
+      if (!isSameShare(now, base)) return { kind: "conflict", by: authorOf(now.state) };
       if (options.alsoStop === true && now.stopText !== base.stopText) {
         return { kind: "conflict", by: stopAuthorOf(now.state) };
       }

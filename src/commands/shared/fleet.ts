@@ -13,7 +13,7 @@ import { locationsByRevision } from "../../domain/metrics.ts";
 import type { ParsedState } from "../../domain/state.ts";
 import type { Ports, UpstreamError } from "../../ports.ts";
 import type { Base } from "./change-config.ts";
-import { readBase } from "./change-config.ts";
+import { isSameShare, readBase } from "./change-config.ts";
 import { asUpstream } from "./settle.ts";
 
 /**
@@ -167,11 +167,11 @@ async function changedMeanwhile(watch: Watch): Promise<ParsedState | null> {
   const { ports, signal, base } = watch;
   const now = await readBase(ports, signal);
   if (!("state" in now)) return null;
-  const text = `${now.configText}\n${now.stopText}`;
-  if (text === `${base.configText}\n${base.stopText}`) {
+  if (isSameShare(now, base) && now.stopText === base.stopText) {
     watch.foreign = null;
     return null;
   }
+  const text = `${now.configText}\n${now.stopText}\n${now.shareText}`;
   const twice = watch.foreign === text;
   watch.foreign = text;
   return twice ? now.state : null;

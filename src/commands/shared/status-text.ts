@@ -1,9 +1,9 @@
 /** The one screen of `status`, in 80 columns. */
 import { escapeForTerminal } from "../../domain/escape.ts";
+import { leaseEndsMs } from "../../domain/lease.ts";
 import type { RampDocument } from "../../domain/ramp-document.ts";
 import { shareOf, stepText } from "../../domain/ramp-text.ts";
 import type { CanaryConfig } from "../../domain/state.ts";
-import { isRunOut } from "../../domain/state.ts";
 import { wrap } from "../../domain/text-width.ts";
 import { nowText } from "../ramp/view.ts";
 import type { LiveView, StatusData } from "../status.ts";
@@ -30,7 +30,7 @@ export function statusText(data: StatusData): string {
   const affected = affectedText(data.share);
   if (affected !== null) lines.push(...row("affected", affected));
   if (data.config !== null) lines.push(...row("config", changedText(data.config, data.at_ms)));
-  const lease = leaseText(data.config, data.at_ms);
+  const lease = leaseText(data.config, data.api_ms ?? data.at_ms);
   if (lease !== null) lines.push(...row("lease", lease));
   if (data.ramp !== null) lines.push(...row("ramp", rampText(data.ramp, data.at_ms)));
   lines.push("  live", ...data.live.flatMap((view) => line(`    ${viewText(view)}`, 6)));
@@ -47,7 +47,7 @@ function leaseText(config: CanaryConfig | null, nowMs: number): string | null {
   const lease = config?.lease;
   if (lease === undefined) return null;
   const { expires_at: at, fallback_percent: fallback } = lease;
-  return isRunOut(lease, nowMs)
+  return leaseEndsMs(lease, null) <= nowMs
     ? `has run out at ${at}: at most ${fallback} % is in force, whatever is stored`
     : `until ${at}, then at most ${fallback} % unless it is renewed`;
 }

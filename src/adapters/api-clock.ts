@@ -1,0 +1,24 @@
+/** The time by the API, as the Date header of its answers tells it. */
+import type { ApiClock, Clock } from "../ports.ts";
+
+export interface AnswerClock extends ApiClock {
+  /** Of an answer that has just come, asked for at `sentMs` of `uptime`. */
+  heard(date: string | null, sentMs: number): void;
+  uptime(): number;
+}
+
+/** The header holds whole seconds: on the average, half a one has gone. */
+const HALF_SECOND_MS = 500;
+
+export function createApiClock({ uptime }: Pick<Clock, "uptime">): AnswerClock {
+  let known: { apiMs: number; uptimeMs: number } | null = null;
+  return {
+    uptime,
+    heard(date, sentMs) {
+      const dateMs = Date.parse(date ?? "");
+      if (Number.isNaN(dateMs)) return;
+      known = { apiMs: dateMs + HALF_SECOND_MS, uptimeMs: (sentMs + uptime()) / 2 };
+    },
+    now: () => (known === null ? null : Math.round(known.apiMs + uptime() - known.uptimeMs)),
+  };
+}
