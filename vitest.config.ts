@@ -1,5 +1,6 @@
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
+import { HANG_MS, PATIENCE } from "./test/support/patience.ts";
 
 /**
  * The long files first: one that starts last would run alone at the end. Those that mostly wait
@@ -39,8 +40,10 @@ class LongFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    testTimeout: 120_000,
-    hookTimeout: 60_000,
+    // They end a hang; no test is judged by how long it took. Waits inside end before, and say for what.
+    testTimeout: 2 * HANG_MS,
+    hookTimeout: 2 * HANG_MS,
+    expect: { poll: PATIENCE },
     pool: "forks",
     // For two cores: many tests mostly wait, for a ramp, a fault or a location that lags.
     maxWorkers: 4,

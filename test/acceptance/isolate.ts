@@ -7,13 +7,13 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { Miniflare } from "miniflare";
 import { Pool } from "undici";
+import { HANG_MS } from "../support/patience.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 
 const COMPATIBILITY = {
   compatibilityDate: "2026-07-01",
   compatibilityFlags: ["nodejs_compat"],
 };
-const TURN_LIMIT_MS = 60_000;
 
 export interface Isolate {
   /** Posts the order to the program, whose answer must be JSON; throws on any other. */
@@ -47,7 +47,7 @@ export async function startIsolate(
     unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
   });
   const { origin } = await miniflare.unsafeGetDirectURL();
-  const pool = new Pool(origin, { headersTimeout: TURN_LIMIT_MS, bodyTimeout: TURN_LIMIT_MS });
+  const pool = new Pool(origin, { headersTimeout: HANG_MS, bodyTimeout: HANG_MS });
   return {
     async run<Result>(order: unknown): Promise<Result> {
       const body = JSON.stringify(order);

@@ -74,7 +74,7 @@ describe("through workerd's own request path", () => {
       kv = good;
       // With a token /qa reads afresh: from here the isolate has a last good state.
       const source = async () => (await worker.qa()).canary.source;
-      await expect.poll(source, { timeout: 10_000 }).toBe("kv");
+      await expect.poll(source).toBe("kv");
       kv = broken;
       expect(await source()).toBe("last-good");
       expect(await shown()).toBe("200 native (100% sample)");

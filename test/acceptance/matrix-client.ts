@@ -6,6 +6,7 @@ import { request as httpRequest } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Pool } from "undici";
 import { parseCanaryHeader } from "../../src/domain/decision-headers.ts";
+import { HANG_MS } from "../support/patience.ts";
 import { TAG } from "../worker/harness.ts";
 import type { TestOrigin } from "../worker/origin.ts";
 import type { Cell } from "./matrix-cells.ts";
@@ -22,7 +23,6 @@ export interface Observed {
 }
 
 const CELL_HEADER = "x-cell";
-const UPGRADE_LIMIT_MS = 10_000;
 
 /** Knows which cells the origin has seen; `clear` also hangs up on the upgraded connections. */
 export function watchOrigin(origin: TestOrigin): { has(id: string): boolean; clear(): void } {
@@ -103,7 +103,7 @@ async function askUpgrade(
 ): Promise<Omit<Observed, "reachedOrigin">> {
   const request = httpRequest(url + path, {
     agent: false,
-    signal: AbortSignal.timeout(UPGRADE_LIMIT_MS),
+    signal: AbortSignal.timeout(HANG_MS),
     headers: {
       ...headers,
       connection: "Upgrade",

@@ -114,7 +114,7 @@ describe("AT-8 in mode signed", () => {
       turn += 1;
       await stage.worker.putState(...release(turn));
     }
-  }, 120_000);
+  });
   afterAll(() => stage.dispose());
 
   test("all cells equal the reference: decision, backend, status, cookie", () => {

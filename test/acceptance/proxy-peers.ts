@@ -4,6 +4,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer, request as httpRequest } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
+import { HANG_MS } from "../support/patience.ts";
 import type { Message } from "./proxy-differences.ts";
 import type { AnswerPlan, RequestPlan } from "./proxy-plan.ts";
 import { ETAG, LAST_MODIFIED } from "./proxy-plan.ts";
@@ -19,8 +20,6 @@ export interface PlannedOrigin {
   onUpgrade(handler: (request: IncomingMessage, socket: Duplex, head: Buffer) => void): void;
   close(): Promise<void>;
 }
-
-const LIMIT_MS = 20_000;
 
 export async function startPlannedOrigin(): Promise<PlannedOrigin> {
   const plans = new Map<string, AnswerPlan>();
@@ -140,7 +139,7 @@ export async function send(url: string, id: string, plan: RequestPlan): Promise<
     path: `/api/${id}${plan.rest}`,
     headers,
     agent: false,
-    signal: AbortSignal.timeout(LIMIT_MS),
+    signal: AbortSignal.timeout(HANG_MS),
   });
   if (trailing) request.addTrailers({ "X-Checksum": "abc" });
   const responded = once(request, "response") as Promise<[IncomingMessage]>;

@@ -8,6 +8,7 @@ import { Miniflare } from "miniflare";
 import { WebSocket } from "undici";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { echoWebSocket } from "../../src/sandbox/origin/websocket-echo.ts";
+import { HANG_MS } from "../support/patience.ts";
 import type { WorkerUnderTest } from "../worker/harness.ts";
 import { startWorker } from "../worker/harness.ts";
 import type { PlannedOrigin } from "./proxy-peers.ts";
@@ -17,7 +18,6 @@ const STREAM_MIB = 100;
 /** The goal of AT-29; what is asserted leaves room for the runtime's own heap. */
 const GOAL_MIB = 32;
 const BOUND_MIB = 64;
-const LIMIT_MS = 60_000;
 
 let origin: PlannedOrigin;
 let worker: WorkerUnderTest;
@@ -99,7 +99,7 @@ function digestOf(totalMib: number): string {
 }
 
 function open(method: string, url: string): ClientRequest {
-  return httpRequest(url, { method, agent: false, signal: AbortSignal.timeout(LIMIT_MS) });
+  return httpRequest(url, { method, agent: false, signal: AbortSignal.timeout(HANG_MS) });
 }
 
 async function upload(url: string, totalMib: number, peak: Peak): Promise<string> {

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createMetrics } from "../../src/adapters/analytics.ts";
 import { requestsByCohort } from "../../src/domain/metrics.ts";
 import type { Metrics, UpstreamError } from "../../src/ports.ts";
+import { HANG_MS } from "../support/patience.ts";
 import { ACCOUNT, placeAt, TOKEN } from "./kv.ts";
 import {
   closedPort,
@@ -36,7 +37,7 @@ function metrics(dataset: string | null = "canary_requests"): Metrics {
   return createMetrics({ client, accountId, dataset, clock, random: () => 0.5 });
 }
 
-function ask(signal = AbortSignal.timeout(20_000), port = metrics()) {
+function ask(signal = AbortSignal.timeout(HANG_MS), port = metrics()) {
   return port.ask(sql, { signal });
 }
 
@@ -91,7 +92,7 @@ describe("asks again", () => {
 
   test("not when asked to ask once", async () => {
     server.reply(failure(503, 10001, "try later"), answered);
-    const signal = AbortSignal.timeout(20_000);
+    const signal = AbortSignal.timeout(HANG_MS);
     const asked = metrics().ask(sql, { signal, once: true });
     expect(await problem(asked)).toMatchObject({ kind: "unavailable" });
     expect(server.seen).toHaveLength(1);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createJournal, defaultStateDir } from "../../src/adapters/journal.ts";
 import { type JournalEntry, journalKey } from "../../src/domain/journal.ts";
+import { HANG_MS } from "../support/patience.ts";
 import { kvReply, placeAt, TOKEN } from "./kv.ts";
 import { failure, hang, startServer, type TestServer } from "./server.ts";
 
@@ -31,8 +32,10 @@ const clock = {
   sleep: async () => undefined,
 };
 
-function journal(env = "prod") {
-  const limits = { callMs: 300, remoteMs: 600 };
+/** Short limits end what hangs; anything else would meet them on a slow machine. */
+const SHORT = { callMs: 300, remoteMs: 600 };
+
+function journal(env = "prod", limits = { callMs: HANG_MS, remoteMs: HANG_MS }) {
   return createJournal({ ...placeAt(server), env, stateDir, clock, limits });
 }
 const fileOf = (env = "prod") => join(stateDir, env, "journal.ndjson");
@@ -131,7 +134,7 @@ describe("append", () => {
     expect(refused).toMatch(/^journal in KV: .*HTTP 403/);
     expect(refused).not.toContain(TOKEN);
     server.reply(hang);
-    expect(await journal().append(E1, never)).toHaveLength(1);
+    expect(await journal("prod", SHORT).append(E1, never)).toHaveLength(1);
     await server.close();
     expect(await journal().append(E1, never)).toHaveLength(1);
     expect(await journal().append(E1, { signal: AbortSignal.abort() })).toHaveLength(1);
@@ -223,7 +226,8 @@ describe("recent", () => {
     await journal().append(E1, never);
     for (const reply of [failure(500, 1, "x"), hang]) {
       server.reply(reply);
-      const { entries, warnings } = await journal().recent(10, never);
+      const limits = reply === hang ? SHORT : undefined;
+      const { entries, warnings } = await journal("prod", limits).recent(10, never);
       expect(entries).toEqual([E1]);
       expect(warnings).toHaveLength(1);
     }

@@ -8,6 +8,7 @@ import { createRawGet } from "../../src/adapters/raw-get.ts";
 import { createRedactor } from "../../src/adapters/redact.ts";
 import { Secret } from "../../src/adapters/secrets.ts";
 import type { LogArchive, LogObject, LogWindow } from "../../src/ports.ts";
+import { HANG_MS } from "../support/patience.ts";
 import {
   drip,
   endless,
@@ -239,18 +240,17 @@ describe("a stream", () => {
     token: new Secret(TOKEN, "test"),
     version: "test",
     redact: createRedactor([]),
-    idleMs: 200,
   });
-  const of = () =>
+  const of = (idleMs = HANG_MS) =>
     createRawGet({
       apiBaseUrl: `${server.url}/base/`,
       token: new Secret(TOKEN, "test"),
       version: "test",
       redact: createRedactor([]),
-      idleMs: 200,
+      idleMs,
     });
-  const all = async (): Promise<string> => {
-    const { chunks } = await of()({ path: "/k", signal });
+  const all = async (idleMs?: number): Promise<string> => {
+    const { chunks } = await of(idleMs)({ path: "/k", signal });
     const hash = createHash("md5");
     for await (const chunk of chunks) hash.update(chunk);
     return hash.digest("hex");
@@ -263,7 +263,8 @@ describe("a stream", () => {
     ["that is reset", reset, "reset"],
   ])("%s ends in words", async (_, reply, words) => {
     server.reply(reply);
-    await expect(all()).rejects.toMatchObject({ words: expect.stringContaining(words) });
+    const idleMs = words === "stopped half-way" ? 200 : HANG_MS;
+    await expect(all(idleMs)).rejects.toMatchObject({ words: expect.stringContaining(words) });
   });
 
   test("to nobody was not sent", async () => {

@@ -9,6 +9,7 @@ import type { Target } from "../../src/domain/environment.ts";
 import { type ManualDocument, manualText, manualWay, shellQuote } from "../../src/domain/manual.ts";
 import { DEFAULT_POLICY } from "../../src/domain/policy.ts";
 import { parseConfig, parseStop } from "../../src/domain/state.ts";
+import { HANG_MS } from "../support/patience.ts";
 import { startServer, success, type TestServer } from "./server.ts";
 
 const run = promisify(execFile);
@@ -49,7 +50,7 @@ afterAll(async () => {
 /** What a shell makes of the command, with a stand-in for npx that shows its arguments. */
 async function words(command: string): Promise<{ account: string; argv: string[] }> {
   const env = { PATH: `${dir}${delimiter}${process.env.PATH}` };
-  const { stdout } = await run("/bin/sh", ["-c", command], { env, timeout: 10_000 });
+  const { stdout } = await run("/bin/sh", ["-c", command], { env, timeout: HANG_MS });
   const newline = stdout.indexOf("\n");
   return {
     account: stdout.slice(0, newline),
@@ -98,7 +99,7 @@ test("the curl form writes the same document, the token in no argument (AT-19)",
   const document: ManualDocument = { key: "stop", active: true, reason: HOSTILE };
   const { curl } = manualWay({ ...TARGET, apiBaseUrl: `${server.url}/client/v4` }, document);
   const env = { PATH: process.env.PATH, CLOUDFLARE_API_TOKEN: "tok-123" };
-  await run("/bin/sh", ["-c", curl], { env, timeout: 10_000 });
+  await run("/bin/sh", ["-c", curl], { env, timeout: HANG_MS });
   const [seen] = server.seen;
   expect(seen?.method).toBe("PUT");
   expect(seen?.url).toBe(

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { createClock } from "../../src/adapters/clock.ts";
 import { Secret } from "../../src/adapters/secrets.ts";
 import { createVisitorHttp } from "../../src/adapters/visitor-http.ts";
+import { HANG_MS } from "../support/patience.ts";
 import * as fault from "./server.ts";
 import { startServer, type TestServer, text } from "./server.ts";
 
@@ -14,13 +15,13 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-const http = (token: Secret | null = new Secret(TOKEN, "test")) =>
+const http = (token: Secret | null = new Secret(TOKEN, "test"), requestMs = HANG_MS) =>
   createVisitorHttp({
     qaUrls: [`${server.url}/qa`],
     token,
     clock: createClock(),
     version: "9.9.9",
-    requestMs: 300,
+    requestMs,
   });
 
 test("the token goes to the configured /qa alone, and only when asked for", async () => {
@@ -77,7 +78,8 @@ test.each([
   ["resets", fault.reset, /reset|closed/],
 ])("a server that %s", async (_, reply, says) => {
   server.reply(reply);
-  const sent = http().send({ method: "GET", url: `${server.url}/x` }, { signal: never });
+  const visitor = http(null, says.source.includes("0.3 s") ? 300 : HANG_MS);
+  const sent = visitor.send({ method: "GET", url: `${server.url}/x` }, { signal: never });
   await expect(sent).rejects.toMatchObject({
     kind: "unavailable",
     message: expect.stringMatching(says),

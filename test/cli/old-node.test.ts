@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { HANG_MS } from "../support/patience.ts";
 
 const BIN = fileURLToPath(new URL("../../bin/pixcanary.js", import.meta.url));
 const PACKAGE = fileURLToPath(new URL("../../package.json", import.meta.url));
@@ -23,7 +24,7 @@ async function startedWith(version: string) {
   );
   return execa(process.execPath, ["--require", preload, BIN, "--version"], {
     reject: false,
-    timeout: 20_000,
+    timeout: HANG_MS,
   });
 }
 

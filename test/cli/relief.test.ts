@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { parseStop } from "../../src/domain/state.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
 import { ensureCli } from "../support/cli.ts";
+import { HANG_MS } from "../support/patience.ts";
 import { startSandbox } from "../support/sandbox.ts";
 
 const BIN = fileURLToPath(new URL("../../bin/pixcanary.js", import.meta.url));
@@ -31,7 +32,7 @@ const pixcanary = (verb: string, config: string, ...args: string[]) =>
   execa(process.execPath, [BIN, verb, "--config", config, ...args], {
     env: { HOME: folder, XDG_STATE_HOME: folder, CLOUDFLARE_API_TOKEN: "", PIXCANARY_QA_TOKEN: "" },
     reject: false,
-    timeout: 30_000,
+    timeout: HANG_MS,
   });
 
 /** The sandbox's own configuration with changes to its environment and around it. */

@@ -32,12 +32,12 @@ import {
   START_MS,
   traceEvent,
 } from "../support/log-lines.ts";
+import { PATIENCE } from "../support/patience.ts";
 import { GIVEN } from "../support/ports-of.ts";
 import { startSandbox } from "../support/sandbox.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 
 const RUNBOOK_FILE = new URL("../../RUNBOOK.md", import.meta.url);
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 120_000 });
 
 let dir = "";
 beforeAll(async () => {
@@ -58,14 +58,11 @@ async function json(args: string[], options: CliOptions = {}): Promise<LogsError
 
 /** Until somebody else has read all that a pipe held. */
 async function emptied(pipe: FileHandle): Promise<void> {
-  await vi.waitUntil(
-    async () => {
-      const { bytesRead, buffer } = await pipe.read().catch(() => ({ bytesRead: 0, buffer: null }));
-      if (buffer !== null && bytesRead > 0) await pipe.write(buffer.subarray(0, bytesRead));
-      return bytesRead === 0;
-    },
-    { timeout: 20_000, interval: 20 },
-  );
+  await vi.waitUntil(async () => {
+    const { bytesRead, buffer } = await pipe.read().catch(() => ({ bytesRead: 0, buffer: null }));
+    if (buffer !== null && bytesRead > 0) await pipe.write(buffer.subarray(0, bytesRead));
+    return bytesRead === 0;
+  }, PATIENCE);
 }
 
 /** As `jq -r FILTER | sort | uniq -c`. */

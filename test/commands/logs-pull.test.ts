@@ -15,11 +15,11 @@ import type { Ports } from "../../src/ports.ts";
 import type { FaultRuleInput, Sandbox } from "../../src/sandbox/index.ts";
 import { ensureCli, PLAIN_ENV, runCli } from "../support/cli.ts";
 import { hostileKeys } from "../support/hostile-keys.ts";
+import { PATIENCE } from "../support/patience.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";
 import { startSandbox } from "../support/sandbox.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
 let sandbox: Sandbox;
 let ports: Ports;
 let dir = "";
@@ -359,14 +359,11 @@ describe("as a program", () => {
     const done = run(["--all", "--out", "here"], {
       onStart: (child) => {
         void vi
-          .waitFor(
-            async () => {
-              const names = await readdir(join(dir, "here"));
-              expect(names.filter((name) => /a\.log$/.test(name))).toHaveLength(1);
-              expect(names.some((name) => /b\.log\.part$/.test(name))).toBe(true);
-            },
-            { timeout: 20_000 },
-          )
+          .waitFor(async () => {
+            const names = await readdir(join(dir, "here"));
+            expect(names.filter((name) => /a\.log$/.test(name))).toHaveLength(1);
+            expect(names.some((name) => /b\.log\.part$/.test(name))).toBe(true);
+          }, PATIENCE)
           .then(() => child.kill("SIGINT"));
       },
     });

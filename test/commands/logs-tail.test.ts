@@ -10,12 +10,11 @@ import type { LogTail, Ports, TailNotice } from "../../src/ports.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
 import { startServer, success, type TestServer } from "../adapters/server.ts";
 import { ensureCli, PLAIN_ENV, runCli } from "../support/cli.ts";
+import { PATIENCE } from "../support/patience.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";
 import { startSandbox } from "../support/sandbox.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
-const PATIENCE = { timeout: 30_000, interval: 20 };
 let sandbox: Sandbox;
 let ports: Ports;
 

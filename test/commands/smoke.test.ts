@@ -11,6 +11,7 @@ import type { Ports } from "../../src/ports.ts";
 import type { Seen, TestServer } from "../adapters/server.ts";
 import { startServer } from "../adapters/server.ts";
 import { modelPorts } from "../support/fake-ports.ts";
+import { HANG_MS } from "../support/patience.ts";
 
 const TOKEN = "qa-secret-token-123456";
 const ORIGIN = "https://pix.example";
@@ -132,10 +133,10 @@ async function smoke(spoil: Spoil = () => undefined): Promise<Record<string, str
     clock,
     target: { ...model.target, qaUrls, pagesOrigin: ORIGIN },
     qa: createQaProbe({ urls: qaUrls, token, clock }),
-    visitor: createVisitorHttp({ qaUrls, token, clock, requestMs: 500 }),
+    visitor: createVisitorHttp({ qaUrls, token, clock, requestMs: HANG_MS }),
   };
   const report = await runSmoke(ports, {
-    signal: AbortSignal.timeout(20_000),
+    signal: AbortSignal.timeout(HANG_MS),
     wantsNative: false,
   });
   const open = report.checks.filter(({ verdict }) => verdict !== "pass");

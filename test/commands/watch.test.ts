@@ -7,8 +7,8 @@ import { widthOf } from "../../src/domain/text-width.ts";
 import type { Lane } from "../integration/lane.ts";
 import { oneLane, tokenEnv, writeConfig } from "../integration/lane.ts";
 import { NODE, PROGRAM, runCli } from "../support/cli.ts";
+import { PATIENCE } from "../support/patience.ts";
 
-const PATIENCE = { timeout: 30_000, interval: 20 };
 const METRICS = { dataset: "canary_requests", policy: { bucketSeconds: 1, settleSeconds: 0 } };
 
 let lane: Lane;

@@ -41,7 +41,7 @@ beforeAll(async () => {
   await Promise.all([ensureCli(), ensureBundle()]);
   lane = await startLane({ locations: ["FRA"] });
   control = lane.sandbox.control;
-}, 120_000);
+});
 afterAll(() => lane?.close());
 beforeEach(async () => {
   await control.stopTraffic();

@@ -3,6 +3,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { restore } from "../../src/commands/restore.ts";
 import { runCli } from "../support/cli.ts";
+import { AMPLE_S, PATIENCE } from "../support/patience.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";
 import type { Lane } from "./lane.ts";
 import { configText, oneLane, storedState, tokenEnv } from "./lane.ts";
@@ -21,7 +22,7 @@ describe("two at the same time", () => {
   test("two reduces: what is stored is the winner's, and nobody is told done in vain", async () => {
     const both = await Promise.all(
       ["4", "3"].map((to) =>
-        run(["reduce", "--to", to, "--config", config, "--json", "--timeout", "5"]),
+        run(["reduce", "--to", to, "--config", config, "--json", "--timeout", AMPLE_S]),
       ),
     );
     const stored = storedState(lane.sandbox).config;
@@ -51,9 +52,10 @@ describe("two at the same time", () => {
       "--config",
       config,
     ]);
-    await vi.waitUntil(() => control.store.text("config")?.includes('"emergency_proxy":false'), {
-      timeout: 30_000,
-    });
+    await vi.waitUntil(
+      () => control.store.text("config")?.includes('"emergency_proxy":false'),
+      PATIENCE,
+    );
     const at = new Date(Date.now() + 1).toISOString();
     control.store.put("stop", JSON.stringify({ active: true, id: "SECOND", at, by: "somebody" }));
     control.setKv({ frozen: false, catchUp: true });

@@ -1,14 +1,12 @@
 /** AT-3: `not-aus` on a crippled machine. In each the stop is written, at once, and the exit code is true. */
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { CliOptions } from "../support/cli.ts";
 import { ensureCli, runCli } from "../support/cli.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 import type { Lane } from "./lane.ts";
 import { emergencies, resetLane, startLane, stopIsStored, writeConfig } from "./lane.ts";
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
 
 let lane: Lane;
 beforeAll(async () => {

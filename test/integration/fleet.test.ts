@@ -6,6 +6,7 @@ import type { FleetLocation } from "../../src/domain/fleet.ts";
 import { type MetricPoint, toDataPoint } from "../../src/domain/metric-point.ts";
 import { ensureCli, runCli } from "../support/cli.ts";
 import { untilReady } from "../support/live.ts";
+import { PATIENCE } from "../support/patience.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 import type { Lane } from "./lane.ts";
@@ -37,7 +38,7 @@ beforeAll(async () => {
     // Each location has visitors all the time, whoever was drawn where.
     roaming: 1,
   });
-}, 120_000);
+});
 afterAll(async () => {
   await lane?.sandbox.control.stopTraffic();
   await lane?.close();
@@ -200,7 +201,7 @@ describe("not claimed", () => {
     const watching = run("--timeout", "20");
     await vi.waitUntil(
       () => control.requests().some(({ path }) => path.includes("analytics_engine")),
-      { timeout: 20_000 },
+      PATIENCE,
     );
     change();
     const result = await watching;

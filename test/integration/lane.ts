@@ -9,6 +9,7 @@ import type { ParsedState } from "../../src/domain/state.ts";
 import { isEmergency, parseConfig, parseState, parseStop } from "../../src/domain/state.ts";
 import type { Sandbox, SandboxOptions } from "../../src/sandbox/index.ts";
 import { ensureCli, PLAIN_ENV } from "../support/cli.ts";
+import { PATIENCE } from "../support/patience.ts";
 import { startSandbox } from "../support/sandbox.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 
@@ -69,7 +70,6 @@ function note(lane: Lane, key: string, text: string | null): void {
 
 /** One lane for a whole test file, reset before each test; `given` gets it and its configuration's path. */
 export function oneLane(given: (lane: Lane, config: string) => void): void {
-  vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
   let lane: Lane;
   beforeAll(async () => {
     await Promise.all([ensureCli(), ensureBundle()]);
@@ -102,7 +102,7 @@ export async function resetLane(lane: Lane): Promise<void> {
   control.setApi({ resetLimits: true });
   control.setKv({ lagMs: NO_LAG, catchUp: true });
   await release(lane, lane.stops).catch(() =>
-    vi.waitFor(() => release(lane, lane.everStopped), { timeout: 20_000, interval: 20 }),
+    vi.waitFor(() => release(lane, lane.everStopped), PATIENCE),
   );
   control.forgetRequests();
   written.length = 0;

@@ -11,6 +11,7 @@ import type { CaughtPoint } from "../../src/sandbox/edge/services.ts";
 import type { SandboxControl } from "../../src/sandbox/index.ts";
 import { type CliResult, ensureCli, runCli } from "../support/cli.ts";
 import { untilReady } from "../support/live.ts";
+import { PATIENCE } from "../support/patience.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 import type { Lane } from "./lane.ts";
 import { configText, resetLane, startLane, stopIsStored, tokenEnv, writeConfig } from "./lane.ts";
@@ -27,7 +28,6 @@ const POLICY = {
   p90Warning: { limitMs: 60_000, minNativeRequests: 1 },
 };
 const RATE_PER_S = 50;
-const WAIT = { timeout: 30_000, interval: 50 };
 
 let lane: Lane;
 let control: SandboxControl;
@@ -38,7 +38,7 @@ beforeAll(async () => {
   await untilReady(lane.sandbox.description);
   control = lane.sandbox.control;
   config = await writeConfig(lane, { dataset: "canary_requests", policy: POLICY });
-}, 120_000);
+});
 afterAll(async () => {
   await control?.stopTraffic();
   await lane?.close();
@@ -66,7 +66,10 @@ function run(words: string, onStart?: (child: ChildProcess) => void): Promise<Cl
 const ramp = (): RampDocument | null => parseRamp(control.store.text("ramp"));
 
 function until(step: number, phase: RampDocument["phase"] = "hold"): Promise<void> {
-  return vi.waitFor(() => expect(ramp()).toMatchObject({ state: "running", step, phase }), WAIT);
+  return vi.waitFor(
+    () => expect(ramp()).toMatchObject({ state: "running", step, phase }),
+    PATIENCE,
+  );
 }
 
 interface Drawn {
@@ -107,7 +110,7 @@ test("a healthy ramp goes from 5 to 100 %, and each step reaches its share of ne
   console.log(`ramp: ${shares.join(", ")}`);
   const stored = parseConfig(control.store.text("config"));
   expect(stored).toMatchObject({ kind: "valid", value: { canary_percent: 100 } });
-}, 60_000);
+});
 
 test("native fails at the third step: the stop is pulled, and fewer than its share were served badly", async () => {
   const running = run(
@@ -130,7 +133,7 @@ test("native fails at the third step: the stop is pulled, and fewer than its sha
   console.log(`ramp: ${bad} bad of ${served} requests; ${exposed} in the step's whole minute`);
   expect(bad).toBeGreaterThan(0);
   expect(bad).toBeLessThan(exposed / 2);
-}, 60_000);
+});
 
 test("a stop from another process ends the ramp at once, and its author is named", async () => {
   const running = run("ramp start --plan 30:600s,100 --min-requests 4 --yes --reason up");
@@ -140,7 +143,7 @@ test("a stop from another process ends the ramp at once, and its author is named
   expect(result, result.stdout + result.stderr).toMatchObject({ code: 25 });
   expect(result.stderr).toMatch(/the stop was pulled at .*"elsewhere"/);
   expect(lane.written.filter((key) => key === "config")).toHaveLength(2);
-}, 60_000);
+});
 
 test("killed again and again, and resumed: each step is written once", async () => {
   const start = "ramp start --plan 15:2s,40:2s,100 --force --yes --reason killed";
@@ -157,7 +160,7 @@ test("killed again and again, and resumed: each step is written once", async () 
     vi.waitFor(() => {
       const stored = parseConfig(control.store.text("config"));
       expect(stored).toMatchObject({ kind: "valid", value: { canary_percent: percent } });
-    }, WAIT);
+    }, PATIENCE);
   // Right after a write, while it waits for a location, and in the middle of a hold.
   expect(await kill(start, share(15))).toMatchObject({ signal: "SIGKILL" });
   expect(await kill("ramp resume --yes", () => until(0))).toMatchObject({ signal: "SIGKILL" });
@@ -172,7 +175,7 @@ test("killed again and again, and resumed: each step is written once", async () 
     .map(({ name }) => name)
     .filter((name) => revisions.some((r) => name.endsWith(r)));
   expect(entries).toHaveLength(3);
-}, 60_000);
+});
 
 test("a laptop that dies: the Worker falls back by itself, and the ramp can still be ended", async () => {
   let process: ChildProcess | null = null;
@@ -187,13 +190,13 @@ test("a laptop that dies: the Worker falls back by itself, and the ramp can stil
   expect(await running).toMatchObject({ signal: "SIGKILL" });
   const shown = await run("ramp status --json");
   expect(JSON.parse(shown.stdout)).toMatchObject({ alive: false, ramp: { state: "running" } });
-  await vi.waitFor(async () => expect(await sharesAtQa()).toEqual([10, 10, 10]), WAIT);
+  await vi.waitFor(async () => expect(await sharesAtQa()).toEqual([10, 10, 10]), PATIENCE);
   const again = await run("ramp start --plan 50:1s,100 --yes --reason again");
   expect(again.code, again.stderr).toBe(25);
   const ended = await run("ramp abort --reason gone");
   expect(ended, ended.stdout + ended.stderr).toMatchObject({ code: 0 });
   expect(ramp()).toMatchObject({ state: "aborted" });
-}, 60_000);
+});
 
 async function sharesAtQa(): Promise<unknown[]> {
   const headers = { authorization: `Bearer ${lane.sandbox.description.qaToken}` };

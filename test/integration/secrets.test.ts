@@ -7,7 +7,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod";
 import { run, type Shell } from "../../src/cli/run.ts";
 import type { CommandDef } from "../../src/commands/command.ts";
@@ -20,8 +20,6 @@ import { ensureBundle } from "../worker/bundle.ts";
 import { type Api, knowingApi } from "./knowing-api.ts";
 import { type Lane, resetLane, startLane, writeConfig } from "./lane.ts";
 import { API_SECRET, leaks, QA_SECRET } from "./leaks.ts";
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const TOKENS = { CLOUDFLARE_API_TOKEN: API_SECRET, PIXCANARY_QA_TOKEN: QA_SECRET };
 

@@ -4,10 +4,9 @@ import { spawn } from "node:child_process";
 import { describe, expect, test, vi } from "vitest";
 import type { FaultRuleInput } from "../../src/sandbox/index.ts";
 import { NODE, PROGRAM, runCli } from "../support/cli.ts";
+import { PATIENCE } from "../support/patience.ts";
 import type { Lane } from "./lane.ts";
 import { oneLane, stopIsStored, storedState, tokenEnv } from "./lane.ts";
-
-const PATIENCE = { timeout: 30_000, interval: 5 };
 
 let lane: Lane;
 let config = "";

@@ -5,6 +5,7 @@ import { runSmoke, SMOKE_CHECKS } from "../../src/commands/shared/smoke.ts";
 import { PAGES_ORIGIN } from "../../src/sandbox/types.ts";
 import { ensureCli, runCli } from "../support/cli.ts";
 import { untilLive, untilReady } from "../support/live.ts";
+import { HANG_MS, PATIENCE } from "../support/patience.ts";
 import { portsOf } from "../support/ports-of.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 import type { Lane } from "./lane.ts";
@@ -19,7 +20,7 @@ beforeAll(async () => {
   await Promise.all([ensureCli(), ensureBundle()]);
   lane = await startLane({ locations: LOCATIONS });
   await untilReady(lane.sandbox.description);
-}, 120_000);
+});
 afterAll(() => lane?.close());
 beforeEach(() => resetLane(lane));
 
@@ -57,7 +58,7 @@ async function smoke(
     CLOUDFLARE_API_TOKEN: lane.sandbox.description.apiToken,
     PIXCANARY_QA_TOKEN: qaToken,
   });
-  return runSmoke(ports, { signal: AbortSignal.timeout(30_000), wantsNative });
+  return runSmoke(ports, { signal: AbortSignal.timeout(HANG_MS), wantsNative });
 }
 
 /** Only what is not a pass. */
@@ -168,7 +169,7 @@ test("under an emergency everybody is at proxy, and gets no cookie: all six pass
   lane.stops.add("SMOKE");
   await vi.waitFor(async () => {
     expect(await emergencies(lane.sandbox)).toEqual(LOCATIONS.map(() => true));
-  });
+  }, PATIENCE);
   const report = await smoke(await settingsOfTurn());
   expect(bad(report)).toEqual({});
   expect(report.checks[2]?.detail).toMatch(/no cookie under an emergency/);

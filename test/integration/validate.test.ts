@@ -15,6 +15,7 @@ import { PAGES_ORIGIN } from "../../src/sandbox/types.ts";
 import { ensureCli, runCli } from "../support/cli.ts";
 import { untilReady } from "../support/live.ts";
 import { storedPoint } from "../support/metric-points.ts";
+import { PATIENCE } from "../support/patience.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 import type { Lane } from "./lane.ts";
@@ -48,7 +49,7 @@ beforeAll(async () => {
   control = lane.sandbox.control;
   config = await writeConfig(lane, { dataset: "canary_requests", pagesOrigin: PAGES_ORIGIN });
   addDay();
-}, 120_000);
+});
 afterAll(() => lane?.close());
 beforeEach(async () => {
   await resetLane(lane);
@@ -273,12 +274,9 @@ describe("NO-GO, for exactly the right reasons", () => {
 async function untilNative(status: string): Promise<void> {
   const headers = { authorization: `Bearer ${lane.sandbox.description.qaToken}` };
   for (const { url } of lane.sandbox.description.locations) {
-    await vi.waitFor(
-      async () => {
-        const answer = await fetch(`${url}/qa`, { headers });
-        expect(await answer.json()).toMatchObject({ health: { native: { status } } });
-      },
-      { timeout: 20_000, interval: 200 },
-    );
+    await vi.waitFor(async () => {
+      const answer = await fetch(`${url}/qa`, { headers });
+      expect(await answer.json()).toMatchObject({ health: { native: { status } } });
+    }, PATIENCE);
   }
 }

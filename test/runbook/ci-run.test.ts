@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { HANG_MS } from "../support/patience.ts";
 
 const CI_RUN = new URL("../../.ci/run", import.meta.url);
 
@@ -37,7 +38,7 @@ async function ciRun(env: Record<string, string>) {
   const { exitCode, stdout } = await execa(join(folder, ".ci/run"), {
     env: { PATH: `${join(folder, "bin")}:${process.env.PATH}`, CALLS: calls, ...env },
     reject: false,
-    timeout: 20_000,
+    timeout: HANG_MS,
   });
   const made = await execa("cat", [calls]);
   return { exitCode, last: stdout.split("\n").at(-1), calls: made.stdout.split("\n") };

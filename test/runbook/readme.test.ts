@@ -17,7 +17,7 @@ const COMMANDS = ["npm install && npm run drill", "npm install && npm test"];
 let shell: Shell;
 beforeAll(async () => {
   shell = await openShell();
-}, 60_000);
+});
 afterAll(() => shell.close());
 
 /** The cells of each row under a heading, without the head of the table. */

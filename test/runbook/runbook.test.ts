@@ -11,7 +11,7 @@ const RUNBOOK = await readFile(new URL("../../RUNBOOK.md", import.meta.url), "ut
 let stage: Stage;
 beforeAll(async () => {
   stage = await openStage();
-}, 120_000);
+});
 afterAll(() => stage.close());
 
 describe("the runbook", () => {

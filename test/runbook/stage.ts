@@ -19,13 +19,13 @@ import type { QaDocument } from "../../src/domain/qa.ts";
 import { qaSchema } from "../../src/domain/qa.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
 import { DATASET, PAGES_ORIGIN, WORKER_NAME } from "../../src/sandbox/types.ts";
+import { HANG_MS } from "../support/patience.ts";
 import { startSandbox } from "../support/sandbox.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 import { putLogs } from "./logged.ts";
 import { isCondition, measure } from "./measured.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const COMMAND_LIMIT_MS = 60_000;
 /** Runs what `npx` would, without npm's own start in front of it; what is not installed fails. */
 const NPX = `#!/bin/sh\nprogram="$1"\nshift\nexec './node_modules/.bin/'"$program" "$@"\n`;
 
@@ -69,7 +69,7 @@ export async function openShell(
       stdin: "ignore",
       all: true,
       reject: false,
-      timeout: COMMAND_LIMIT_MS,
+      timeout: HANG_MS,
     });
     if (until !== undefined) interruptOnce(running, until);
     const { exitCode, all } = await running;
@@ -191,7 +191,7 @@ function lookEverywhere({ description }: Sandbox): Promise<QaDocument[]> {
   const headers = { authorization: `Bearer ${description.qaToken}` };
   return Promise.all(
     description.locations.map(async ({ url }) => {
-      const signal = AbortSignal.timeout(10_000);
+      const signal = AbortSignal.timeout(HANG_MS);
       const response = await fetch(`${url}/qa`, { headers, signal, redirect: "manual" });
       return qaSchema().parse(await response.json());
     }),
@@ -212,7 +212,7 @@ async function builtProgram(): Promise<{ path: string; remove(): Promise<void> }
   await execa("tsup", ["--silent", "--out-dir", join(folder, "dist/cli")], {
     cwd: ROOT,
     preferLocal: true,
-    timeout: COMMAND_LIMIT_MS,
+    timeout: HANG_MS,
   });
   const path = join(folder, "bin/pixcanary.js");
   await mkdir(join(folder, "bin"));

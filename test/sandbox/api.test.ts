@@ -1,8 +1,6 @@
 /** The Cloudflare API of the sandbox: values, lists, tokens, limits, error envelope. */
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ACCOUNT, type ApiUnderTest, NAMESPACE, startApi } from "./api-harness.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 let api: ApiUnderTest;
 beforeEach(async () => {

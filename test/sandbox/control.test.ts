@@ -1,14 +1,12 @@
 /** The sandbox's own interfaces: the control API, R2 by REST, the configuration file. */
 import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Sandbox } from "../../src/sandbox/index.ts";
+import { PATIENCE } from "../support/patience.ts";
 import { startSandbox } from "../support/sandbox.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
-/** Long, because other test files use the same processors. */
-const PATIENCE = { timeout: 30_000 };
 const NO_LAG = { min: 0, max: 0 };
 let sandbox: Sandbox;
 

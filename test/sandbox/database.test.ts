@@ -1,15 +1,13 @@
 /** The embedded Postgres: many connections over one session must not mix, and may be cut off. */
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Database, startDatabase } from "../../src/sandbox/database/database.ts";
 import { packageRoot } from "../../src/sandbox/edge/bundle.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 let database: Database;
 beforeAll(async () => {
   database = await startDatabase({ root: packageRoot() });
-}, 60_000);
+});
 afterAll(() => database.close());
 
 async function connect(): Promise<pg.Client> {

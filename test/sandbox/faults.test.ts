@@ -1,15 +1,12 @@
 /** Each fault of the API does what its name says, to the answer and to the store (AT-4). */
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
   type FaultKind,
   type FaultRuleInput,
   faultRuleSchema,
 } from "../../src/sandbox/api/faults.ts";
+import { PATIENCE } from "../support/patience.ts";
 import { type ApiUnderTest, startApi } from "./api-harness.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
-/** Long, because other test files use the same processors. */
-const PATIENCE = { timeout: 30_000 };
 
 let api: ApiUnderTest;
 beforeEach(async () => {

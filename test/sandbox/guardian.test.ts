@@ -12,6 +12,7 @@ import { parseRamp, type RampDocument } from "../../src/domain/ramp-document.ts"
 import { parseConfig, parseStop } from "../../src/domain/state.ts";
 import type { Ports } from "../../src/ports.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
+import { PATIENCE } from "../support/patience.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";
 import { startSandbox } from "../support/sandbox.ts";
 import { ensureBundle } from "../worker/bundle.ts";
@@ -28,7 +29,6 @@ const POLICY = JSON.stringify({
   p90Warning: { limitMs: 60_000, minNativeRequests: 1 },
   orphanedIntents: { limit: 100_000 },
 });
-const WAIT = { timeout: 30_000, interval: 300 };
 
 let sandbox: Sandbox;
 let ports: Ports;
@@ -49,7 +49,7 @@ beforeAll(async () => {
     ratePerS: 60,
     mix: { upload: 0, jobs: 1, other: 0 },
   });
-}, 120_000);
+});
 afterAll(async () => {
   await sandbox?.control.stopTraffic();
   await sandbox?.close();
@@ -96,7 +96,7 @@ describe("the guardian, enforcing", () => {
     await vi.waitFor(async () => {
       await tick();
       expect(guardian()).toMatchObject({ mode: "enforce", verdict: "pass", latched: null });
-    }, WAIT);
+    }, PATIENCE);
     expect(stopBy()).toBeNull();
     expect(share()).toBe(60);
   });
@@ -107,7 +107,7 @@ describe("the guardian, enforcing", () => {
     await vi.waitFor(async () => {
       await tick("AMS");
       expect(stopBy()).toBe("guardian");
-    }, WAIT);
+    }, PATIENCE);
     expect(guardian()?.latched).toMatchObject({ action: "not-aus" });
     const entry = journal().find(({ actor }) => actor === "guardian");
     expect(entry).toMatchObject({
@@ -150,7 +150,7 @@ describe("the guardian, enforcing", () => {
     await vi.waitFor(async () => {
       await tick();
       expect(guardian()?.verdict).toBe("fail");
-    }, WAIT);
+    }, PATIENCE);
     expect(stopBy()).toBeNull();
     expect(share()).toBe(60);
     const arm = { schema: 1, at: new Date().toISOString(), by: "ada", id: "ARM" };
@@ -158,7 +158,7 @@ describe("the guardian, enforcing", () => {
     await vi.waitFor(async () => {
       await tick();
       expect(stopBy()).toBe("guardian");
-    }, WAIT);
+    }, PATIENCE);
   });
 
   it("is armed by restore; without metrics it does nothing", async () => {
@@ -173,7 +173,7 @@ describe("the guardian, enforcing", () => {
     sandbox.control.setNative({ errorShare: 1 });
     await vi.waitFor(
       () => expect(sandbox.control.trafficReport().requests.total).toBeGreaterThan(before + 200),
-      WAIT,
+      PATIENCE,
     );
     for (let i = 0; i < 5; i += 1) await tick();
     expect(guardian()?.verdict).toBe("no_data");
@@ -192,12 +192,12 @@ describe("a detached ramp", () => {
     await vi.waitFor(async () => {
       await tick();
       expect(guardian()?.verdict).toBe("pass");
-    }, WAIT);
+    }, PATIENCE);
     expect(await start("60:2s,100")).toBe("done");
     await vi.waitFor(async () => {
       await tick();
       expect(ramp()?.state).toBe("done");
-    }, WAIT);
+    }, PATIENCE);
     expect(share()).toBe(100);
     const steps = journal().filter(
       ({ command, before, after }) => command === "ramp" && before?.percent !== after.percent,
@@ -217,7 +217,7 @@ describe("a detached ramp", () => {
     await vi.waitFor(async () => {
       await tick();
       expect(ramp()?.phase).toBe("hold");
-    }, WAIT);
+    }, PATIENCE);
     expect((await pullTheStop(GIVEN, ports)).kind).toBe("done");
     await tick("AMS");
     expect(ramp()).toMatchObject({ state: "conflict" });

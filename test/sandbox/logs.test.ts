@@ -11,11 +11,10 @@ import {
   TRUNCATED,
 } from "../../src/sandbox/logs/logpush-record.ts";
 import { type Trace, tracesOf } from "../../src/sandbox/logs/trace.ts";
+import { PATIENCE } from "../support/patience.ts";
 import { startSandbox } from "../support/sandbox.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
-const PATIENCE = { timeout: 30_000, interval: 50 };
 let sandbox: Sandbox;
 
 beforeAll(async () => {

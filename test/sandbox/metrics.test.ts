@@ -1,5 +1,5 @@
 /** From visitors to figures: what the metrics say of known traffic is what the visitors saw. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createMetrics } from "../../src/adapters/analytics.ts";
 import { createCloudflareClient } from "../../src/adapters/cloudflare-client.ts";
 import { Secret } from "../../src/adapters/secrets.ts";
@@ -8,11 +8,10 @@ import { type QaDocument, qaSchema } from "../../src/domain/qa.ts";
 import type { Metrics } from "../../src/ports.ts";
 import type { Sandbox, TrafficReport } from "../../src/sandbox/index.ts";
 import { DATASET } from "../../src/sandbox/types.ts";
+import { HANG_MS, PATIENCE } from "../support/patience.ts";
 import { startSandbox } from "../support/sandbox.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
-const PATIENCE = { timeout: 45_000 };
 const SEED = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
 const WHERE = `SEED=${SEED}`;
 const SAMPLE_INTERVAL = 10;
@@ -32,7 +31,7 @@ beforeAll(async () => {
 afterAll(() => sandbox.close());
 
 function ask<Row>(question: (dataset: string) => metrics.Query<Row>): Promise<Row[]> {
-  return port.ask(question, { signal: AbortSignal.timeout(45_000) });
+  return port.ask(question, { signal: AbortSignal.timeout(HANG_MS) });
 }
 
 /** Without its weights, as a query that was written by somebody who forgot them. */
@@ -136,7 +135,7 @@ async function wander(atLeast: number, mix: { upload: number; jobs: number; othe
   await sandbox.control.startTraffic({ ratePerS: 400, visitors: 40, actionsPerVisitor: 5, mix });
   try {
     const total = () => sandbox.control.trafficReport().requests.total;
-    await expect.poll(total, { timeout: 60_000 }).toBeGreaterThanOrEqual(atLeast);
+    await expect.poll(total, PATIENCE).toBeGreaterThanOrEqual(atLeast);
   } finally {
     await sandbox.control.stopTraffic();
   }

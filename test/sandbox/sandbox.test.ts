@@ -2,15 +2,13 @@
 import { existsSync } from "node:fs";
 import { connect } from "node:net";
 import { dirname } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type QaDocument, qaSchema } from "../../src/domain/qa.ts";
 import { type CaughtPoint, type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
 import { untilLive } from "../support/live.ts";
+import { PATIENCE } from "../support/patience.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
-/** Long, because other test files use the same processors. */
-const PATIENCE = { timeout: 30_000 };
 const NO_LAG = { min: 0, max: 0 };
 let sandbox: Sandbox;
 

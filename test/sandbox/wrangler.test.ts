@@ -3,15 +3,15 @@ import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { qaSchema } from "../../src/domain/qa.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
+import { HANG_MS, PATIENCE } from "../support/patience.ts";
 import { startSandbox } from "../support/sandbox.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 
-const PATIENCE = { timeout: 30_000 };
 let sandbox: Sandbox;
 beforeAll(async () => {
   await ensureBundle();
   sandbox = await startSandbox({ lagMs: { min: 0, max: 0 }, locations: ["FRA", "AMS"] });
-}, 120_000);
+});
 afterAll(() => sandbox.close());
 
 async function wrangler(...args: string[]): Promise<string> {
@@ -22,7 +22,7 @@ async function wrangler(...args: string[]): Promise<string> {
     {
       preferLocal: true,
       stdin: "ignore",
-      timeout: 60_000,
+      timeout: HANG_MS,
       env: {
         CLOUDFLARE_API_BASE_URL: apiBaseUrl,
         CLOUDFLARE_API_TOKEN: apiToken,
@@ -56,7 +56,7 @@ test("the runbook's stop, written by wrangler, is obeyed at every location after
   await reason(ams).toBe("emergency");
   const response = await fetch(`${ams}/api/jobs`, { headers: { "x-canary": "1" } });
   expect(response.headers.get("x-pix-canary")).toBe("1;tag=B2a;cohort=proxy;reason=emergency");
-}, 120_000);
+});
 
 test("what the API wrote, wrangler reads, lists and deletes", async () => {
   const { apiBaseUrl, apiToken, accountId, kvNamespaceId } = sandbox.description;
@@ -72,4 +72,4 @@ test("what the API wrote, wrangler reads, lists and deletes", async () => {
   expect(listed).toEqual([{ name: key, expiration: expect.any(Number) }]);
   await wrangler("delete", key);
   expect(sandbox.control.store.text(key)).toBeNull();
-}, 120_000);
+});

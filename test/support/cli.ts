@@ -6,15 +6,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { buildLock, modifiedAt } from "./build-lock.ts";
+import { HANG_MS } from "./patience.ts";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 export const NODE = join(ROOT, "node_modules/.bin/node");
 export const PROGRAM = join(ROOT, "bin/pixcanary.js");
 const BUNDLE = join(ROOT, "dist/cli");
 const LOCK = join(ROOT, "dist/cli.lock");
-const LOCK_LIMIT_MS = 60_000;
-/** A run that takes longer hangs; the program's own limits are far below. */
-const RUN_LIMIT_MS = 45_000;
 
 export interface CliResult {
   /** Null when a signal ended it. */
@@ -63,7 +61,7 @@ function collect(child: ChildProcess, { input, onStart }: CliOptions): Promise<C
   child.stdin?.end(input ?? "");
   onStart?.(child);
   return new Promise((resolve, reject) => {
-    const limit = setTimeout(() => child.kill("SIGKILL"), RUN_LIMIT_MS);
+    const limit = setTimeout(() => child.kill("SIGKILL"), HANG_MS);
     child.once("error", reject);
     child.once("close", (code, signal) => {
       clearTimeout(limit);
@@ -77,7 +75,7 @@ function collect(child: ChildProcess, { input, onStart }: CliOptions): Promise<C
 export async function ensureCli(): Promise<void> {
   if (await isCurrent()) return;
   await mkdir(join(ROOT, "dist"), { recursive: true });
-  const release = await buildLock(LOCK, LOCK_LIMIT_MS);
+  const release = await buildLock(LOCK, HANG_MS);
   try {
     if (!(await isCurrent())) await build();
   } finally {
@@ -93,7 +91,7 @@ async function build(): Promise<void> {
       cwd: ROOT,
       preferLocal: true,
       stdin: "ignore",
-      timeout: 60_000,
+      timeout: HANG_MS,
     });
     await chmod(scratch, 0o755);
     await rename(BUNDLE, `${scratch}-old`).catch(() => undefined);

@@ -8,9 +8,8 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
+import { HANG_MS } from "./patience.ts";
 
-const LIMIT_MS = 10_000;
-const START_LIMIT_MS = 60_000;
 const PROGRAM = fileURLToPath(new URL("database-process.ts", import.meta.url).href);
 
 export interface LentDatabase {
@@ -39,7 +38,7 @@ export async function borrowDatabase(): Promise<LentDatabase> {
 async function startProcess(): Promise<string> {
   const child = spawn(process.execPath, [PROGRAM], { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout });
-  const signal = AbortSignal.timeout(START_LIMIT_MS);
+  const signal = AbortSignal.timeout(HANG_MS);
   const [url] = await Promise.race([
     once(lines, "line", { signal }) as Promise<[string]>,
     once(child, "exit", { signal }).then(([code]) => {
@@ -51,7 +50,7 @@ async function startProcess(): Promise<string> {
 }
 
 async function empty(url: string): Promise<void> {
-  const limits = { connectionTimeoutMillis: LIMIT_MS, query_timeout: LIMIT_MS };
+  const limits = { connectionTimeoutMillis: HANG_MS, query_timeout: HANG_MS };
   const client = new pg.Client({ connectionString: url, ...limits });
   await client.connect();
   try {

@@ -3,14 +3,13 @@ import { expect, vi } from "vitest";
 import { type QaDocument, qaSchema } from "../../src/domain/qa.ts";
 import type { SandboxDescription } from "../../src/sandbox/index.ts";
 import { DATASET } from "../../src/sandbox/types.ts";
+import { PATIENCE } from "./patience.ts";
 
-const PATIENCE = { timeout: 30_000, interval: 100 };
-const READY = { timeout: 40_000, interval: 100 };
 const HEALTHY = { status: "healthy" };
 type Shown = Pick<QaDocument["canary"], "percent" | "revision" | "emergency_proxy">;
 
 /**
- * Until each location shows this; throws after 30 s. A visitor's request may be decided by what its
+ * Until each location shows this. A visitor's request may be decided by what its
  * isolate read up to 5 s ago, while a look with the token reads anew: once that has shown a state, the
  * next visitor is decided by it.
  */
@@ -31,7 +30,7 @@ export async function untilLive(
 
 /**
  * Until each location finds its parts healthy and the metrics have answered: what starts with its first
- * use (connections, the engine of the metrics) has started. Throws after 40 s.
+ * use (connections, the engine of the metrics) has started.
  */
 export async function untilReady(sandbox: SandboxDescription): Promise<void> {
   const { locations, qaToken, apiBaseUrl, accountId, apiToken } = sandbox;
@@ -49,7 +48,7 @@ export async function untilReady(sandbox: SandboxDescription): Promise<void> {
     expect(answer.status, await answer.text()).toBe(200);
   };
   await Promise.all([
-    ...locations.map(({ url }) => vi.waitFor(() => healthy(url), READY)),
-    vi.waitFor(measured, READY),
+    ...locations.map(({ url }) => vi.waitFor(() => healthy(url), PATIENCE)),
+    vi.waitFor(measured, PATIENCE),
   ]);
 }

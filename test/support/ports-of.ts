@@ -2,6 +2,7 @@
 import { compose } from "../../src/cli/compose.ts";
 import type { CommonInput } from "../../src/commands/command.ts";
 import type { Ports } from "../../src/ports.ts";
+import { HANG_MS } from "./patience.ts";
 
 /** `shellEnv` is what the shell exports: tokens, for a configuration without token files. */
 export async function portsOf(
@@ -21,5 +22,5 @@ export const GIVEN: CommonInput = {
   incident: undefined,
   force: false,
   verify: true,
-  timeoutMs: 30_000,
+  timeoutMs: HANG_MS,
 };

@@ -5,17 +5,17 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { buildLock, modifiedAt } from "../support/build-lock.ts";
+import { HANG_MS } from "../support/patience.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url).href);
 const BUNDLE = join(ROOT, "dist/worker/index.js");
 const LOCK = join(ROOT, "dist/worker.lock");
-const LOCK_LIMIT_MS = 60_000;
 
 /** Builds dist/worker/index.js if it is missing or older than its sources; returns its path. */
 export async function ensureBundle(): Promise<string> {
   if (await isCurrent()) return BUNDLE;
   await mkdir(join(ROOT, "dist"), { recursive: true });
-  const release = await buildLock(LOCK, LOCK_LIMIT_MS);
+  const release = await buildLock(LOCK, HANG_MS);
   try {
     if (!(await isCurrent())) await build();
   } finally {
@@ -31,7 +31,7 @@ export function dryRun(environment: string, outdir: string): Promise<unknown> {
     cwd: ROOT,
     preferLocal: true,
     stdin: "ignore",
-    timeout: 60_000,
+    timeout: HANG_MS,
     env: { WRANGLER_SEND_METRICS: "false", CI: "true" },
   });
 }

@@ -1,3 +1,5 @@
+import { HANG_MS } from "../support/patience.ts";
+
 /** Things that arrive on their own time, and a way to wait for them. */
 export interface Collection<T> {
   all(): readonly T[];
@@ -6,8 +8,6 @@ export interface Collection<T> {
   /** The first `count` items that match, as soon as there are so many. */
   take(count: number, matches?: (item: T) => boolean): Promise<T[]>;
 }
-
-const LIMIT_MS = 10_000;
 
 export function collection<T>(what: string): Collection<T> {
   let items: T[] = [];
@@ -26,7 +26,7 @@ export function collection<T>(what: string): Collection<T> {
         const limit = setTimeout(() => {
           waiting.delete(look);
           reject(new Error(`only ${items.filter(matches).length} of ${count} ${what} arrived`));
-        }, LIMIT_MS);
+        }, HANG_MS);
         const look = (): void => {
           const found = items.filter(matches);
           if (found.length < count) return;

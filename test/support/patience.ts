@@ -1,0 +1,11 @@
+/**
+ * The limits of waits in tests. They end a hang and judge nothing: whatever comes in the end comes long
+ * before, on any machine. Who fails at once says so; only a test that would have hung takes this long.
+ */
+export const HANG_MS = 5 * 60_000;
+
+/** For `vi.waitFor`, `vi.waitUntil` and `expect.poll`. */
+export const PATIENCE = { timeout: HANG_MS, interval: 20 };
+
+/** For `--timeout`, in seconds: the command ends by what it sees, not by its budget. */
+export const AMPLE_S = "240";
