@@ -4,7 +4,13 @@
  * waited for, and that not for long and not while KV is failing. (AT-5, AT-6)
  */
 import type { EffectiveState, Memory } from "../src/domain/memory.ts";
-import { EMPTY_MEMORY, effectiveState, remember, rememberFailure } from "../src/domain/memory.ts";
+import {
+  EMPTY_MEMORY,
+  effectiveState,
+  remember,
+  rememberFailure,
+  rememberLate,
+} from "../src/domain/memory.ts";
 import type { RawState } from "../src/domain/state.ts";
 import { rawState, STATE_KEYS } from "../src/domain/state.ts";
 
@@ -12,10 +18,18 @@ import { rawState, STATE_KEYS } from "../src/domain/state.ts";
 export const FRESH_MS = 1_000;
 /** Up to this age: used, and refreshed in the background. Older: waited for. */
 export const STALE_MS = 5_000;
-/** No request waits longer than this for KV, and no read counts as under way after it. */
+/** No request waits longer than this for KV. A read that takes longer goes on: slow is not failed. */
 export const READ_LIMIT_MS = 250;
+/** The runtime keeps work for 30 s after the answer; who has not answered by then never will. */
+export const READ_END_MS = 30_000;
+/**
+ * However slow or broken KV is, a request that comes this long after the newest read began begins
+ * another. With one request a second a stop is so read within 5 s, and obeyed when that read answers.
+ */
+export const NEXT_READ_MS = 4_000;
+/** From this many reads under way, those for `/qa` keep that distance too. */
+const MANY_READS = 3;
 const BACKOFF_FIRST_MS = 250;
-const BACKOFF_CAP_MS = 5_000;
 /** The least that KV allows. */
 const CACHE_TTL_S = 30;
 
@@ -51,7 +65,7 @@ interface Flight {
   startedAtMs: number;
   /** Until answered, failed or given up. */
   open: boolean;
-  /** Resolves by READ_LIMIT_MS, unless the request that owns it died. */
+  /** Resolves by READ_END_MS, unless the request that owns it died. */
   settled: Promise<void>;
 }
 
@@ -69,8 +83,9 @@ class IsolateStateReader implements StateReader {
   #folded = 0;
   #failures = 0;
   #retryAtMs = 0;
-  #flight: Flight | null = null;
-  #freshFlight: Flight | null = null;
+  #newest: Flight | null = null;
+  #newestFresh: Flight | null = null;
+  readonly #underWay = new Set<Flight>();
 
   constructor(deps: ReaderDeps) {
     this.#deps = deps;
@@ -81,102 +96,111 @@ class IsolateStateReader implements StateReader {
     const nowMs = this.#deps.now();
     const ageMs = this.#readAtMs === null ? Number.POSITIVE_INFINITY : nowMs - this.#readAtMs;
     if (ageMs >= 0 && ageMs <= FRESH_MS) return effectiveState(this.#memory, nowMs);
-    const running = this.#running(this.#flight, nowMs);
-    if (running === null && this.#backingOff(nowMs)) return effectiveState(this.#memory, nowMs);
-    const flight = running ?? this.#begin(nowMs, keepAlive);
-    return ageMs <= STALE_MS ? effectiveState(this.#memory, nowMs) : this.#after(flight);
+    const flight = this.#isDue(nowMs) ? this.#begin(nowMs, keepAlive) : this.#newest;
+    if (ageMs <= STALE_MS || !isPrompt(flight, nowMs)) return effectiveState(this.#memory, nowMs);
+    return this.#after(flight);
   }
 
   /** Does not join a background read: that one may have been asked before a write was made. */
   fresh(keepAlive: KeepAlive): Promise<EffectiveState> {
     const nowMs = this.#deps.now();
-    const flight = this.#running(this.#freshFlight, nowMs) ?? this.#begin(nowMs, keepAlive);
-    this.#freshFlight = flight;
-    return this.#after(flight);
+    if (isPrompt(this.#newestFresh, nowMs)) return this.#after(this.#newestFresh);
+    this.#giveUpDead(nowMs);
+    const many = this.#underWay.size >= MANY_READS && !this.#isDue(nowMs);
+    if (many && this.#newest !== null) return this.#after(this.#newest);
+    this.#newestFresh = this.#begin(nowMs, keepAlive);
+    return this.#after(this.#newestFresh);
   }
 
-  #backingOff(nowMs: number): boolean {
-    const leftMs = this.#retryAtMs - nowMs;
-    return leftMs > 0 && leftMs <= BACKOFF_CAP_MS;
-  }
-
-  /** A flight whose request was torn down never settles: its age gives it away. */
-  #running(flight: Flight | null, nowMs: number): Flight | null {
-    if (flight === null || !flight.open) return null;
-    const ageMs = nowMs - flight.startedAtMs;
-    if (ageMs >= 0 && ageMs <= READ_LIMIT_MS) return flight;
-    this.#failed(flight);
-    return null;
+  /** A clock that was set back must not silence the reader. */
+  #isDue(nowMs: number): boolean {
+    if (this.#newest === null) return true;
+    const elapsedMs = nowMs - this.#newest.startedAtMs;
+    if (elapsedMs < 0 || elapsedMs >= NEXT_READ_MS) return true;
+    return !this.#newest.open && nowMs >= this.#retryAtMs;
   }
 
   #begin(nowMs: number, keepAlive: KeepAlive): Flight {
+    this.#giveUpDead(nowMs);
     this.#sequence += 1;
-    const answer = ask(this.#deps.kv);
     const flight: Flight = {
       sequence: this.#sequence,
       startedAtMs: nowMs,
       open: true,
       settled: Promise.resolve(),
     };
-    flight.settled = new Promise((resolve) => {
-      const callOff = this.#timer(READ_LIMIT_MS, () => {
-        this.#failed(flight);
-        resolve();
-      });
-      const done = (): void => {
-        callOff();
-        resolve();
-      };
-      answer.then(
-        (raw) => {
-          this.#answered(flight, raw);
-          done();
-        },
-        () => {
-          this.#failed(flight);
-          done();
-        },
-      );
-    });
-    this.#flight = flight;
+    const ended = ask(this.#deps.kv)
+      .then((raw) => this.#answered(flight, raw))
+      .catch(() => this.#failed(flight));
+    flight.settled = this.#atMost(READ_END_MS, ended).then(() => this.#failed(flight));
+    this.#newest = flight;
+    this.#underWay.add(flight);
+    // The read itself: without its request the runtime would drop it, and a late answer never come.
     keepAlive(flight.settled);
     return flight;
   }
 
-  /** A late answer still counts, unless a younger read has been folded in meanwhile. */
+  /** Of a read whose request was torn down nothing is heard again: its age gives it away. */
+  #giveUpDead(nowMs: number): void {
+    for (const flight of this.#underWay) {
+      const ageMs = nowMs - flight.startedAtMs;
+      if (ageMs < 0 || ageMs > READ_END_MS) this.#failed(flight);
+    }
+  }
+
+  /** A late answer still counts: in full, or for its stop alone when a younger read has answered. */
   #answered(flight: Flight, raw: RawState): void {
+    const nowMs = this.#deps.now();
     if (flight.sequence > this.#folded) {
-      this.#memory = remember(this.#memory, raw, this.#deps.now());
+      this.#memory = remember(this.#memory, raw, nowMs);
       this.#folded = flight.sequence;
       this.#readAtMs = flight.startedAtMs;
-    }
-    if (flight.open) {
       this.#failures = 0;
       this.#retryAtMs = 0;
+    } else {
+      this.#memory = rememberLate(this.#memory, raw, nowMs);
     }
-    flight.open = false;
+    this.#end(flight);
   }
 
   #failed(flight: Flight): void {
     if (!flight.open) return;
-    flight.open = false;
+    this.#end(flight);
     if (flight.sequence > this.#folded) this.#memory = rememberFailure(this.#memory);
-    const ceilingMs = Math.min(BACKOFF_CAP_MS, BACKOFF_FIRST_MS * 2 ** this.#failures);
+    if (flight !== this.#newest) return;
+    const ceilingMs = Math.min(NEXT_READ_MS, BACKOFF_FIRST_MS * 2 ** this.#failures);
     this.#failures = Math.min(this.#failures + 1, 10);
     this.#retryAtMs = this.#deps.now() + ceilingMs * (0.5 + this.#deps.random() / 2);
   }
 
+  #end(flight: Flight): void {
+    flight.open = false;
+    this.#underWay.delete(flight);
+  }
+
   /** Each waiter has a timer of its own: the one of the flight may die with its request. */
   async #after(flight: Flight): Promise<EffectiveState> {
-    await new Promise<void>((resolve) => {
-      const callOff = this.#timer(READ_LIMIT_MS, resolve);
-      void flight.settled.then(() => {
+    await this.#atMost(READ_LIMIT_MS, flight.settled);
+    return effectiveState(this.#memory, this.#deps.now());
+  }
+
+  /** Resolves with the work, which must not reject, or at the limit. */
+  #atMost(limitMs: number, work: Promise<void>): Promise<void> {
+    return new Promise((resolve) => {
+      const callOff = this.#timer(limitMs, resolve);
+      void work.then(() => {
         callOff();
         resolve();
       });
     });
-    return effectiveState(this.#memory, this.#deps.now());
   }
+}
+
+/** Whether its answer may still come in the time that a request waits. */
+function isPrompt(flight: Flight | null, nowMs: number): flight is Flight {
+  if (flight === null || !flight.open) return false;
+  const ageMs = nowMs - flight.startedAtMs;
+  return ageMs >= 0 && ageMs < READ_LIMIT_MS;
 }
 
 /** Rejects, never throws, on whatever a broken KV may do. */
