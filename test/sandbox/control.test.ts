@@ -85,17 +85,26 @@ describe("control over HTTP", () => {
     });
     expect(added.status).toBe(201);
     await put("/kv", { lagMs: { min: 5, max: 10 }, reads: "stale", location: "FRA" });
+    await put("/kv", { readMs: { min: 1, max: 2 }, location: "FRA" });
     await put("/native", { errorShare: 0.5, databaseLatencyMs: 3 });
     await put("/origin", { addedLatencyMs: 4 });
     const state = await (await put("/api", { limits: { budget: 99 }, clockSkewMs: 5 })).json();
     expect(state).toMatchObject({
       api: { faults: [{ rule: { kind: "lost-answer" } }], limits: { budget: 99 }, clockSkewMs: 5 },
-      kv: { locations: { FRA: { mode: "stale", lagMs: { min: 5, max: 10 } } } },
+      kv: {
+        locations: {
+          FRA: { mode: "stale", lagMs: { min: 5, max: 10 }, readMs: { min: 1, max: 2 } },
+        },
+      },
       native: { errorShare: 0.5, databaseLatencyMs: 3 },
       origin: { addedLatencyMs: 4 },
     });
     const healed = await (await call("/heal", { method: "POST" })).json();
-    expect(healed).toMatchObject({ api: { faults: [] }, native: { errorShare: 0 } });
+    expect(healed).toMatchObject({
+      api: { faults: [] },
+      kv: { locations: { FRA: { mode: "normal", readMs: { min: 0, max: 0 } } } },
+      native: { errorShare: 0 },
+    });
     sandbox.control.setApi({ limits: { budget: 1_200 } });
     sandbox.control.setKv({ location: "FRA", lagMs: NO_LAG });
   });
@@ -113,6 +122,7 @@ describe("control over HTTP", () => {
     for (const [path, body] of [
       ["/kv", { lag: 5 }],
       ["/kv", { lagMs: { min: 9, max: 1 } }],
+      ["/kv", { readMs: { min: 9, max: 1 } }],
       ["/native", { errorShare: 2 }],
       ["/faults", [{ kind: "explosion" }]],
     ] as const) {

@@ -42,6 +42,20 @@ test("a read that hangs is not answered until the sandbox closes", async () => {
   expect(seen).toEqual([503]);
 });
 
+test("a slow read answers what was there when it was asked, and no later than the sandbox closes", async () => {
+  const { store, replicas, closing, call } = setUp();
+  store.put("config", "before");
+  replicas.setReadMs({ min: 600_000, max: 600_000 }, "FRA");
+  const seen: unknown[] = [];
+  const slow = call("get", { keys: ["config"] }).then(({ json }) => seen.push(json));
+  store.put("config", "after");
+  for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve));
+  expect(seen).toEqual([]);
+  closing.abort();
+  await slow;
+  expect(seen).toEqual([{ values: ["before"] }]);
+});
+
 test("a read that throws is a 503 at once", async () => {
   const { replicas, call } = setUp();
   replicas.setMode("throw");

@@ -7,7 +7,7 @@ import type { TokenKind, Tokens } from "../api/tokens.ts";
 import type { SwitchSettings, TcpSwitch } from "../database/tcp-switch.ts";
 import type { CaughtPoint } from "../edge/services.ts";
 import type { CentralStore } from "../kv/central-store.ts";
-import type { Replicas } from "../kv/replicas.ts";
+import { PROMPT, type Replicas } from "../kv/replicas.ts";
 import type { Logs, LogsState } from "../logs/logs.ts";
 import { HEALTHY_NATIVE, type NativeFaults, type NativeSettings } from "../native-faults.ts";
 import type { NoticeReceivers, NoticesState } from "../notices/receivers.ts";
@@ -129,11 +129,12 @@ export class SandboxControl {
   }
 
   setKv(input: KvInput): void {
-    const { location, lagMs, frozen, reads, catchUp } = kvSchema.parse(input);
+    const { location, lagMs, frozen, readMs, reads, catchUp } = kvSchema.parse(input);
     const { replicas } = this.#deps;
     if (lagMs !== undefined) replicas.setLag(lagMs, location);
     if (catchUp === true) replicas.catchUp();
     if (frozen !== undefined) replicas.freeze(frozen, location);
+    if (readMs !== undefined) replicas.setReadMs(readMs, location);
     if (reads !== undefined) replicas.setMode(reads, location);
   }
 
@@ -160,6 +161,7 @@ export class SandboxControl {
   async heal(): Promise<void> {
     await this.clearFaults();
     this.#deps.replicas.setMode("normal");
+    this.#deps.replicas.setReadMs(PROMPT);
     this.#deps.replicas.freeze(false);
     this.#deps.native.settings = { ...HEALTHY_NATIVE };
     this.#deps.gate.set({ down: false, latencyMs: 0 });

@@ -6,7 +6,7 @@ export const CONTROL_ENDPOINTS: Record<string, string> = {
   "GET /description": "the document of `pixcanary sandbox --json`",
   "GET /state": "everything that is switched, stored and seen per location",
   "PUT /kv":
-    '{"location"?, "lagMs"?: {"min","max"}, "frozen"?, "reads"?: normal|throw|hang|stale|reorder, "catchUp"?: true}',
+    '{"location"?, "lagMs"?: {"min","max"}, "frozen"?, "readMs"?: {"min","max"}, "reads"?: normal|throw|hang|stale|reorder, "catchUp"?: true}',
   "GET|DELETE /faults": "the API's fault rules; DELETE ends all, DELETE /faults/<id> one",
   "POST /faults":
     'one more rule: {"kind", …, "match"?: {"method"?, "pathContains"?}, "times"?, "after"?}',

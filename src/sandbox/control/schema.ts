@@ -4,7 +4,7 @@ import { TOKEN_KINDS } from "../api/tokens.ts";
 import { NOTICE_CHANNELS } from "../notices/receivers.ts";
 import { DATASET } from "../types.ts";
 
-const lagMs = z
+const rangeMs = z
   .strictObject({ min: z.number().min(0).max(600_000), max: z.number().min(0).max(600_000) })
   .refine(({ min, max }) => min <= max, "min must not exceed max");
 const share = z.number().min(0).max(1);
@@ -14,8 +14,10 @@ const colo = z.string().regex(/^[A-Z]{3}$/, "must be three capital letters");
 export const kvSchema = z.strictObject({
   /** Without it: all locations. */
   location: colo.optional(),
-  lagMs: lagMs.optional(),
+  lagMs: rangeMs.optional(),
   frozen: z.boolean().optional(),
+  /** What a read takes; its answer is what was there when it was asked. */
+  readMs: rangeMs.optional(),
   reads: z.enum(["normal", "throw", "hang", "stale", "reorder"]).optional(),
   /** Deliver at once what is on its way. */
   catchUp: z.literal(true).optional(),
@@ -92,7 +94,7 @@ export const logsSchema = z.strictObject({
   /** How long records are gathered for one file. */
   batchMs: z.number().min(1).max(3_600_000).optional(),
   /** How long a finished file takes to the bucket; drawn for each, so that they overtake. */
-  delayMs: lagMs.optional(),
+  delayMs: rangeMs.optional(),
   tail: z
     .strictObject({
       eventsPerS: z.int().min(0).max(1_000_000).optional(),

@@ -2,7 +2,7 @@
 import * as z from "zod";
 import type { CentralStore } from "../kv/central-store.ts";
 import type { Replicas } from "../kv/replicas.ts";
-import { manyWaiters, untilAborted } from "../pause.ts";
+import { manyWaiters, pause, untilAborted } from "../pause.ts";
 import type { NodeService } from "./node-services.ts";
 
 /** One location's view of KV. */
@@ -31,7 +31,9 @@ export function kvService(
     }
     if (operation === "get") {
       const { keys } = getSchema.parse(body);
-      return { status: 200, json: { values: keys.map((key) => replicas.text(colo, key)) } };
+      const values = keys.map((key) => replicas.text(colo, key));
+      await pause(replicas.drawReadMs(colo), closing);
+      return { status: 200, json: { values } };
     }
     if (operation === "list") {
       const { prefix } = listSchema.parse(body);

@@ -5,6 +5,7 @@
 import type { Random } from "../random.ts";
 import type { CentralStore, KvEntry, KvWrite } from "./central-store.ts";
 
+/** Milliseconds. */
 export interface LagRange {
   min: number;
   max: number;
@@ -21,7 +22,11 @@ export interface LocationState {
   /** Since when nothing new arrives here; null when writes arrive. */
   frozenAtMs: number | null;
   lagMs: LagRange | null;
+  /** How long a read takes; drawn for each, so that answers overtake. */
+  readMs: LagRange;
 }
+
+export const PROMPT: LagRange = { min: 0, max: 0 };
 
 interface Arrival {
   write: KvWrite;
@@ -49,7 +54,7 @@ export class Replicas {
 
   constructor(options: ReplicasOptions) {
     for (const colo of options.locations) {
-      this.#locations.set(colo, { mode: "normal", frozenAtMs: null, lagMs: null });
+      this.#locations.set(colo, { mode: "normal", frozenAtMs: null, lagMs: null, readMs: PROMPT });
     }
     this.#random = options.random;
     this.#now = options.now ?? Date.now;
@@ -65,6 +70,10 @@ export class Replicas {
 
   setMode(mode: ReadMode, colo?: string): void {
     for (const state of this.#chosen(colo)) state.mode = mode;
+  }
+
+  setReadMs(readMs: LagRange, colo?: string): void {
+    for (const state of this.#chosen(colo)) state.readMs = readMs;
   }
 
   /** A frozen location keeps what it sees now; when thawed it sees what has arrived meanwhile. */
@@ -86,6 +95,12 @@ export class Replicas {
 
   mode(colo: string): ReadMode {
     return this.#state(colo).mode;
+  }
+
+  /** What the next read here takes. */
+  drawReadMs(colo: string): number {
+    const { min, max } = this.#state(colo).readMs;
+    return max === 0 ? 0 : this.#random.between(min, max);
   }
 
   state(): { lagMs: LagRange; locations: Record<string, LocationState> } {
