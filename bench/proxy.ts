@@ -117,7 +117,7 @@ function configuration(modules: string[], port: number, originUrl: string, key: 
     text("ORIGIN_URL", originUrl),
     text("CANARY_OVERRIDE", "off"),
     text("FEATURE_QA_GUARD", "true"),
-    text("QA_TOKEN", "bench"),
+    text("QA_TOKEN", "bench".repeat(8)),
     text("URL_SIGNING_KEY", "0".repeat(32)),
     text("COOKIE_KEYS", JSON.stringify({ k1: key.toString("base64") })),
   ];

@@ -2,6 +2,7 @@
 import type { CookieSigner } from "./cookie-signer.ts";
 import type { Bindings, Settings } from "./env.ts";
 import type { UrlSigner } from "./native/url-signer.ts";
+import type { GuessLimit } from "./qa/guess-limit.ts";
 import type { Health } from "./qa/health.ts";
 import type { Metrics24h } from "./qa/metrics.ts";
 import type { StateReader } from "./state-reader.ts";
@@ -13,6 +14,7 @@ export interface Deps {
   state: StateReader;
   cookies: CookieSigner;
   urls: UrlSigner;
+  guesses: GuessLimit;
   health: Health;
   metrics24h: Metrics24h;
   metrics: MetricSink;

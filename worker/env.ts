@@ -4,6 +4,7 @@ import type { OverrideMode } from "../src/domain/override.ts";
 import { overrideMode } from "../src/domain/override.ts";
 import type { Policy } from "../src/domain/policy.ts";
 import { DEFAULT_POLICY, policySchema } from "../src/domain/policy.ts";
+import { isQaToken, QA_TOKEN_FORM } from "../src/domain/qa-token.ts";
 import type { CookieKey } from "./cookie-signer.ts";
 import { parseCookieKeys } from "./cookie-signer.ts";
 import type { NotifyBindings, NotifySettings } from "./notify/settings.ts";
@@ -31,8 +32,11 @@ export interface Settings {
   originHealthPath: string;
   override: OverrideMode;
   qaGuarded: boolean;
+  /** Null when missing or unusable: then none is right. */
   qaToken: string | null;
   qaAllowedOrigins: ReadonlySet<string>;
+  /** Of pages that may read what native answers, with the visitor's cookies. */
+  allowedOrigins: ReadonlySet<string>;
   cookieKeys: readonly CookieKey[];
   urlSigningKey: string | null;
   workerVersion: string | null;
@@ -93,8 +97,12 @@ export function parseSettings(env: Bindings): Settings {
   if (originUrl === null) problems.push("ORIGIN_URL is not an http(s) URL: nothing can be proxied");
   const cookieKeys = parseCookieKeys(env.COOKIE_KEYS);
   problems.push(...cookieKeys.problems);
-  const qaToken = env.QA_TOKEN === undefined || env.QA_TOKEN === "" ? null : env.QA_TOKEN;
-  if (qaToken === null) problems.push("QA_TOKEN is missing: a guarded /qa refuses everybody");
+  const qaToken = parseQaToken(env.QA_TOKEN);
+  if (qaToken === null) {
+    problems.push(`QA_TOKEN is not ${QA_TOKEN_FORM}: a guarded /qa refuses everybody`);
+  }
+  const allowedOrigins = parseOrigins("ALLOWED_ORIGINS", env, problems);
+  if (allowedOrigins.size === 0) problems.push("ALLOWED_ORIGINS is empty: no page can read native");
   const urlSigningKey = parseSigningKey(env.URL_SIGNING_KEY);
   if (urlSigningKey === null) problems.push("URL_SIGNING_KEY is missing or too short: no uploads");
   const analytics = parseAnalytics(env);
@@ -108,7 +116,8 @@ export function parseSettings(env: Bindings): Settings {
     override: overrideMode(env.CANARY_OVERRIDE),
     qaGuarded: production || env.FEATURE_QA_GUARD !== "false",
     qaToken,
-    qaAllowedOrigins: parseOrigins(env.QA_ALLOWED_ORIGINS),
+    qaAllowedOrigins: parseOrigins("QA_ALLOWED_ORIGINS", env, problems),
+    allowedOrigins,
     cookieKeys: cookieKeys.keys,
     urlSigningKey,
     workerVersion: env.CF_VERSION_METADATA?.id ?? null,
@@ -131,14 +140,31 @@ function parsePath(text: string | undefined): string | null {
   return text?.startsWith("/") === true ? text : null;
 }
 
+/** One that cannot be sent in a header, or that can be guessed, opens nothing. */
+function parseQaToken(text: string | undefined): string | null {
+  const token = text?.trim() ?? "";
+  return isQaToken(token) ? token : null;
+}
+
 function parseSigningKey(text: string | undefined): string | null {
   return text !== undefined && text.length >= MIN_SIGNING_KEY_CHARS ? text : null;
 }
 
-/** `null` is what sandboxed frames send as their origin: it can never be allowed. */
-function parseOrigins(text: string | undefined): ReadonlySet<string> {
-  const origins = (text ?? "").split(",").map((origin) => origin.trim());
-  return new Set(origins.filter((origin) => origin !== "" && origin !== "null" && origin !== "*"));
+/** As browsers write them. `null` is what sandboxed frames send: like `*`, it can never be allowed. */
+function parseOrigins(
+  name: "ALLOWED_ORIGINS" | "QA_ALLOWED_ORIGINS",
+  env: Bindings,
+  problems: string[],
+): ReadonlySet<string> {
+  const listed = (env[name] ?? "").split(",").map((text) => text.trim());
+  const origins = new Set<string>();
+  for (const text of listed.filter((each) => each !== "")) {
+    const url = URL.parse(text);
+    if (url?.origin.startsWith("http") === true && /^\/?$/.test(url.pathname))
+      origins.add(url.origin);
+    else problems.push(`${name} lists something that is no origin like https://pix.immo`);
+  }
+  return origins;
 }
 
 /** Null when there is nothing of it, and what is missing or wrong when there is a part of it. */

@@ -8,6 +8,7 @@ import { parseSettings } from "./env.ts";
 import { tick } from "./guardian/tick.ts";
 import { withLimit } from "./limit.ts";
 import { createUrlSigner } from "./native/url-signer.ts";
+import { createGuessLimit } from "./qa/guess-limit.ts";
 import { createHealth } from "./qa/health.ts";
 import { createMetrics24h } from "./qa/metrics.ts";
 import type { StateKv } from "./state-reader.ts";
@@ -33,6 +34,7 @@ function build(env: Bindings): Hono<AppEnv> {
     state: createStateReader({ kv: stateKv(env.KV_CANARY_CONFIG), now, random }),
     cookies: createCookieSigner(settings.cookieKeys),
     urls: createUrlSigner(settings.urlSigningKey),
+    guesses: createGuessLimit(now),
     health: createHealth(now),
     metrics24h: createMetrics24h(settings.analytics, now),
     metrics: analyticsEngineSink(env.METRICS),

@@ -2,6 +2,7 @@
 import { CANARY_HEADER, parseCanaryHeader } from "../domain/decision-headers.ts";
 import { isSafeQaUrl } from "../domain/environment.ts";
 import { type QaDocument, qaSchema } from "../domain/qa.ts";
+import { NO_QA_TOKEN, QA_TOKEN_FORM, WRONG_TOKENS } from "../domain/qa-token.ts";
 import type { Clock, QaProbe, Sighting } from "../ports.ts";
 import { readCapped } from "./capped-body.ts";
 import { parseJson } from "./cloudflare-call.ts";
@@ -113,6 +114,13 @@ function read(answer: Answer, token: Secret | null, redact: Redact): Findings {
 function refusal(answer: Answer, token: Secret | null, redact: Redact): string | null {
   const { status } = answer;
   if (status === 200) return null;
+  const error = errorOf(answer.text);
+  if (status === 401 && error === NO_QA_TOKEN) {
+    return `refuses every token: its QA_TOKEN is not ${QA_TOKEN_FORM} (HTTP 401)`;
+  }
+  if (status === 429 && error === WRONG_TOKENS) {
+    return `looks at no token from here${waitOf(answer)}: too many were wrong (HTTP 429)`;
+  }
   if (status === 401) {
     return token === null
       ? "needs PIXCANARY_QA_TOKEN (HTTP 401)"
@@ -125,6 +133,17 @@ function refusal(answer: Answer, token: Secret | null, redact: Redact): string |
     return `redirects to ${to} (HTTP ${status}, not followed)`;
   }
   return `answered HTTP ${status}`;
+}
+
+function errorOf(text: string): unknown {
+  const raw = parseJson(text);
+  return typeof raw === "object" && raw !== null && "error" in raw ? raw.error : undefined;
+}
+
+/** E.g. ` for 40 s`. */
+function waitOf({ headers }: Answer): string {
+  const seconds = headers.get("retry-after") ?? "";
+  return /^\d{1,4}$/.test(seconds) ? ` for ${seconds} s` : "";
 }
 
 /** The document, or in words why it is none. */

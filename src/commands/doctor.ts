@@ -6,6 +6,7 @@ import * as z from "zod";
 import type { GuardianCap } from "../domain/cap.ts";
 import type { Sighting } from "../domain/expectation.ts";
 import { placeOf } from "../domain/prerequisites.ts";
+import { QA_TOKEN_FORM } from "../domain/qa-token.ts";
 import type { ParsedState } from "../domain/state.ts";
 import { parseState } from "../domain/state.ts";
 import type { Ports, UpstreamError } from "../ports.ts";
@@ -198,11 +199,12 @@ function capCheck({ percent, at, by, reason }: GuardianCap, { target }: Ports): 
 function qaCheck(sighting: Sighting): Check {
   const name = `/qa ${placeOf(sighting)}`;
   if (sighting.qa === null) {
-    const fix =
-      sighting.status === 401
-        ? "export PIXCANARY_QA_TOKEN=… (the Worker's secret QA_TOKEN)"
-        : "check qaUrls in pixcanary.json, and that the Worker is deployed there";
-    return { name, result: "fail", detail: sighting.problem ?? "no document", fix };
+    return {
+      name,
+      result: "fail",
+      detail: sighting.problem ?? "no document",
+      fix: qaFix(sighting),
+    };
   }
   const { health, canary, cookie_key_ids: keys } = sighting.qa;
   const sick = [
@@ -218,6 +220,16 @@ function qaCheck(sighting: Sighting): Check {
   return sick.length === 0
     ? { name, result: "pass", detail: `answers, state from KV, keys ${keys.join(", ")}`, fix: null }
     : { name, result: "warn", detail: sick.join("; "), fix: "see the runbook, section 5" };
+}
+
+function qaFix({ status, problem }: Sighting): string {
+  if (problem?.includes(QA_TOKEN_FORM) === true) {
+    return "T=$(openssl rand -hex 32); printf %s $T | npx wrangler secret put QA_TOKEN --env <env>; export PIXCANARY_QA_TOKEN=$T";
+  }
+  if (status === 401) return "export PIXCANARY_QA_TOKEN=… (the Worker's secret QA_TOKEN)";
+  if (status === 429)
+    return "wait, then check PIXCANARY_QA_TOKEN: it must be the Worker's QA_TOKEN";
+  return "check qaUrls in pixcanary.json, and that the Worker is deployed there";
 }
 
 function skewCheck(token: Token | UpstreamError, nowMs: number): Check {

@@ -24,6 +24,12 @@ export function decisionHeader(decision: Decision): string {
   return `${decision.cohort} (${why})`;
 }
 
+/** Of `native (10% sample)` 10; null when nobody was drawn. */
+export function sampledPercent(value: string | null): number | null {
+  const match = /\((\d{1,3}(?:\.\d{1,2})?)% sample\b/.exec(value ?? "");
+  return match === null ? null : Number(match[1]);
+}
+
 export interface SeenDecision {
   tag: string;
   cohort: Cohort;

@@ -308,6 +308,7 @@ function workerVars(originUrl: string, qaToken: string): Record<string, string> 
     CANARY_OVERRIDE: "open",
     FEATURE_QA_GUARD: "true",
     QA_ALLOWED_ORIGINS: PAGES_ORIGIN,
+    ALLOWED_ORIGINS: PAGES_ORIGIN,
     COOKIE_KEYS: JSON.stringify({ k1: randomBytes(32).toString("base64") }),
     URL_SIGNING_KEY: randomBytes(32).toString("base64"),
     QA_TOKEN: qaToken,

@@ -36,15 +36,40 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
+/** `sampled` at 50 %: both cohorts can be drawn. */
 const decided = (cohort = "native", reason = "cookie") => ({
   "x-pix-canary": `1;tag=B2a;cohort=${cohort};reason=${reason}`,
-  "x-pix-decision": `${cohort} (${reason})`,
+  "x-pix-decision": `${cohort} (${reason === "sampled" ? "50% sample" : reason})`,
 });
 
+/** What a browser needs to let the page read it. */
+const readable = (origin: string | undefined): Record<string, string> =>
+  origin === ORIGIN
+    ? {
+        "access-control-allow-origin": ORIGIN,
+        "access-control-allow-credentials": "true",
+        "access-control-allow-methods": "GET, PUT, POST",
+        "access-control-allow-headers": "content-type",
+      }
+    : {};
+
 /** A perfect API; `spoil` replaces some of its answers. */
-function perfect({ method, url, headers, body }: Seen, uploads: Map<string, string>): Answer {
+function perfect(seen: Seen, uploads: Map<string, string>): Answer {
+  const answer = served(seen, uploads);
+  if (!seen.url.startsWith("/api/")) return answer;
+  return { ...answer, headers: { ...answer.headers, ...readable(seen.headers.origin) } };
+}
+
+/** Who asks for native is drawn anew, to proxy: so both cohorts are met at once. */
+function served({ method, url, headers, body }: Seen, uploads: Map<string, string>): Answer {
   const [path = "", query = ""] = url.split("?");
   if (path === "/qa") return qa(method, headers);
+  if (method === "OPTIONS") return { status: 204, headers: decided("proxy", "default") };
+  if (headers.cookie?.endsWith("v1.p") === true) return { status: 404, headers: decided("proxy") };
+  if (url === "/api/jobs" && headers["x-canary"] === "1") {
+    const cookie = COOKIE.replace("v1.n", "v1.p");
+    return { status: 200, headers: { ...decided("proxy", "sampled"), "set-cookie": cookie } };
+  }
   if (url === "/api/jobs") {
     return { status: 200, headers: { ...decided("native", "sampled"), "set-cookie": COOKIE } };
   }
@@ -156,14 +181,18 @@ const withHeader = (name: string, value: string, { headers, ...rest }: Answer): 
 
 test("a perfect API passes, its cookie is kept, and the token goes to /qa alone", async () => {
   expect(await smoke()).toEqual({});
-  const api = server.seen.filter(({ url }) => url.startsWith("/api/"));
-  expect(api.slice(1).map(({ headers }) => headers.cookie)).toEqual(
-    api.slice(1).map(() => "_canary_cohort=v1.n"),
+  const api = server.seen.filter(
+    ({ url, headers }) => url.startsWith("/api/") && headers.origin === undefined,
   );
+  const flow = api.filter(({ url }) => url !== "/api/jobs");
+  expect(flow.map(({ headers }) => headers.cookie)).toEqual(flow.map(() => "_canary_cohort=v1.n"));
+  expect(flow.length).toBeGreaterThan(5);
   expect(api.filter(({ headers }) => headers.authorization !== undefined)).toEqual([]);
 });
 
 describe("noticed", () => {
+  const api = ({ url, headers }: Seen, cookie: string) =>
+    url.startsWith("/api/") && headers.cookie?.endsWith(cookie) === true;
   const download = (seen: Seen) => seen.method === "GET" && seen.url.includes("/download/");
   const rows: [string, Spoil, Record<string, RegExp>][] = [
     [
@@ -202,6 +231,62 @@ describe("noticed", () => {
       { CORS: /allows any origin/ },
     ],
     [
+      "native's answers lack CORS",
+      (seen, good) =>
+        api(seen, "v1.n") ? without("access-control-allow-origin", good) : undefined,
+      { CORS: /native: GET \/api\/\S+ does not allow https:\/\/pix.example: see ALLOWED_ORIGINS/ },
+    ],
+    [
+      "proxy's answers lack CORS",
+      (seen, good) =>
+        api(seen, "v1.p") ? without("access-control-allow-origin", good) : undefined,
+      { CORS: /proxy: GET .* see the legacy origin's CORS/ },
+    ],
+    [
+      "native's answers may not be read with cookies",
+      (seen, good) =>
+        api(seen, "v1.n") ? without("access-control-allow-credentials", good) : undefined,
+      { CORS: /native: GET \/api\/\S+ allows no cookies/ },
+    ],
+    [
+      "proxy allows everybody at once",
+      (seen, good) =>
+        api(seen, "v1.p") ? withHeader("access-control-allow-origin", "*", good) : undefined,
+      { CORS: /proxy: .* does not allow/ },
+    ],
+    [
+      "the API lets any page read with cookies",
+      (seen, good) =>
+        seen.url === "/api/jobs" && seen.headers.origin !== undefined
+          ? withHeader("access-control-allow-origin", seen.headers.origin, good)
+          : undefined,
+      { CORS: /OPTIONS \/api\/jobs allows any origin/ },
+    ],
+    [
+      "the preflight of an upload lacks CORS",
+      (seen, good) =>
+        seen.method === "OPTIONS" && seen.url.includes("/upload/")
+          ? without("access-control-allow-origin", good)
+          : undefined,
+      { CORS: /the preflight of POST .*intent does not allow/ },
+    ],
+    [
+      "the preflight of an upload forgets PUT",
+      (seen, good) =>
+        seen.method === "OPTIONS"
+          ? withHeader("access-control-allow-methods", "GET", good)
+          : undefined,
+      { CORS: /does not allow PUT/ },
+    ],
+    [
+      "proxy is never drawn, though it should be",
+      (seen, good) =>
+        seen.headers["x-canary"] === "1"
+          ? { ...good, headers: decided("native", "header") }
+          : undefined,
+      { CORS: /inconclusive: proxy was not met/ },
+    ],
+    [
       "the preflight forgets the Authorization header",
       (seen, good) =>
         seen.method === "OPTIONS" ? without("access-control-allow-headers", good) : undefined,
@@ -232,7 +317,7 @@ describe("noticed", () => {
     [
       "the visitor is moved on the way",
       (seen, good) =>
-        seen.url.endsWith("/finalize")
+        seen.method === "POST" && seen.url.endsWith("/finalize")
           ? { ...good, status: 404, headers: decided("proxy") }
           : undefined,
       { downloads: /inconclusive: .*moved from native to proxy/ },
@@ -249,7 +334,7 @@ describe("noticed", () => {
       "the API redirects",
       (seen) =>
         seen.url === "/api/jobs" ? { status: 302, headers: { location: "/" } } : undefined,
-      { "API URL": /HTTP 302/, "signed URLs": /no_data/, downloads: /no_data/ },
+      { "API URL": /HTTP 302/, CORS: /HTTP 302/, "signed URLs": /no_data/, downloads: /no_data/ },
     ],
   ];
   test.each(rows)("%s", async (_, spoil, expected) => {

@@ -21,7 +21,7 @@ import { startDatabase } from "./database.ts";
 import type { TestOrigin } from "./origin.ts";
 import { startOrigin } from "./origin.ts";
 
-export const QA_TOKEN = "qa-token-of-the-tests";
+export const QA_TOKEN = "qa-token-of-the-tests-that-is-long-enough";
 export const TAG = "B2a";
 export const COOKIE_KEYS = JSON.stringify({
   k2: Buffer.alloc(32, 2).toString("base64"),
@@ -169,7 +169,8 @@ async function signedCookie(
 /** Stands where Cloudflare's edge does: it knows the location and the visitor's address. */
 const EDGE = `export default { fetch(request, env) {
   const headers = new Headers(request.headers);
-  headers.set("cf-connecting-ip", "203.0.113.7");
+  headers.set("cf-connecting-ip", headers.get("x-test-address") ?? "203.0.113.7");
+  headers.delete("x-test-address");
   headers.set("cf-ray", "230b030023ae2822-FRA");
   return env.PIX.fetch(new Request(request, { headers, cf: { colo: "FRA", country: "DE" } }));
 } }`;
@@ -295,6 +296,7 @@ function bindingsOf(options: WorkerOptions, originUrl: string): Record<string, u
     CANARY_OVERRIDE: "open",
     FEATURE_QA_GUARD: "true",
     QA_ALLOWED_ORIGINS: "https://app.pix.immo, https://www.pix.immo",
+    ALLOWED_ORIGINS: "https://app.pix.immo",
     COOKIE_KEYS,
     QA_TOKEN,
     URL_SIGNING_KEY: "a-signing-key-of-the-tests-that-is-long-enough",

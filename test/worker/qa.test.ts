@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseCanaryHeader } from "../../src/domain/decision-headers.ts";
 import { qaSchema } from "../../src/domain/qa.ts";
 import type { WorkerUnderTest } from "./harness.ts";
-import { bearer, configText, startWorker } from "./harness.ts";
+import { bearer, configText, QA_TOKEN, startWorker } from "./harness.ts";
 
 const CONFIG = { canary_percent: 10, revision: "01JCQREV" };
 
@@ -44,7 +44,7 @@ describe("/qa behind its guard", () => {
   test.each([
     ["no token", {}],
     ["a wrong token", bearer("wrong")],
-    ["a longer token", bearer("qa-token-of-the-tests-and-more")],
+    ["a longer token", bearer(`${QA_TOKEN}-and-more`)],
     ["another scheme", { authorization: "Basic cWE=" }],
   ])("with %s it is 401, and still carries both decision headers", async (_name, headers) => {
     const answer = await worker.fetch("/qa", { headers });
@@ -114,6 +114,39 @@ describe("/qa in other settings", () => {
     for (const headers of [{}, bearer(), bearer(""), bearer("null"), bearer("undefined")]) {
       expect((await worker.fetch("/qa", { headers })).status).toBe(401);
     }
+    await worker.dispose();
+  });
+
+  test.each([
+    ["shorter than 32 characters", "s".repeat(31)],
+    ["that no header can hold", `${"s".repeat(31)} s`],
+  ])("a QA_TOKEN %s opens nothing, /qa says so, and nobody is limited for it", async (_, token) => {
+    const worker = await startWorker({ vars: { QA_TOKEN: token }, kv: async () => ({}) });
+    for (let n = 0; n < 12; n += 1) {
+      const answer = await worker.fetch("/qa", { headers: bearer(token) });
+      expect([answer.status, await answer.json()]).toEqual([401, { error: "no_usable_token" }]);
+      expect(parseCanaryHeader(answer.headers.get("x-pix-canary"))).not.toBeNull();
+    }
+    await worker.dispose();
+  });
+
+  test("after ten wrong tokens an address waits, even with the right one; others do not", async () => {
+    const worker = await startWorker();
+    const ask = async (address: string, token: string) => {
+      const headers = { ...bearer(token), "x-test-address": address };
+      const answer = await worker.fetch("/qa?health=cached", { headers });
+      return { status: answer.status, answer };
+    };
+    const guesser = "198.51.100.9";
+    for (let n = 0; n < 10; n += 1) expect((await ask(guesser, `${n}`)).status).toBe(401);
+    const { answer, status } = await ask(guesser, QA_TOKEN);
+    expect(status).toBe(429);
+    expect(await answer.json()).toEqual({ error: "too_many_wrong_tokens" });
+    expect(Number(answer.headers.get("retry-after"))).toSatisfy((s: number) => s > 0 && s <= 60);
+    expect(parseCanaryHeader(answer.headers.get("x-pix-canary"))).not.toBeNull();
+    expect((await ask("198.51.100.10", QA_TOKEN)).status).toBe(200);
+    const without = await worker.fetch("/qa", { headers: { "x-test-address": guesser } });
+    expect(without.status).toBe(401);
     await worker.dispose();
   });
 

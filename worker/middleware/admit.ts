@@ -6,7 +6,7 @@ import { admit } from "../qa/admission.ts";
 export function admitToQa(deps: Deps, next: Stage): Stage {
   return async (exchange) => {
     try {
-      exchange.admission = await admit(exchange.request, exchange.env, deps.settings);
+      exchange.admission = await admit(exchange.request, exchange.env, deps);
     } catch (error) {
       exchange.error = error;
     }

@@ -9,6 +9,8 @@ import {
 } from "../../src/domain/decision-headers.ts";
 import type { EffectiveState } from "../../src/domain/memory.ts";
 import { OVERRIDE_HEADER } from "../../src/domain/override.ts";
+import { isForSharedCaches, privateCacheControl } from "../../src/domain/shared-caching.ts";
+import { isPreflight } from "../cors.ts";
 import type { Deps } from "../deps.ts";
 import type { Exchange, Stage } from "../exchange.ts";
 import { NO_DECISION } from "../exchange.ts";
@@ -20,9 +22,16 @@ export function decideCohort(deps: Deps, next: Stage): Stage {
     const response = await next(exchange);
     response.headers.set(CANARY_HEADER, canaryHeader(exchange.decision));
     response.headers.set(DECISION_HEADER, shownDecision(exchange));
-    if (setCookie !== null) response.headers.append("Set-Cookie", setCookie);
+    if (setCookie !== null) setCookieInPrivate(response.headers, setCookie);
     return response;
   };
+}
+
+/** Only where it comes first: what a visitor gets who has the cookie stays as the origin made it. */
+function setCookieInPrivate(headers: Headers, setCookie: string): void {
+  for (const name of [...headers.keys()]) if (isForSharedCaches(name)) headers.delete(name);
+  headers.set("Cache-Control", privateCacheControl(headers.get("Cache-Control")));
+  headers.append("Set-Cookie", setCookie);
 }
 
 /** Returns the cookie to set. An exception of ours sends the visitor to proxy, as any doubt does. */
@@ -34,13 +43,25 @@ async function decideSafely(exchange: Exchange, deps: Deps): Promise<string | nu
     exchange.state = await (wantsFresh
       ? deps.state.fresh(keepAlive)
       : deps.state.current(keepAlive));
-    exchange.decision = await decideFor(request.headers, exchange.state, deps);
+    exchange.decision = isPreflight(request)
+      ? undrawn(exchange.state)
+      : await decideFor(request.headers, exchange.state, deps);
     return await newCookie(exchange.decision, deps);
   } catch (error) {
     exchange.error = error;
     exchange.decision = NO_DECISION;
     return null;
   }
+}
+
+/** A preflight comes without cookies: a draw for it would be a second one for the same visitor. */
+function undrawn({ emergency, config }: EffectiveState): Decision {
+  return {
+    cohort: "proxy",
+    reason: emergency ? "emergency" : "default",
+    percent: config?.canary_percent ?? null,
+    tag: config?.canary_tag ?? null,
+  };
 }
 
 /** Looks at header and cookie only as far as the order of decisions needs them. */

@@ -1,5 +1,6 @@
 /** Innermost: native if the decision says so and a handler exists, else the origin. */
 import type { Context } from "hono";
+import { addCorsHeaders, apiCors, isPreflight, routeOfPreflight } from "../cors.ts";
 import type { AppEnv, Deps } from "../deps.ts";
 import type { Exchange, Stage } from "../exchange.ts";
 import { canStillProxy, nativeFailure, serveNative } from "../native/dispatch.ts";
@@ -7,17 +8,40 @@ import { originFailure, proxyToOrigin } from "../proxy.ts";
 
 export function serve(deps: Deps): Stage {
   return async (exchange) => {
+    if (mayAnswerPreflight(exchange, deps)) {
+      return readable(exchange, deps, new Response(null, { status: 204 }));
+    }
     const native = exchange.decision.cohort === "native" && exchange.route.phase !== "proxy";
     if (!native) return toOrigin(exchange, deps);
     try {
-      return await serveNative(exchange, deps);
+      return readable(exchange, deps, await serveNative(exchange, deps));
     } catch (error) {
       exchange.error = error;
-      if (!canStillProxy(exchange.request)) return nativeFailure();
+      if (!canStillProxy(exchange.request)) return readable(exchange, deps, nativeFailure());
       exchange.fellBack = true;
       return toOrigin(exchange, deps);
     }
   };
+}
+
+/**
+ * A preflight has no cookie, so it cannot tell by whom the request will be served: where native may, the
+ * edge answers for both. Under an emergency everything is the legacy origin's, as without the edge.
+ */
+function mayAnswerPreflight({ request, state }: Exchange, { settings }: Deps): boolean {
+  return (
+    isPreflight(request) &&
+    state !== null &&
+    !state.emergency &&
+    settings.allowedOrigins.has(request.headers.get("origin") ?? "") &&
+    routeOfPreflight(request).phase !== "proxy"
+  );
+}
+
+/** By the pages that may; what the legacy origin answers has CORS headers of its own. */
+function readable({ request }: Exchange, { settings }: Deps, response: Response): Response {
+  addCorsHeaders(response.headers, request, apiCors(settings.allowedOrigins, request));
+  return response;
 }
 
 async function toOrigin(exchange: Exchange, deps: Deps): Promise<Response> {
@@ -25,7 +49,7 @@ async function toOrigin(exchange: Exchange, deps: Deps): Promise<Response> {
     return await proxyToOrigin(exchange.request, deps.settings.originUrl);
   } catch (error) {
     exchange.error ??= error;
-    return originFailure();
+    return readable(exchange, deps, originFailure());
   }
 }
 

@@ -1,5 +1,6 @@
 /** Who may see `/qa`, and how often. Decided before the state is read, so that a flood costs nothing. */
-import type { Bindings, Settings } from "../env.ts";
+import type { Deps } from "../deps.ts";
+import type { Bindings } from "../env.ts";
 import { withLimit } from "../limit.ts";
 
 export type Admission =
@@ -7,30 +8,44 @@ export type Admission =
   | { kind: "admitted"; verified: boolean }
   | { kind: "preflight" }
   | { kind: "wrong-method" }
-  | { kind: "refused" }
-  | { kind: "limited" };
+  /** `openable`: some token would have been right. */
+  | { kind: "refused"; openable: boolean }
+  | { kind: "limited"; because: "rate" | "wrong-tokens"; retryAfterS: number };
 
 const LIMITER_LIMIT_MS = 500;
+/** Of the rate limits in wrangler.jsonc. */
+const RATE_PERIOD_S = 60;
 const utf8 = new TextEncoder();
 
 /** Never throws. A preflight is answered without a look at tokens. */
 export async function admit(
   request: Request,
   env: Bindings,
-  settings: Settings,
+  { settings, guesses }: Pick<Deps, "settings" | "guesses">,
 ): Promise<Admission> {
   if (request.method === "OPTIONS") return { kind: "preflight" };
-  const verified = await holdsToken(request.headers.get("authorization"), settings.qaToken);
+  const { qaToken } = settings;
+  const held = request.headers.get("authorization");
+  const isTried = held !== null && qaToken !== null;
+  const address = request.headers.get("cf-connecting-ip");
+  const blockedMs = isTried ? guesses.blockedMs(address) : 0;
+  if (blockedMs > 0) {
+    const retryAfterS = Math.ceil(blockedMs / 1_000);
+    return { kind: "limited", because: "wrong-tokens", retryAfterS };
+  }
+  const verified = isTried && (await holdsToken(held, qaToken));
+  if (isTried && !verified) guesses.wrong(address);
   const limiter = verified ? env.QA_LIMIT_TOKEN : env.QA_LIMIT_ANON;
-  if (!(await withinLimit(limiter, verified ? "token" : "anon"))) return { kind: "limited" };
-  if (settings.qaGuarded && !verified) return { kind: "refused" };
+  if (!(await withinLimit(limiter, verified ? "token" : "anon"))) {
+    return { kind: "limited", because: "rate", retryAfterS: RATE_PERIOD_S };
+  }
+  if (settings.qaGuarded && !verified) return { kind: "refused", openable: qaToken !== null };
   if (request.method !== "GET" && request.method !== "HEAD") return { kind: "wrong-method" };
   return { kind: "admitted", verified };
 }
 
 /** Digests have equal lengths, so neither the token nor its length can be measured. */
-async function holdsToken(authorization: string | null, token: string | null): Promise<boolean> {
-  if (token === null || authorization === null) return false;
+async function holdsToken(authorization: string, token: string): Promise<boolean> {
   const match = /^Bearer +(\S+)$/i.exec(authorization);
   const [held, wanted] = await Promise.all([digest(match?.[1] ?? ""), digest(token)]);
   return crypto.subtle.timingSafeEqual(held, wanted);

@@ -1,12 +1,11 @@
 /** Answers `/qa` and `/api/qa`, in every outcome of admission. */
 import type { QaDocument } from "../../src/domain/qa.ts";
+import { NO_QA_TOKEN, WRONG_TOKENS } from "../../src/domain/qa-token.ts";
+import { addCorsHeaders, qaCors } from "../cors.ts";
 import type { Deps } from "../deps.ts";
 import type { Exchange, Stage } from "../exchange.ts";
 import type { Admission } from "./admission.ts";
-import { addCorsHeaders } from "./cors.ts";
 import { qaDocument } from "./document.ts";
-
-const RETRY_AFTER_S = "60";
 
 export function serveQa(deps: Deps): Stage {
   return async (exchange) => {
@@ -16,7 +15,7 @@ export function serveQa(deps: Deps): Stage {
         ? await documentResponse(exchange, deps)
         : turnedAway(admission);
     response.headers.set("Cache-Control", "no-store");
-    addCorsHeaders(response.headers, request, deps.settings.qaAllowedOrigins);
+    addCorsHeaders(response.headers, request, qaCors(deps.settings.qaAllowedOrigins));
     return response;
   };
 }
@@ -27,11 +26,15 @@ function turnedAway(admission: Exclude<Admission, { kind: "admitted" }> | null):
     case "preflight":
       return new Response(null, { status: 204 });
     case "limited":
-      return refusal(429, "rate_limited", { "Retry-After": RETRY_AFTER_S });
+      return refusal(429, admission.because === "rate" ? "rate_limited" : WRONG_TOKENS, {
+        "Retry-After": String(admission.retryAfterS),
+      });
     case "wrong-method":
       return refusal(405, "method_not_allowed", { Allow: "GET, HEAD, OPTIONS" });
     default:
-      return refusal(401, "unauthorized", { "WWW-Authenticate": "Bearer" });
+      return refusal(401, admission?.openable === false ? NO_QA_TOKEN : "unauthorized", {
+        "WWW-Authenticate": "Bearer",
+      });
   }
 }
 

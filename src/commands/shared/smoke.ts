@@ -15,6 +15,7 @@ import type { Ports, VisitorAnswer } from "../../ports.ts";
 import { readBase } from "./change-config.ts";
 import { isLive, proveLive } from "./prove-live.ts";
 import { asUpstream } from "./settle.ts";
+import { checkCors } from "./smoke-cors.ts";
 import type { Flow, Judged } from "./smoke-flow.ts";
 import {
   checkApi,
@@ -58,8 +59,6 @@ export interface SmokeReport {
 
 /** A state that was written a moment ago may take so long to show; a longer wait is plain `verify`. */
 const CONFIG_LIMIT_MS = 8_000;
-/** Reserved (RFC 2606): nobody can have it, so nobody may be allowed it. */
-const FOREIGN_ORIGIN = "https://not-allowed.invalid";
 
 export interface SmokeOptions {
   signal: AbortSignal;
@@ -87,7 +86,7 @@ export async function runSmoke(ports: Ports, options: SmokeOptions): Promise<Smo
   const flow: Flow = { visitor, ports, signal, content, wantsNative };
   const qa: QaChecks = { ports, qaUrl, signal };
   const [cors, [credentials, config], flowChecks] = await Promise.all([
-    timed(ports, signal, "CORS", () => checkCors(qa)),
+    timed(ports, signal, "CORS", () => checkCors({ ...qa, base })),
     checkWithToken(qa),
     checkFlow(flow, ports),
   ]);
@@ -130,57 +129,6 @@ interface QaChecks {
   ports: Ports;
   qaUrl: string;
   signal: AbortSignal;
-}
-
-/** The page's origin may read `/qa`, another one may not. */
-async function checkCors({ ports, qaUrl, signal }: QaChecks): Promise<Judged> {
-  const { pagesOrigin } = ports.target;
-  // With the token, so that the few requests without one stay for those who have none.
-  const ask = (method: "GET" | "OPTIONS", origin: string): Promise<VisitorAnswer> =>
-    ports.visitor.send(
-      {
-        method,
-        url: qaUrl,
-        headers: method === "GET" ? { origin } : { origin, ...PREFLIGHT },
-        ...(method === "GET" ? { qaToken: true as const } : {}),
-      },
-      { signal },
-    );
-  for (const method of ["OPTIONS", "GET"] as const) {
-    const allowed = (await ask(method, FOREIGN_ORIGIN)).header(ALLOW_ORIGIN);
-    if (allowed !== null) return fail(`${method} /qa allows any origin (${FOREIGN_ORIGIN})`);
-  }
-  if (pagesOrigin === null) {
-    return inconclusive('a foreign origin is refused; name the page\'s in "pagesOrigin"');
-  }
-  const preflight = await ask("OPTIONS", pagesOrigin);
-  if (preflight.header(ALLOW_ORIGIN) !== pagesOrigin) {
-    return fail(`/qa does not allow ${pagesOrigin}: see QA_ALLOWED_ORIGINS of the Worker`);
-  }
-  if (!holds(preflight.header("access-control-allow-headers"), "authorization")) {
-    return fail("the preflight of /qa does not allow the Authorization header");
-  }
-  const simple = await ask("GET", pagesOrigin);
-  if (simple.header(ALLOW_ORIGIN) !== pagesOrigin) {
-    return fail(`GET /qa does not allow ${pagesOrigin}, although its preflight does`);
-  }
-  if (!holds(simple.header("access-control-expose-headers"), CANARY_HEADER.toLowerCase())) {
-    return fail(`/qa does not let the page read ${CANARY_HEADER}`);
-  }
-  return pass(`${pagesOrigin} is allowed, ${FOREIGN_ORIGIN} is not`);
-}
-
-const ALLOW_ORIGIN = "access-control-allow-origin";
-const PREFLIGHT = {
-  "access-control-request-method": "GET",
-  "access-control-request-headers": "authorization",
-};
-
-function holds(list: string | null, word: string): boolean {
-  return (list ?? "")
-    .toLowerCase()
-    .split(/\s*,\s*/)
-    .includes(word);
 }
 
 /** The document can be had only by who holds the token: a wrong one must not look like a wrong state. */

@@ -1,7 +1,9 @@
 /** The legacy API: the same contract as the native handlers, with a store of its own. */
 import { randomUUID } from "node:crypto";
 import { type Context, Hono } from "hono";
+import { cors } from "hono/cors";
 import * as z from "zod";
+import { PAGES_ORIGIN } from "../types.ts";
 
 export interface LegacyJob {
   job_id: string;
@@ -38,6 +40,8 @@ export interface LegacyStore {
 
 export function createLegacyApp(store: LegacyStore = emptyStore()): Hono {
   const app = new Hono({ strict: false });
+  const allowHeaders = ["Content-Type", "Authorization", "X-Canary"];
+  app.use("/api/*", cors({ origin: [PAGES_ORIGIN], credentials: true, allowHeaders }));
   app.get("/health", (c) => c.json({ status: "ok" }));
   app.post(`${UPLOAD}/intent`, (c) => createIntent(c, store));
   app.post(`${UPLOAD}/finalize`, (c) => finalize(c, store));
