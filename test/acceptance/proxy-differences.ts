@@ -8,6 +8,7 @@ import {
   LOCATION_HEADERS,
   SET_BY_EDGE,
 } from "../../src/domain/origin-headers.ts";
+import { isForSharedCaches, privateCacheControl } from "../../src/domain/shared-caching.ts";
 
 export interface Difference {
   side: "request" | "response";
@@ -64,11 +65,29 @@ export function differences(direct: Exchange, via: Exchange): string[] {
     return direct.seen === via.seen ? [] : ["only one of them reached the origin"];
   }
   const listed = connectionListed(direct.seen.headers);
+  const expected = setsOurCookie(via.got.headers) ? asPrivate(direct.got) : direct.got;
   return [
     ...messageDifferences("request", direct.seen, via.seen, listed),
-    ...messageDifferences("response", direct.got, via.got, connectionListed(direct.got.headers)),
+    ...messageDifferences("response", expected, via.got, connectionListed(direct.got.headers)),
     ...leaks(via.seen.headers, listed),
   ];
+}
+
+function setsOurCookie(headers: RawHeaders): boolean {
+  return headers.some((value, at) => at % 2 === 1 && COHORT_COOKIE.test(value));
+}
+
+/** An answer that sets our cookie must not be what the origin allows a shared cache to keep. */
+function asPrivate(got: Message): Message {
+  const headers: string[] = [];
+  const caching: string[] = [];
+  for (let at = 0; at + 1 < got.headers.length; at += 2) {
+    const [name = "", value = ""] = [got.headers[at], got.headers[at + 1]];
+    if (name.toLowerCase() === "cache-control") caching.push(value);
+    else if (!isForSharedCaches(name.toLowerCase())) headers.push(name, value);
+  }
+  const value = privateCacheControl(caching.length === 0 ? null : caching.join(", "));
+  return { ...got, headers: [...headers, "Cache-Control", value] };
 }
 
 /** What must not reach the origin in any case, whatever the direct request held. */

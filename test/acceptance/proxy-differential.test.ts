@@ -121,6 +121,7 @@ describe("AT-29", () => {
   test.each<[string, (via: Exchange) => Exchange]>([
     ["drops a request header", seenBy((headers) => without(headers, "accept"))],
     ["drops an answer's header", gotBy((headers) => without(headers, "content-type"))],
+    ["lets shared caches have our cookie", gotBy((headers) => without(headers, "cache-control"))],
     ["joins several Set-Cookie", gotBy(joinSetCookie)],
     ["decompresses", gotBy((headers) => without(headers, "content-encoding"))],
     ["adds a header", seenBy((headers) => [...headers, "X-Powered-By", "proxy"])],
