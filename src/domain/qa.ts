@@ -15,6 +15,29 @@ const capSchema = once(() => {
   return z.object({ id: text, at: text, by: text, reason: text, percent: z.number() });
 });
 
+const emergenciesSchema = once(() => {
+  const text = z.string().max(1_000);
+  const orNone = text.nullable();
+  return z
+    .array(
+      z.object({
+        key: z.enum(["stop", "config"]),
+        /** Of its text, by which a release names it. */
+        mark: text,
+        id: orNone,
+        at: orNone,
+        by: orNone,
+        reason: orNone,
+      }),
+    )
+    .max(64);
+});
+
+const stopSchema = once(() => {
+  const orNone = z.string().max(1_000).nullable();
+  return z.object({ active: z.boolean(), id: orNone, at: orNone, by: orNone, reason: orNone });
+});
+
 export const qaSchema = once(() => {
   const cohort = z.enum(["native", "proxy"]);
   const reason = z.enum(["emergency", "header", "cookie", "sampled", "default"]);
@@ -47,14 +70,10 @@ export const qaSchema = once(() => {
       source: z.enum(["kv", "last-good", "none"]),
       age_ms: z.number().nullable(),
     }),
-    /** The stop in force at this location; `active: false` when none is. */
-    stop: z.object({
-      active: z.boolean(),
-      id: text.nullable(),
-      at: text.nullable(),
-      by: text.nullable(),
-      reason: text.nullable(),
-    }),
+    /** All that ask for the emergency in force here; absent before this list was made. */
+    emergencies: emergenciesSchema().optional(),
+    /** The newest stop in force at this location; `active: false` when none is. */
+    stop: stopSchema(),
     health: z.object({
       native: z.object({
         status,

@@ -10,6 +10,7 @@ import * as z from "zod";
 import type { GuardianCap } from "./cap.ts";
 import { capInForce, GUARDIAN_CAP_KEY, parseCap, withCap } from "./cap.ts";
 import { parseRampShare, RAMP_SHARE_KEY, withRampShare } from "./ramp-share.ts";
+import { saysEmergency } from "./says-emergency.ts";
 
 export const CONFIG_KEY = "config";
 export const STOP_KEY = "stop";
@@ -33,6 +34,21 @@ export const percentSchema = z
 
 const optionalText = z.string().max(500).optional().catch(undefined);
 
+/** No release names more: a longer list would not fit into a document. */
+const names = z
+  .array(
+    z.object({
+      /** Of a stop; of a config, its revision. */
+      id: optionalText,
+      /** Of the very text, see emergency.ts. */
+      mark: optionalText,
+      at: optionalText,
+    }),
+  )
+  .max(64)
+  .optional()
+  .catch(undefined);
+
 export const configSchema = z.object({
   canary_percent: percentSchema,
   canary_tag: z.string().regex(TAG, "must be 1 to 32 letters, digits, _ or -"),
@@ -54,6 +70,8 @@ export const configSchema = z.object({
     .catch(undefined),
   /** The newest cap of the guardian that whoever wrote this has seen: it and all older ones are void. */
   lifts_cap: z.object({ id: optionalText, at: optionalText }).optional().catch(undefined),
+  /** The emergencies in `config` that this one takes back: written by a tool, it ends no other. */
+  lifts: names,
 });
 
 const stopSchema = z.object({
@@ -62,12 +80,20 @@ const stopSchema = z.object({
   at: optionalText,
   by: optionalText,
   reason: optionalText,
-  /** On a release: the newest stop that it releases. Stops after this one stay in force. */
-  releases: z.object({ id: optionalText, at: optionalText }).optional().catch(undefined),
+  /**
+   * On a release: the stops that it releases, and which of them is the newest. Without the list, it is
+   * from the first version of the tool.
+   */
+  releases: z
+    .object({ id: optionalText, at: optionalText, stops: names })
+    .optional()
+    .catch(undefined),
 });
 
 export type CanaryConfig = z.output<typeof configSchema>;
 export type StopDocument = z.output<typeof stopSchema>;
+/** What a release or a config says of an emergency that it ends. */
+export type Name = NonNullable<z.output<typeof names>>[number];
 
 /** `emergency`: the value is unusable as a whole, yet it plainly asks for an emergency. */
 export type Parsed<T> =
@@ -102,7 +128,7 @@ export interface ParsedState {
 }
 
 export function parseConfig(text: string | null): Parsed<CanaryConfig> {
-  return parse(text, configSchema, (raw) => raw.emergency_proxy === true);
+  return parse(text, configSchema, saysEmergency);
 }
 
 /** An unreadable stop asks for an emergency: somebody tried to stop, and in doubt it is proxy. */
@@ -176,35 +202,28 @@ function serialise<T>(document: T, parseBack: (text: string) => Parsed<T>): stri
   return text;
 }
 
+/** `salvage`: whether an unusable text asks for an emergency; given what JSON made of it, if it could. */
 function parse<T>(
   text: string | null,
   schema: z.ZodType<T>,
-  salvage: (raw: Record<string, unknown>) => boolean,
+  salvage: (text: string, json: unknown) => boolean,
 ): Parsed<T> {
   if (text === null) return { kind: "absent" };
+  const invalid = (problem: string, json?: unknown): Parsed<T> => {
+    return { kind: "invalid", problem, emergency: salvage(text, json) };
+  };
   if (text.length > MAX_DOCUMENT_CHARS) {
-    const problem = `is ${text.length} characters long, more than ${MAX_DOCUMENT_CHARS}`;
-    return { kind: "invalid", problem, emergency: salvage({}) };
+    return invalid(`is ${text.length} characters long, more than ${MAX_DOCUMENT_CHARS}`);
   }
   let raw: unknown;
   try {
     raw = JSON.parse(text.startsWith("\uFEFF") ? text.slice(1) : text);
   } catch {
-    return { kind: "invalid", problem: "is not JSON", emergency: salvage({}) };
+    return invalid("is not JSON");
   }
   const result = schema.safeParse(raw);
   if (result.success) return { kind: "valid", value: result.data };
-  return { kind: "invalid", problem: describe(result.error), emergency: salvage(ownFields(raw)) };
-}
-
-/** Own properties only, on an object without a prototype: `__proto__` in the text stays inert. */
-function ownFields(raw: unknown): Record<string, unknown> {
-  const fields: Record<string, unknown> = Object.create(null);
-  if (typeof raw !== "object" || raw === null) return fields;
-  if (Object.hasOwn(raw, "emergency_proxy")) {
-    fields.emergency_proxy = (raw as Record<string, unknown>).emergency_proxy;
-  }
-  return fields;
+  return invalid(describe(result.error), raw);
 }
 
 function describe(error: z.ZodError): string {

@@ -1,6 +1,10 @@
 /** The next documents for each action, from what was read and who acts. Pure: no clock, no ids. */
-import { timeOf } from "./memory.ts";
-import type { CanaryConfig, StopDocument } from "./state.ts";
+import { mergeNames } from "./emergency.ts";
+import type { CanaryConfig, Name, StopDocument } from "./state.ts";
+import { timeOf } from "./time.ts";
+
+/** Emergencies in `config` live as long as an isolate that saw them: these are the last few of them. */
+const CARRIED = 16;
 
 export interface Author {
   actor: string;
@@ -24,10 +28,14 @@ export function stopNow(tag: string, author: Author): { stop: StopDocument; conf
 }
 
 /**
- * Releases this stop and every older one, and no newer one. Its time is later than the stop's even
- * when our clock is behind, so that isolates recognise it as newer.
+ * Releases the stops that it names; `stop` is the newest of them. Its time is later than the stop's
+ * even when our clock is behind. Without names it is as the first version of the tool wrote it.
  */
-export function releaseOf(stop: Pick<StopDocument, "id" | "at">, author: Author): StopDocument {
+export function releaseOf(
+  stop: Pick<StopDocument, "id" | "at">,
+  author: Author,
+  names?: readonly Name[],
+): StopDocument {
   return {
     active: false,
     id: author.id,
@@ -37,6 +45,7 @@ export function releaseOf(stop: Pick<StopDocument, "id" | "at">, author: Author)
     releases: {
       ...(stop.id === undefined ? {} : { id: stop.id }),
       ...(stop.at === undefined ? {} : { at: stop.at }),
+      ...(names === undefined ? {} : { stops: mergeNames(names) }),
     },
   };
 }
@@ -54,15 +63,17 @@ export function watermarkOf(
 }
 
 /**
- * `last_updated` is later than what it replaces even when our clock is behind. A cap that `before` has lifted
- * stays lifted.
+ * `last_updated` is later than what it replaces even when our clock is behind. It goes on naming what
+ * that one named, for isolates that never read it, and `lifts` besides; a cap that it has lifted stays lifted.
  */
 export function nextConfig(
   before: CanaryConfig | null,
   to: { percent: number; emergency: boolean; tag: string },
   author: Author,
+  lifts: readonly Name[] = [],
 ): CanaryConfig {
-  const lifts = before?.lifts_cap;
+  const names = mergeNames(lifts, before?.lifts?.slice(0, CARRIED));
+  const liftsCap = before?.lifts_cap;
   return {
     canary_percent: to.percent,
     canary_tag: to.tag,
@@ -71,7 +82,8 @@ export function nextConfig(
     revision: author.id,
     updated_by: author.actor,
     ...(author.reason === undefined ? {} : { reason: author.reason }),
-    ...(lifts === undefined ? {} : { lifts_cap: lifts }),
+    ...(liftsCap === undefined ? {} : { lifts_cap: liftsCap }),
+    ...(names.length === 0 ? {} : { lifts: names }),
   };
 }
 

@@ -176,14 +176,13 @@ function cohortOf(percent: number, draw: number): string {
     emergency_proxy: false,
     last_updated: "2026-01-01T00:00:00Z",
   };
-  const state = {
-    source: "kv",
-    config,
+  const none = {
     cap: null,
     leaseRunOut: false,
     emergency: false,
     stop: null,
-    ageMs: 0,
+    inForce: [],
   } as const;
+  const state = { source: "kv", config, ...none, ageMs: 0 } as const;
   return decide({ state, override: false, cookie: null, draw }).cohort;
 }

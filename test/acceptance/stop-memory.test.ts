@@ -1,15 +1,17 @@
 /** AT-6: stale, reordered and negative-cached reads never undo a stop that was seen. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { nameOf, readEmergencies } from "../../src/domain/emergency.ts";
+import type { Held, Ledger } from "../../src/domain/emergency-ledger.ts";
+import { EMPTY_LEDGER } from "../../src/domain/emergency-ledger.ts";
 import type { EffectiveState, Memory } from "../../src/domain/memory.ts";
 import {
   EMPTY_MEMORY,
   effectiveState,
   remember,
   rememberFailure,
-  timeOf,
 } from "../../src/domain/memory.ts";
-import type { RawState, StopDocument } from "../../src/domain/state.ts";
+import type { Name, RawState, StopDocument } from "../../src/domain/state.ts";
 import { parseState, serialiseStop } from "../../src/domain/state.ts";
 import { releaseOf, watermarkOf } from "../../src/domain/transition.ts";
 import { configText } from "../worker/harness.ts";
@@ -38,6 +40,8 @@ interface Version {
   /** What the oracle goes by; the fold sees the text alone. */
   active: boolean;
   readable: boolean;
+  /** Whether it says what it ends. */
+  names: boolean;
   /** Nobody reads a value before it is written. */
   writtenAtMs: number;
 }
@@ -49,7 +53,13 @@ interface World {
 
 /** Every key starts absent; each write appends a version to its key, one minute after the last. */
 function worldOf(writes: readonly Write[]): World {
-  const none: Version = { text: null, active: false, readable: false, writtenAtMs: START_MS };
+  const none: Version = {
+    text: null,
+    active: false,
+    readable: false,
+    names: false,
+    writtenAtMs: START_MS,
+  };
   const config = (emergency: boolean, nowMs: number): Version => ({
     text: configText({
       canary_percent: 100,
@@ -58,6 +68,7 @@ function worldOf(writes: readonly Write[]): World {
     }),
     active: emergency,
     readable: true,
+    names: false,
     writtenAtMs: nowMs,
   });
   const world: World = { stops: [none], configs: [none, config(false, START_MS)] };
@@ -69,10 +80,11 @@ function worldOf(writes: readonly Write[]): World {
     const add = (stop: StopDocument): void => {
       const { active } = stop;
       const text = serialiseStop(stop);
-      world.stops.push({ text, active, readable: true, writtenAtMs: nowMs });
+      const names = stop.releases !== undefined;
+      world.stops.push({ text, active, readable: true, names, writtenAtMs: nowMs });
     };
     const unreadable = (text: string): Version => {
-      return { text, active: true, readable: false, writtenAtMs: nowMs };
+      return { text, active: true, readable: false, names: false, writtenAtMs: nowMs };
     };
     if (write === "stop") {
       newest = { active: true, id: author.id, at };
@@ -81,8 +93,9 @@ function worldOf(writes: readonly Write[]): World {
       // Two that are the same to the letter nobody could tell apart.
       newest = { active: true, ...(write === "stop by hand" ? { at } : { reason: `no ${index}` }) };
       add(newest);
-    } else if (write === "release") add(releaseOf(watermarkOf(newest ?? {}, at), author));
-    else if (write === "release by hand") add({ active: false, at });
+    } else if (write === "release") {
+      add(releaseOf(watermarkOf(newest ?? {}, at), author, namesOf(world.stops)));
+    } else if (write === "release by hand") add({ active: false, at });
     else if (write === "unreadable stop") world.stops.push(unreadable('{"active":tr'));
     else if (write === "unreadable emergency in config") {
       world.configs.push(unreadable('{"canary_percent":"0","emergency_proxy":true}'));
@@ -91,33 +104,46 @@ function worldOf(writes: readonly Write[]): World {
   return world;
 }
 
+/** As `restore` has them from KV, from every `/qa` and from the journal. */
+function namesOf(versions: readonly Version[]): Name[] {
+  return versions.flatMap(({ text }) => {
+    const { asked } = readEmergencies({ config: null, stop: text }).stop;
+    return asked === null ? [] : [nameOf(asked)];
+  });
+}
+
 type Fold = (memory: Memory, raw: RawState, nowMs: number) => Memory;
 
 const realFold: Fold = remember;
 
+const withHeld = (ledger: Ledger, keep: (held: Held) => boolean): Ledger => ({
+  ...ledger,
+  held: ledger.held.filter(keep),
+});
+
 /** Broken on purpose: a read without a stop is taken for news. */
 const forgetsOnAbsent: Fold = (memory, raw, nowMs) =>
-  realFold(raw.stop === null ? { ...memory, stop: null } : memory, raw, nowMs);
+  realFold(raw.stop === null ? { ...memory, stops: EMPTY_LEDGER } : memory, raw, nowMs);
 
 /** Broken on purpose: the last read wins, however old. */
 const lastReadWins: Fold = (memory, raw, nowMs) =>
-  realFold({ ...memory, stop: null, configEmergency: null }, raw, nowMs);
+  realFold({ ...memory, stops: EMPTY_LEDGER, configs: EMPTY_LEDGER }, raw, nowMs);
 
 /** Broken on purpose: an unreadable value counts only as long as it is what the last read held. */
-const forgetsUnreadable: Fold = (memory, raw, nowMs) =>
-  realFold({ ...memory, unreadable: EMPTY_MEMORY.unreadable }, raw, nowMs);
+const forgetsUnreadable: Fold = (memory, raw, nowMs) => {
+  const readable = (ledger: Ledger) => withHeld(ledger, (held) => held.readable);
+  const { stops, configs } = memory;
+  return realFold({ ...memory, stops: readable(stops), configs: readable(configs) }, raw, nowMs);
+};
 
-/** Broken on purpose: what is read in one key clears the other. */
+/** Broken on purpose: what is read in one key clears what was unreadable in the other. */
 const forgetsTheOtherKey: Fold = (memory, raw, nowMs) => {
   const next = realFold(memory, raw, nowMs);
   const { config, stop } = parseState(raw);
-  const { unreadable } = next;
   return {
     ...next,
-    unreadable: {
-      config: unreadable.config && stop.kind !== "valid",
-      stop: unreadable.stop && config.kind !== "valid",
-    },
+    stops: withHeld(next.stops, (held) => held.readable || config.kind !== "valid"),
+    configs: withHeld(next.configs, (held) => held.readable || stop.kind !== "valid"),
   };
 };
 
@@ -134,13 +160,13 @@ const oldWithoutATime: Fold = (memory, raw, nowMs) => {
 const anyRelease: Fold = (memory, raw, nowMs) => {
   const { stop } = parseState(raw);
   const released = stop.kind === "valid" && !stop.value.active;
-  return realFold(released ? { ...memory, stop: null } : memory, raw, nowMs);
+  return realFold(released ? { ...memory, stops: EMPTY_LEDGER } : memory, raw, nowMs);
 };
 
 /** Broken on purpose: once stopped, for ever. */
 const neverReleases: Fold = (memory, raw, nowMs) => {
   const next = realFold(memory, raw, nowMs);
-  return memory.stop === null ? next : { ...next, stop: memory.stop };
+  return memory.stops.held.length === 0 ? next : { ...next, stops: memory.stops };
 };
 
 /** Versions that the isolate has seen ask for an emergency, and the newest that takes it back. */
@@ -184,26 +210,24 @@ function complaint(fold: Fold, writes: readonly Write[], reads: readonly Read[])
   }
   // At last the newest of both: an isolate that has read them must do as they say.
   const newest = { config: world.configs.length - 1, stop: world.stops.length - 1 };
-  const inDoubt = isInDoubt(memory, world.stops.at(-1), stops.hasSeen(newest.stop));
+  const inDoubt =
+    isInDoubt(memory.stops, world.stops.at(-1), stops.hasSeen(newest.stop)) ||
+    isInDoubt(memory.configs, world.configs.at(-1), configs.hasSeen(newest.config));
   memory = readOnce(fold, memory, world, newest, seen);
   const held = stops.active || configs.active || inDoubt;
   return afterTheNewest(world, effectiveState(memory, START_MS), held);
 }
 
 /**
- * A release that was read before cannot tell an old copy of the stop it released from a younger stop
- * whose author's clock is behind, unless it names that very stop; no release can tell a stop without
- * a time from one that was written after it, when that was first seen after it: then it may stay proxy.
+ * What names nothing and was read before cannot tell an old copy of what it ended from what is younger
+ * but its author's clock is behind; nor can it, read for the first time, tell what has no time from what
+ * was written after it, when that was first seen after it: then it may stay proxy.
  */
-function isInDoubt(memory: Memory, newest: Version | undefined, readBefore: boolean): boolean {
-  const release = parseState({ config: null, stop: newest?.text ?? null }).stop;
-  if (memory.stop === null || release.kind !== "valid") return false;
-  const { value: stop, atMs } = memory.stop;
-  if (stop.at === undefined && atMs > timeOf(release.value.at)) return true;
-  if (!readBefore) return false;
-  const named = release.value.releases;
-  if (named === undefined) return true;
-  return named.id === undefined ? named.at !== stop.at : named.id !== stop.id;
+function isInDoubt(ledger: Ledger, newest: Version | undefined, readBefore: boolean): boolean {
+  if (newest?.names !== false) return false;
+  return ledger.held.some(
+    ({ ownMs, seenMs }) => readBefore || (!Number.isFinite(ownMs) && seenMs > newest.writtenAtMs),
+  );
 }
 
 function afterTheNewest(world: World, state: EffectiveState, held: boolean): string | null {

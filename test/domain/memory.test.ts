@@ -4,9 +4,9 @@ import {
   effectiveState,
   LAST_GOOD_MAX_MS,
   type Memory,
-  releaseCovers,
   remember,
   rememberFailure,
+  rememberLate,
 } from "../../src/domain/memory.ts";
 
 const config = (percent: number, emergency = false, at = "2025-11-15T10:30:00Z") =>
@@ -48,12 +48,11 @@ describe("a stop once seen", () => {
     });
     expect(isStopped(after([config(10), S1], [config(10), S2], [config(10), earlier]))).toBe(true);
   });
-  it("ends with the release of a later stop that this isolate never saw", () => {
-    const later = release({
-      at: "2025-11-15T11:00:00Z",
-      releases: { id: "S2", at: "2025-11-15T10:05:00Z" },
-    });
-    expect(isStopped(after([config(10), S1], [config(10), later]))).toBe(false);
+  it("ends with the release of a stop that is later by more than clocks differ", () => {
+    const later = (at: string) => release({ id: "R", at, releases: { id: "S2", at } });
+    const seen: [string, string] = [config(10), S1];
+    expect(isStopped(after(seen, [config(10), later("2025-11-15T10:10:01Z")]))).toBe(false);
+    expect(isStopped(after(seen, [config(10), later("2025-11-15T10:10:00Z")]))).toBe(true);
   });
   it("is not released by a copy of a release that was read before it, whatever the clocks say", () => {
     const ahead = stop("S1", "2025-11-15T12:00:00Z");
@@ -81,7 +80,7 @@ describe("a stop once seen", () => {
     expect(isStopped(after(seen, [config(10), release({})]))).toBe(true);
   });
   it("is not replaced by an older one that is read again", () => {
-    expect(after([config(10), S2], [config(10), S1]).stop?.value.id).toBe("S2");
+    expect(effectiveState(after([config(10), S2], [config(10), S1]), 0).stop?.id).toBe("S2");
   });
 });
 
@@ -109,14 +108,71 @@ describe.each([
   });
   it("counts as younger than the stops before it, and older than those after", () => {
     const dated = (id: string, n: number) => stop(id, minute(n).toISOString());
-    expect(read(read(EMPTY_MEMORY, dated("S", 1), 2), byHand, 5).stop?.value.id).toBe(undefined);
-    expect(read(first, dated("S", 1), 6).stop?.value.id).toBe(undefined);
-    expect(read(first, dated("S", 6), 7).stop?.value.id).toBe("S");
+    expect(effectiveState(read(read(EMPTY_MEMORY, dated("S", 1), 2), byHand, 5), 0).stop?.id).toBe(
+      undefined,
+    );
+    expect(effectiveState(read(first, dated("S", 1), 6), 0).stop?.id).toBe(undefined);
+    expect(effectiveState(read(first, dated("S", 6), 7), 0).stop?.id).toBe("S");
   });
-  it("is covered by what names it, whatever the times", () => {
-    const seen = { value: { active: true, id: "S", at }, atMs: minute(5).getTime() };
-    const named = { active: false, at: minute(1).toISOString(), releases: { id: "S" } };
-    expect(releaseCovers(named, seen)).toBe(true);
+  it("ends with what names it, whatever the times", () => {
+    const withId = JSON.stringify({ active: true, id: "S", at });
+    const named = release({ id: "R", at: minute(1).toISOString(), releases: { id: "S" } });
+    expect(isStopped(read(read(EMPTY_MEMORY, withId, 5), named, 6))).toBe(false);
+  });
+});
+
+describe("stops of several people", () => {
+  // A's clock is ten seconds ahead of B's, who pulls three seconds later; KV holds B's.
+  const A = stop("A", "2025-11-15T10:00:10Z");
+  const B = stop("B", "2025-11-15T10:00:03Z");
+  const naming = (...ids: string[]) =>
+    release({
+      id: `R${ids.join("")}`,
+      at: "2025-11-15T10:30:00Z",
+      releases: { id: ids[0], at: "2025-11-15T10:00:10Z", stops: ids.map((id) => ({ id })) },
+    });
+  const reads = (...stops: string[]) =>
+    after(...stops.map((text): [string, string] => [config(10), text]));
+
+  it("all stay in force until each is named", () => {
+    expect(isStopped(reads(A, B, naming("B")))).toBe(true);
+    expect(isStopped(reads(A, B, naming("A", "B")))).toBe(false);
+    expect(isStopped(reads(A, B, naming("B"), naming("A")))).toBe(false);
+  });
+  it("are shown, all of them", () => {
+    const { inForce, stop: newest } = effectiveState(reads(A, B), 0);
+    expect(inForce.map(({ id }) => id)).toEqual(["A", "B"]);
+    expect(newest?.id).toBe("A");
+  });
+  it("are not released by what names another one, in the old words or the new", () => {
+    const old = release({ id: "R", releases: { id: "A", at: "2025-11-15T10:00:10Z" } });
+    expect(isStopped(reads(B, naming("A")))).toBe(true);
+    expect(isStopped(reads(B, old))).toBe(true);
+  });
+  it("end again when an old copy of one is read after the release, even of one never seen before", () => {
+    expect(isStopped(reads(A, B, naming("A", "B"), A))).toBe(true);
+    expect(isStopped(reads(A, B, naming("A", "B"), A, naming("A", "B")))).toBe(false);
+    expect(isStopped(reads(B, naming("A", "B"), A, naming("A", "B")))).toBe(false);
+  });
+  it("end by time only at the first sight of a release", () => {
+    const later = release({ id: "R", at: "2025-11-15T11:00:00Z" });
+    expect(isStopped(reads(A, later))).toBe(false);
+    expect(isStopped(reads(later, A, later))).toBe(true);
+    expect(isStopped(reads(A, later, A, later))).toBe(false);
+  });
+  it("are kept, the last eight of them, and nobody is native meanwhile", () => {
+    const many = Array.from({ length: 20 }, (_, n) => stop(`S${n}`, "2025-11-15T10:00:00Z"));
+    expect(effectiveState(reads(...many), 0).inForce.map(({ id }) => id)).toEqual(
+      many.slice(-8).map((_, n) => `S${n + 12}`),
+    );
+    expect(isStopped(reads(...many, naming("S18")))).toBe(true);
+  });
+  it("are not released by the name of one whose copy was edited by hand", () => {
+    const { mark } = effectiveState(reads(A), 0).inForce[0] ?? {};
+    const exact = release({ id: "R", releases: { id: "A", stops: [{ id: "A", mark }] } });
+    const edited = JSON.stringify({ active: true, id: "A", at: "2025-11-15T10:20:00Z" });
+    expect(isStopped(reads(A, exact, edited, exact))).toBe(true);
+    expect(isStopped(reads(A, exact, A, exact))).toBe(false);
   });
 });
 
@@ -136,11 +192,120 @@ describe("an emergency in config", () => {
   it("is obeyed in a config that is otherwise unusable, until a valid one is read", () => {
     const broken = '{"canary_percent":"zero","emergency_proxy":true}';
     expect(isStopped(after([config(10), null], [broken, null]))).toBe(true);
-    expect(isStopped(after([config(10), null], [broken, null], [config(10), null]))).toBe(false);
+    expect(isStopped(after([config(10), null], [broken, null], [config(20), null]))).toBe(false);
+  });
+
+  const MINUTE_MS = 60_000;
+  const T0 = Date.parse("2025-11-15T10:00:00Z");
+  const at = (minute: number) => new Date(T0 + minute * MINUTE_MS).toISOString();
+  const doc = (fields: object) =>
+    JSON.stringify({ ...(JSON.parse(config(10)) as object), last_updated: at(0), ...fields });
+  const HAND = doc({ emergency_proxy: true, canary_percent: 0 });
+  /** One read a minute, of `config` alone. */
+  const reads = (...configs: string[]) =>
+    configs.reduce<Memory>(
+      (memory, text, n) => remember(memory, { config: text, stop: null }, T0 + n * MINUTE_MS),
+      EMPTY_MEMORY,
+    );
+
+  it.each([
+    ["an old date", doc({ emergency_proxy: true, last_updated: "2020-01-01T00:00:00Z" })],
+    ["no date and no tag", '{"emergency_proxy":true}'],
+    ["the date of what it was made of", HAND],
+  ])("with %s is not lifted by an old copy of what stood there before", (_what, emergency) => {
+    const before = doc({ last_updated: at(0) });
+    expect(isStopped(reads(before, emergency, before))).toBe(true);
+    expect(isStopped(reads(before, emergency, before, doc({ last_updated: at(4) })))).toBe(false);
+  });
+  it("with an old date is not lifted by what is older than its first sight", () => {
+    const old = doc({ emergency_proxy: true, last_updated: "2020-01-01T00:00:00Z" });
+    expect(isStopped(reads(old, doc({ last_updated: at(-1) })))).toBe(true);
+  });
+  it("is not lifted by a tool's config that does not name it, however new", () => {
+    const tools = doc({ revision: "TOOL", last_updated: at(60) });
+    const other = doc({ revision: "TOOL", last_updated: at(60), lifts: [{ id: "OTHER" }] });
+    const byHandButLifting = doc({ last_updated: at(60), lifts: [] });
+    for (const text of [tools, other, byHandButLifting]) {
+      expect(isStopped(reads(HAND, text))).toBe(true);
+      expect(isStopped(reads('{"emergency_proxy":true}', text))).toBe(true);
+    }
+  });
+  it("is lifted by a tool's config that names it, as often as an old copy comes back", () => {
+    const { mark } = effectiveState(reads(HAND), 0).inForce[0] ?? {};
+    const naming = doc({ revision: "TOOL", lifts: [{ mark }] });
+    expect(isStopped(reads(HAND, naming))).toBe(false);
+    expect(isStopped(reads(naming, HAND, naming))).toBe(false);
+    const ofATool = doc({ emergency_proxy: true, revision: "MIRROR" });
+    const named = doc({ revision: "TOOL", lifts: [{ id: "MIRROR" }] });
+    expect(isStopped(reads(ofATool, named, ofATool, named))).toBe(false);
+  });
+  it("is one of several: each is lifted by its own name", () => {
+    const first = doc({ emergency_proxy: true, revision: "ONE" });
+    const second = doc({ emergency_proxy: true, revision: "TWO" });
+    const lifting = (...ids: string[]) =>
+      doc({ revision: "TOOL", lifts: ids.map((id) => ({ id })) });
+    expect(isStopped(reads(first, second, lifting("TWO")))).toBe(true);
+    expect(isStopped(reads(first, second, lifting("TWO"), lifting("ONE", "TWO")))).toBe(false);
+  });
+  it("is lifted by its own copy that a person has edited, if that is younger", () => {
+    const ofATool = doc({ emergency_proxy: true, revision: "MIRROR" });
+    expect(isStopped(reads(ofATool, doc({ revision: "MIRROR", last_updated: at(1) })))).toBe(false);
+    expect(isStopped(reads(ofATool, doc({ revision: "MIRROR" })))).toBe(true);
+  });
+  it("ends as the mirror of a stop with that stop's release, once config shows something else", () => {
+    const mirror = doc({ emergency_proxy: true, revision: "S1" });
+    const other = doc({ revision: "OTHER" });
+    const naming = release({ id: "R", releases: { id: "S1" } });
+    expect(isStopped(after([mirror, S1], [mirror, naming]))).toBe(true);
+    expect(isStopped(after([mirror, S1], [mirror, naming], [null, naming]))).toBe(true);
+    expect(isStopped(after([mirror, S1], [mirror, naming], [other, null]))).toBe(false);
+    expect(isStopped(after([mirror, S1], [other, S1], [other, naming]))).toBe(false);
+  });
+});
+
+describe("a read that a younger one has overtaken", () => {
+  const late = (memory: Memory, c: string | null, s: string | null) =>
+    rememberLate(memory, { config: c, stop: s }, 5);
+  const calm = after([config(10), null]);
+
+  it("counts when it asks for an emergency", () => {
+    expect(isStopped(late(calm, config(10), S1))).toBe(true);
+    expect(isStopped(late(calm, config(10), "{nonsense"))).toBe(true);
+    expect(isStopped(late(calm, config(0, true), null))).toBe(true);
+  });
+  it("takes nothing back and changes no share", () => {
+    const stopped = after([config(10), S1]);
+    const named = release({ id: "R", releases: { id: "S1" } });
+    expect(isStopped(late(stopped, config(10), named))).toBe(true);
+    expect(late(calm, config(99), null).config).toBe(calm.config);
+    // Nor does it become known: the release still counts as new when it is read in its turn.
+    const hand = release({ at: "2025-11-15T10:30:00Z" });
+    expect(
+      isStopped(remember(late(stopped, config(10), hand), { config: null, stop: hand }, 6)),
+    ).toBe(false);
   });
 });
 
 describe("an unreadable value that asks for an emergency", () => {
+  it("in stop is not cleared by a release that was read before it", () => {
+    const known = release({ id: "R", at: "2025-11-15T10:00:00Z", releases: { id: "S1" } });
+    const newer = release({ id: "R2", at: "2025-11-15T11:00:00Z" });
+    const reads = (...stops: string[]) =>
+      after(...stops.map((text): [string, string] => [config(10), text]));
+    expect(isStopped(reads(known, "{nonsense", known))).toBe(true);
+    expect(isStopped(reads(S1, known, "{nonsense", S1, known))).toBe(true);
+    expect(isStopped(reads(known, "{nonsense", known, newer))).toBe(false);
+  });
+  it("is released by the name of its text", () => {
+    const { mark } = effectiveState(after([config(10), "{nonsense"]), 0).inForce[0] ?? {};
+    const naming = (atText: string) =>
+      release({ id: "R", at: atText, releases: { stops: [{ mark }] } });
+    const reads = (text: string) => after([config(10), "{nonsense"], [config(10), text]);
+    expect(isStopped(reads(naming("2025-11-15T10:00:00Z")))).toBe(false);
+    // Of long before: then it is the same text, and not the same stop.
+    expect(isStopped(reads(naming("1969-12-31T23:00:00Z")))).toBe(true);
+  });
+
   const BROKEN = '{"canary_percent":"zero","emergency_proxy":true}';
   const QUIET = '{"canary_percent":"zero"}';
   const RELEASE = release({ at: "2025-11-15T10:00:00Z" });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { releaseCovers } from "../../src/domain/memory.ts";
+import { EMPTY_MEMORY, effectiveState, remember } from "../../src/domain/memory.ts";
+import type { CanaryConfig, StopDocument } from "../../src/domain/state.ts";
 import { parseConfig, parseStop, serialiseConfig, serialiseStop } from "../../src/domain/state.ts";
 import {
   halfOf,
@@ -22,6 +23,13 @@ const before = {
   last_updated: "2030-01-01T00:00:00Z",
 };
 
+function isStoppedAfter(stop: StopDocument, release: StopDocument): boolean {
+  const texts = [stop, release].map((document) => JSON.stringify(document));
+  const read = (memory: typeof EMPTY_MEMORY, text: string) =>
+    remember(memory, { config: null, stop: text }, author.nowMs);
+  return effectiveState(texts.reduce(read, EMPTY_MEMORY), author.nowMs).emergency;
+}
+
 describe("next documents", () => {
   it("are always readable", () => {
     const { stop, config } = stopNow("B2a", author);
@@ -37,8 +45,7 @@ describe("next documents", () => {
     const stop = { active: true, id: "S", at: "2030-01-01T00:00:00Z" };
     const release = releaseOf(stop, author);
     expect(Date.parse(release.at ?? "")).toBeGreaterThan(Date.parse(stop.at));
-    const seen = { value: stop, atMs: Date.parse(stop.at) };
-    expect(releaseCovers(release, seen)).toBe(true);
+    expect(isStoppedAfter(stop, release)).toBe(false);
   });
   it("release a stop without a readable time up to the plan", () => {
     const plannedAt = "2025-11-15T10:29:00Z";
@@ -48,8 +55,20 @@ describe("next documents", () => {
     });
     expect(watermarkOf({ at: "<NOW>" }, plannedAt)).toEqual({ at: plannedAt });
     expect(watermarkOf({ id: "S" }, plannedAt)).toEqual({ id: "S", at: plannedAt });
-    const seen = { value: { active: true }, atMs: author.nowMs };
-    expect(releaseCovers(releaseOf(watermarkOf({}, plannedAt), author), seen)).toBe(true);
+    const release = releaseOf(watermarkOf({}, plannedAt), author);
+    expect(isStoppedAfter({ active: true }, release)).toBe(false);
+  });
+  it("go on naming what the config before them took back, and no more than a few", () => {
+    const to = { percent: 5, emergency: false, tag: "B2a" };
+    const first = nextConfig(before, to, author, [{ id: "M1" }]);
+    expect(nextConfig(first, to, author, [{ id: "M2" }]).lifts).toEqual([
+      { id: "M2" },
+      { id: "M1" },
+    ]);
+    expect(nextConfig(before, to, author)).not.toHaveProperty("lifts");
+    let config: CanaryConfig = first;
+    for (let n = 0; n < 100; n += 1) config = nextConfig(config, to, author, [{ id: `N${n}` }]);
+    expect(config.lifts).toHaveLength(17);
   });
   it("halve a share to what may be written", () => {
     expect([10, 5, 2.5, 0.01, 0].map(halfOf)).toEqual([5, 2.5, 1.25, 0, 0]);

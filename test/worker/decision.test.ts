@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { overridePayload } from "../../src/domain/override.ts";
 import { importHmacKey, signText } from "../../worker/hmac.ts";
@@ -6,6 +7,7 @@ import { startWorker } from "./harness.ts";
 
 const STOP = { active: true, id: "01JCQ", at: "2025-11-15T10:31:02Z", by: "oncall@laptop" };
 const RELEASE = { active: false, at: "2025-11-15T11:00:00Z", releases: { id: "01JCQ" } };
+const newRelease = () => ({ ...RELEASE, id: randomUUID(), at: new Date().toISOString() });
 const FULL = { canary_percent: 100, revision: "r-100" };
 
 let worker: WorkerUnderTest;
@@ -104,7 +106,8 @@ describe("decision on the real Worker", () => {
           cookies: [],
         });
       }
-      await worker.putState({ ...FULL, last_updated: "2026-02-01T00:00:00Z" }, RELEASE);
+      // A release that was read before could be an old copy, and clears nothing unreadable.
+      await worker.putState({ ...FULL, last_updated: "2026-02-01T00:00:00Z" }, newRelease());
       expect((await decisionOf({ cookie })).shown).toBe("native (cookie)");
     },
   );

@@ -25,6 +25,14 @@ export function qaDocument(facts: QaFacts): QaDocument {
     colo: facts.colo,
     worker_version: facts.workerVersion,
     canary: canaryOf(state, decision),
+    emergencies: (state?.inForce ?? []).map(({ key, mark, id, at, by, reason }) => ({
+      key,
+      mark,
+      id: id ?? null,
+      at: at ?? null,
+      by: by ?? null,
+      reason: reason ?? null,
+    })),
     stop: {
       active: (state?.stop ?? null) !== null,
       id: state?.stop?.id ?? null,

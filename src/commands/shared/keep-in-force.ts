@@ -4,6 +4,7 @@
  * before it looks at `stop` for the last time; as long as one of the two is ours after its write, it
  * cannot release a stop that it has not seen. (AT-1)
  */
+import { releases } from "../../domain/emergency.ts";
 import type { CanaryConfig, ParsedState, StopDocument } from "../../domain/state.ts";
 import { parseState } from "../../domain/state.ts";
 import type { CallOptions, Ports } from "../../ports.ts";
@@ -103,7 +104,7 @@ async function read(ports: Ports, call: CallOptions): Promise<ParsedState | null
 
 /** A release that names this very stop was somebody's decision after ours, and is left alone. */
 function releasedOnPurpose({ stop }: ParsedState, ours: StopDocument): boolean {
-  return stop.kind === "valid" && !stop.value.active && stop.value.releases?.id === ours.id;
+  return stop.kind === "valid" && releases(stop.value, ours.id);
 }
 
 function byOf({ stop }: ParsedState): string {
