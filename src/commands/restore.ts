@@ -5,6 +5,7 @@
  */
 import * as z from "zod";
 import type { GuardianCap } from "../domain/cap.ts";
+import { readEmergencies } from "../domain/emergency.ts";
 import type { Sighting } from "../domain/expectation.ts";
 import { shareBeforeIncident } from "../domain/journal.ts";
 import { backToNormal } from "../domain/policy-normal.ts";
@@ -19,6 +20,8 @@ import type { Ports } from "../ports.ts";
 import type { Change, CommandDef, Given, Planned } from "./command.ts";
 import type { Base } from "./shared/change-config.ts";
 import { READ_LIMIT_MS, readBase, unreachable } from "./shared/change-config.ts";
+import type { Names } from "./shared/emergencies.ts";
+import { authorsOf, namesOf, shownAt } from "./shared/emergencies.ts";
 import { observe } from "./shared/health.ts";
 import { snapshotOf } from "./shared/leave-trace.ts";
 import { percentInput } from "./shared/percent-input.ts";
@@ -38,6 +41,7 @@ export interface RestoreSteps {
   orphan: Pick<StopDocument, "id" | "at"> | null;
   /** The newest cap of the guardian that was seen anywhere. */
   cap: SeenCap | null;
+  names: Names;
 }
 
 export const restore: CommandDef<typeof input, RestoreSteps, RestoreData> = {
@@ -71,17 +75,17 @@ async function plan(given: Input, ports: Ports): Promise<Planned<RestoreSteps, R
   const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
   const [base, journal, sightings, { observations }] = await Promise.all([
     readBase(ports, signal),
-    given.to === undefined ? ports.journal.recent(200, { signal }) : Promise.resolve(null),
+    ports.journal.recent(200, { signal }),
     Promise.all(ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "full" }))),
     observe(ports, signal, []),
   ]);
   if (!("state" in base)) return { kind: "ended", outcome: unreachable(base, ports) };
-  for (const warning of journal?.warnings ?? []) ports.progress.warn(warning);
+  for (const warning of journal.warnings) ports.progress.warn(warning);
 
-  const percent =
-    given.to ?? shareBeforeIncident(journal?.entries ?? []) ?? ports.target.normalPercent;
+  const percent = given.to ?? shareBeforeIncident(journal.entries) ?? ports.target.normalPercent;
   const plannedAt = new Date(ports.clock.now()).toISOString();
   const orphan = orphanOf(base.state, sightings, plannedAt);
+  const names = namesOf(base, sightings, journal.entries, ports.clock.now());
   const cap = capOf(base.state, sightings);
   const refusal = orphan === null && cap === null ? notARestore(base.state, percent, ports) : null;
   if (refusal !== null) return refusal;
@@ -90,7 +94,11 @@ async function plan(given: Input, ports: Ports): Promise<Planned<RestoreSteps, R
   const measured = stopped ? withoutPast(observations) : observations;
   const findings = prerequisites(sightings, backToNormal(measured, ports.target.policy));
   const failed = obstacles(findings);
-  const changes = [...changesOf(base.state, percent, orphan), ...capChanges(cap)];
+  const changes = [
+    ...changesOf(base.state, percent, orphan),
+    ...alsoShown(base, sightings, orphan),
+    ...capChanges(cap),
+  ];
   if (failed.length > 0 && !given.force) {
     const data: RestoreData = { ...unchanged(base.state), findings };
     const reason = `not safe yet: ${failed.map((f) => `${f.name}: ${f.verdict}`).join(", ")}`;
@@ -107,7 +115,7 @@ async function plan(given: Input, ports: Ports): Promise<Planned<RestoreSteps, R
     risk: "exposure",
     changes,
     notes,
-    steps: { base, percent, tag, findings, orphan, plannedAt, cap },
+    steps: { base, percent, tag, findings, orphan, plannedAt, cap, names },
   };
 }
 
@@ -186,6 +194,21 @@ function capChanges(cap: SeenCap | null): Change[] {
   const { percent, at, by, reason } = cap;
   const before = `at most ${percent} % since ${at || "?"} by ${by} ("${reason}")`;
   return [{ what: "guardian's cap", before, after: "lifted" }];
+}
+
+/** What locations hold beside what is stored: it ends, too. */
+function alsoShown(
+  base: Base,
+  sightings: readonly Sighting[],
+  orphan: Pick<StopDocument, "id" | "at"> | null,
+): Change[] {
+  const { stop, config } = readEmergencies({ config: base.configText, stop: base.stopText });
+  const told = [stop.asked?.mark, config.asked?.mark];
+  const others = sightings
+    .flatMap(shownAt)
+    .filter(({ key, mark, id }) => key === "stop" && !told.includes(mark) && id !== orphan?.id);
+  if (others.length === 0) return [];
+  return [{ what: "stop", before: `also in force: ${authorsOf(others)}`, after: "released" }];
 }
 
 function changesOf(

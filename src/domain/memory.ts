@@ -98,23 +98,6 @@ export function rememberLate(memory: Memory, raw: RawState, nowMs: number): Memo
   };
 }
 
-/**
- * Folds the answer to a read that is older than one already folded. Its share is out of date, but
- * whatever asks for an emergency counts, in whatever order reads are answered.
- */
-export function rememberLate(memory: Memory, raw: RawState, nowMs: number): Memory {
-  const late = remember(memory, raw, nowMs);
-  return {
-    ...late,
-    config: memory.config,
-    unreadable: {
-      config: memory.unreadable.config || late.unreadable.config,
-      stop: memory.unreadable.stop || late.unreadable.stop,
-    },
-    fresh: memory.fresh,
-  };
-}
-
 /** The KV read failed: everything known stays known, but is no longer fresh. */
 export function rememberFailure(memory: Memory): Memory {
   return { ...memory, fresh: false };

@@ -2,13 +2,19 @@
 import type { Scheduler } from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { CommonInput } from "../../src/commands/command.ts";
+import { disable } from "../../src/commands/disable.ts";
 import { notAus, pullTheStop } from "../../src/commands/not-aus.ts";
+import { reduce } from "../../src/commands/reduce.ts";
 import { restore } from "../../src/commands/restore.ts";
 import { releaseStop } from "../../src/commands/shared/release-stop.ts";
+import { decide } from "../../src/domain/decide.ts";
+import type { JournalEntry } from "../../src/domain/journal.ts";
+import { EMPTY_MEMORY, effectiveState, remember } from "../../src/domain/memory.ts";
 import type { QaDocument } from "../../src/domain/qa.ts";
 import { parseStop, type StopDocument } from "../../src/domain/state.ts";
 import type { Ports, Sighting, StateStore } from "../../src/ports.ts";
 import { UpstreamError } from "../../src/ports.ts";
+import { qaDocument } from "../../worker/qa/document.ts";
 import { type ModelKv, modelPorts, modelStore, stored } from "../support/fake-ports.ts";
 
 const URL_OF_QA = "http://127.0.0.1/qa";
@@ -210,5 +216,142 @@ describe("an emergency that only /qa still shows", () => {
       kind: "ended",
       outcome: { kind: "done", changed: false },
     });
+  });
+});
+
+describe("an emergency by hand that one stale read of the API hid", () => {
+  const HAND = '{"emergency_proxy":true,"last_updated":"2020-01-01T00:00:00Z"}';
+  const reads = { config: HAND, stop: null };
+  /** Isolates hold what they saw; the API answers its first read from before the emergency. */
+  function stale(others: Partial<ModelKv> = {}): { kv: ModelKv; ports: Ports } {
+    const kv: ModelKv = { config: [configAt(OLD), HAND], stop: [null], ...others };
+    let memory = remember(EMPTY_MEMORY, reads, 0);
+    const ports = world(kv, (store) => {
+      let first = true;
+      return {
+        async read(options) {
+          const now = await store.read(options);
+          const old = first;
+          first = false;
+          return old ? { ...now, config: configAt(OLD) } : now;
+        },
+      };
+    });
+    const look = async (url: string): Promise<Sighting> => {
+      const nowMs = ports.clock.now();
+      memory = remember(memory, stored(kv), nowMs);
+      const state = effectiveState(memory, nowMs);
+      const facts = { state, override: false, cookie: null, draw: 0 };
+      const qa = qaDocument({
+        nowMs,
+        colo: "FRA",
+        workerVersion: null,
+        decision: decide(facts),
+        state,
+        health: HEALTH,
+        metrics24h: undefined,
+        cookieKeyIds: [],
+      });
+      const { cohort, reason } = decide(facts);
+      const decision = { tag: "B2a", cohort, reason };
+      return { url, atMs: nowMs, status: 200, colo: "FRA", decision, qa, problem: null };
+    };
+    return { kv, ports: { ...ports, qa: { urls: [URL_OF_QA], look } } };
+  }
+  const HEALTH: QaDocument["health"] = {
+    native: { status: "healthy", db_ping_ms: 1, r2_accessible: true, problem: null },
+    proxy: { status: "healthy", origin_ping_ms: 1, reachable: true, problem: null },
+  };
+  const seen = { ...given, verify: true, to: 5 };
+  const run = async (command: "reduce" | "disable", ports: Ports) => {
+    const planned =
+      command === "reduce" ? await reduce.plan(seen, ports) : await disable.plan(seen, ports);
+    if (planned.kind !== "plan") throw new Error("not planned");
+    return command === "reduce"
+      ? reduce.apply(planned.steps, seen, ports)
+      : disable.apply(planned.steps, seen, ports);
+  };
+  const fresh = (kv: ModelKv) => effectiveState(remember(EMPTY_MEMORY, stored(kv), 0), 0);
+
+  it.each(["reduce", "disable"] as const)("is put back by %s, and told", async (command) => {
+    const { kv, ports } = stale();
+    expect(await run(command, ports)).toMatchObject({
+      kind: "failed",
+      code: "conflict",
+      message: expect.stringContaining("somebody by hand"),
+      truth: expect.stringMatching(/^it was put back in force, everybody is sent to proxy; /),
+    });
+    expect(fresh(kv)).toMatchObject({ emergency: true });
+  });
+  it("ends with the next restore, everywhere", async () => {
+    const { kv, ports } = stale();
+    await run("reduce", ports);
+    const back = { ...seen, to: 10 };
+    const planned = await restore.plan(back, ports);
+    if (planned.kind !== "plan") throw new Error("not planned");
+    expect(await restore.apply(planned.steps, back, ports)).toMatchObject({ kind: "done" });
+    expect(fresh(kv)).toMatchObject({ emergency: false, config: { canary_percent: 10 } });
+  });
+  it("is nothing when it has been released: the location only lags", async () => {
+    const { mark } = effectiveState(remember(EMPTY_MEMORY, reads, 0), 0).inForce[0] ?? {};
+    const lifted = JSON.stringify({
+      ...(JSON.parse(configAt(OLD)) as object),
+      lifts: [{ mark, at: OLD }],
+    });
+    const kv: ModelKv = { config: [lifted], stop: [null] };
+    const { ports } = stale(kv);
+    const planned = await reduce.plan(seen, { ...ports, store: modelStore(kv, atOnce, [0]) });
+    if (planned.kind !== "plan") throw new Error("not planned");
+    expect(await reduce.apply(planned.steps, seen, ports)).toMatchObject({ kind: "done" });
+    expect(fresh(kv)).toMatchObject({ emergency: false, config: { canary_percent: 5 } });
+  });
+});
+
+describe("a restore after two people have pulled the stop", () => {
+  const stopOf = (id: string, at: string) => JSON.stringify({ active: true, id, at, by: id });
+  const A = stopOf("A", "2025-11-13T00:00:10Z");
+  const B = stopOf("B", "2025-11-13T00:00:03Z");
+
+  it("names both: the one that KV holds, and the one that only a location shows or the journal tells of", async () => {
+    const kv: ModelKv = { config: [configAt(OLD)], stop: [A, B] };
+    const ports = world(kv);
+    const entry = { at: new Date(ports.clock.now()).toISOString(), id: "C" };
+    const told = {
+      ...entry,
+      command: "not-aus",
+      after: { percent: 0, emergency: true, revision: "C" },
+    };
+    const journal = {
+      ...ports.journal,
+      recent: async () => ({ entries: [told as JournalEntry], warnings: [] }),
+    };
+    const state = effectiveState(remember(EMPTY_MEMORY, { config: null, stop: A }, 0), 0);
+    const emergencies = state.inForce.map(({ key, mark, id = null, at = null, by = null }) => {
+      return { key, mark, id, at, by, reason: null };
+    });
+    const qa = {
+      emergencies,
+      stop: { active: false },
+      canary: {},
+      health: {},
+    } as unknown as QaDocument;
+    const world2 = showing({ ...ports, journal }, { qa });
+    const planned = await restore.plan({ ...given, to: 10 }, world2);
+    if (planned.kind !== "plan") throw new Error("not planned");
+    expect(planned.changes).toContainEqual(
+      expect.objectContaining({
+        what: "stop",
+        before: expect.stringContaining("also in force: A"),
+      }),
+    );
+    await restore.apply(planned.steps, { ...given, to: 10 }, world2);
+    const release = parseStop(stored(kv).stop);
+    const names = release.kind === "valid" ? release.value.releases?.stops : undefined;
+    expect(new Set(names?.map(({ id }) => id))).toEqual(new Set(["A", "B", "C"]));
+    const after = [A, B, stored(kv).stop].reduce(
+      (memory, stop) => remember(memory, { config: stored(kv).config, stop }, ports.clock.now()),
+      EMPTY_MEMORY,
+    );
+    expect(effectiveState(after, 0).emergency).toBe(false);
   });
 });

@@ -8,9 +8,12 @@ import type { CommonInput, Outcome } from "../command.ts";
 import { interruptedBy } from "../command.ts";
 import type { Base, ConfigWrite } from "./change-config.ts";
 import { refused, writeConfigOnce } from "./change-config.ts";
+import { namesOf } from "./emergencies.ts";
 import { leaveTrace, snapshotOf } from "./leave-trace.ts";
 import type { LiveProof } from "./prove-live.ts";
-import { isLive, NOT_ASKED, proveLive } from "./prove-live.ts";
+import { isLive, NOT_ASKED } from "./prove-live.ts";
+import type { PutBack } from "./put-back.ts";
+import { proveOrFind, putBack } from "./put-back.ts";
 import { askAfterRefuge, NOT_ASKED_REFUGE, refugeLines } from "./refuge.ts";
 import { invocation, liveLine, missingLines, OTHERS_FOLLOW, share } from "./words.ts";
 
@@ -54,12 +57,15 @@ export async function applyRelief(
   const refuge = input.verify ? askAfterRefuge(ports) : NOT_ASKED_REFUGE;
   const { canary_percent: percent, revision = "" } = config;
   const expected = { emergency: isEmergency(steps.base.state), revision, percent };
-  const proof = input.verify
-    ? await proveLive(ports, expected, { signal, startedMs, what: "config" })
-    : NOT_ASKED;
+  const { proof, lost } = input.verify
+    ? await proveOrFind(ports, expected, { signal, startedMs, what: "config" })
+    : { proof: NOT_ASKED, lost: [] };
   data.live = proof.live;
   data.missing = proof.missing;
-  const outcome = verdict(command, write, proof, { data, input, ports });
+  const outcome =
+    lost.length === 0
+      ? verdict(command, write, proof, { data, input, ports })
+      : covered(command, await putBack(lost, config, ports), { data, ports });
   await leaveTrace(ports, input, {
     command,
     id: revision,
@@ -74,17 +80,33 @@ export async function applyRelief(
   return outcome;
 }
 
+/** An emergency was on that the plan had not seen: it stands. */
+function covered(
+  command: "reduce" | "disable",
+  { by, truth, config, inForce }: PutBack,
+  { data, ports }: { data: ReliefData; ports: Ports },
+): Outcome<ReliefData> {
+  data.after.emergency = inForce;
+  if (config !== null) data.after.revision = config.revision ?? null;
+  return {
+    kind: "failed",
+    code: "conflict",
+    message: `an emergency is on that ${command} did not see when it read KV: ${by}`,
+    truth,
+    next: invocation(ports.target, inForce ? "status" : "not-aus"),
+    data,
+  };
+}
+
 function nextDocument(steps: ReliefSteps, input: CommonInput, ports: Ports): CanaryConfig {
   const { config } = steps.base.state;
   const present = config.kind === "valid" ? config.value : null;
   const nowMs = ports.clock.now();
   const id = ports.rng.ulid(nowMs, present?.revision);
-  return nextConfig(present, steps.to, {
-    actor: ports.identity.actor,
-    reason: input.reason,
-    nowMs,
-    id,
-  });
+  const author = { actor: ports.identity.actor, reason: input.reason, nowMs, id };
+  // What goes on under our name will be released by its own as well.
+  const lifts = steps.to.emergency ? namesOf(steps.base, [], [], nowMs).lifts : [];
+  return nextConfig(present, steps.to, author, lifts);
 }
 
 function emptyData(steps: ReliefSteps, config: CanaryConfig): ReliefData {

@@ -17,6 +17,12 @@ export interface LiveProof {
   sightings: Sighting[];
 }
 
+export interface LookOptions {
+  signal: AbortSignal;
+  startedMs: number;
+  isForeign?: (sighting: Sighting) => Promise<boolean>;
+}
+
 /** Quick at first, since KV is often visible at once nearby; then well inside the 300 looks/min. */
 const FIRST_DELAY_MS = 40;
 const MAX_DELAY_MS = 2_000;
@@ -30,12 +36,13 @@ export function isLive(proof: Pick<LiveProof, "live" | "missing">): boolean {
 
 /**
  * `startedMs` is on the monotonic clock: elapsed times count from there. A function is asked before
- * each comparison, for an expectation that becomes clearer while we look. Never throws.
+ * each comparison, for an expectation that becomes clearer while we look. `isForeign` is asked of a
+ * sighting that shows something else, and ends the looking there. Never throws.
  */
 export async function proveLive(
   ports: Ports,
   expected: Expectation | (() => Expectation),
-  options: { signal: AbortSignal; startedMs: number; what: string },
+  options: LookOptions & { what: string },
 ): Promise<LiveProof> {
   const proof: LiveProof = { live: [], missing: [], sightings: [] };
   await Promise.all(
@@ -59,7 +66,7 @@ async function proveAt(
   ports: Ports,
   url: string,
   expected: Expectation | (() => Expectation),
-  { signal, startedMs }: { signal: AbortSignal; startedMs: number },
+  { signal, startedMs, isForeign }: LookOptions,
 ): Promise<{ sighting: Sighting; because: string | null }> {
   let told = "";
   for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(delayMs * 2, MAX_DELAY_MS)) {
@@ -68,7 +75,7 @@ async function proveAt(
     const comparison = compare(now, sighting);
     if (comparison.seen) return { sighting, because: null };
     const { because } = comparison;
-    if (signal.aborted) return { sighting, because };
+    if (signal.aborted || (await isForeign?.(sighting)) === true) return { sighting, because };
     if (because !== told && delayMs >= 200) {
       told = because;
       const elapsedMs = ports.clock.monotonic() - startedMs;

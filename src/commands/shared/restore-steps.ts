@@ -12,6 +12,7 @@ import { interruptedBy } from "../command.ts";
 import { armGuardian } from "./arm-guardian.ts";
 import type { Base } from "./change-config.ts";
 import { refused, writeConfigOnce } from "./change-config.ts";
+import type { Names } from "./emergencies.ts";
 import { leaveTrace, snapshotOf } from "./leave-trace.ts";
 import type { LiveProof } from "./prove-live.ts";
 import { isLive, NOT_ASKED, proveLive } from "./prove-live.ts";
@@ -40,6 +41,8 @@ interface Steps {
   orphan: Pick<StopDocument, "id" | "at"> | null;
   /** The guardian's, which the new configuration lifts. */
   cap: Pick<GuardianCap, "id" | "at"> | null;
+  /** All that the plan saw: the new config and the release name them. */
+  names: Names;
 }
 
 interface Run {
@@ -96,6 +99,7 @@ async function writeThenRelease(run: Run): Promise<Outcome<RestoreData>> {
     present,
     { percent: steps.percent, emergency: false, tag: steps.tag },
     author,
+    steps.names.lifts,
   );
   const config = steps.cap === null ? next : { ...next, lifts_cap: liftOf(steps.cap) };
   if (steps.orphan !== null) {
@@ -143,7 +147,12 @@ async function release(
 ): Promise<Outcome<RestoreData> | null> {
   const { ports, call, data, revision } = run;
   const author = { ...authorOf(run), id: ports.rng.ulid(ports.clock.now(), revision) };
-  const result = await releaseStop(ports, releaseOf(stop, author), guard, call);
+  const result = await releaseStop(
+    ports,
+    releaseOf(stop, author, run.steps.names.stops),
+    guard,
+    call,
+  );
   if (result.kind === "released" || result.kind === "unknown") run.wrote = true;
   switch (result.kind) {
     case "released":

@@ -1,0 +1,79 @@
+/** Which emergencies there are, by name: in KV, at every `/qa`, in the journal. What ends them names them. */
+import type { Asked } from "../../domain/emergency.ts";
+import { mergeNames, nameOf, readEmergencies } from "../../domain/emergency.ts";
+import { endsBy } from "../../domain/emergency-ledger.ts";
+import type { Sighting } from "../../domain/expectation.ts";
+import type { JournalEntry } from "../../domain/journal.ts";
+import type { Name } from "../../domain/state.ts";
+import { timeOf } from "../../domain/time.ts";
+import type { Base } from "./change-config.ts";
+
+/** No isolate lives so long. */
+const JOURNAL_MS = 86_400_000;
+
+export interface Names {
+  stops: Name[];
+  /** Of emergencies in `config`, mirrors of stops included: they carry the stop's id. */
+  lifts: Name[];
+}
+
+/** `entries` in order of time. */
+export function namesOf(
+  base: Base,
+  sightings: readonly Sighting[],
+  entries: readonly JournalEntry[],
+  nowMs: number,
+): Names {
+  const seen = [...storedIn(base), ...sightings.flatMap(shownAt)];
+  const named = (key: Asked["key"]) => seen.filter((asked) => asked.key === key).map(nameOf);
+  const ids = seen.flatMap(({ id }) => (id === undefined ? [] : [{ id }]));
+  const told = entries
+    .filter(({ after, at }) => after.emergency === true && nowMs - timeOf(at) < JOURNAL_MS)
+    .flatMap(({ id, after }) => [
+      { id },
+      ...(after.revision === null ? [] : [{ id: after.revision }]),
+    ])
+    .reverse();
+  // Exact names first: an id alone is what is left when nothing is known of the text.
+  return {
+    stops: mergeNames(named("stop"), ids, told),
+    lifts: mergeNames(named("config"), ids, told),
+  };
+}
+
+function storedIn({ configText: config, stopText: stop, state }: Base): Asked[] {
+  const read = readEmergencies({ config, stop }, state);
+  return [read.stop.asked, read.config.asked].filter((asked) => asked !== null);
+}
+
+/** All that ask for the emergency in force at that location; none when it does not say. */
+export function shownAt({ qa }: Sighting): Asked[] {
+  return (qa?.emergencies ?? []).map(({ key, mark, id, at, by, reason }) => ({
+    key,
+    mark,
+    id: id ?? undefined,
+    at: at ?? undefined,
+    by: by ?? undefined,
+    reason: reason ?? undefined,
+    readable: true,
+  }));
+}
+
+/** What a location shows and nothing that is stored asks for or ends: nobody has released it. */
+export function lostIn(shown: readonly Asked[], stored: Base, nowMs: number): Asked[] {
+  const { configText: config, stopText: stop, state } = stored;
+  const read = readEmergencies({ config, stop }, state);
+  const endings = [read.stop.ending, read.config.ending].filter((ending) => ending !== null);
+  return shown.filter((asked) => {
+    const held = { ...asked, ownMs: timeOf(asked.at), seenMs: nowMs, endedBy: [] };
+    return !endings.some((ending) => endsBy(ending, held, false));
+  });
+}
+
+export function authorsOf(lost: readonly Asked[]): string {
+  const texts = lost.map(({ at, by, reason }) => {
+    const why = reason === undefined ? "" : `, "${reason}"`;
+    return `${by ?? "somebody by hand"} (${at ?? "without a time"}${why})`;
+  });
+  return [...new Set(texts)].join("; ");
+}
