@@ -19,8 +19,19 @@ if (have[0] < needed[0] || (have[0] === needed[0] && have[1] < needed[1])) {
   // Who wants relief waits for nothing else: a bundle of its own, when its verb is the first word.
   const relief = ["not-aus", "reduce", "disable"].includes(process.argv[2]);
   const bundle = relief ? "../dist/cli/relief.js" : "../dist/cli/main.js";
-  import("node:module").then((module) => {
-    module.enableCompileCache();
-    return import(bundle).then((program) => program.main(process.argv.slice(2))).then(leaveSoon);
-  });
+  // Never in /tmp, Node's default: compiled code that somebody else had put there would be run.
+  const cacheCode = ([module, os, path, fs]) => {
+    const xdg = process.env.XDG_CACHE_HOME;
+    const base = xdg && path.isAbsolute(xdg) ? xdg : path.join(os.homedir(), ".cache");
+    const home = fs.statSync(os.homedir(), { throwIfNoEntry: false });
+    const mine = home !== undefined && (!process.geteuid || home.uid === process.geteuid());
+    if (mine) module.enableCompileCache(path.join(base, "pixcanary"));
+  };
+  const modules = ["node:module", "node:os", "node:path", "node:fs"];
+  Promise.all(modules.map((name) => import(name)))
+    .then(cacheCode)
+    .catch(() => undefined)
+    .then(() => import(bundle))
+    .then((program) => program.main(process.argv.slice(2)))
+    .then(leaveSoon);
 }

@@ -7,6 +7,7 @@ import type { LogManifest } from "./domain/logs/manifest.ts";
 import type { Query } from "./domain/metrics.ts";
 import type { Notice } from "./domain/notices/notice.ts";
 import type { CanaryConfig, RawState, StopDocument } from "./domain/state.ts";
+import type { TokenHost } from "./domain/token-hosts.ts";
 
 /**
  * How a call to the Cloudflare API ended badly.
@@ -423,6 +424,8 @@ export interface Ports {
   apiClock: ApiClock;
   rng: Rng;
   progress: Progress;
+  /** Where tokens go, for `doctor`; and the command that allows those hosts that are not. */
+  tokenHosts: { list: readonly TokenHost[]; problem: string | null; allow: string };
   /** Of the running Node, for `doctor`. */
   nodeVersion: string;
   /** Aborted by Ctrl-C or a signal. */

@@ -11,9 +11,11 @@ import {
   reliefFileSchema,
 } from "../domain/environment.ts";
 import { escapeForTerminal } from "../domain/escape.ts";
+import { shellQuote } from "../domain/manual.ts";
 import { NOTIFY_KEYS } from "../domain/notices/config.ts";
 import { DEFAULT_POLICY } from "../domain/policy.ts";
 import { findJsonMistake } from "./json-position.ts";
+import { examinePath } from "./trusted-path.ts";
 
 export const CONFIG_FILE_NAME = "pixcanary.json";
 const MAX_CONFIG_BYTES = 256 * 1024;
@@ -27,10 +29,13 @@ export class ConfigError extends Error {
   readonly hint: string;
   /** There is none at all: for what can do without. */
   readonly missing: boolean;
-  constructor(message: string, hint: string, missing = false) {
+  /** Somebody else may have put it there: nothing in it was read. */
+  readonly planted: boolean;
+  constructor(message: string, hint: string, { missing = false, planted = false } = {}) {
     super(message);
     this.hint = hint;
     this.missing = missing;
+    this.planted = planted;
   }
 }
 
@@ -45,7 +50,8 @@ export interface LoadedConfig {
 }
 
 /**
- * Throws ConfigError. An explicit path is taken as it is; else the nearest file upwards from `cwd`.
+ * Throws ConfigError. An explicit path is taken as it is; else the nearest file upwards from `cwd`,
+ * which must be yours or root's, on a way that nobody else can change.
  * For `relief`, a mistake in one place does not make the rest unusable.
  */
 export async function loadConfig(options: {
@@ -69,14 +75,27 @@ export async function loadConfig(options: {
   let folder = resolve(cwd);
   for (let depth = 0; depth < MAX_FOLDERS; depth += 1) {
     const path = join(folder, CONFIG_FILE_NAME);
-    const text = await readText(path);
+    const text = await readTrusted(path);
     if (text !== null) return loaded(text, path);
     if (dirname(folder) === folder) break;
     folder = dirname(folder);
   }
   const message = `no ${CONFIG_FILE_NAME} in ${shown(resolve(cwd))} or above`;
   const hint = "name one with --config, or write one: the README shows how";
-  throw new ConfigError(message, hint, true);
+  throw new ConfigError(message, hint, { missing: true });
+}
+
+/** Looks before it reads: on a way that is safe, nobody can exchange the file in between. */
+async function readTrusted(path: string): Promise<string | null> {
+  const found = await examinePath(path).catch((error: unknown) => unreadable(error, path));
+  if (found === null) return null;
+  if (found.problem === null) return readText(found.real);
+  const why = shown(found.problem);
+  throw new ConfigError(
+    `found ${shown(path)}, but others may have put it there: ${why}; it was not read`,
+    `--config ${quoted(path)}   (only if you trust it)`,
+    { planted: true },
+  );
 }
 
 /** Null when there is no such file; every other obstacle is an error, never "not there". */
@@ -103,10 +122,14 @@ async function readText(path: string): Promise<string | null> {
     }
   } catch (error) {
     if (error instanceof ConfigError) throw error;
-    const code = error instanceof Error && "code" in error ? String(error.code) : "error";
-    if (code === "ENOENT" || code === "ENOTDIR") return null;
-    throw new ConfigError(`cannot read ${shown(path)} (${code})`, hint);
+    return unreadable(error, path);
   }
+}
+
+function unreadable(error: unknown, path: string): null {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "error";
+  if (code === "ENOENT" || code === "ENOTDIR") return null;
+  throw new ConfigError(`cannot read ${shown(path)} (${code})`, `check the file ${shown(path)}`);
 }
 
 /** `path` is for messages only. Throws ConfigError. */
@@ -248,6 +271,11 @@ function editDistance(a: string, b: string): number {
     row = next;
   }
   return row[b.length] ?? 0;
+}
+
+/** One word for a shell, when nothing in it had to be escaped for the terminal. */
+function quoted(path: string): string {
+  return /^[\w./@+-]+$/.test(path) ? path : shellQuote(shown(path));
 }
 
 function shown(path: string): string {

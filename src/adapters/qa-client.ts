@@ -3,6 +3,7 @@ import { CANARY_HEADER, parseCanaryHeader } from "../domain/decision-headers.ts"
 import { isSafeQaUrl } from "../domain/environment.ts";
 import { type QaDocument, qaSchema } from "../domain/qa.ts";
 import { NO_QA_TOKEN, QA_TOKEN_FORM, WRONG_TOKENS } from "../domain/qa-token.ts";
+import { type AllowedHosts, mayGetToken, NO_HOSTS } from "../domain/token-hosts.ts";
 import type { Clock, QaProbe, Sighting } from "../ports.ts";
 import { readCapped } from "./capped-body.ts";
 import { parseJson } from "./cloudflare-call.ts";
@@ -18,6 +19,8 @@ export interface QaProbeOptions {
   /** The token goes to these and nowhere else. */
   urls: readonly string[];
   token: Secret | null;
+  /** Those of them that may get the token; of the others it is kept. */
+  allowed?: AllowedHosts;
   clock: Pick<Clock, "now" | "timeout">;
   /** Of pixcanary, for the user agent. */
   version?: string;
@@ -72,7 +75,7 @@ interface Answer {
  */
 async function get(
   url: string,
-  { token, version }: QaProbeOptions,
+  { token, version, allowed }: QaProbeOptions,
   signals: AbortSignal[],
 ): Promise<Answer> {
   const response = await fetch(url, {
@@ -82,7 +85,9 @@ async function get(
     headers: {
       accept: "application/json",
       "user-agent": `pixcanary/${version ?? "0"}`,
-      ...(token === null ? {} : { authorization: `Bearer ${token.reveal()}` }),
+      ...(token === null || !mayGetToken(url, allowed ?? NO_HOSTS)
+        ? {}
+        : { authorization: `Bearer ${token.reveal()}` }),
     },
   });
   const bytes = response.body === null ? null : await readCapped(response.body, MAX_BODY_BYTES);

@@ -1,5 +1,6 @@
 /** HTTP as a visitor's browser does it, for checking the environment's API from outside. */
 import { isSafeQaUrl } from "../domain/environment.ts";
+import { type AllowedHosts, mayGetToken, NO_HOSTS } from "../domain/token-hosts.ts";
 import type { CallOptions, Clock, VisitorAnswer, VisitorHttp, VisitorRequest } from "../ports.ts";
 import { UpstreamError } from "../ports.ts";
 import { readCapped } from "./capped-body.ts";
@@ -15,6 +16,8 @@ export interface VisitorHttpOptions {
   /** The token goes to these and nowhere else. */
   qaUrls: readonly string[];
   token: Secret | null;
+  /** Those of them that may get the token; of the others it is kept. */
+  allowed?: AllowedHosts;
   clock: Pick<Clock, "monotonic" | "timeout">;
   /** Of pixcanary, for the user agent. */
   version?: string;
@@ -81,11 +84,12 @@ async function exchange(
 
 function authorization(
   { url, qaToken }: VisitorRequest,
-  { qaUrls, token }: VisitorHttpOptions,
+  { qaUrls, token, allowed }: VisitorHttpOptions,
 ): Record<string, string> {
   if (qaToken !== true || token === null) return {};
   if (!qaUrls.includes(url)) {
     throw new UpstreamError("rejected", "the /qa token goes to the configured /qa URLs alone");
   }
+  if (!mayGetToken(url, allowed ?? NO_HOSTS)) return {};
   return { authorization: `Bearer ${token.reveal()}` };
 }

@@ -68,11 +68,12 @@ function withoutEnvironment(flags: GlobalFlags, shell: Shell, interrupt: AbortSi
       isLocked: async () => false,
       unlock: async () => undefined,
     },
+    tokenHosts: { list: [], problem: null, allow: "" },
     nodeVersion: process.versions.node,
   };
 }
 
-const NOWHERE: Ports["target"] = {
+export const NOWHERE: Ports["target"] = {
   env: "",
   accountId: "",
   namespaceId: "",

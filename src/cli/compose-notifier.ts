@@ -1,9 +1,11 @@
 /** Who is told of a change. Its secrets are read when there is something to tell: a stop waits for none. */
+import type { HostList } from "../adapters/allowed-hosts.ts";
 import { createNotifier } from "../adapters/notices.ts";
 import type { GrowingRedactor } from "../adapters/redact.ts";
 import { createRng } from "../adapters/rng.ts";
-import { loadSecret, type Secret, type SecretName } from "../adapters/secrets.ts";
+import { loadSecret, type Secret, SecretError, type SecretName } from "../adapters/secrets.ts";
 import type { Environment } from "../domain/environment.ts";
+import { allowCommand, strangersIn } from "../domain/token-hosts.ts";
 import type { Clock, Notifier } from "../ports.ts";
 import type { Shell } from "./run.ts";
 
@@ -13,11 +15,12 @@ export interface NotifierContext {
   baseDir: string;
   clock: Clock;
   redactor: GrowingRedactor;
+  hosts: HostList;
 }
 
 export function composeNotifier(
   { notify, docs }: Pick<Environment, "notify" | "docs">,
-  { shell, baseDir, clock, redactor }: NotifierContext,
+  { shell, baseDir, clock, redactor, hosts }: NotifierContext,
 ): Notifier {
   const found = new Map<SecretName, Secret>();
   return createNotifier({
@@ -27,6 +30,9 @@ export function composeNotifier(
       if (known !== undefined) return known;
       const common = { env: shell.env, baseDir, stdin: process.stdin };
       const secret = await loadSecret({ ...common, name, configured });
+      if (name === "PIXCANARY_WEBHOOK_TOKEN" && secret !== null) {
+        refuseStrangers([notify?.webhook?.url ?? ""], hosts);
+      }
       if (secret !== null) {
         found.set(name, secret);
         redactor.add(secret);
@@ -39,6 +45,14 @@ export function composeNotifier(
     links: docs?.startsWith("https://") === true ? [{ href: docs, text: "Runbook" }] : [],
     version: shell.version,
   });
+}
+
+/** Throws SecretError. */
+function refuseStrangers(urls: readonly string[], { hosts, file }: HostList): void {
+  const strangers = strangersIn(urls, hosts);
+  if (strangers.length === 0) return;
+  const message = `you have not allowed ${strangers.join(", ")} to get the webhook's token`;
+  throw new SecretError(message, allowCommand(strangers, file));
 }
 
 export const NO_NOTIFIER: Notifier = {

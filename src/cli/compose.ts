@@ -38,6 +38,7 @@ import type {
 import { UpstreamError } from "../ports.ts";
 import { composeNotifier } from "./compose-notifier.ts";
 import { UsageError } from "./errors.ts";
+import { checkedHosts, tokenHosts } from "./hosts.ts";
 import type { GlobalFlags } from "./program.ts";
 import { createProgress } from "./progress.ts";
 import type { Shell } from "./run.ts";
@@ -52,22 +53,23 @@ export async function compose(
   flags: GlobalFlags,
   shell: Shell,
   interrupt: AbortSignal,
-  options: { relief: boolean } = { relief: false },
+  options: { relief: boolean; anyHost?: boolean } = { relief: false },
 ): Promise<World> {
   const { relief } = options;
   const loaded = await loadConfig({ cwd: shell.cwd, explicitPath: flags.config, relief });
   const { path } = loaded;
-  const name = environmentName(loaded, flags, shell.env);
-  const environment = environmentOf(loaded, name);
+  const { name, environment } = environmentOf(loaded, flags, shell.env);
   for (const warning of loaded.warnings) shell.console.err(`! going on, but ${warning}`);
   const baseDir = dirname(path);
   const { token, qaToken } = await secrets(environment, flags, shell, { baseDir, ...options });
   const redactor = createGrowingRedactor([token, qaToken]);
   const { redact } = redactor;
+  const hosts = await checkedHosts(path, environment, { qaToken, flags, shell, ...options });
   const clock = createClock();
   const qa = createQaProbe({
     urls: environment.qaUrls,
     token: qaToken,
+    allowed: hosts.hosts,
     clock,
     version: shell.version,
     secrets: [token],
@@ -83,11 +85,12 @@ export async function compose(
     visitor: createVisitorHttp({
       qaUrls: environment.qaUrls,
       token: qaToken,
+      allowed: hosts.hosts,
       clock,
       version: shell.version,
       secrets: [token],
     }),
-    notifier: composeNotifier(environment, { shell, baseDir, clock, redactor }),
+    notifier: composeNotifier(environment, { shell, baseDir, clock, redactor, hosts }),
     clock,
     rng: createRng(),
     progress: createProgress(
@@ -101,6 +104,7 @@ export async function compose(
     }),
     interrupt,
     rampFile: createRampFile(defaultStateDir(shell.env, homedir()), name),
+    tokenHosts: tokenHosts(environment, hosts),
     nodeVersion: process.versions.node,
     ...apiPorts,
     logs: { ...apiPorts.logs, ...localLogs(shell) },
@@ -252,9 +256,14 @@ function environmentName(loaded: LoadedConfig, flags: GlobalFlags, env: NodeJS.P
   );
 }
 
-function environmentOf(loaded: LoadedConfig, name: string): Environment {
+function environmentOf(
+  loaded: LoadedConfig,
+  flags: GlobalFlags,
+  env: NodeJS.ProcessEnv,
+): { name: string; environment: Environment } {
+  const name = environmentName(loaded, flags, env);
   const environment = findEnvironment(loaded.config, name);
-  if (environment !== null) return environment;
+  if (environment !== null) return { name, environment };
   const why = loaded.unusable.get(name);
   if (why !== undefined) throw why;
   throw new UsageError(

@@ -17,6 +17,7 @@ export interface GlobalFlags {
   color: boolean;
   tokenFile?: string;
   qaTokenFile?: string;
+  allowHost?: string;
 }
 
 const GLOBAL_OPTIONS: readonly OptionSpec[] = [
@@ -35,6 +36,10 @@ const GLOBAL_OPTIONS: readonly OptionSpec[] = [
   { flags: "--no-color", description: "no colour (also NO_COLOR)" },
   { flags: "--token-file <path>", description: "API token: a 0600 file, or - for stdin" },
   { flags: "--qa-token-file <path>", description: "/qa token: a 0600 file, or - for stdin" },
+  {
+    flags: "--allow-host <hosts>",
+    description: "may get the /qa token (or PIXCANARY_ALLOWED_HOSTS)",
+  },
 ];
 
 export type Action = (

@@ -1,11 +1,14 @@
 /** One command from words to exit code: input → environment → plan → confirm → apply → report. */
+import { ConfigError } from "../adapters/config-file.ts";
 import type { CommandDef, CommonInput, Outcome, Planned } from "../commands/command.ts";
 import { interruptedBy } from "../commands/command.ts";
 import { invocation, shellWord } from "../commands/shared/words.ts";
 import { escapeForTerminal } from "../domain/escape.ts";
+import { manualText, manualWay } from "../domain/manual.ts";
+import { STOP_KEY } from "../domain/state.ts";
 import type { Ports, Target } from "../ports.ts";
-import { compose } from "./compose.ts";
-import { composeIfAny } from "./compose-if-any.ts";
+import { compose, type World } from "./compose.ts";
+import { composeIfAny, NOWHERE } from "./compose-if-any.ts";
 import { ask } from "./confirm.ts";
 import type { Console } from "./console.ts";
 import { UsageError } from "./errors.ts";
@@ -40,7 +43,7 @@ export async function run(
   const world =
     needs === "if-any"
       ? await composeIfAny(flags, shell, interrupt)
-      : await compose(flags, shell, interrupt, { relief: def.relief === true });
+      : await composeFor(def, flags, shell, interrupt);
   shell.console.err(firstLine(def, world.ports.target));
   const outcome = await planAndApply(def, input, flags, shell, world.ports);
   if (gone?.aborted) return EXIT_DONE;
@@ -53,6 +56,26 @@ export async function run(
   shell.console.out(world.redact(report.out));
   shell.console.err(world.redact(report.err));
   return report.exitCode;
+}
+
+/** Where relief finds nothing that it may trust, the ways by hand are left. */
+async function composeFor(
+  def: CommandDef,
+  flags: GlobalFlags,
+  shell: Shell,
+  interrupt: AbortSignal,
+): Promise<World> {
+  const relief = def.relief === true;
+  try {
+    return await compose(flags, shell, interrupt, { relief, anyHost: def.anyHost === true });
+  } catch (error) {
+    if (relief && error instanceof ConfigError && error.planted) {
+      const target = { ...NOWHERE, accountId: "ACCOUNT_ID", namespaceId: "NAMESPACE_ID" };
+      const way = manualText(manualWay(target, { key: STOP_KEY, active: true }));
+      shell.console.err(`nothing was written. The stop by hand, with your own ids:\n${way}`);
+    }
+    throw error;
+  }
 }
 
 /** Own flags by the verb's schema, common ones by ours. Throws UsageError. */

@@ -21,6 +21,7 @@ export const card: CommandDef<NoFlags, null, CardData> = {
   examples: ["pixcanary card --env production"],
   options: [],
   mutates: false,
+  anyHost: true,
   timeoutMs: 5_000,
   input: z.object({}),
   plan: async () => ({ kind: "answer", steps: null }),

@@ -86,6 +86,8 @@ export interface CommandDef<In extends z.ZodType = z.ZodType, P = unknown, T = u
   input: In;
   /** Takes native traffic away: nothing that it can do without may keep it from being sent. */
   relief?: true;
+  /** Goes on where a host may not get the /qa token, which is then kept: it says so, or asks no host. */
+  anyHost?: true;
   /**
    * Runs until it is ended: Ctrl-C is its usual end, and with --json each document is one line, the
    * last one, which tells how it ended, as well.

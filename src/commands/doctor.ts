@@ -47,6 +47,7 @@ export const doctor: CommandDef<typeof input, null, DoctorData> = {
   examples: ["pixcanary doctor --env production", "pixcanary doctor --env production --notify"],
   options: [{ flags: "--notify", description: "send a test notice through each channel" }],
   mutates: false,
+  anyHost: true,
   timeoutMs: 30_000,
   input,
   plan: async () => ({ kind: "answer", steps: null }),
@@ -79,6 +80,7 @@ export async function examine(ports: Ports, given: AbortSignal, notify = false):
   const state = isError(raw) ? raw : parseState(raw);
   const checks: Check[] = [
     nodeCheck(ports.nodeVersion),
+    hostCheck(ports.tokenHosts),
     tokenCheck(token, nowMs),
     reachable("namespace", namespace, (found) => `${found.title} (${ports.target.namespaceId})`),
     reachable("KV write", writable, () => "probe key written, read and deleted"),
@@ -111,6 +113,24 @@ function isError(value: unknown): value is UpstreamError {
 
 function nodeCheck(version: string): Check {
   return { name: "Node", result: "pass", detail: `v${version}`, fix: null };
+}
+
+/** Who would get what: a configuration may have come from anywhere. */
+function hostCheck({ list, problem, allow }: Ports["tokenHosts"]): Check {
+  const named = list.map(
+    ({ token, host, allowed }) => `${token} → ${host}${allowed ? "" : " (not sent)"}`,
+  );
+  const detail = [...named, ...(problem === null ? [] : [problem])].join(" · ");
+  const refused = list.some(({ allowed }) => !allowed);
+  if (refused) return { name: "token hosts", result: "fail", detail, fix: allow };
+  return problem === null
+    ? { name: "token hosts", result: "pass", detail, fix: null }
+    : {
+        name: "token hosts",
+        result: "warn",
+        detail,
+        fix: "chmod go-w what it names, or make it yours",
+      };
 }
 
 type Token = Awaited<ReturnType<Ports["account"]["token"]>>;

@@ -192,6 +192,7 @@ export function modelPorts(store: StateStore): Ports {
       isLocked: async () => false,
       unlock: async () => undefined,
     },
+    tokenHosts: { list: [], problem: null, allow: "" },
     nodeVersion: "24.0.0",
     interrupt: never,
   };
