@@ -57,14 +57,13 @@ export async function compose(
 ): Promise<World> {
   const { relief } = options;
   const loaded = await loadConfig({ cwd: shell.cwd, explicitPath: flags.config, relief });
-  const { path } = loaded;
   const { name, environment } = environmentOf(loaded, flags, shell.env);
   for (const warning of loaded.warnings) shell.console.err(`! going on, but ${warning}`);
-  const baseDir = dirname(path);
+  const baseDir = dirname(loaded.path);
   const { token, qaToken } = await secrets(environment, flags, shell, { baseDir, ...options });
   const redactor = createGrowingRedactor([token, qaToken]);
   const { redact } = redactor;
-  const hosts = await checkedHosts(path, environment, { qaToken, flags, shell, ...options });
+  const hosts = await checkedHosts(loaded.path, environment, { qaToken, flags, shell, ...options });
   const clock = createClock();
   const qa = createQaProbe({
     urls: environment.qaUrls,

@@ -34,7 +34,7 @@ describe("GO", () => {
       "  window  2025-11-12T02:13Z to 2025-11-13T02:13Z (24 h, 1,440 × 60 s)",
     ]);
     expect(lines.slice(4, 19)).toEqual([
-      "  ✔ pass         doctor          11 of 11 checks, 2 with a warning",
+      "  ✔ pass         doctor          12 of 12 checks, 2 with a warning",
       "                 metrics: no dataset: assess, status, watch and verify --fleet",
       "                   know nothing of visitors",
       "                 logs: no bucket: logs pull and logs errors have nothing to read",

@@ -1,6 +1,7 @@
 /** A configuration that somebody planted gets no token, and one that names new hosts must be allowed to. */
 import { once } from "node:events";
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { chmod, chown, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -148,6 +149,28 @@ describe("a host that is not allowed", () => {
     expect(seen).toContain("Bearer api-planted");
   });
 });
+
+describe.skipIf(process.geteuid?.() !== 0 || !existsSync("/usr/bin/setpriv"))(
+  "for the user daemon",
+  () => {
+    // The group 1 has no other member; the group 2 is somebody else's.
+    test.each([
+      [1, 0],
+      [2, 2],
+    ])("what the group %i can write ends with exit %i", async (group, code) => {
+      const path = await place([`${url}/qa`], 0o664);
+      await Promise.all([home, folder].map((one) => chown(one, 1, 1)));
+      await chmod(folder, 0o775);
+      await chown(path, 1, group);
+      const ended = await runCli(["card"], {
+        cwd: folder,
+        env: { ...PLAIN_ENV, HOME: home },
+        wrap: (words) => ["setpriv", "--reuid=1", "--regid=1", "--clear-groups", ...words],
+      });
+      expect([ended.code, ended.stderr]).toEqual([code, expect.any(String)]);
+    });
+  },
+);
 
 test("compiled code is cached in a folder of your own, never in that of all", async () => {
   const shared = join(home, "tmp");
