@@ -108,7 +108,7 @@ export interface Clock {
 
 /** The time by the API. */
 export interface ApiClock {
-  /** Milliseconds since the epoch, within a second or so; null before its first answer. */
+  /** Milliseconds since the epoch, within 2.5 s; null before its first answer. */
   now(): number | null;
 }
 

@@ -9,6 +9,8 @@ export interface AnswerClock extends ApiClock {
 
 /** The header holds whole seconds: on the average, half a one has gone. */
 const HALF_SECOND_MS = 500;
+/** An answer that took longer does not say when it was made. */
+const SLOW_MS = 4_000;
 
 export function createApiClock({ uptime }: Pick<Clock, "uptime">): AnswerClock {
   let known: { apiMs: number; uptimeMs: number } | null = null;
@@ -16,8 +18,9 @@ export function createApiClock({ uptime }: Pick<Clock, "uptime">): AnswerClock {
     uptime,
     heard(date, sentMs) {
       const dateMs = Date.parse(date ?? "");
-      if (Number.isNaN(dateMs)) return;
-      known = { apiMs: dateMs + HALF_SECOND_MS, uptimeMs: (sentMs + uptime()) / 2 };
+      const tookMs = uptime() - sentMs;
+      if (Number.isNaN(dateMs) || tookMs > SLOW_MS) return;
+      known = { apiMs: dateMs + HALF_SECOND_MS, uptimeMs: sentMs + tookMs / 2 };
     },
     now: () => (known === null ? null : Math.round(known.apiMs + uptime() - known.uptimeMs)),
   };

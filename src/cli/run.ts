@@ -2,6 +2,7 @@
 import { ConfigError } from "../adapters/config-file.ts";
 import type { CommandDef, CommonInput, Outcome, Planned } from "../commands/command.ts";
 import { interruptedBy } from "../commands/command.ts";
+import { skewWarning } from "../commands/shared/clock-skew.ts";
 import { invocation, shellWord } from "../commands/shared/words.ts";
 import { escapeForTerminal } from "../domain/escape.ts";
 import { manualText, manualWay } from "../domain/manual.ts";
@@ -46,6 +47,8 @@ export async function run(
       : await composeFor(def, flags, shell, interrupt);
   shell.console.err(firstLine(def, world.ports.target));
   const outcome = await planAndApply(def, input, flags, shell, world.ports);
+  const skew = def.mutates && !flags.dryRun ? skewWarning(world.ports) : null;
+  if (skew !== null) world.ports.progress.warn(skew);
   if (gone?.aborted) return EXIT_DONE;
   const settled = withInterrupt(outcome, interrupt);
   const report = flags.json

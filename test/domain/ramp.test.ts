@@ -220,6 +220,13 @@ describe("somebody else's word", () => {
     expect(world.ramp.state).toBe("conflict");
   });
 
+  it("leaves a share to its author when the cron carries it out, which has covered nothing", () => {
+    const world = at(1, { mode: "detached" });
+    world.covered = { by: "ada@desk", percent: 2, why: "reduce to 2 %" };
+    expect(world.tick()).toEqual({ do: "end" });
+    expect(world.ramp).toMatchObject({ state: "conflict", ended: { by: "ada@desk" } });
+  });
+
   it.each([
     [2, { do: "relieve", action: "reduce" }, "running"],
     [70, { do: "end" }, "conflict"],

@@ -9,7 +9,7 @@ import { parseGuardian } from "../../src/domain/guardian-document.ts";
 import type { JournalEntry } from "../../src/domain/journal.ts";
 import { parseJournalEntry } from "../../src/domain/journal.ts";
 import { parseRamp, type RampDocument } from "../../src/domain/ramp-document.ts";
-import { parseConfig, parseStop } from "../../src/domain/state.ts";
+import { parseState, parseStop } from "../../src/domain/state.ts";
 import type { Ports } from "../../src/ports.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
 import { PATIENCE } from "../support/patience.ts";
@@ -59,7 +59,8 @@ const text = (key: string): string | null => sandbox.control.store.text(key);
 const guardian = (): GuardianDocument | null => parseGuardian(text("guardian"));
 const ramp = (): RampDocument | null => parseRamp(text("ramp"));
 const share = (): number | null => {
-  const config = parseConfig(text("config"));
+  const raw = { config: text("config"), stop: text("stop"), rampShare: text("ramp-share") };
+  const { config } = parseState(raw);
   return config.kind === "valid" ? config.value.canary_percent : null;
 };
 const stopBy = (): string | null => {
@@ -193,26 +194,47 @@ describe("a detached ramp", () => {
       await tick();
       expect(guardian()?.verdict).toBe("pass");
     }, PATIENCE);
+    const before = text("config");
     expect(await start("60:2s,100")).toBe("done");
     await vi.waitFor(async () => {
       await tick();
       expect(ramp()?.state).toBe("done");
     }, PATIENCE);
     expect(share()).toBe(100);
+    // By the cron's own key: what people write is left as it is.
+    expect(text("config")).toBe(before);
     const steps = journal().filter(
       ({ command, before, after }) => command === "ramp" && before?.percent !== after.percent,
     );
     expect(steps.map(({ after }) => after.percent)).toEqual([60, 100]);
   });
 
+  /** What somebody puts there with wrangler. */
+  const byHand = (canary_percent: number): string => {
+    const last_updated = new Date(Date.now() + 1_000).toISOString();
+    const rest = { canary_tag: "B2a", emergency_proxy: false, last_updated };
+    const config = JSON.stringify({ canary_percent, ...rest });
+    sandbox.control.store.put("config", config);
+    return config;
+  };
+
+  it("ends as a conflict against a disable by hand, which stays", async () => {
+    byHand(10);
+    expect(await start("20:60s,100")).toBe("done");
+    await vi.waitFor(async () => {
+      await tick();
+      expect(ramp()?.step).toBe(0);
+    }, PATIENCE);
+    expect(share()).toBe(20);
+    const disabled = byHand(0);
+    await tick();
+    expect(ramp()).toMatchObject({ state: "conflict", ended: { by: "somebody by hand" } });
+    await tick();
+    expect([share(), text("config")]).toEqual([0, disabled]);
+  });
+
   it("ends as a conflict when the stop is pulled, and raises nothing more", async () => {
-    const lower = {
-      canary_percent: 10,
-      canary_tag: "B2a",
-      emergency_proxy: false,
-      last_updated: new Date(Date.now() + 1_000).toISOString(),
-    };
-    sandbox.control.store.put("config", JSON.stringify(lower));
+    byHand(10);
     expect(await start("20:60s,100")).toBe("done");
     await vi.waitFor(async () => {
       await tick();
