@@ -16,6 +16,10 @@ if (have[0] < needed[0] || (have[0] === needed[0] && have[1] < needed[1])) {
 } else {
   // A connection that hangs while it is set up would hold the process for seconds after its answer.
   const leaveSoon = () => setTimeout(() => process.exit(), 250).unref();
+  // Its answer is whole first: whoever reads a pipe slowly must not get a part of it. Errors count as read.
+  const isRead = (stream) =>
+    new Promise((resolve) => (stream.writableLength > 0 ? stream.write("", resolve) : resolve()));
+  const allRead = () => Promise.all([isRead(process.stdout), isRead(process.stderr)]);
   // Who wants relief waits for nothing else: a bundle of its own, when its verb is the first word.
   const relief = ["not-aus", "reduce", "disable"].includes(process.argv[2]);
   const bundle = relief ? "../dist/cli/relief.js" : "../dist/cli/main.js";
@@ -33,5 +37,6 @@ if (have[0] < needed[0] || (have[0] === needed[0] && have[1] < needed[1])) {
     .catch(() => undefined)
     .then(() => import(bundle))
     .then((program) => program.main(process.argv.slice(2)))
+    .then(allRead)
     .then(leaveSoon);
 }

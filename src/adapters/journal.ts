@@ -278,5 +278,7 @@ const FILE_WORDS: Readonly<Record<string, string>> = {
   ENOENT: "the folder cannot be made",
   ENOTDIR: "part of the path is not a folder",
   EISDIR: "is a folder",
+  ENOTFILE: "is not a regular file",
+  ENXIO: "is not a regular file",
   EDQUOT: "the disk quota is used up",
 };

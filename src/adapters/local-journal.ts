@@ -1,6 +1,10 @@
 /** The journal's file on this machine: one JSON document a line, for the operator's eyes only. */
-import { mkdir, open } from "node:fs/promises";
+import { constants } from "node:fs";
+import { type FileHandle, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { openIfThere, openRegular } from "./regular-file.ts";
+
+const { O_APPEND, O_CREAT, O_RDWR } = constants;
 
 const MAX_TAIL_BYTES = 1024 * 1024;
 /** No real path is deeper. */
@@ -20,7 +24,7 @@ export function localJournal(stateDir: string, env: string): LocalFile {
     path,
     async append(line) {
       await makeFolder(folder);
-      const file = await open(path, "a+", 0o600);
+      const file = await openRegular(path, O_RDWR | O_APPEND | O_CREAT, 0o600);
       try {
         const { size } = await file.stat();
         // A crash may have left half a line: it must not swallow this one.
@@ -53,7 +57,7 @@ async function makeFolder(path: string, depth = 0): Promise<void> {
   if ((await make()) !== null) throw Object.assign(new Error("no folder"), { code: "ENOENT" });
 }
 
-async function endsOpen(file: Awaited<ReturnType<typeof open>>, size: number): Promise<boolean> {
+async function endsOpen(file: FileHandle, size: number): Promise<boolean> {
   if (size === 0) return false;
   const last = Buffer.alloc(1);
   const { bytesRead } = await file.read(last, 0, 1, size - 1);
@@ -61,10 +65,7 @@ async function endsOpen(file: Awaited<ReturnType<typeof open>>, size: number): P
 }
 
 async function readTail(path: string): Promise<string[]> {
-  const file = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return null;
-    throw error;
-  });
+  const file = await openIfThere(path);
   if (file === null) return [];
   try {
     const { size } = await file.stat();

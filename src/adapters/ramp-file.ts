@@ -3,6 +3,7 @@ import { link, mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { RampFile } from "../ports.ts";
 import { LocalError } from "../ports.ts";
+import { openIfThere } from "./regular-file.ts";
 
 const MAX_BYTES = 256 * 1024;
 
@@ -46,6 +47,8 @@ export function createRampFile(stateDir: string, env: string): RampFile {
 }
 
 async function writeFlushed(path: string, text: string): Promise<void> {
+  // A name of ours: whatever a killed run or somebody else left there goes first.
+  await rm(path, { force: true });
   const file = await open(path, "w", 0o600);
   try {
     await file.writeFile(text);
@@ -97,10 +100,7 @@ async function startOf(pid: number): Promise<string> {
 }
 
 async function readText(path: string): Promise<string | null> {
-  const file = await open(path, "r").catch((error: unknown) => {
-    if (codeOf(error) === "ENOENT") return null;
-    throw error;
-  });
+  const file = await openIfThere(path);
   if (file === null) return null;
   try {
     const buffer = Buffer.alloc(MAX_BYTES);

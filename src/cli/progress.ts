@@ -9,7 +9,8 @@ export function createProgress(
   replace: ((text: string) => void) | null = null,
 ): Progress {
   return {
-    stage: (stage) => say(`  ${seconds(stage.elapsedMs).padStart(7)}  ${stageText(stage)}`),
+    stage: (stage) =>
+      say(`  ${seconds(stage.elapsedMs).padStart(7)}  ${escapeForTerminal(stageText(stage))}`),
     note: (text) => say(escapeForTerminal(text)),
     warn: (text) => say(`! ${escapeForTerminal(text)}`),
     update: (text) => replace?.(escapeForTerminal(text)),
@@ -23,9 +24,9 @@ function stageText(stage: Stage): string {
     case "stored":
       return `stored   ${stage.what}`;
     case "live":
-      return `live     ${stage.what} at ${escapeForTerminal(stage.location)}`;
+      return `live     ${stage.what} at ${stage.location}`;
     case "waiting":
-      return `waiting  ${escapeForTerminal(`${stage.location}: ${stage.because}`)}`;
+      return `waiting  ${stage.location}: ${stage.because}`;
     default:
       return stage satisfies never;
   }

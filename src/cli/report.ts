@@ -1,6 +1,6 @@
 /** One outcome, as text for people or as one JSON document for programs. */
 import type { CommandDef, Outcome } from "../commands/command.ts";
-import { escapeForTerminal } from "../domain/escape.ts";
+import { escapeFields, escapeJson } from "../domain/escape.ts";
 import { exitCodeOf } from "./exit.ts";
 
 export interface Report {
@@ -14,8 +14,10 @@ export interface Report {
 /** A verb that changes nothing needs no headline: its answer is the text. */
 type Named = Pick<CommandDef, "name" | "render" | "mutates" | "document">;
 
-export function reportText(command: Named, outcome: Outcome<unknown>): Report {
-  const exitCode = exitCodeOf(outcome);
+export function reportText(command: Named, raw: Outcome<unknown>): Report {
+  const exitCode = exitCodeOf(raw);
+  // The one escape for all that is remote: what verbs render cannot forge a line, whatever the field.
+  const outcome = escapeFields(raw);
   const body = command.render(outcome);
   const quiet = outcome.kind === "done" && !command.mutates;
   const head = quiet ? "" : headline(command.name, outcome);
@@ -46,20 +48,12 @@ export function reportJson(
   return { out, err: "", exitCode };
 }
 
-/** JSON leaves C1 and bidirectional controls as they are; a terminal must not see them. */
 export function jsonForTerminal(value: unknown): string {
-  return visible(JSON.stringify(value, null, 2));
+  return escapeJson(JSON.stringify(value, null, 2));
 }
 
 export function jsonLine(value: unknown): string {
-  return visible(JSON.stringify(value));
-}
-
-function visible(json: string): string {
-  return json.replace(
-    /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return escapeJson(JSON.stringify(value));
 }
 
 function headline(name: string, outcome: Outcome<unknown>): string {
@@ -67,17 +61,17 @@ function headline(name: string, outcome: Outcome<unknown>): string {
     case "done":
       return `✔ ${name}: ${outcome.headline ?? (outcome.changed ? "done" : "nothing had to change")}`;
     case "unhealthy":
-      return `✖ ${name}: ${escapeForTerminal(outcome.reason)}`;
+      return `✖ ${name}: ${outcome.reason}`;
     case "pending":
-      return `! ${name}: pending, waiting for ${escapeForTerminal(outcome.waitingFor)}`;
+      return `! ${name}: pending, waiting for ${outcome.waitingFor}`;
     case "declined":
       return outcome.by === "operator"
         ? `✖ ${name}: declined, nothing was written`
         : `✖ ${name}: needs --yes without a terminal; nothing was written`;
     case "failed":
-      return `✖ ${name}: ${escapeForTerminal(outcome.message)} [${outcome.code}]\n  now       ${escapeForTerminal(outcome.truth)}`;
+      return `✖ ${name}: ${outcome.message} [${outcome.code}]\n  now       ${outcome.truth}`;
     case "interrupted":
-      return `✖ ${name}: interrupted\n  now       ${escapeForTerminal(outcome.truth)}`;
+      return `✖ ${name}: interrupted\n  now       ${outcome.truth}`;
     default:
       return outcome satisfies never;
   }

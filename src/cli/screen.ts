@@ -36,7 +36,7 @@ export function createScreen(console: Console, options: ScreenOptions): Screen {
       return process.stdout.rows ?? 24;
     },
     show: (text) => frames?.show(text),
-    line: (text) => console.out(text),
+    line: (text) => console.out(escapeForTerminal(text)),
     document: (value) => console.out(jsonLine(value)),
     close: () => frames?.close(),
   };

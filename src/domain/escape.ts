@@ -1,16 +1,55 @@
 /**
- * Makes a remote string safe for a terminal: control characters (C0 with CR, LF and TAB, DEL, C1)
- * and the bidirectional overrides become visible escapes. (AT-23)
+ * Makes remote text safe to print: control, format (bidirectional controls, zero-width and other
+ * invisible characters), line and paragraph separators and lone surrogates become visible escapes. (AT-23)
  */
-const UNSAFE =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the point
-  /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/g;
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+const UNSAFE_BUT_NEWLINE = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
 export function escapeForTerminal(text: string): string {
   return text.replace(UNSAFE, (char) => {
     const code = char.codePointAt(0) ?? 0;
     return code < 0x100
       ? `\\x${code.toString(16).padStart(2, "0")}`
-      : `\\u${code.toString(16).padStart(4, "0")}`;
+      : [...utf16(char)].map((unit) => `\\u${unit}`).join("");
   });
+}
+
+/** The same document, with nothing in it that a terminal obeys: JSON leaves C1 and format characters as they are. */
+export function escapeJson(json: string): string {
+  return json.replace(UNSAFE_BUT_NEWLINE, (char) =>
+    utf16(char)
+      .map((unit) => `\\u${unit}`)
+      .join(""),
+  );
+}
+
+function utf16(char: string): string[] {
+  return char.split("").map((unit) => unit.charCodeAt(0).toString(16).padStart(4, "0"));
+}
+
+/**
+ * A copy of a document with every string and every key made safe, so that no field can end its own line and
+ * forge the next one. Only a `stack` keeps its line breaks: it is printed as lines, each indented.
+ */
+export function escapeFields<T>(value: T): T {
+  return escaped(value, "") as T;
+}
+
+function escaped(value: unknown, key: string): unknown {
+  if (typeof value === "string") {
+    return key === "stack"
+      ? value.split("\n").map(escapeForTerminal).join("\n")
+      : escapeForTerminal(value);
+  }
+  if (Array.isArray(value)) return value.map((item) => escaped(item, key));
+  if (
+    typeof value !== "object" ||
+    value === null ||
+    Object.getPrototypeOf(value) !== Object.prototype
+  ) {
+    return value;
+  }
+  return Object.fromEntries(
+    Object.entries(value).map(([name, field]) => [escapeForTerminal(name), escaped(field, name)]),
+  );
 }

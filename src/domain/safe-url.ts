@@ -1,8 +1,6 @@
 /** Which addresses a secret may be sent to, and what text from a configuration may be printed. */
 
-export const UNPRINTABLE =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the point
-  /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/;
+export const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;
 
 /** Null for what is no URL or carries a user, a password or a fragment. */
 export function parseUrl(text: string): URL | null {

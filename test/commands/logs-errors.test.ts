@@ -20,7 +20,14 @@ import { normalise } from "../../src/domain/logs/normalise.ts";
 import type { LogArchive, Ports } from "../../src/ports.ts";
 import { UpstreamError } from "../../src/ports.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
-import { type CliOptions, type CliResult, ensureCli, PLAIN_ENV, runCli } from "../support/cli.ts";
+import {
+  type CliOptions,
+  type CliResult,
+  ensureCli,
+  NODE,
+  PLAIN_ENV,
+  runCli,
+} from "../support/cli.ts";
 import { modelPorts } from "../support/fake-ports.ts";
 import { hostileText } from "../support/hostile-text.ts";
 import { jq } from "../support/jq.ts";
@@ -292,6 +299,40 @@ describe("memory", () => {
     expect(many.data.groups).toHaveLength(1_000);
     expect(many.peak).toBeLessThan(PEAK_KIB);
   });
+
+  it("is bounded when each error is another one and its line nearly a mebibyte long", async () => {
+    const pad = "x".repeat(900_000);
+    const word = (n: number): string => String.fromCharCode(97 + (n % 26), 97 + Math.floor(n / 26));
+    const lines = function* (): Generator<Buffer> {
+      for (let n = 0; n < 200; n += 1) {
+        const context = { error: `boom ${word(n)}`, stack: `Error\n    at ${pad}` };
+        yield ndjson([traceEvent([errorLine(word(n), { context })])]);
+      }
+    };
+    const { data, peak } = await measured(await big("wide.gz", lines()), ["--max-mib", "1024"]);
+    expect(data).toMatchObject({ lines: 200, broken: 0, matched: 200 });
+    expect(data.groups).toHaveLength(200);
+    expect(peak).toBeLessThan(PEAK_KIB);
+  });
+});
+
+it("is printed whole, however slowly a pipe is read", async () => {
+  const lines = Array.from({ length: 1_000 }, (_, n) => {
+    const letters = n
+      .toString(26)
+      .replaceAll(/\d/g, (digit) => String.fromCharCode(113 + Number(digit)));
+    return errorLine(`boom ${letters}`, { context: { error: "E", stack: "at x\n".repeat(200) } });
+  });
+  await writeFile(join(dir, "slow.ndjson"), ndjson(lines));
+  // The pauses only make room for the fault: none of them has to be long enough.
+  const reader =
+    "process.stdin.on('data', (piece) => { process.stdout.write(piece); process.stdin.pause();" +
+    " setTimeout(() => process.stdin.resume(), 30); })";
+  const { stdout } = await cli(["slow.ndjson", "--json"], {
+    wrap: (words) => ["/bin/sh", "-c", '"$@" | "$0" -e "$READER"', NODE, ...words],
+    env: { ...PLAIN_ENV, READER: reader },
+  });
+  expect(JSON.parse(stdout)).toMatchObject({ lines: 1_000, outcome: "done" });
 });
 
 /** The verb itself on a model of the world, with the real reader. */

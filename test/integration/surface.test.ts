@@ -1,6 +1,7 @@
 /** What a new user meets: each mistake has its exit code and says what to do. Nothing is written. */
-import { mkdtemp, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { execa } from "execa";
 import { describe, expect, test } from "vitest";
 import type { CliOptions } from "../support/cli.ts";
 import { runCli } from "../support/cli.ts";
@@ -265,4 +266,76 @@ test("no colour without a terminal, nor with NO_COLOR", async () => {
   });
   expect(result.code).toBe(0);
   expect(result.stdout + result.stderr).not.toContain("\u001b");
+});
+
+describe("text that somebody else wrote", () => {
+  const FORGED = "✔ verify: done";
+  const hostile = (name: string): string => `${name}\n${FORGED}\r\u001b[2J\u061c\u202e\u009b`;
+  const UNSAFE = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+
+  test("starts no line of its own and reaches no terminal raw, in any verb", async () => {
+    const { store } = lane.sandbox.control;
+    const at = new Date().toISOString();
+    const path = config;
+    const stored = {
+      canary_percent: 10,
+      canary_tag: "b2a",
+      emergency_proxy: false,
+      last_updated: hostile(at),
+      revision: hostile("R1"),
+      updated_by: hostile("anna"),
+      reason: hostile("why"),
+    };
+    store.put("config", JSON.stringify(stored));
+    const entry = {
+      schema: 1,
+      id: hostile("01"),
+      at,
+      command: hostile("reduce"),
+      actor: hostile("anna"),
+      host: hostile("h"),
+      reason: hostile("why"),
+      incident: hostile("INC"),
+      before: null,
+      after: { percent: 10, emergency: false, revision: hostile("R1") },
+      revision: hostile("R1"),
+      verification: { outcome: "live", locations: [hostile("FRA")], elapsed_ms: 1 },
+      notes: [hostile("note")],
+      tool: hostile("t"),
+    };
+    store.put(`journal/${at}-01`, JSON.stringify(entry));
+    const verbs = ["status", "verify", "history", "explain --cohort native", "assess"];
+    const more = ["ramp status", "watch --timeout 2", "doctor", "reduce --dry-run", "validate"];
+    const relief = [
+      `reduce --reason ${hostile("r")}`,
+      "not-aus --timeout 2",
+      "status",
+      "verify --timeout 2",
+    ];
+    const tell = async (verb: string): Promise<string> => {
+      const { stdout, stderr } = await run([...verb.split(" "), "--config", path]);
+      expect(stdout + stderr, verb).not.toMatch(UNSAFE);
+      expect(stdout + stderr, verb).not.toMatch(/^✔ verify: done\\x/m);
+      return stdout + stderr;
+    };
+    const heard = await Promise.all([...verbs, ...more].map(tell));
+    for (const verb of relief) heard.push(await tell(verb));
+    // It was told all the same: what nobody prints proves nothing.
+    expect(heard.join("").split("\\x0a✔ verify: done").length).toBeGreaterThan(10);
+  });
+
+  test("a named pipe in place of a file of ours holds no command up", async () => {
+    const folder = join(lane.dir, "state", "pixcanary", "sandbox");
+    await mkdir(folder, { recursive: true });
+    for (const name of ["journal.ndjson", "ramp.json"]) {
+      await rm(join(folder, name), { force: true });
+      await execa("mkfifo", [join(folder, name)]);
+    }
+    const history = await run(["history", "--config", config]);
+    expect(history).toMatchObject({ code: 0 });
+    expect(history.stdout + history.stderr).toContain("is not a regular file");
+    expect(await run(["ramp", "status", "--config", config])).toMatchObject({ signal: null });
+    expect(await run(["not-aus", "--config", config])).toMatchObject({ code: 0 });
+    for (const name of ["journal.ndjson", "ramp.json"]) await rm(join(folder, name));
+  });
 });

@@ -12,6 +12,8 @@ import { unwrapLine } from "./unwrap.ts";
 const MAX_SHAPES = 16;
 /** Lines that are never alike must not be studied for ever. */
 const MAX_STUDIED = 1_000;
+/** A pattern is about as long as its line, and is kept: what is longer is parsed in full each time. */
+const MAX_STUDIED_CHARS = 32_768;
 
 export interface AnalysisOptions {
   filter: LogFilter;
@@ -140,6 +142,7 @@ export class LogAnalysis {
   #study(text: string, records: readonly LogRecord[]): void {
     if (this.#options.shapes === false) return;
     if (this.#shapes.length >= MAX_SHAPES || this.#studied >= MAX_STUDIED) return;
+    if (text.length > MAX_STUDIED_CHARS) return;
     const [record] = records;
     const { levels } = this.#options.filter;
     if (records.length > 1 || (record !== undefined && levels.has(record.level))) return;

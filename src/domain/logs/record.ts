@@ -1,5 +1,6 @@
 /** One log line, whatever shape it came in: a Logpush trace event's message, or a plain line of NDJSON. */
 import type { LogLine } from "../log-line.ts";
+import { ownCopy } from "./counter.ts";
 
 /** The Worker's levels; other writers' are kept in capitals. */
 export type Level = LogLine["level"] | (string & {});
@@ -100,11 +101,17 @@ export function exceptionRecord(
 
 /** An error may also be logged as an object with a message. */
 function textOf(value: unknown, maxChars: number): string | null {
-  if (typeof value === "string") return value.slice(0, maxChars).toWellFormed();
+  if (typeof value === "string") return capped(value, maxChars);
   if (typeof value === "number" || typeof value === "boolean") return String(value);
   return isFields(value) && typeof value.message === "string"
-    ? value.message.slice(0, maxChars).toWellFormed()
+    ? capped(value.message, maxChars)
     : null;
+}
+
+/** Records are kept as examples: a part of a long text must not keep the whole of it in memory. */
+function capped(text: string, maxChars: number): string {
+  const part = text.length > maxChars ? ownCopy(text.slice(0, maxChars)) : text;
+  return part.toWellFormed();
 }
 
 export function wordOf(value: unknown): string | null {
