@@ -3,7 +3,7 @@
  * tolerated. A stop must go on when nobody reads its output any more.
  */
 import pc from "picocolors";
-import { escapeForTerminal } from "../domain/escape.ts";
+import { escapeForTerminal, escapeLines } from "../domain/escape.ts";
 
 export interface Console {
   /** The answer. */
@@ -69,8 +69,7 @@ function writer(
   });
   return (text) => {
     if (!open || text === "") return;
-    const safe = text.split("\n").map(escapeForTerminal).join("\n");
-    stream.write(`${paintLines(safe, paint)}\n`);
+    stream.write(`${paintLines(escapeLines(text), paint)}\n`);
   };
 }
 

@@ -1,6 +1,7 @@
 /** The commander tree, from the list of verbs. Knows words and flags, nothing of what verbs do. */
 import { Command, CommanderError } from "commander";
 import type { CommandDef, OptionSpec } from "../commands/command.ts";
+import { escapeLines } from "../domain/escape.ts";
 import { exitCodeTable } from "./exit.ts";
 
 /** Flags that every verb takes, before or after its name. */
@@ -58,6 +59,8 @@ export function buildProgram(
     .description("Steer a canary in a Cloudflare Worker, and stop it when it misbehaves.")
     .version(version)
     .exitOverride()
+    // It repeats words as they were typed, or pasted.
+    .configureOutput({ outputError: (text, write) => write(escapeLines(text)) })
     .showSuggestionAfterError(true)
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
     .addHelpText("before", "In an emergency:  pixcanary not-aus --env <name>\n")

@@ -14,6 +14,11 @@ export function escapeForTerminal(text: string): string {
   });
 }
 
+/** Of text that is our own but for what it quotes: its line breaks stay. */
+export function escapeLines(text: string): string {
+  return text.split("\n").map(escapeForTerminal).join("\n");
+}
+
 /** The same document, with nothing in it that a terminal obeys: JSON leaves C1 and format characters as they are. */
 export function escapeJson(json: string): string {
   return json.replace(UNSAFE_BUT_NEWLINE, (char) =>
@@ -37,9 +42,7 @@ export function escapeFields<T>(value: T): T {
 
 function escaped(value: unknown, key: string): unknown {
   if (typeof value === "string") {
-    return key === "stack"
-      ? value.split("\n").map(escapeForTerminal).join("\n")
-      : escapeForTerminal(value);
+    return key === "stack" ? escapeLines(value) : escapeForTerminal(value);
   }
   if (Array.isArray(value)) return value.map((item) => escaped(item, key));
   if (
