@@ -91,7 +91,7 @@ it("mistakes elsewhere in pixcanary.json are said, and stop nothing but more exp
 it("without a /qa address that can be used the stop is written, and said not to be seen", async () => {
   const copy = await configWith({ qaUrls: ["ftp://127.0.0.1/qa", "nowhere"], canaryTag: "B 2" });
   const before = storedStop();
-  const { exitCode, stdout } = await notAus(copy, "--timeout", "1");
+  const { exitCode, stdout } = await notAus(copy, "--timeout", "5");
   expect(exitCode).toBe(21);
   expect(stdout).toMatch(/(not seen {2}\S+: not an address.*\s+){2}/);
   expect(storedStop()).not.toEqual(before);
