@@ -87,7 +87,8 @@ export function remember(memory: Memory, raw: RawState, nowMs: number): Memory {
 }
 
 /**
- * The answer to a read that a younger one has overtaken: an emergency in it counts, nothing else does.
+ * The answer to a read that a younger one has overtaken: an emergency in it counts, and the guardian's cap,
+ * whose newest one is known by its own time. Nothing else does.
  */
 export function rememberLate(memory: Memory, raw: RawState, nowMs: number): Memory {
   const { config, stop } = readEmergencies(raw);
@@ -95,6 +96,7 @@ export function rememberLate(memory: Memory, raw: RawState, nowMs: number): Memo
     ...memory,
     stops: fold(memory.stops, { ...stop, ending: null }, nowMs),
     configs: fold(memory.configs, { ...config, ending: null }, nowMs),
+    cap: newerCap(memory.cap, parseCap(raw.cap ?? null)),
   };
 }
 

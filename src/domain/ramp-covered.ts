@@ -4,16 +4,22 @@ import { timeOf } from "./memory.ts";
 import type { Covered } from "./ramp.ts";
 import type { RampDocument } from "./ramp-document.ts";
 
+/** Of laptops: an entry that was not there when the ramp began may be dated before it by this much. */
+const CLOCKS_MS = 3_600_000;
+
 /**
  * The newest foreign change since this ramp began, while the ramp's own config is what is stored: it was
- * written after the ramp's last look and before its write. `entries` in order of time.
+ * written after the ramp's last look and before its write. What the journal held before is known by its ids:
+ * a laptop whose clock is ahead dates entries later than the ramp. `entries` in order of time.
  */
 export function coveredBy(ramp: RampDocument, entries: readonly JournalEntry[]): Covered | null {
-  const startedMs = timeOf(ramp.started_at);
+  const known = new Set(ramp.known_entries);
+  const fromMs = timeOf(ramp.started_at) - (known.size > 0 ? CLOCKS_MS : 0);
   const own = new Set([ramp.base.revision, ...ramp.plan.map(({ revision }) => revision)]);
   const foreign = entries.findLast(
     (entry) =>
-      timeOf(entry.at) >= startedMs &&
+      timeOf(entry.at) >= fromMs &&
+      !known.has(entry.id) &&
       entry.command !== "ramp" &&
       !own.has(entry.revision) &&
       entry.after.emergency === false &&

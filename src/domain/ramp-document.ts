@@ -15,6 +15,8 @@ export const RAMP_KEY = "ramp";
 export const RAMP_CONTROL_KEY = "ramp-control";
 
 const MAX_CHARS = 64_000;
+/** As many as a look at the journal shows. */
+export const MAX_KNOWN_ENTRIES = 100;
 
 const reliefSchema = once(() => {
   const text = z.string().max(500);
@@ -47,6 +49,8 @@ const rampSchema = once(() => {
       .max(50),
     /** False: a rehearsal without traffic (--force); nothing is judged. */
     gates: z.boolean(),
+    /** Ids of the journal's newest entries before it began: clocks do not tell what came after. */
+    known_entries: z.array(text).max(MAX_KNOWN_ENTRIES).default([]),
     /** Of native, in each step; fewer prove nothing. */
     min_native_requests: z.number(),
     lease_s: z.number().nullable(),
@@ -166,6 +170,7 @@ export function newRamp(given: NewRamp): RampDocument {
       revision: given.revisions[index] ?? `${given.id}-${index}`,
     })),
     gates: given.gates,
+    known_entries: [],
     min_native_requests: given.minNativeRequests,
     lease_s: given.leaseS,
     base: {

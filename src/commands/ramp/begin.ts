@@ -1,7 +1,7 @@
 /** Starts a ramp that was planned and confirmed: here, or by handing it to the Worker. */
 import { written } from "../../domain/ramp.ts";
 import type { RampDocument } from "../../domain/ramp-document.ts";
-import { newRamp, RAMP_KEY } from "../../domain/ramp-document.ts";
+import { MAX_KNOWN_ENTRIES, newRamp, RAMP_KEY } from "../../domain/ramp-document.ts";
 import type { CanaryConfig, ParsedState } from "../../domain/state.ts";
 import type { Ports } from "../../ports.ts";
 import { LocalError } from "../../ports.ts";
@@ -17,6 +17,7 @@ import type { StartInput, StartSteps } from "./start.ts";
 
 const RESTORE_BUDGET_MS = 180_000;
 const HAND_OVER_LIMIT_MS = 20_000;
+const KNOWN_LIMIT_MS = 10_000;
 
 export async function begin(
   steps: StartSteps,
@@ -28,8 +29,10 @@ export async function begin(
     if (lock !== null) return lock;
   }
   try {
-    const ramp = await firstDocument(steps, input, ports);
-    if ("kind" in ramp) return ramp;
+    const known = await knownEntries(ports);
+    const first = await firstDocument(steps, input, ports);
+    if ("kind" in first) return first;
+    const ramp = { ...first, known_entries: known };
     await armGuardian(ports, ramp.id);
     return input.detach ? await handOver(ramp, ports) : await carryOut(ramp, input, ports);
   } catch (error) {
@@ -38,6 +41,13 @@ export async function begin(
   } finally {
     if (!input.detach) await ports.rampFile.unlock();
   }
+}
+
+/** None when the journal cannot be read: then the ramp goes by times. */
+async function knownEntries(ports: Ports): Promise<string[]> {
+  const signal = AbortSignal.any([ports.clock.timeout(KNOWN_LIMIT_MS), ports.interrupt]);
+  const { entries } = await ports.journal.recent(MAX_KNOWN_ENTRIES, { signal });
+  return entries.map(({ id }) => id);
 }
 
 export async function lockHere(ports: Ports): Promise<Outcome<RampData> | null> {
