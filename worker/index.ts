@@ -60,7 +60,11 @@ async function guard(env: Bindings, context: ExecutionContext, tickMs: number): 
   try {
     const waitUntil = (work: Promise<unknown>): void => context.waitUntil(work);
     const settings = parseSettings(env);
-    await withLimit("guardian", TICK_LIMIT_MS, tick({ settings, env, tickMs, random, waitUntil }));
+    await withLimit(
+      "guardian",
+      TICK_LIMIT_MS,
+      tick({ settings, env, tickMs, now, random, waitUntil }),
+    );
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     console.error(JSON.stringify({ level: "ERROR", guardian: why.slice(0, 500) }));

@@ -1,6 +1,6 @@
 /**
- * What the guardian remembers (`guardian`, written by it alone), and when a human last armed it
- * (`guardian-arm`, written by `restore` and `ramp start`).
+ * What the guardian remembers (`guardian`, written by it alone), and which of its actions a human has seen when
+ * arming it again (`guardian-arm`, written by `restore` and `ramp start`).
  */
 import * as z from "zod";
 import { once } from "./once.ts";
@@ -28,12 +28,22 @@ const guardianSchema = once(() => {
     /** What people were told last of native's health, as text; null: nothing is open. */
     told: text.nullable(),
     verdict: text,
+    /** What people have brought about, and when a tick first saw that: it acts on nothing older. */
+    since: z.object({ mark: text, at: text }).nullable().default(null),
   });
 });
 
 const armSchema = once(() => {
   const text = z.string().max(500);
-  return z.object({ schema: z.literal(1), at: text, by: text, id: text });
+  return z.object({
+    schema: z.literal(1),
+    /** For people: no clock but the cron's own decides anything. */
+    at: text,
+    by: text,
+    id: text,
+    /** The newest of its actions that was known; null: none was. Without it, none is known to be seen. */
+    through: text.nullable().default(null),
+  });
 });
 
 export type GuardianDocument = z.output<ReturnType<typeof guardianSchema>>;

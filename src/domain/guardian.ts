@@ -1,30 +1,38 @@
 /**
- * What the guardian does at a tick, as a pure function (DESIGN §4). It only ever lowers exposure, writes
- * absolute states, and acts at most once until a human arms it again. KV ages each key by itself, so
- * nothing rests on its own memory alone: a config or a stop that it wrote says so, too. (AT-13, AT-14)
+ * What the guardian does at a tick, as a pure function (DESIGN §4). It only ever lowers exposure: it writes a
+ * stop or a cap, never `config`, and acts at most once until a human arms it again. KV ages each key by
+ * itself, so nothing rests on its own memory alone: what it wrote says so, too. (AT-13, AT-14)
  */
+import type { GuardianCap } from "./cap.ts";
 import { sentence } from "./finding-text.ts";
 import type { GuardianArm, GuardianDocument, GuardianMode } from "./guardian-document.ts";
 import { GUARDIAN } from "./guardian-document.ts";
 import type { JournalEntry } from "./journal.ts";
-import { timeOf } from "./memory.ts";
 import type { Assessment } from "./policy-evaluate.ts";
 import type { CanaryConfig, ParsedState, StopDocument } from "./state.ts";
 import { isEmergency } from "./state.ts";
-import { tickId } from "./tick-id.ts";
-import { halfOf, nextConfig, stopNow } from "./transition.ts";
+import { hashChars, tickId, tickOf } from "./tick-id.ts";
+import { timeOf } from "./time.ts";
+import { halfOf, stopNow } from "./transition.ts";
 
 export type ActionKind = "not-aus" | "reduce" | "disable";
 
-export interface GuardianSeen {
+/** All that a tick has read, each key by itself perhaps a minute old. */
+export interface GuardianKnown {
+  guardian: GuardianDocument | null;
+  arm: GuardianArm | null;
+  /** The newest cap, in force or not. */
+  cap: GuardianCap | null;
+  /** The newest of the journal, in order of time. */
+  entries: readonly JournalEntry[];
+  state: ParsedState;
+}
+
+export interface GuardianSeen extends GuardianKnown {
   /** The cron's scheduled time: the same for duplicate runs. Milliseconds since the epoch. */
   tickMs: number;
   mode: GuardianMode;
-  guardian: GuardianDocument | null;
-  arm: GuardianArm | null;
-  /** Of the newest entry of its own in the journal, RFC 3339; null: none is known. */
-  lastAction: string | null;
-  state: ParsedState;
+  /** Of what was measured since a human last changed anything. */
   assessment: Pick<Assessment, "verdict" | "recommendation" | "problems">;
 }
 
@@ -32,24 +40,48 @@ export interface Action {
   kind: ActionKind;
   why: string;
   id: string;
-  /** Null for what only lowers the share. */
+  /** One of the two, and nothing else, is written. */
   stop: StopDocument | null;
-  config: CanaryConfig;
+  cap: GuardianCap | null;
   before: CanaryConfig;
 }
 
 /** Null when there is nothing to do, or nothing that it may do. */
 export function decideAction(seen: GuardianSeen): Action | null {
-  const { assessment, mode, state } = seen;
+  const { assessment, mode, state, entries, arm, tickMs } = seen;
   const { recommendation } = assessment;
   if (mode !== "enforce" || assessment.verdict !== "fail") return null;
   if (recommendation === "none" || recommendation === "notify") return null;
-  if (isEmergency(state) || state.config.kind !== "valid" || isLatched(seen)) return null;
+  if (state.config.kind !== "valid" || isLatched(seen)) return null;
+  // A run of a tick that has acted, after a human has looked at what it did.
+  if (tickMs <= tickOf(arm?.through ?? "")) return null;
+  const said = laterWord(state, entries);
+  if (isEmergency(state) || said?.after.emergency === true) return null;
   const why = assessment.problems.map(sentence).join("; ").slice(0, 400);
-  return actionOf(recommendation, why, state.config.value, seen.tickMs);
+  const { value } = state.config;
+  const percent = Math.min(value.canary_percent, said?.after.percent ?? 100);
+  return actionOf(recommendation, why, { ...value, canary_percent: percent }, tickMs);
 }
 
-/** Null when there is no share left to lower. */
+/** The newest change in the journal, when neither key that was read is as new. */
+function laterWord(
+  { config, stop }: ParsedState,
+  entries: readonly JournalEntry[],
+): JournalEntry | null {
+  const newest = entries.findLast(isChange);
+  if (newest === undefined) return null;
+  const readMs = Math.max(
+    timeOf(config.kind === "valid" ? config.value.last_updated : undefined),
+    timeOf(stop.kind === "valid" ? stop.value.at : undefined),
+  );
+  return timeOf(newest.at) > readMs ? newest : null;
+}
+
+function isChange({ before, after }: JournalEntry): boolean {
+  return before?.percent !== after.percent || before.emergency !== after.emergency;
+}
+
+/** Null when there is no share left to lower. `before`: with the share in force. */
 export function actionOf(
   kind: ActionKind,
   why: string,
@@ -57,34 +89,68 @@ export function actionOf(
   tickMs: number,
 ): Action | null {
   const id = tickId(tickMs, before.revision ?? before.last_updated);
-  const author = { actor: GUARDIAN, reason: why, nowMs: tickMs, id };
   if (kind === "not-aus") {
-    const { stop } = stopNow(before.canary_tag, author);
-    const mirror = { percent: 0, emergency: true, tag: before.canary_tag };
-    return { kind, why, id, stop, config: nextConfig(before, mirror, author), before };
+    const author = { actor: GUARDIAN, reason: why, nowMs: tickMs, id };
+    return { kind, why, id, stop: stopNow(before.canary_tag, author).stop, cap: null, before };
   }
   const percent = kind === "reduce" ? halfOf(before.canary_percent) : 0;
   if (percent >= before.canary_percent) return null;
-  const lower = { percent, emergency: false, tag: before.canary_tag };
-  return { kind, why, id, stop: null, config: nextConfig(before, lower, author), before };
+  const at = new Date(tickMs).toISOString();
+  const over = before.last_updated;
+  const cap = { schema: 1 as const, id, at, by: GUARDIAN, reason: why, percent, over };
+  return { kind, why, id, stop: null, cap, before };
 }
 
-/** By its memory, by what it wrote itself, or by the journal: any may be read before the others. */
-export function isLatched({
-  guardian,
-  arm,
-  lastAction,
-  state,
-}: Omit<GuardianSeen, "assessment" | "mode" | "tickMs">): boolean {
-  const armedMs = timeOf(arm?.at);
-  const newer = (at: string | undefined): boolean => timeOf(at) > armedMs;
-  if (guardian?.latched && newer(guardian.latched.at)) return true;
-  if (lastAction !== null && newer(lastAction)) return true;
+/**
+ * It has acted since what a human has seen and named. No clock but the cron's own is asked: an action's id
+ * carries its tick.
+ */
+export function isLatched(known: GuardianKnown): boolean {
+  const through = known.arm?.through ?? "";
+  return actionsIn(known).some((id) => id !== through && !(tickOf(id) <= tickOf(through)));
+}
+
+/** Ids of its own actions: by its memory, by what it wrote, by the journal. Any may be read before the others. */
+export function actionsIn({ guardian, cap, entries, state }: Omit<GuardianKnown, "arm">): string[] {
   const { config, stop } = state;
-  if (config.kind === "valid" && config.value.updated_by === GUARDIAN) {
-    if (newer(config.value.last_updated)) return true;
-  }
-  return stop.kind === "valid" && stop.value.by === GUARDIAN && newer(stop.value.at);
+  return [
+    guardian?.latched?.id,
+    cap?.id,
+    stop.kind === "valid" && stop.value.by === GUARDIAN ? stop.value.id : undefined,
+    // Before the cap had a key of its own, it was written into config.
+    config.kind === "valid" && config.value.updated_by === GUARDIAN
+      ? config.value.revision
+      : undefined,
+    ...entries.filter(({ actor }) => actor === GUARDIAN).map(({ id }) => id),
+  ].filter((id) => id !== undefined);
+}
+
+/** The newest of them, which a human who has seen it arms it through; null: it has done nothing. */
+export function newestAction(ids: readonly string[]): string | null {
+  return ids.reduce<string | null>(
+    (newest, id) => (newest === null || tickOf(id) > tickOf(newest) ? id : newest),
+    null,
+  );
+}
+
+/**
+ * When it first saw the state of things that people have brought about: what was measured before says nothing
+ * of it. By the cron's clock, whatever theirs say. The same again is the same; anything else begins anew.
+ */
+export function since(
+  { guardian, arm, entries, state }: GuardianKnown,
+  tickMs: number,
+): { mark: string; at: string } {
+  const { config, stop } = state;
+  const change = entries.findLast(
+    (entry) => entry.actor !== GUARDIAN && entry.command !== "ramp" && isChange(entry),
+  );
+  const hand =
+    config.kind === "valid" && config.value.updated_by === undefined ? config.value : null;
+  const latch = stop.kind === "valid" ? [stop.value.active, stop.value.id, stop.value.at] : null;
+  const mark = hashChars(JSON.stringify([arm?.id ?? null, change?.id ?? null, hand, latch]));
+  const known = guardian?.since ?? null;
+  return known?.mark === mark ? known : { mark, at: new Date(tickMs).toISOString() };
 }
 
 /** Its key and its bytes are the same for each run of the same tick. */
@@ -92,7 +158,8 @@ export function entryOf(
   action: Action,
   given: { tickMs: number; host: string; tool: string; notes: readonly string[] },
 ): JournalEntry {
-  const { before, config, id, kind } = action;
+  const { before, cap, id, kind } = action;
+  const revision = before.revision ?? null;
   return {
     schema: 1,
     id,
@@ -102,13 +169,13 @@ export function entryOf(
     host: given.host,
     reason: action.why,
     incident: null,
-    before: { percent: before.canary_percent, emergency: false, revision: before.revision ?? null },
+    before: { percent: before.canary_percent, emergency: false, revision },
     after: {
-      percent: config.canary_percent,
-      emergency: config.emergency_proxy,
-      revision: config.revision ?? null,
+      percent: cap?.percent ?? before.canary_percent,
+      emergency: action.stop !== null,
+      revision,
     },
-    revision: config.revision ?? null,
+    revision: null,
     verification: { outcome: "written", locations: [], elapsed_ms: 0 },
     notes: [...given.notes],
     tool: given.tool,

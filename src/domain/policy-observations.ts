@@ -81,6 +81,12 @@ export function since(seen: Observations, fromS: number): Observations {
   return { ...seen, health: later(seen.health), failures: later(seen.failures), orphans };
 }
 
+/** `since`, but for intents: they were asked for as made after `fromS`, if there was any time for that. */
+export function sinceChange(seen: Observations, fromS: number): Observations {
+  const cut = since(seen, fromS);
+  return fromS < seen.nowS ? { ...cut, orphans: seen.orphans } : cut;
+}
+
 /** What one bucket knows; counts are 0 where nothing was recorded. */
 export interface Bucket {
   native: Pick<BucketRow, "requests" | "errors" | "p90">;

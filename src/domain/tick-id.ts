@@ -10,6 +10,12 @@ export function tickId(tickMs: number, judged: string): string {
   return base32(Math.max(0, Math.floor(tickMs)), TIME_CHARS) + hashChars(`${tickMs}/${judged}`);
 }
 
+/** When the tick of an id was, milliseconds since the epoch; NaN for what is no such id. */
+export function tickOf(id: string): number {
+  if (!/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(id)) return Number.NaN;
+  return [...id.slice(0, TIME_CHARS)].reduce((ms, char) => ms * 32 + ALPHABET.indexOf(char), 0);
+}
+
 /** ulid spec: 48 bits of milliseconds, Crockford's base 32, most significant first. */
 function base32(value: number, length: number): string {
   let rest = value;
@@ -22,7 +28,7 @@ function base32(value: number, length: number): string {
 }
 
 /** FNV-1a, one round per character: spreads, and keeps no secret. */
-function hashChars(text: string): string {
+export function hashChars(text: string): string {
   let chars = "";
   for (let i = 0; i < REST_CHARS; i += 1) {
     let hash = 0x811c9dc5 ^ i;

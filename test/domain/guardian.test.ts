@@ -1,9 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { GuardianCap } from "../../src/domain/cap.ts";
 import type { Action } from "../../src/domain/guardian.ts";
-import { decideAction, entryOf, isLatched } from "../../src/domain/guardian.ts";
+import {
+  actionsIn,
+  decideAction,
+  entryOf,
+  isLatched,
+  newestAction,
+  since,
+} from "../../src/domain/guardian.ts";
 import type { GuardianArm, GuardianDocument } from "../../src/domain/guardian-document.ts";
-import { parseGuardian } from "../../src/domain/guardian-document.ts";
+import { parseGuardian, parseGuardianArm } from "../../src/domain/guardian-document.ts";
+import type { JournalEntry } from "../../src/domain/journal.ts";
 import { journalKey } from "../../src/domain/journal.ts";
 import type { Finding } from "../../src/domain/policy-evaluate.ts";
 import type { CanaryConfig, StopDocument } from "../../src/domain/state.ts";
@@ -27,7 +36,8 @@ function seenOf(recommendation: "none" | "notify" | "reduce" | "disable" | "not-
     mode: "enforce" as const,
     guardian: null,
     arm: null,
-    lastAction: null,
+    cap: null,
+    entries: [],
     state: stateOf(TEN),
     assessment: { ...FAIL, recommendation },
   };
@@ -35,14 +45,32 @@ function seenOf(recommendation: "none" | "notify" | "reduce" | "disable" | "not-
 
 describe("the guardian", () => {
   it.each([
-    ["not-aus", 0, true],
-    ["reduce", 5, false],
-    ["disable", 0, false],
-  ] as const)("does what the policy recommends: %s", (kind, percent, emergency) => {
+    ["not-aus", null],
+    ["reduce", 5],
+    ["disable", 0],
+  ] as const)("does what the policy recommends by a key of its own: %s", (kind, percent) => {
     const action = decideAction(seenOf(kind));
-    expect(action?.config).toMatchObject({ canary_percent: percent, emergency_proxy: emergency });
-    expect(action?.config.updated_by).toBe("guardian");
-    expect(action?.stop?.active ?? false).toBe(kind === "not-aus");
+    expect(action?.stop?.by ?? null).toBe(percent === null ? "guardian" : null);
+    expect(action?.cap?.percent ?? null).toBe(percent);
+    expect(action).not.toHaveProperty("config");
+  });
+
+  it("halves the least share that it has heard of, and nothing during an emergency that it has heard of", () => {
+    const entry = (percent: number, emergency: boolean, minutes: number): JournalEntry =>
+      ({
+        id: "E",
+        at: new Date(Date.parse(TEN.last_updated) + minutes * 60_000).toISOString(),
+        actor: "ada",
+        command: "reduce",
+        before: { percent: 10, emergency: false },
+        after: { percent, emergency },
+      }) as unknown as JournalEntry;
+    const capOf = (entries: JournalEntry[]) =>
+      decideAction({ ...seenOf("reduce"), entries })?.cap?.percent ?? null;
+    expect(capOf([entry(2, false, 1)])).toBe(1);
+    expect(capOf([entry(2, false, -1)])).toBe(5);
+    expect(capOf([entry(10, true, 1)])).toBeNull();
+    expect(capOf([entry(10, true, -1)])).toBe(5);
   });
 
   it.each([
@@ -94,7 +122,7 @@ describe("the guardian", () => {
 
 /** KV as the guardian's ticks see it: each key's history, read some versions late. */
 interface World {
-  config: CanaryConfig[];
+  cap: (GuardianCap | null)[];
   stop: (StopDocument | null)[];
   guardian: (string | null)[];
   arm: (GuardianArm | null)[];
@@ -126,7 +154,7 @@ function play(
   twin: Twin,
 ): number {
   const kv: World = {
-    config: [{ ...TEN, canary_percent: 100 }],
+    cap: [null],
     stop: [null],
     guardian: [null],
     arm: [null],
@@ -142,7 +170,7 @@ function play(
       if (action === null) continue;
       actions.add(action.id);
       if (action.stop !== null) kv.stop.push(action.stop);
-      kv.config.push(action.config);
+      if (action.cap !== null) kv.cap.push(action.cap);
       kv.guardian.push(documentOf(action, tickMs));
     }
   }
@@ -159,6 +187,7 @@ function documentOf({ kind, id, why }: Action, tickMs: number): string {
     latched,
     told: null,
     verdict: "fail",
+    since: null,
   } satisfies GuardianDocument);
 }
 
@@ -172,12 +201,12 @@ function decideAt(
   },
 ): Action | null {
   const { tickMs, lags, twin } = given;
-  const config = at(kv.config, lags.config);
   const blindToOwn = twin === "no-own-mark" || twin === "neither";
   const state = stateOf(
-    blindToOwn ? { ...config, updated_by: "somebody" } : config,
-    at(kv.stop, lags.stop),
+    { ...TEN, canary_percent: 100 },
+    blindToOwn ? null : at(kv.stop, lags.stop),
   );
+  const cap = blindToOwn ? null : at(kv.cap, lags.config);
   const latch =
     twin === "no-latch" || twin === "neither"
       ? null
@@ -189,7 +218,8 @@ function decideAt(
     mode: "enforce",
     guardian: latch,
     arm: null,
-    lastAction: null,
+    cap,
+    entries: [],
     state,
     assessment: { verdict, recommendation, problems: [] },
   });
@@ -202,7 +232,7 @@ describe("AT-14: flapping, duplicated and overlapping ticks", () => {
     fc.assert(
       fc.property(ticks, (run) => {
         // A read that shows neither the latch nor its own config is older than both writes.
-        const fresh = run.map((tick) => ({ ...tick, lags: { ...tick.lags, config: 0 } }));
+        const fresh = run.map((tick) => ({ ...tick, lags: { ...tick.lags, config: 0, stop: 0 } }));
         expect(play(fresh, "none")).toBeLessThanOrEqual(1);
         const latched = run.map((tick) => ({ ...tick, lags: { ...tick.lags, guardian: 0 } }));
         expect(play(latched, "none")).toBeLessThanOrEqual(1);
@@ -229,28 +259,67 @@ describe("AT-14: flapping, duplicated and overlapping ticks", () => {
     expect(Math.max(...worst)).toBeGreaterThan(1);
   });
 
-  it("is armed again by a human, and by nothing else", () => {
+  it("is armed by a human who names what it did, whatever his clock says, and by nothing else", () => {
     const action = decideAction(seenOf("reduce"));
     if (action === null) throw new Error("it should act");
     const guardian = parseGuardian(documentOf(action, START_MS));
-    const arm = (ms: number): GuardianArm => ({
-      schema: 1,
-      at: new Date(ms).toISOString(),
-      by: "ada",
-      id: "A",
-    });
-    const state = stateOf(action.config);
-    expect(isLatched({ lastAction: null, guardian, arm: null, state })).toBe(true);
-    expect(isLatched({ lastAction: null, guardian, arm: arm(START_MS - 1), state })).toBe(true);
-    expect(isLatched({ lastAction: null, guardian: null, arm: arm(START_MS - 1), state })).toBe(
-      true,
+    const own = { actor: "guardian", id: action.id } as unknown as JournalEntry;
+    const stop = { active: true, id: action.id, by: "guardian" };
+    const nothing = { guardian: null, cap: null, entries: [], state: stateOf(TEN) };
+    const ways = [
+      { ...nothing, guardian },
+      { ...nothing, cap: action.cap },
+      { ...nothing, entries: [own] },
+      { ...nothing, state: stateOf(TEN, stop) },
+      // As the first version wrote it.
+      { ...nothing, state: stateOf({ ...TEN, updated_by: "guardian", revision: action.id }) },
+    ];
+    const before = tickId(START_MS - 60_000, "R");
+    for (const known of ways) {
+      for (const clockMs of [-900_000, 0, 900_000]) {
+        const arm = (through: string | null): GuardianArm => ({
+          schema: 1,
+          at: new Date(START_MS + clockMs).toISOString(),
+          by: "ada",
+          id: "A",
+          through,
+        });
+        expect(isLatched({ ...known, arm: null })).toBe(true);
+        expect(isLatched({ ...known, arm: arm(null) })).toBe(true);
+        expect(isLatched({ ...known, arm: arm(before) })).toBe(true);
+        expect(isLatched({ ...known, arm: arm(action.id) })).toBe(false);
+        expect(newestAction(actionsIn(known))).toBe(action.id);
+      }
+    }
+    expect(isLatched({ ...nothing, arm: null })).toBe(false);
+  });
+
+  it("takes an arm without what it names, as the first version wrote it, for one that saw nothing", () => {
+    const old = parseGuardianArm('{"schema":1,"at":"2099-01-01T00:00:00Z","by":"ada","id":"A"}');
+    expect(old).toMatchObject({ through: null });
+    const cap = decideAction(seenOf("reduce"))?.cap ?? null;
+    expect(isLatched({ ...seenOf("reduce"), cap, arm: old })).toBe(true);
+  });
+
+  it("does not act at a tick that has acted, although a human has seen what it did", () => {
+    const through = decideAction(seenOf("reduce"))?.id ?? "";
+    const arm: GuardianArm = { schema: 1, at: "", by: "ada", id: "A", through };
+    expect(decideAction({ ...seenOf("reduce"), arm })).toBeNull();
+    const next = { ...seenOf("reduce"), arm, tickMs: START_MS + 60_000 };
+    expect(decideAction(next)).not.toBeNull();
+  });
+
+  it("counts what was measured since it first saw what people did, by its own clock", () => {
+    const known = { ...seenOf("reduce"), arm: null };
+    const first = since(known, START_MS);
+    const guardian = { since: first } as unknown as GuardianDocument;
+    expect(since({ ...known, guardian }, START_MS + 60_000)).toEqual(first);
+    const arm: GuardianArm = { schema: 1, at: "2099-01-01", by: "ada", id: "A", through: null };
+    const atMs = START_MS + 120_000;
+    expect(since({ ...known, guardian, arm }, atMs).at).toBe(new Date(atMs).toISOString());
+    const byHand = stateOf({ ...TEN, updated_by: undefined, canary_percent: 7 });
+    expect(since({ ...known, guardian, state: byHand }, atMs).at).toBe(
+      new Date(atMs).toISOString(),
     );
-    expect(isLatched({ lastAction: null, guardian, arm: arm(START_MS + 1_000), state })).toBe(
-      false,
-    );
-    // The journal alone knows: neither its memory nor its config has reached this location.
-    const nothing = { guardian: null, arm: null, state: stateOf(TEN) };
-    expect(isLatched({ ...nothing, lastAction: new Date(START_MS).toISOString() })).toBe(true);
-    expect(isLatched({ ...nothing, lastAction: null })).toBe(false);
   });
 });

@@ -9,7 +9,7 @@ import { parseGuardian } from "../../src/domain/guardian-document.ts";
 import type { JournalEntry } from "../../src/domain/journal.ts";
 import { parseJournalEntry } from "../../src/domain/journal.ts";
 import { parseRamp, type RampDocument } from "../../src/domain/ramp-document.ts";
-import { parseState, parseStop } from "../../src/domain/state.ts";
+import { parseState, parseStop, rawState } from "../../src/domain/state.ts";
 import type { Ports } from "../../src/ports.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
 import { PATIENCE } from "../support/patience.ts";
@@ -59,8 +59,7 @@ const text = (key: string): string | null => sandbox.control.store.text(key);
 const guardian = (): GuardianDocument | null => parseGuardian(text("guardian"));
 const ramp = (): RampDocument | null => parseRamp(text("ramp"));
 const share = (): number | null => {
-  const raw = { config: text("config"), stop: text("stop"), rampShare: text("ramp-share") };
-  const { config } = parseState(raw);
+  const { config } = parseState(rawState(text));
   return config.kind === "valid" ? config.value.canary_percent : null;
 };
 const stopBy = (): string | null => {
@@ -84,6 +83,11 @@ async function perform(def: unknown, own: Record<string, unknown>): Promise<stri
   const outcome =
     planned.kind === "ended" ? planned.outcome : await verb.apply(planned.steps, given, ports);
   return outcome.kind === "done" ? "done" : JSON.stringify(outcome);
+}
+
+/** On a busy machine a health check may go without an answer; what is refused then has written nothing. */
+async function performed(def: unknown, own: Record<string, unknown>): Promise<void> {
+  await vi.waitFor(async () => expect(await perform(def, own)).toBe("done"), PATIENCE);
 }
 
 function written(): string[] {
@@ -154,7 +158,7 @@ describe("the guardian, enforcing", () => {
     }, PATIENCE);
     expect(stopBy()).toBeNull();
     expect(share()).toBe(60);
-    const arm = { schema: 1, at: new Date().toISOString(), by: "ada", id: "ARM" };
+    const arm = { schema: 1, at: "1999-01-01T00:00:00Z", by: "ada", id: "ARM", through: id };
     sandbox.control.store.put("guardian-arm", JSON.stringify(arm));
     await vi.waitFor(async () => {
       await tick();
@@ -164,7 +168,7 @@ describe("the guardian, enforcing", () => {
 
   it("is armed by restore; without metrics it does nothing", async () => {
     sandbox.control.setNative({ errorShare: 0 });
-    expect(await perform(restore, { to: 30 })).toBe("done");
+    await performed(restore, { to: 30 });
     expect(text("guardian-arm")).toContain("by");
     await sandbox.control.addFault({
       kind: "server-error",
@@ -187,7 +191,7 @@ describe("the guardian, enforcing", () => {
 
 describe("a detached ramp", () => {
   const start = (plan: string) =>
-    perform(rampStart, { plan, detach: true, fromStop: false, lease: null, minRequests: 5 });
+    performed(rampStart, { plan, detach: true, fromStop: false, lease: null, minRequests: 5 });
 
   it("goes up by ticks, each step judged", async () => {
     await vi.waitFor(async () => {
@@ -195,7 +199,7 @@ describe("a detached ramp", () => {
       expect(guardian()?.verdict).toBe("pass");
     }, PATIENCE);
     const before = text("config");
-    expect(await start("60:2s,100")).toBe("done");
+    await start("60:2s,100");
     await vi.waitFor(async () => {
       await tick();
       expect(ramp()?.state).toBe("done");
@@ -220,7 +224,7 @@ describe("a detached ramp", () => {
 
   it("ends as a conflict against a disable by hand, which stays", async () => {
     byHand(10);
-    expect(await start("20:60s,100")).toBe("done");
+    await start("20:60s,100");
     await vi.waitFor(async () => {
       await tick();
       expect(ramp()?.step).toBe(0);
@@ -235,7 +239,7 @@ describe("a detached ramp", () => {
 
   it("ends as a conflict when the stop is pulled, and raises nothing more", async () => {
     byHand(10);
-    expect(await start("20:60s,100")).toBe("done");
+    await start("20:60s,100");
     await vi.waitFor(async () => {
       await tick();
       expect(ramp()?.phase).toBe("hold");

@@ -13,6 +13,8 @@ export interface ModelKv {
   stop: (string | null)[];
   /** The cron's raise; none unless given. */
   share?: string[];
+  /** Of the guardian; left out where it does not take part. */
+  cap?: (string | null)[];
 }
 
 export function stored(kv: ModelKv): RawState {
@@ -20,6 +22,7 @@ export function stored(kv: ModelKv): RawState {
     config: kv.config.at(-1) ?? null,
     stop: kv.stop.at(-1) ?? null,
     rampShare: kv.share?.at(-1) ?? null,
+    cap: kv.cap?.at(-1) ?? null,
   };
 }
 
@@ -33,8 +36,12 @@ export function modelStore(kv: ModelKv, scheduler: Scheduler, staleness: number[
       const lag = staleness[reads % Math.max(1, staleness.length)] ?? 0;
       reads += 1;
       await scheduler.schedule(Promise.resolve(), "read");
-      const rampShare = version(kv.share ?? [], lag);
-      return { config: version(kv.config, lag), stop: version(kv.stop, lag), rampShare };
+      return {
+        config: version(kv.config, lag),
+        stop: version(kv.stop, lag),
+        rampShare: version(kv.share ?? [], lag),
+        cap: version(kv.cap ?? [null], lag),
+      };
     },
     async writeStop(stop: StopDocument) {
       await scheduler.schedule(Promise.resolve(), "put stop");

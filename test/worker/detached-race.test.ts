@@ -68,7 +68,7 @@ interface Model {
 }
 
 function modelOf(ramp: RampDocument): Model {
-  const kv = { config: [JSON.stringify(BASE)], stop: [null], share: [] };
+  const kv = { config: [JSON.stringify(BASE)], stop: [null], share: [], cap: [null] };
   return { kv, documents: [JSON.stringify(ramp)], journal: [] };
 }
 

@@ -1,4 +1,6 @@
 /** What the guardian reads and writes in KV. Reads may be a minute old, each key by itself. */
+import type { GuardianCap } from "../../src/domain/cap.ts";
+import { GUARDIAN_CAP_KEY, serialiseCap } from "../../src/domain/cap.ts";
 import { GUARDIAN_ARM_KEY, GUARDIAN_KEY } from "../../src/domain/guardian-document.ts";
 import type { JournalEntry } from "../../src/domain/journal.ts";
 import {
@@ -10,15 +12,8 @@ import {
 import { RAMP_CONTROL_KEY, RAMP_KEY } from "../../src/domain/ramp-document.ts";
 import type { RampShare } from "../../src/domain/ramp-share.ts";
 import { RAMP_SHARE_KEY, serialiseRampShare } from "../../src/domain/ramp-share.ts";
-import type { CanaryConfig, RawState, StopDocument } from "../../src/domain/state.ts";
-import {
-  CONFIG_KEY,
-  rawState,
-  STATE_KEYS,
-  STOP_KEY,
-  serialiseConfig,
-  serialiseStop,
-} from "../../src/domain/state.ts";
+import type { RawState, StopDocument } from "../../src/domain/state.ts";
+import { rawState, STATE_KEYS, STOP_KEY, serialiseStop } from "../../src/domain/state.ts";
 import { withLimit } from "../limit.ts";
 
 /** The least that KV allows. */
@@ -26,24 +21,24 @@ const CACHE_TTL_S = 30;
 const READ_LIMIT_MS = 5_000;
 const WRITE_LIMIT_MS = 5_000;
 const WRITE_TRIES = 3;
-const ENTRIES = 20;
+/** As many as KV reads at once. */
+const ENTRIES = 100;
+/** A thousand keys each. */
+const MAX_PAGES = 30;
 const DAY_MS = 86_400_000;
 
 export interface GuardianTexts {
-  state: RawState;
   ramp: string | null;
   control: string | null;
   guardian: string | null;
   arm: string | null;
 }
 
-const KEYS = [...STATE_KEYS, RAMP_KEY, RAMP_CONTROL_KEY, GUARDIAN_KEY, GUARDIAN_ARM_KEY];
+const KEYS = [RAMP_KEY, RAMP_CONTROL_KEY, GUARDIAN_KEY, GUARDIAN_ARM_KEY];
 
 export async function readTexts(kv: KVNamespace): Promise<GuardianTexts> {
-  const found = await withLimit("KV read", READ_LIMIT_MS, kv.get(KEYS, { cacheTtl: CACHE_TTL_S }));
-  const text = (key: string): string | null => found.get(key) ?? null;
+  const text = await read(kv, KEYS);
   return {
-    state: rawState(text),
     ramp: text(RAMP_KEY),
     control: text(RAMP_CONTROL_KEY),
     guardian: text(GUARDIAN_KEY),
@@ -51,12 +46,22 @@ export async function readTexts(kv: KVNamespace): Promise<GuardianTexts> {
   };
 }
 
-export function writeStop(kv: KVNamespace, stop: StopDocument): Promise<void> {
-  return put(kv, STOP_KEY, serialiseStop(stop));
+/** Once in a tick, and last: a second read would be answered by the copy that the first one has made here. */
+export async function readState(kv: KVNamespace): Promise<RawState> {
+  return rawState(await read(kv, STATE_KEYS));
 }
 
-export function writeConfig(kv: KVNamespace, config: CanaryConfig): Promise<void> {
-  return put(kv, CONFIG_KEY, serialiseConfig(config));
+async function read(kv: KVNamespace, keys: string[]): Promise<(key: string) => string | null> {
+  const found = await withLimit("KV read", READ_LIMIT_MS, kv.get(keys, { cacheTtl: CACHE_TTL_S }));
+  return (key) => found.get(key) ?? null;
+}
+
+export function writeCap(kv: KVNamespace, cap: GuardianCap): Promise<void> {
+  return put(kv, GUARDIAN_CAP_KEY, serialiseCap(cap));
+}
+
+export function writeStop(kv: KVNamespace, stop: StopDocument): Promise<void> {
+  return put(kv, STOP_KEY, serialiseStop(stop));
 }
 
 export function writeRampShare(kv: KVNamespace, share: RampShare): Promise<void> {
@@ -92,12 +97,16 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** The newest entries of today and yesterday (UTC), in order of time. Rejects when KV does not answer. */
+/**
+ * The newest entries, in order of time: of yesterday, today and tomorrow (UTC), as clocks of others may be
+ * ahead. Rejects when KV does not answer.
+ */
 export async function recentEntries(kv: KVNamespace, nowMs: number): Promise<JournalEntry[]> {
-  const days = [nowMs - DAY_MS, nowMs].map((ms) => new Date(ms).toISOString().slice(0, 10));
-  const keys: string[] = [];
-  for (const day of days) keys.push(...(await keysOf(kv, `${JOURNAL_PREFIX}${day}`)));
-  const newest = keys.slice(-ENTRIES);
+  const days = [nowMs - DAY_MS, nowMs, nowMs + DAY_MS].map((ms) =>
+    new Date(ms).toISOString().slice(0, 10),
+  );
+  const keys = await Promise.all(days.map((day) => keysOf(kv, `${JOURNAL_PREFIX}${day}`)));
+  const newest = keys.flat().slice(-ENTRIES);
   if (newest.length === 0) return [];
   const found = await withLimit("KV read", READ_LIMIT_MS, kv.get(newest));
   return newest.flatMap((key) => {
@@ -106,8 +115,16 @@ export async function recentEntries(kv: KVNamespace, nowMs: number): Promise<Jou
   });
 }
 
-/** Sorted, as KV lists them; a day has fewer changes than a page. */
+/** Sorted, as KV lists them: upwards, so that the newest are on the last page. */
 async function keysOf(kv: KVNamespace, prefix: string): Promise<string[]> {
-  const { keys } = await withLimit("KV list", READ_LIMIT_MS, kv.list({ prefix }));
-  return keys.map(({ name }) => name);
+  const names: string[] = [];
+  let cursor: string | undefined;
+  for (let page = 0; page < MAX_PAGES; page += 1) {
+    const from = cursor === undefined ? {} : { cursor };
+    const found = await withLimit("KV list", READ_LIMIT_MS, kv.list({ prefix, ...from }));
+    names.push(...found.keys.map(({ name }) => name));
+    if (found.list_complete) return names;
+    cursor = found.cursor;
+  }
+  throw new Error(`more than ${MAX_PAGES} pages of ${prefix}`);
 }

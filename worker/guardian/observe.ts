@@ -17,19 +17,21 @@ export interface ObserveGiven {
   policy: Policy;
   nowMs: number;
   entries: Observed<readonly JournalEntry[]>;
+  /** Intents made before are not counted: a stop that is over has caught some half-way. Seconds. */
+  sinceS: number | null;
   waitUntil(work: Promise<unknown>): void;
 }
 
 /** Never rejects: what could not be had is unseen, and unseen is never good news. */
 export async function observe(given: ObserveGiven): Promise<Observations> {
-  const { policy, nowMs, entries } = given;
+  const { policy, nowMs, entries, sinceS } = given;
   const nowS = Math.floor(nowMs / 1_000);
   const windows = questions(nowS, policy);
   const { bucketSeconds } = policy;
   const [health, failures, orphans] = await Promise.all([
     ask(given, (dataset) => healthBuckets(dataset, windows.health, bucketSeconds)),
     ask(given, (dataset) => failureBuckets(dataset, windows.failures, bucketSeconds)),
-    orphansOf(given, windows.orphans, nowS),
+    orphansOf(given, later(windows.orphans, sinceS), nowS),
   ]);
   return {
     nowS,
@@ -39,6 +41,10 @@ export async function observe(given: ObserveGiven): Promise<Observations> {
     lastReductionS:
       entries.kind === "unseen" ? entries : { kind: "seen", value: lastReduction(entries.value) },
   };
+}
+
+function later({ fromS, toS }: Window, sinceS: number | null): Window {
+  return { fromS: Math.min(toS, Math.max(fromS, sinceS ?? 0)), toS };
 }
 
 /** One question to the metrics. Never rejects. */
@@ -65,6 +71,7 @@ async function orphansOf(
   window: Window,
   nowS: number,
 ): Promise<Observed<OrphanRow>> {
+  if (window.fromS >= window.toS) return { kind: "seen", value: { intents: 0, finalized: 0 } };
   try {
     return { kind: "seen", value: await countOrphans(given, window, nowS) };
   } catch (error) {

@@ -3,32 +3,36 @@
  * native traffic away comes first, and nobody's pager may delay it. Never rejects.
  */
 
+import { parseCap } from "../../src/domain/cap.ts";
 import { sentence } from "../../src/domain/finding-text.ts";
-import type { Action } from "../../src/domain/guardian.ts";
-import { decideAction, entryOf } from "../../src/domain/guardian.ts";
-import type { GuardianDocument } from "../../src/domain/guardian-document.ts";
-import { GUARDIAN, parseGuardian, parseGuardianArm } from "../../src/domain/guardian-document.ts";
+import type { Action, GuardianKnown } from "../../src/domain/guardian.ts";
+import { decideAction, entryOf, since } from "../../src/domain/guardian.ts";
+import type { GuardianArm, GuardianDocument } from "../../src/domain/guardian-document.ts";
+import { parseGuardian, parseGuardianArm } from "../../src/domain/guardian-document.ts";
 import type { JournalEntry } from "../../src/domain/journal.ts";
 import type { NextNotice } from "../../src/domain/notices/changes.ts";
 import { nextNotice, noticeOf, parseTold, toldAfter } from "../../src/domain/notices/changes.ts";
 import type { Notice } from "../../src/domain/notices/notice.ts";
+import { noticeKey } from "../../src/domain/notices/notice.ts";
 import { noticeOfEntry } from "../../src/domain/notices/of-entry.ts";
 import type { Assessment } from "../../src/domain/policy-evaluate.ts";
 import { evaluate } from "../../src/domain/policy-evaluate.ts";
 import type { Observed } from "../../src/domain/policy-observations.ts";
+import { sinceChange } from "../../src/domain/policy-observations.ts";
 import { GATE } from "../../src/domain/ramp.ts";
 import type { RampDocument } from "../../src/domain/ramp-document.ts";
 import { isOver, parseRamp, parseRampControl } from "../../src/domain/ramp-document.ts";
 import { rampNotice } from "../../src/domain/ramp-text.ts";
-import type { ParsedState } from "../../src/domain/state.ts";
-import { isEmergency, parseConfig, parseState } from "../../src/domain/state.ts";
+import type { ParsedState, RawState } from "../../src/domain/state.ts";
+import { parseConfig, parseState } from "../../src/domain/state.ts";
 import type { Bindings, Settings } from "../env.ts";
 import { createNotifier } from "../notify/notifier.ts";
 import type { GuardianTexts } from "./kv.ts";
 import {
+  readState,
   readTexts,
   recentEntries,
-  writeConfig,
+  writeCap,
   writeEntry,
   writeGuardian,
   writeRamp,
@@ -37,12 +41,14 @@ import {
 } from "./kv.ts";
 import { observe } from "./observe.ts";
 import { stepRamp } from "./ramp.ts";
+import { endEntry, stepEntry } from "./ramp-entries.ts";
 
 export interface TickGiven {
   settings: Settings;
   env: Bindings;
   /** The cron's scheduled time; the same for duplicate runs. */
   tickMs: number;
+  now(): number;
   random(): number;
   waitUntil(work: Promise<unknown>): void;
 }
@@ -50,46 +56,102 @@ export interface TickGiven {
 interface Tick extends TickGiven {
   kv: KVNamespace;
   texts: GuardianTexts;
+  raw: RawState;
   state: ParsedState;
+  arm: GuardianArm | null;
   guardian: GuardianDocument | null;
   notices: Notice[];
   latched: GuardianDocument["latched"];
+  since: NonNullable<GuardianDocument["since"]>;
 }
+
+/** A run that comes later than this would act on a state of things that is over. */
+const LATE_MS = 90_000;
 
 /** Throws when KV cannot be read: then nothing is known, and nothing is done. */
 export async function tick(given: TickGiven): Promise<void> {
   const kv = given.env.KV_CANARY_CONFIG;
   if (kv === undefined) throw new Error("KV_CANARY_CONFIG is not bound");
-  const { mode } = given.settings.guardian;
+  const { mode, policy } = given.settings.guardian;
   const texts = await readTexts(kv);
   const ramp = parseRamp(texts.ramp);
   const running = ramp !== null && ramp.mode === "detached" && !isOver(ramp) ? ramp : null;
   if (mode === "off" && running === null) return;
+  if (isLate(given)) return tellLate(given);
   const guardian = parseGuardian(texts.guardian);
-  const state = parseState(texts.state);
-  const run: Tick = {
-    ...given,
-    kv,
-    texts,
-    state,
-    guardian,
-    notices: [],
-    latched: guardian?.latched ?? null,
-  };
-  const { policy } = given.settings.guardian;
-  const entries = await entriesOf(run);
-  const observations = await observe({ ...given, policy, nowMs: given.tickMs, entries });
+  const before = await entriesOf(kv, given.tickMs);
+  const sinceS = guardian?.since ? Date.parse(guardian.since.at) / 1_000 : null;
+  const { tickMs: nowMs } = given;
+  const observations = await observe({ ...given, policy, nowMs, entries: before, sinceS });
   const assessment = evaluate(observations, policy);
-  const arm = parseGuardianArm(texts.arm);
-  const lastAction = lastActionIn(entries);
-  const known = { tickMs: given.tickMs, mode, guardian, arm, lastAction, state };
-  const action = decideAction({ ...known, assessment });
+  const matters = running !== null || (mode === "enforce" && assessment.verdict === "fail");
+  // Asking has taken its time: what people have said meanwhile is known before anything is written.
+  const entries = matters ? await entriesOf(kv, given.tickMs) : before;
+  const run = await looked({ ...given, kv, texts, guardian }, entries);
+  const action = decideAction({ ...knownOf(run, entries), ...given, mode, assessment: judged() });
+  if (isLate(given)) return tellLate(given);
   if (action !== null) await act(run, action, assessment);
   else if (running !== null) await carryOn(run, running, { observations, entries });
   await rememberAndTell(run, assessment);
+
+  function judged(): Assessment {
+    return evaluate(sinceChange(observations, Date.parse(run.since.at) / 1_000), policy);
+  }
 }
 
-async function entriesOf({ kv, tickMs }: Tick): Promise<Observed<readonly JournalEntry[]>> {
+async function looked(
+  given: TickGiven & Pick<Tick, "kv" | "texts" | "guardian">,
+  entries: Observed<readonly JournalEntry[]>,
+): Promise<Tick> {
+  const { kv, texts, guardian, tickMs } = given;
+  const raw = await readState(kv);
+  const known = { ...given, raw, state: parseState(raw), arm: parseGuardianArm(texts.arm) };
+  return {
+    ...known,
+    notices: [],
+    latched: guardian?.latched ?? null,
+    since: since(knownOf(known, entries), tickMs),
+  };
+}
+
+function knownOf(
+  { guardian, arm, raw, state }: Pick<Tick, "guardian" | "arm" | "raw" | "state">,
+  entries: Observed<readonly JournalEntry[]>,
+): GuardianKnown {
+  const seen = entries.kind === "seen" ? entries.value : [];
+  return { guardian, arm, cap: parseCap(raw.cap ?? null), state, entries: seen };
+}
+
+function isLate({ tickMs, now }: TickGiven): boolean {
+  return now() - tickMs > LATE_MS;
+}
+
+/** Writes nothing: a run that was on time may have written since. */
+async function tellLate({ settings, env, tickMs, now, random }: TickGiven): Promise<void> {
+  const at = new Date(now()).toISOString();
+  const title = `the guardian's run of ${new Date(tickMs).toISOString()} came late: it did nothing`;
+  warn(title);
+  const notifier = createNotifier(settings.notify, { random, email: env.NOTIFY_EMAIL });
+  const { env: name } = settings.notify;
+  await notifier.send([
+    {
+      kind: "event",
+      key: noticeKey(name, "guardian"),
+      env: name,
+      severity: "warning",
+      title,
+      details: [],
+      next: `pixcanary status --env ${name}`,
+      at,
+      source: hostOf({ settings }),
+    },
+  ]);
+}
+
+async function entriesOf(
+  kv: KVNamespace,
+  tickMs: number,
+): Promise<Observed<readonly JournalEntry[]>> {
   try {
     return { kind: "seen", value: await recentEntries(kv, tickMs) };
   } catch {
@@ -97,20 +159,11 @@ async function entriesOf({ kv, tickMs }: Tick): Promise<Observed<readonly Journa
   }
 }
 
-/** Its own words in the journal: a ramp's step is its author's. */
-function lastActionIn(entries: Observed<readonly JournalEntry[]>): string | null {
-  if (entries.kind === "unseen") return null;
-  return entries.value.findLast(({ actor }) => actor === GUARDIAN)?.at ?? null;
-}
-
-/** The stop first: its mirror and the journal may fail. */
+/** A stop or a cap, never config: neither can take back what a person has written. */
 async function act(run: Tick, action: Action, assessment: Assessment | null): Promise<void> {
   const { kv, settings, tickMs } = run;
   if (action.stop !== null) await writeStop(kv, action.stop);
-  await writeConfig(kv, action.config).catch((error: unknown) => {
-    if (action.stop === null) throw error;
-    warn(`the stop is written, its mirror in config is not: ${String(error)}`);
-  });
+  if (action.cap !== null) await writeCap(kv, action.cap);
   const { kind, id, why } = action;
   run.latched = { at: new Date(tickMs).toISOString(), action: kind, id, why };
   const seen = assessment?.findings.filter(({ verdict }) => verdict !== "pass").map(sentence) ?? [];
@@ -134,75 +187,20 @@ async function carryOn(
   const { kv, settings, texts, state, tickMs } = run;
   const control = parseRampControl(texts.control);
   const { policy } = settings.guardian;
-  const stored = parseConfig(texts.state.config);
+  const stored = parseConfig(run.raw.config);
   const known = { ramp: before, control, state, stored, policy, settings, tickMs, ...seen };
   const step = await stepRamp(known);
   if (step.share !== null) await writeRampShare(kv, step.share);
   if (step.action !== null) await act(run, step.action, null);
   const { ramp } = step;
   if (ramp.live_at !== null && ramp.live_at !== before.live_at)
-    await journal(run, stepEntry(run, ramp));
+    await journal(run, stepEntry(ramp, hostOf(run)));
   await writeRamp(kv, JSON.stringify(ramp));
   const stands = isOver(ramp) || (ramp.paused?.by === GATE && before.paused?.by !== GATE);
   if (!stands) return;
   run.notices.push(rampNotice(ramp, settings.notify.env, tickMs));
-  const entry = endEntry(run, ramp);
+  const entry = endEntry(ramp, state, hostOf(run));
   await writeEntry(kv, entry).catch((error: unknown) => warn(`journal: ${String(error)}`));
-}
-
-/** As the attached ramp tells its steps: the same id and the same time, however often it is told. */
-function stepEntry(run: Tick, ramp: RampDocument): JournalEntry {
-  const step = ramp.plan[ramp.step];
-  const previous = ramp.plan[ramp.step - 1];
-  const liveMs = Date.parse(ramp.live_at ?? "") - Date.parse(ramp.written_at ?? "");
-  return {
-    ...entryBase(run, ramp),
-    id: step?.revision ?? ramp.id,
-    at: ramp.written_at ?? ramp.updated_at,
-    before: {
-      percent: previous?.percent ?? ramp.base.percent,
-      emergency: false,
-      revision: previous?.revision ?? ramp.base.revision,
-    },
-    after: { percent: step?.percent ?? null, emergency: false, revision: step?.revision ?? null },
-    revision: step?.revision ?? null,
-    verification: { outcome: "live", locations: [], elapsed_ms: Math.max(0, liveMs) },
-    notes: [`step ${ramp.step + 1}/${ramp.plan.length} of ramp ${ramp.id}`],
-  };
-}
-
-/** Changes nothing by itself. */
-function endEntry(run: Tick, ramp: RampDocument): JournalEntry {
-  const { config } = run.state;
-  const percent = config.kind === "valid" ? config.value.canary_percent : null;
-  const present = { percent, emergency: isEmergency(run.state), revision: null };
-  const { at, by, why } = ramp.ended ??
-    ramp.paused ?? { at: ramp.updated_at, by: GUARDIAN, why: "" };
-  return {
-    ...entryBase(run, ramp),
-    id: `${ramp.id}-${ramp.state}`,
-    at,
-    before: present,
-    after: present,
-    revision: null,
-    verification: { outcome: "stored", locations: [], elapsed_ms: 0 },
-    notes: [`ramp ${ramp.state}: ${why} (${by})`.slice(0, 1_000)],
-  };
-}
-
-function entryBase(run: Tick, ramp: RampDocument) {
-  const { reason, incident, by } = ramp;
-  const tool = "pixcanary worker";
-  return {
-    schema: 1 as const,
-    command: "ramp",
-    actor: by,
-    host: hostOf(run),
-    reason,
-    incident,
-    tool,
-    namespace: null,
-  };
 }
 
 /** One notice per change of native's health, and the document of this tick. */
@@ -227,6 +225,7 @@ async function rememberAndTell(run: Tick, assessment: Assessment): Promise<void>
       latched: run.latched,
       told: said,
       verdict: assessment.verdict,
+      since: run.since,
     } satisfies GuardianDocument);
   // The latch is kept before anybody is told: a pager that hangs must not take it away.
   const before = told === null ? null : JSON.stringify(told);
@@ -265,7 +264,7 @@ function commandFor({ recommendation }: Assessment, env: string): string {
   return `pixcanary ${verb} --env ${env}`;
 }
 
-function hostOf({ settings }: Tick): string {
+function hostOf({ settings }: Pick<Tick, "settings">): string {
   return `worker ${settings.workerVersion ?? "unknown"}`;
 }
 

@@ -86,7 +86,7 @@ export async function goBackUp(
   };
   const run: Run = { steps, input, ports, call, startedMs, revision, data, wrote: false };
   const outcome = await writeThenRelease(run);
-  if (outcome.kind === "done") await armGuardian(ports, revision);
+  if (outcome.kind === "done") await armGuardian(ports, revision, steps.base.state);
   if (run.wrote) await trace(run, outcome);
   return outcome;
 }
