@@ -237,7 +237,14 @@ describe("an emergency by hand that one stale read of the API hid", () => {
         },
       };
     });
+    // Without what is tested here the looking would never end: the waits of this world take no time.
+    const budget = new AbortController();
+    let looks = 0;
+    const timeout = (ms: number) =>
+      ms === given.timeoutMs ? budget.signal : ports.clock.timeout(ms);
     const look = async (url: string): Promise<Sighting> => {
+      looks += 1;
+      if (looks >= 10 * LOOKS) budget.abort();
       const nowMs = ports.clock.now();
       memory = remember(memory, stored(kv), nowMs);
       const state = effectiveState(memory, nowMs);
@@ -256,7 +263,8 @@ describe("an emergency by hand that one stale read of the API hid", () => {
       const decision = { tag: "B2a", cohort, reason };
       return { url, atMs: nowMs, status: 200, colo: "FRA", decision, qa, problem: null };
     };
-    return { kv, ports: { ...ports, qa: { urls: [URL_OF_QA], look } } };
+    const clock = { ...ports.clock, timeout };
+    return { kv, ports: { ...ports, clock, qa: { urls: [URL_OF_QA], look } } };
   }
   const HEALTH: QaDocument["health"] = {
     native: { status: "healthy", db_ping_ms: 1, r2_accessible: true, problem: null },
@@ -286,6 +294,15 @@ describe("an emergency by hand that one stale read of the API hid", () => {
   it("ends with the next restore, everywhere", async () => {
     const { kv, ports } = stale();
     await run("reduce", ports);
+    const back = { ...seen, to: 10 };
+    const planned = await restore.plan(back, ports);
+    if (planned.kind !== "plan") throw new Error("not planned");
+    expect(await restore.apply(planned.steps, back, ports)).toMatchObject({ kind: "done" });
+    expect(fresh(kv)).toMatchObject({ emergency: false, config: { canary_percent: 10 } });
+  });
+  it("is lifted by a restore that has seen it, also where it was read", async () => {
+    const { kv, ports } = stale();
+    await ports.store.read({ signal: ports.interrupt });
     const back = { ...seen, to: 10 };
     const planned = await restore.plan(back, ports);
     if (planned.kind !== "plan") throw new Error("not planned");
