@@ -71,29 +71,36 @@ export function end(
 /** `wasKnown`: read before, so perhaps a copy from before this emergency. */
 export function endsBy(ending: Ending, held: Held, wasKnown: boolean): boolean {
   if (ending.names.some((name) => isNamed(name, ending, held, wasKnown))) return true;
-  if (isEditOf(ending, held, wasKnown)) return true;
   if (wasKnown) return held.endedBy.includes(ending.mark);
-  return endsUnnamed(ending, held) || timeMs(held) + MARGIN_MS < ending.untilMs;
+  if (isEditOf(ending, held) || endsUnnamed(ending, held)) return true;
+  return timeMs(held) + MARGIN_MS < ending.untilMs;
 }
 
 /**
- * Somebody may edit a copy and leave the id: read again, a name means the very text, if it says which.
+ * Somebody may edit a copy and leave the id: read again, a name means the very text, as far as it says which.
  * A text without an id and a time may be written a second time: long after, it is not what was named.
  */
 function isNamed(name: Name, ending: Ending, held: Held, wasKnown: boolean): boolean {
-  if (name.id !== undefined) {
-    return name.id === held.id && (!wasKnown || (name.mark ?? held.mark) === held.mark);
-  }
   const isDated = Number.isFinite(held.ownMs);
+  if (name.id !== undefined) {
+    if (name.id !== held.id) return false;
+    if (!wasKnown) return true;
+    return name.mark === undefined
+      ? name.at === undefined || !isDated || name.at === held.at
+      : name.mark === held.mark;
+  }
   if (name.mark === undefined) return held.id === undefined && isDated && name.at === held.at;
   if (name.mark !== held.mark) return false;
   return isDated || ending.atMs >= held.seenMs - MARGIN_MS;
 }
 
-/** Nobody but a person gives what asks for no emergency the revision of what asks for one. */
-function isEditOf(ending: Ending, held: Held, wasKnown: boolean): boolean {
+/**
+ * Nobody but a person gives what asks for no emergency the revision of what asks for one. Which of the two is
+ * the copy, only the times say: without one, or with one from long ago, it is the emergency.
+ */
+function isEditOf(ending: Ending, held: Held): boolean {
   const sameRevision = held.key === "config" && held.id !== undefined && held.id === ending.id;
-  return sameRevision && held.ownMs + (wasKnown ? MARGIN_MS : 0) < ending.atMs;
+  return sameRevision && timeMs(held) < ending.atMs;
 }
 
 function endsUnnamed(ending: Ending, held: Held): boolean {

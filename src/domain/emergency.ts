@@ -90,7 +90,7 @@ function namedBy({ releases }: StopDocument): Pick<Ending, "kind" | "names" | "u
   if (stops === undefined) {
     return {
       kind: "watermark",
-      names: [id === undefined ? { at } : { id }],
+      names: [id === undefined ? { at } : { id, at }],
       untilMs: timeOf(at),
     };
   }
@@ -138,10 +138,16 @@ export function releases(release: StopDocument, id: string | undefined): boolean
   return !release.active && id !== undefined && named.some((name) => name.id === id);
 }
 
-/** Without duplicates, the first ones first, no more than a document may name. */
+/**
+ * Without duplicates, the first ones first, no more than a document may name. An id alone would mean every
+ * edited copy as well: it goes where the text is named.
+ */
 export function mergeNames(...lists: readonly (readonly Name[] | undefined)[]): Name[] {
   const names = new Map<string, Name>();
-  for (const name of lists.flatMap((list) => list ?? [])) {
+  const given = lists.flatMap((list) => list ?? []);
+  const exact = new Set(given.flatMap(({ id, mark }) => (mark === undefined ? [] : [id])));
+  for (const name of given) {
+    if (name.mark === undefined && name.id !== undefined && exact.has(name.id)) continue;
     const key = JSON.stringify([name.id, name.mark, name.at]);
     if (!names.has(key)) names.set(key, name);
   }

@@ -8,6 +8,7 @@ import {
   rememberFailure,
   rememberLate,
 } from "../../src/domain/memory.ts";
+import { releaseOf } from "../../src/domain/transition.ts";
 
 const config = (percent: number, emergency = false, at = "2025-11-15T10:30:00Z") =>
   JSON.stringify({
@@ -171,8 +172,19 @@ describe("stops of several people", () => {
     const { mark } = effectiveState(reads(A), 0).inForce[0] ?? {};
     const exact = release({ id: "R", releases: { id: "A", stops: [{ id: "A", mark }] } });
     const edited = JSON.stringify({ active: true, id: "A", at: "2025-11-15T10:20:00Z" });
-    expect(isStopped(reads(A, exact, edited, exact))).toBe(true);
-    expect(isStopped(reads(A, exact, A, exact))).toBe(false);
+    const { stops } =
+      releaseOf({ id: "A" }, { actor: "ann", reason: undefined, nowMs: 0, id: "R" }, [
+        { id: "A", mark },
+        { id: "A" },
+        { id: "B" },
+      ]).releases ?? {};
+    const asWritten = release({ id: "R", releases: { id: "A", stops } });
+    const ofTheFirstVersion = release({ id: "R", releases: JSON.parse(A) as object });
+    for (const named of [exact, asWritten, ofTheFirstVersion]) {
+      expect(isStopped(reads(A, named, edited, named))).toBe(true);
+      expect(isStopped(reads(A, named, A, named))).toBe(false);
+      expect(isStopped(reads(edited, named))).toBe(false);
+    }
   });
 });
 
@@ -247,6 +259,22 @@ describe("an emergency in config", () => {
     expect(isStopped(reads(first, second, lifting("TWO")))).toBe(true);
     expect(isStopped(reads(first, second, lifting("TWO"), lifting("ONE", "TWO")))).toBe(false);
   });
+  it.each([
+    ["no readable date", { last_updated: "just now" }],
+    ["a date of hours before", { last_updated: at(-180) }],
+    ["the same date", {}],
+    ["a date of its own", { last_updated: at(1) }],
+  ])(
+    "made of a tool's config, revision and all, with %s is not lifted by that one",
+    (_what, date) => {
+      const tools = doc({ revision: "TOOL", updated_by: "ann" });
+      const made = doc({ revision: "TOOL", updated_by: "ann", emergency_proxy: true, ...date });
+      expect(isStopped(reads(tools, made, tools))).toBe(true);
+      expect(isStopped(reads(made, tools, tools))).toBe(true);
+      const naming = doc({ revision: "NEXT", lifts: [{ id: "TOOL" }] });
+      expect(isStopped(reads(tools, made, tools, naming, tools))).toBe(false);
+    },
+  );
   it("is lifted by its own copy that a person has edited, if that is younger", () => {
     const ofATool = doc({ emergency_proxy: true, revision: "MIRROR" });
     expect(isStopped(reads(ofATool, doc({ revision: "MIRROR", last_updated: at(1) })))).toBe(false);

@@ -25,6 +25,8 @@ describe("an unusable config asks for an emergency", () => {
     [[...'{"emergency_proxy":true}'].join("\u0000")],
     ['[{"emergency_proxy":true}]'],
     ['{"emergency_proxy":false,"emergency_proxy":true'],
+    ['{"emergency_proxy":true,"reason":"it was emergency_proxy=false until now",'],
+    ['{\\"canary_percent\\":0,\\"emergency_proxy\\":true}'],
   ])("%j", (text) => expect(asks(text)).toBe(true));
 
   it("however long it is, at its beginning and at its end", () => {
@@ -45,6 +47,8 @@ describe("an unusable config asks for none", () => {
     ['{"emergency_proxy":false,"reason":"not \\"emergency_proxy\\":true","canary_tag":'],
     ['{"emergency_proxy":null,"reason":"was emergency_proxy: true"}'],
     ['{"not_emergency_proxy":true}'],
+    ['{"emergency_proxy":false,"reason":"no emergency_proxy: true today",'],
+    ['{\\"emergency_proxy\\":false}'],
     ['{"emergency_proxy":trueish'],
     ['{"emergency_proxy":true,"emergency_proxy":false'],
     [`{"emergency_proxy":false,"reason":"${LONG}"}`],
