@@ -4,6 +4,7 @@ import { createClock } from "../../src/adapters/clock.ts";
 import { createQaProbe } from "../../src/adapters/qa-client.ts";
 import { Secret } from "../../src/adapters/secrets.ts";
 import type { QaDocument } from "../../src/domain/qa.ts";
+import { NO_QA_TOKEN, WRONG_TOKENS } from "../../src/domain/qa-token.ts";
 import { HANG_MS } from "../support/patience.ts";
 import * as fault from "./server.ts";
 import { json, startServer, type TestServer, text } from "./server.ts";
@@ -94,6 +95,20 @@ describe("refusals still carry the decision", () => {
       decision: { reason: "emergency" },
     });
   });
+
+  test.each([
+    [401, NO_QA_TOKEN, {}, "refuses every token: its QA_TOKEN is not 32 printable characters"],
+    [429, WRONG_TOKENS, { "retry-after": "40" }, "looks at no token from here for 40 s: too many"],
+    [429, WRONG_TOKENS, { "retry-after": "a while" }, "looks at no token from here: too many"],
+    [429, "rate_limited", { "retry-after": "40" }, "asked too often (HTTP 429)"],
+    [403, WRONG_TOKENS, {}, "refused the request (HTTP 403)"],
+  ])(
+    "%i %s is told by what is the matter with the token",
+    async (status, error, headers, words) => {
+      server.reply(json(status, { error }, { ...DECISION, ...headers }));
+      expect((await look()).problem).toContain(words);
+    },
+  );
 
   test("without a token, 401 says which one it needs, and none is sent", async () => {
     probe = probeFor([`${server.url}/qa`], null);

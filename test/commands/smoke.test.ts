@@ -4,8 +4,9 @@ import { createClock } from "../../src/adapters/clock.ts";
 import { createQaProbe } from "../../src/adapters/qa-client.ts";
 import { Secret } from "../../src/adapters/secrets.ts";
 import { createVisitorHttp } from "../../src/adapters/visitor-http.ts";
-import { runSmoke } from "../../src/commands/shared/smoke.ts";
+import { runSmoke, type SmokeReport } from "../../src/commands/shared/smoke.ts";
 import { altered } from "../../src/commands/shared/smoke-flow.ts";
+import { smokeJudged } from "../../src/commands/shared/validate-reasons.ts";
 import type { QaDocument } from "../../src/domain/qa.ts";
 import type { Ports } from "../../src/ports.ts";
 import type { Seen, TestServer } from "../adapters/server.ts";
@@ -144,6 +145,13 @@ function serve(spoil: Spoil): void {
 }
 
 async function smoke(spoil: Spoil = () => undefined): Promise<Record<string, string>> {
+  const open = (await report(spoil)).checks.filter(({ verdict }) => verdict !== "pass");
+  return Object.fromEntries(
+    open.map(({ name, verdict, detail }) => [name, `${verdict}: ${detail}`]),
+  );
+}
+
+async function report(spoil: Spoil): Promise<SmokeReport> {
   serve(spoil);
   const clock = createClock();
   const token = new Secret(TOKEN, "test");
@@ -160,14 +168,7 @@ async function smoke(spoil: Spoil = () => undefined): Promise<Record<string, str
     qa: createQaProbe({ urls: qaUrls, token, clock }),
     visitor: createVisitorHttp({ qaUrls, token, clock, requestMs: HANG_MS }),
   };
-  const report = await runSmoke(ports, {
-    signal: AbortSignal.timeout(HANG_MS),
-    wantsNative: false,
-  });
-  const open = report.checks.filter(({ verdict }) => verdict !== "pass");
-  return Object.fromEntries(
-    open.map(({ name, verdict, detail }) => [name, `${verdict}: ${detail}`]),
-  );
+  return runSmoke(ports, { signal: AbortSignal.timeout(HANG_MS), wantsNative: false });
 }
 
 const without = (header: string, { headers, ...rest }: Answer): Answer => ({
@@ -188,6 +189,47 @@ test("a perfect API passes, its cookie is kept, and the token goes to /qa alone"
   expect(flow.map(({ headers }) => headers.cookie)).toEqual(flow.map(() => "_canary_cohort=v1.n"));
   expect(flow.length).toBeGreaterThan(5);
   expect(api.filter(({ headers }) => headers.authorization !== undefined)).toEqual([]);
+});
+
+describe("a cohort that nobody was drawn to is told, and keeps nobody from going on", () => {
+  const neverProxy: Spoil = (seen, good) =>
+    seen.headers["x-canary"] === "1"
+      ? { ...good, headers: decided("native", "header") }
+      : undefined;
+
+  test("when everything else is right", async () => {
+    expect(smokeJudged(await report(neverProxy))).toEqual({
+      verdict: "pass",
+      figures: "5 of 6 checks, served by native",
+      details: ["CORS: inconclusive: proxy was not met in 90 draws, so its CORS is not known"],
+    });
+  });
+
+  test.each<[string, Spoil]>([
+    [
+      "the cohort that was met is not readable",
+      (seen, good) =>
+        seen.url === "/api/jobs" && seen.method === "GET" && seen.headers.origin === ORIGIN
+          ? without("access-control-allow-origin", good)
+          : undefined,
+    ],
+    [
+      "a preflight is refused",
+      (seen, good) =>
+        seen.method === "OPTIONS" && seen.url === "/api/jobs"
+          ? { ...good, status: 403 }
+          : undefined,
+    ],
+    [
+      "uploads fail",
+      (seen, good) => (seen.method === "PUT" ? { ...good, status: 500 } : undefined),
+    ],
+  ])("but not when %s", async (_, spoil) => {
+    const judged = smokeJudged(
+      await report((seen, good) => spoil(seen, good) ?? neverProxy(seen, good)),
+    );
+    expect(judged.verdict).toBe("fail");
+  });
 });
 
 describe("noticed", () => {

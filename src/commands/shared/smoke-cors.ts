@@ -54,9 +54,11 @@ export async function checkCors(check: CorsCheck): Promise<Judged> {
     const found = await routeProblem(check, visitor, pagesOrigin);
     if (found !== null) return fail(found);
   }
-  if (met.missing !== null)
-    return inconclusive(`${met.missing} was not met in ${MOST_DRAWS} draws`);
   if (met.visitors.length === 0) return inconclusive("GET /api/jobs shows no decision");
+  if (met.missing !== null) {
+    const detail = `${met.missing} was not met in ${MOST_DRAWS} draws, so its CORS is not known`;
+    return { ...inconclusive(detail), unmet: met.missing };
+  }
   const by = ["/qa", ...met.visitors.map(({ cohort }) => cohort)].join(", ");
   return pass(`${pagesOrigin} is allowed (${by}), ${FOREIGN_ORIGIN} is not`);
 }

@@ -1,4 +1,5 @@
 /** One upload from intent to download, as the QA page makes it, by one visitor. */
+import type { Cohort } from "../../domain/decide.ts";
 import type { Verdict } from "../../domain/prerequisites.ts";
 import type { Ports } from "../../ports.ts";
 import type { Visit, Visitor } from "./visitor.ts";
@@ -6,6 +7,8 @@ import type { Visit, Visitor } from "./visitor.ts";
 export interface Judged {
   verdict: Verdict;
   detail: string;
+  /** All that keeps it from a pass: of a small share, chance draws nobody to this cohort. */
+  unmet?: Cohort;
 }
 
 export const pass = (detail: string): Judged => ({ verdict: "pass", detail });

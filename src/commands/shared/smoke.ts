@@ -44,6 +44,8 @@ export interface SmokeCheck {
   verdict: Verdict;
   detail: string;
   elapsed_ms: number;
+  /** Of CORS: nothing is wrong, but nobody was drawn to this cohort. */
+  unmet?: Cohort;
 }
 
 export interface SmokeReport {

@@ -115,11 +115,12 @@ function smokeReason({ parts, smoke: wanted }: Examination, next: string): Reaso
   return reason(name, smokeJudged(parts.smoke), next);
 }
 
-function smokeJudged({ checks, cohorts }: SmokeReport): Judged {
+/** Chance must not decide: a cohort that nobody was drawn to is told of, and stands in no way. */
+export function smokeJudged({ checks, cohorts }: SmokeReport): Judged {
   const open = checks.filter(({ verdict }) => verdict !== "pass");
   const served = cohorts.length === 0 ? "" : `, served by ${cohorts.join(" and ")}`;
   return {
-    verdict: worstOf(checks.map(({ verdict }) => verdict)),
+    verdict: worstOf(checks.filter(({ unmet }) => unmet === undefined).map((c) => c.verdict)),
     figures: `${checks.length - open.length} of ${checks.length} checks${served}`,
     details: open.map(({ name, verdict, detail }) =>
       verdict === "fail" ? `${name}: ${detail}` : `${name}: ${verdict}: ${detail}`,
