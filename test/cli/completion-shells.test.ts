@@ -185,6 +185,34 @@ describe.each(KINDS)("$name", (kind) => {
   });
 });
 
+/** For each way to set up a shell that makes it strict, or another one. */
+describe.each([
+  ["bash", "set -eu"],
+  ["bash", "set -o posix; set -euo pipefail; set -f; shopt -s failglob"],
+  ["bash", "IFS=e"],
+  ["zsh", "setopt no_unset err_exit"],
+  ["zsh", "setopt ksh_arrays sh_word_split"],
+  ["zsh", "emulate sh"],
+] as const)("%s after %s", (program, mode) => {
+  it.skipIf(missing([program]) !== "")("takes the script, twice, and goes on", async () => {
+    const path = join(home, `strict.${program}`);
+    await writeFile(path, COMPLETION_SCRIPTS[program] ?? "");
+    // Where nothing is being completed, bash's compopt fails.
+    const ask =
+      program === "zsh"
+        ? ""
+        : 'COMP_LINE="pixcanary --config ./" COMP_POINT=21; _pixcanary_complete pixcanary ./ --config;';
+    const line = `${mode}\n. ${path}; . ${path}; ${ask} echo went on`;
+    const { stdout, stderr } = await execa(program, ["-c", line], {
+      cwd: work,
+      env: { ...env, BASH_ENV: "" },
+      extendEnv: false,
+      reject: false,
+    });
+    expect([stdout, stderr]).toEqual(["went on", ""]);
+  });
+});
+
 describe("fish", () => {
   const absent = missing(["fish"]);
   const script = COMPLETION_SCRIPTS.fish ?? "";

@@ -10,7 +10,7 @@ _pixcanary_complete() {
   COMPREPLY=()
   while IFS=$'\\t' read -r word rest; do
     if [[ $word == :files ]]; then
-      compopt -o default 2>/dev/null
+      compopt -o default 2>/dev/null || :
     elif [[ -n $word ]]; then
       COMPREPLY+=("$word")
     fi
@@ -39,7 +39,7 @@ _pixcanary() {
 if [[ \${funcstack[1]} == _pixcanary ]]; then
   _pixcanary "$@"
 else
-  (( \${+functions[compdef]} )) || { autoload -Uz compinit && compinit -i }
+  (( \${+functions[compdef]} )) || { autoload -Uz compinit && compinit -i; }
   compdef _pixcanary pixcanary
 fi`;
 
