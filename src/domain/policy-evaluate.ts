@@ -64,9 +64,10 @@ export function evaluate(seen: Observations, policy: Policy): Assessment {
 }
 
 function finding(row: RuleRow, { values, ...result }: Result): Finding {
-  const { rule, family, severity, recommends } = row;
+  const { rule, family, severity } = row;
+  const recommends = result.recommends ?? row.recommends;
   const value = values.findLast((known) => known !== null) ?? null;
-  return { rule, family, severity, recommends, value, values, ...result, because: null };
+  return { ...result, rule, family, severity, recommends, value, values, because: null };
 }
 
 function byStrength(a: Finding, b: Finding): number {

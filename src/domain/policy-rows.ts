@@ -1,4 +1,5 @@
 /** How each row of the policy is measured and judged. */
+import { areFewOrphans, HEALTH_MINUTES } from "./few-orphans.ts";
 import type { Policy, RuleKey } from "./policy.ts";
 import type { Finding, Unit } from "./policy-evaluate.ts";
 import type { Reading } from "./policy-judge.ts";
@@ -11,7 +12,11 @@ import type { Verdict } from "./prerequisites.ts";
 export type Result = Omit<
   Finding,
   "rule" | "family" | "severity" | "recommends" | "because" | "value" | "values"
-> & { values: (number | null)[] };
+> & {
+  values: (number | null)[];
+  /** Instead of what the row recommends. */
+  recommends?: Finding["recommends"];
+};
 
 export interface Case {
   seen: Observations;
@@ -245,12 +250,19 @@ function orphans({ seen, policy }: Case): Result {
   const known = Number.isFinite(intents) && Number.isFinite(finalized) && intents >= 1;
   if (!known) return { ...none, detail: `no intents in ${span(minutes, policy)}` };
   const orphaned = Math.max(0, intents - finalized);
+  const few =
+    orphaned > limit &&
+    areFewOrphans(orphaned, bucketsIn(HEALTH_MINUTES, { seen, policy }), policy);
+  const share = few
+    ? `, under ${policy.orphanedIntents.minSharePercent} % of native's requests`
+    : "";
   return {
     ...common,
     values: [orphaned],
     samples: intents,
     verdict: orphaned > limit ? "fail" : "pass",
-    detail: `${round(orphaned)} of ${round(intents)} intents were never finalized`,
+    ...(few ? { recommends: "notify" as const } : {}),
+    detail: `${round(orphaned)} of ${round(intents)} intents were never finalized${share}`,
   };
 }
 

@@ -63,6 +63,9 @@ function rule<K extends string, R extends string>(
  * 4,000 evaluations; with 100 a minute in 1 of 220,000. Hence 100 a minute for the rows that compare,
  * of either cohort. The absolute row has ten minutes to be wrong in: 20 a minute do. And 11 ms beside 2 ms
  * are no incident: what nobody can feel (20 ms) does not count as slower, whatever the percentage.
+ *
+ * Orphans. Anybody can ask for eleven intents and leave them: beside a thousand requests that is a matter
+ * for people, and none to disable the canary for. Hence 1 % of native's requests as well.
  */
 export const DEFAULT_POLICY: Policy = {
   bucketSeconds: 60,
@@ -85,7 +88,7 @@ export const DEFAULT_POLICY: Policy = {
   p90Warning: { limitMs: 600, minutes: 10, minNativeRequests: 200 },
   r2Failures: { limitPerMinute: 5, minutes: 3 },
   databaseFailures: { limitPerMinute: 5, minutes: 3 },
-  orphanedIntents: { limit: 10, minutes: 60, graceMinutes: 15 },
+  orphanedIntents: { limit: 10, minutes: 60, graceMinutes: 15, minSharePercent: 1 },
   reductionDidNotHelp: { minutes: 10 },
   proxyUnhealthy: { limitPercent: 1.5, minutes: 5, minErrors: 2, minProxyRequests: 50 },
   backToNormal: { errorRatePercent: 1, p90Ms: 500, minutes: 5, minErrors: 3 },
@@ -135,7 +138,13 @@ export interface Policy {
   p90Warning: { limitMs: number; minutes: number; minNativeRequests: number };
   r2Failures: Failures;
   databaseFailures: Failures;
-  orphanedIntents: { limit: number; minutes: number; graceMinutes: number };
+  orphanedIntents: {
+    limit: number;
+    minutes: number;
+    graceMinutes: number;
+    /** Of native's requests in a time as long: with fewer, people are told, and nothing is switched off. */
+    minSharePercent: number;
+  };
   reductionDidNotHelp: { minutes: number };
   proxyUnhealthy: {
     limitPercent: number;
@@ -229,6 +238,12 @@ function orphans(own: Policy["orphanedIntents"]) {
       .max(1_440)
       .default(own.graceMinutes)
       .describe("an older intent is orphaned: its upload URL has expired"),
+    minSharePercent: z
+      .number()
+      .min(0)
+      .max(100)
+      .default(own.minSharePercent)
+      .describe("of native's requests: with fewer, people are told, and nothing else is advised"),
   });
 }
 

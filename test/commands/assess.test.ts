@@ -26,7 +26,9 @@ function metricsOf({ health, failures, orphans }: Observations): Metrics {
     async ask(question) {
       const { name, read } = question("canary_requests");
       if (name === "health by minute") return read(answer(health));
-      return read(answer(name === "orphaned intents" ? orphans : failures));
+      if (name !== "orphaned intents by minute") return read(answer(failures));
+      const counts = answer(orphans) as object[];
+      return read(counts.map((count) => ({ bucket: NOW_MS / 1_000 - 3_600, ...count })));
     },
   };
 }

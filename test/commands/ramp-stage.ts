@@ -163,7 +163,6 @@ export class RampStage {
         { cohort: "native", phase: "b1a", requests: 10_000, errors: 0, p50: 1, p90: 2, p99: 3 },
       ];
     }
-    if (name === "orphaned intents") return [{ intents: 0, finalized: 0 }];
     if (name !== "health by minute") return [];
     // The metrics have a clock of their own.
     const newest = Math.floor(this.nowMs / 60_000) * 60;

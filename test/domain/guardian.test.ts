@@ -301,6 +301,25 @@ describe("AT-14: flapping, duplicated and overlapping ticks", () => {
     expect(isLatched({ ...seenOf("reduce"), cap, arm: old })).toBe(true);
   });
 
+  it("gets no lower by acting twice, when all that knows of the first time is read late", () => {
+    const kinds = ["reduce", "disable"] as const;
+    for (const kind of kinds) {
+      const percents = [0, 1, 2].map((tick) => {
+        const late = { ...seenOf(kind), tickMs: START_MS + tick * 60_000 };
+        return decideAction(late)?.cap?.percent;
+      });
+      expect(new Set(percents).size).toBe(1);
+    }
+    const first = decideAction(seenOf("reduce"))?.cap ?? null;
+    const capped = parseState({
+      config: JSON.stringify(TEN),
+      stop: null,
+      cap: JSON.stringify(first),
+    });
+    const next = { ...seenOf("reduce"), tickMs: START_MS + 60_000, state: capped };
+    expect(decideAction({ ...next, cap: first })).toBeNull();
+  });
+
   it("does not act at a tick that has acted, although a human has seen what it did", () => {
     const through = decideAction(seenOf("reduce"))?.id ?? "";
     const arm: GuardianArm = { schema: 1, at: "", by: "ada", id: "A", through };

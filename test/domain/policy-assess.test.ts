@@ -123,7 +123,7 @@ describe("one problem is named once", () => {
     expect(told(ofTen({ database: 100, ...slow })).problems).toEqual(["database_failures"]);
   });
   it("orphans are what broken uploads leave behind, unless only a warning breaks them", () => {
-    const orphans = { kind: "seen" as const, value: { intents: 100, finalized: 50 } };
+    const orphans = { kind: "seen" as const, value: { intents: 2_000, finalized: 1_000 } };
     const withOrphans = (change: Change) => told(seen(minutes(10, change), { orphans })).problems;
     expect(withOrphans({})).toEqual(["orphaned_intents"]);
     expect(withOrphans({ r2: 30 })).toEqual(["r2_failures"]);
@@ -132,6 +132,26 @@ describe("one problem is named once", () => {
       "orphaned_intents",
       "error_rate_warning",
     ]);
+  });
+});
+
+describe("orphans", () => {
+  const told11 = (native: Change["native"], policy = POLICY) => {
+    const orphans = { kind: "seen" as const, value: { intents: 11, finalized: 0 } };
+    return evaluate(seen(minutes(10, { native: native ?? {} }), { orphans }), policy);
+  };
+  it("that anybody can make are told, and no reason to switch anything off", () => {
+    expect(told11({})).toMatchObject({ verdict: "fail", recommendation: "notify" });
+    expect(told11({}).problems[0]?.detail).toBe(
+      "11 of 11 intents were never finalized, under 1 % of native's requests",
+    );
+    expect(told11({ requests: 0 }).recommendation).toBe("notify");
+  });
+  it("that are a share of native's requests in an hour are", () => {
+    expect(told11({ requests: 18, errors: 0 }).recommendation).toBe("disable");
+    expect(told11({ requests: 19, errors: 0 }).recommendation).toBe("notify");
+    const any = { ...POLICY, orphanedIntents: { ...POLICY.orphanedIntents, minSharePercent: 0 } };
+    expect(told11({}, any).recommendation).toBe("disable");
   });
 });
 

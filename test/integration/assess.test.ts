@@ -142,7 +142,7 @@ describe("without traffic", () => {
 
 describe("with visitors", () => {
   test("a healthy native gives no finding", async () => {
-    const config = await configure({ orphanedIntents: { graceMinutes: 1 } });
+    const config = await configure({ orphanedIntents: { graceMinutes: 1, minSharePercent: 0 } });
     const data = await healthyVisitors(config);
     expect(data).toMatchObject({
       verdict: "pass",

@@ -21,6 +21,16 @@ test("a bulk read answers each key in order, null for what is not there", async 
   expect(response.json).toEqual({ values: [null, "s"] });
 });
 
+test("a list comes in pages of a thousand, each after the cursor of the one before", async () => {
+  const { store, call } = setUp();
+  const names = Array.from({ length: 1_100 }, (_, i) => `journal/${String(i).padStart(4, "0")}`);
+  for (const name of names) store.put(name, "e");
+  const first = await call("list", { prefix: "journal/" });
+  expect(first.json).toEqual({ names: names.slice(0, 1_000), cursor: "journal/0999" });
+  const second = await call("list", { prefix: "journal/", cursor: "journal/0999" });
+  expect(second.json).toEqual({ names: names.slice(1_000), cursor: "" });
+});
+
 test("what the Worker writes is in the centre, with its lifetime", async () => {
   const { store, call } = setUp();
   await call("put", { key: "config", value: "c", ttlS: 3_600 });

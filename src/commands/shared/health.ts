@@ -1,7 +1,9 @@
 /** From metrics and journal to an assessment: what assess, status, watch, ramp and validate share. */
+import { caughtWindows, uncaught } from "../../domain/caught-intents.ts";
 import type { JournalEntry } from "../../domain/journal.ts";
 import type { Query } from "../../domain/metrics.ts";
-import { failureBuckets, healthBuckets, orphanedIntents } from "../../domain/metrics.ts";
+import { failureBuckets, healthBuckets } from "../../domain/metrics.ts";
+import { orphanBuckets } from "../../domain/metrics-window.ts";
 import type { Assessment } from "../../domain/policy-evaluate.ts";
 import { evaluate } from "../../domain/policy-evaluate.ts";
 import type { Observations, Observed } from "../../domain/policy-observations.ts";
@@ -43,14 +45,15 @@ export async function observe(
   const [health, failures, orphans, journal] = await Promise.all([
     ask((dataset) => healthBuckets(dataset, windows.health, bucketSeconds)),
     ask((dataset) => failureBuckets(dataset, windows.failures, bucketSeconds)),
-    ask((dataset) => orphanedIntents(dataset, windows.orphans, nowS)),
+    ask((dataset) => orphanBuckets(dataset, windows.orphans, { bucketSeconds, nowS })),
     entries === undefined ? ports.journal.recent(ENTRIES, { signal }) : { entries, warnings: [] },
   ]);
+  const caught = caughtWindows(journal.entries, nowS, policy);
   const observations: Observations = {
     nowS,
     health: observed(health, (rows) => rows),
     failures: observed(failures, (rows) => rows),
-    orphans: observed(orphans, (rows) => rows[0] ?? { intents: 0, finalized: 0 }),
+    orphans: observed(orphans, (rows) => uncaught(rows, caught, bucketSeconds)),
     lastReductionS: reductionIn(journal),
   };
   const failure = [health, failures, orphans].every(isError) && isError(health) ? health : null;

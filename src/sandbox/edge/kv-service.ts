@@ -10,7 +10,7 @@ export type KvService = (colo: string) => NodeService;
 
 const getSchema = z.object({ keys: z.array(z.string()) });
 const putSchema = z.object({ key: z.string(), value: z.string(), ttlS: z.number().nullable() });
-const listSchema = z.object({ prefix: z.string() });
+const listSchema = z.object({ prefix: z.string(), cursor: z.string().nullable().default(null) });
 const deleteSchema = z.object({ key: z.string() });
 
 /** As many keys as KV lists at once. */
@@ -36,12 +36,12 @@ export function kvService(
       return { status: 200, json: { values } };
     }
     if (operation === "list") {
-      const { prefix } = listSchema.parse(body);
-      const { keys } = store.list({ prefix, limit: PAGE });
+      const { prefix, cursor } = listSchema.parse(body);
+      const page = store.list({ prefix, limit: PAGE, ...(cursor === null ? {} : { cursor }) });
       // A location does not list what has not reached it.
-      const names = keys.map(({ name }) => name);
+      const names = page.keys.map(({ name }) => name);
       const here = names.filter((name) => replicas.text(colo, name) !== null);
-      return { status: 200, json: { names: here } };
+      return { status: 200, json: { names: here, cursor: page.cursor } };
     }
     if (operation === "put") {
       const { key, value, ttlS } = putSchema.parse(body);

@@ -59,8 +59,9 @@ export default function (env) {
     },
     async put(key, value, options) { await call(env, "put", { key, value: String(value), ttlS: options?.expirationTtl ?? null }); },
     async list(options) {
-      const { names } = await call(env, "list", { prefix: options?.prefix ?? "" });
-      return { keys: names.map((name) => ({ name })), list_complete: true, cacheStatus: null };
+      const { names, cursor } = await call(env, "list", { prefix: options?.prefix ?? "", cursor: options?.cursor ?? null });
+      const page = { keys: names.map((name) => ({ name })), cacheStatus: null };
+      return cursor === "" ? { ...page, list_complete: true } : { ...page, list_complete: false, cursor };
     },
     async delete(key) { await call(env, "delete", { key }); },
   };
