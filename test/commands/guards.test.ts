@@ -219,21 +219,20 @@ describe("an emergency that only /qa still shows", () => {
   });
 });
 
-describe("an emergency by hand that one stale read of the API hid", () => {
+describe("an emergency by hand that stale reads of the API hid", () => {
   const HAND = '{"emergency_proxy":true,"last_updated":"2020-01-01T00:00:00Z"}';
   const reads = { config: HAND, stop: null };
-  /** Isolates hold what they saw; the API answers its first read from before the emergency. */
-  function stale(others: Partial<ModelKv> = {}): { kv: ModelKv; ports: Ports } {
+  /** Isolates hold what they saw; the API answers its first reads from before the emergency. */
+  function stale(staleReads = 2, others: Partial<ModelKv> = {}): { kv: ModelKv; ports: Ports } {
     const kv: ModelKv = { config: [configAt(OLD), HAND], stop: [null], ...others };
     let memory = remember(EMPTY_MEMORY, reads, 0);
     const ports = world(kv, (store) => {
-      let first = true;
+      let reads = 0;
       return {
         async read(options) {
           const now = await store.read(options);
-          const old = first;
-          first = false;
-          return old ? { ...now, config: configAt(OLD) } : now;
+          reads += 1;
+          return reads <= staleReads ? { ...now, config: configAt(OLD) } : now;
         },
       };
     });
@@ -281,6 +280,20 @@ describe("an emergency by hand that one stale read of the API hid", () => {
   };
   const fresh = (kv: ModelKv) => effectiveState(remember(EMPTY_MEMORY, stored(kv), 0), 0);
 
+  it.each(["reduce", "disable"] as const)(
+    "is not covered by %s when a second look shows it, wherever else it was seen",
+    async (command) => {
+      const { kv, ports } = stale(1);
+      const unaware = { ...ports, qa: { ...ports.qa, urls: [] } };
+      expect(await run(command, unaware)).toMatchObject({
+        kind: "failed",
+        code: "conflict",
+        message: expect.stringContaining("somebody"),
+        truth: "everybody is sent to proxy; nothing was written",
+      });
+      expect(stored(kv).config).toBe(HAND);
+    },
+  );
   it.each(["reduce", "disable"] as const)("is put back by %s, and told", async (command) => {
     const { kv, ports } = stale();
     expect(await run(command, ports)).toMatchObject({
@@ -301,7 +314,7 @@ describe("an emergency by hand that one stale read of the API hid", () => {
     expect(fresh(kv)).toMatchObject({ emergency: false, config: { canary_percent: 10 } });
   });
   it("is lifted by a restore that has seen it, also where it was read", async () => {
-    const { kv, ports } = stale();
+    const { kv, ports } = stale(1);
     await ports.store.read({ signal: ports.interrupt });
     const back = { ...seen, to: 10 };
     const planned = await restore.plan(back, ports);
@@ -316,7 +329,7 @@ describe("an emergency by hand that one stale read of the API hid", () => {
       lifts: [{ mark, at: OLD }],
     });
     const kv: ModelKv = { config: [lifted], stop: [null] };
-    const { ports } = stale(kv);
+    const { ports } = stale(2, kv);
     const planned = await reduce.plan(seen, { ...ports, store: modelStore(kv, atOnce, [0]) });
     if (planned.kind !== "plan") throw new Error("not planned");
     expect(await reduce.apply(planned.steps, seen, ports)).toMatchObject({ kind: "done" });

@@ -7,7 +7,7 @@ import type { Ports } from "../../ports.ts";
 import type { CommonInput, Outcome } from "../command.ts";
 import { interruptedBy } from "../command.ts";
 import type { Base, ConfigWrite } from "./change-config.ts";
-import { refused, writeConfigOnce } from "./change-config.ts";
+import { authorOf, readBase, refused, writeConfigOnce } from "./change-config.ts";
 import { namesOf } from "./emergencies.ts";
 import { leaveTrace, snapshotOf } from "./leave-trace.ts";
 import type { LiveProof } from "./prove-live.ts";
@@ -16,6 +16,8 @@ import type { PutBack } from "./put-back.ts";
 import { proveOrFind, putBack } from "./put-back.ts";
 import { askAfterRefuge, NOT_ASKED_REFUGE, refugeLines } from "./refuge.ts";
 import { invocation, liveLine, missingLines, OTHERS_FOLLOW, share } from "./words.ts";
+
+const SECOND_LOOK_MS = 2_000;
 
 export interface ReliefSteps {
   base: Base;
@@ -41,6 +43,13 @@ export async function applyRelief(
   const startedMs = ports.clock.monotonic();
   const signal = AbortSignal.any([ports.clock.timeout(input.timeoutMs), ports.interrupt]);
   const config = nextDocument(steps, input, ports);
+  const data = emptyData(steps, config);
+  const by = await unseenEmergency(steps.base, ports, signal);
+  if (by !== null) {
+    data.after = { ...data.before, emergency: true };
+    const truth = "everybody is sent to proxy; nothing was written";
+    return covered(command, { by, truth, config: null, inForce: true }, { data, ports });
+  }
   const onRetry = (problem: string) => ports.progress.warn(`${problem}; trying again`);
   const write = await writeConfigOnce(ports, steps.base, config, {
     signal,
@@ -51,7 +60,6 @@ export async function applyRelief(
     const elapsedMs = ports.clock.monotonic() - startedMs;
     ports.progress.stage({ kind: "stored", what: "config", elapsedMs });
   }
-  const data = emptyData(steps, config);
   if (write.kind === "conflict" || write.kind === "failed") return refused(write, data, ports);
 
   const refuge = input.verify ? askAfterRefuge(ports) : NOT_ASKED_REFUGE;
@@ -78,6 +86,24 @@ export async function applyRelief(
   data.proxy_sick = refuge.problem(proof.sightings);
   refuge.end();
   return outcome;
+}
+
+/**
+ * The author of an emergency in `config` that the plan had not seen, on an old copy from the API. Relief does
+ * not wait for certainty: when this look fails, it goes on.
+ */
+async function unseenEmergency(
+  base: Base,
+  ports: Ports,
+  signal: AbortSignal,
+): Promise<string | null> {
+  if (asksForEmergency(base)) return null;
+  const now = await readBase(ports, AbortSignal.any([ports.clock.timeout(SECOND_LOOK_MS), signal]));
+  return "state" in now && asksForEmergency(now) ? authorOf(now.state) : null;
+}
+
+function asksForEmergency({ state: { config } }: Base): boolean {
+  return isEmergency({ config, stop: { kind: "absent" } });
 }
 
 /** An emergency was on that the plan had not seen: it stands. */
