@@ -50,7 +50,7 @@ export const watch: CommandDef<typeof input, null, WatchData> = {
   name: "watch",
   summary: "Watch live: state, health, locations, journal",
   details:
-    "Looks at /qa every 2 s, at state and metrics every 10 s, at journal and locations every 30 s, " +
+    "Looks at /qa every 2 s, at state and metrics every 10 s, at journal and locations every 50 s, " +
     "within a fifth of the API's request budget. Changes nothing. Ends with Ctrl-C, exit 130.",
   examples: ["pixcanary watch --env production", "pixcanary watch --for 10m --json"],
   options: [

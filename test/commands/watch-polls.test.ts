@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { emptyModel } from "../../src/commands/watch/model.ts";
 import { poll } from "../../src/commands/watch/polls.ts";
 import { POLL_LIMIT } from "../../src/domain/request-budget.ts";
+import { STATE_KEYS } from "../../src/domain/state.ts";
 import type { Ports } from "../../src/ports.ts";
 import { UpstreamError } from "../../src/ports.ts";
 import { entryOf, PLAIN, PORTS, sightingOf, VirtualClock } from "./watch-world.ts";
@@ -22,7 +23,7 @@ interface World {
   share: { percent: number; revision: string };
 }
 
-/** Counts as the adapters do: two requests for the state, one for each question, five at most for the journal. */
+/** Counts as the adapters do: one request for each key of the state, one for each question, five at most for the journal. */
 function world(): World {
   const clock = new VirtualClock();
   const share = { percent: 10, revision: PLAIN.revision };
@@ -42,7 +43,7 @@ function world(): World {
       ...PORTS.store,
       async read({ once }) {
         expect(once).toBe(true);
-        send(2);
+        send(STATE_KEYS.length);
         const config = {
           canary_percent: share.percent,
           canary_tag: "B2a",

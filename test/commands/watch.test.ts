@@ -3,6 +3,7 @@ import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { watch } from "../../src/commands/watch.ts";
+import { STATE_KEYS } from "../../src/domain/state.ts";
 import { widthOf } from "../../src/domain/text-width.ts";
 import type { Lane } from "../integration/lane.ts";
 import { oneLane, tokenEnv, writeConfig } from "../integration/lane.ts";
@@ -141,7 +142,7 @@ describe("what it asks of the API", () => {
     await control().setFaults([{ kind: "server-error", status: 503 }]);
     const { code, stdout } = await run("watch", "--for", "4s");
     expect(code).toBe(0);
-    expect(control().requests().length).toBeLessThanOrEqual(2 + 3 + 1);
+    expect(control().requests().length).toBeLessThanOrEqual(STATE_KEYS.length + 3 + 1);
     expect(stdout).toMatch(/^! \S+Z {2}data {6}state cannot be had: .*HTTP 503/m);
     expect(stdout).toMatch(/^! \S+Z {2}data {6}metrics cannot be had: .*HTTP 503/m);
     // What still answers is still told.

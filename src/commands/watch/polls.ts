@@ -10,6 +10,7 @@ import { locationsByRevision } from "../../domain/metrics.ts";
 import type { Pace, Spent } from "../../domain/request-budget.ts";
 import { FULL_PACE, faster, slower, spend, waitForRoom } from "../../domain/request-budget.ts";
 import type { ParsedState } from "../../domain/state.ts";
+import { STATE_KEYS } from "../../domain/state.ts";
 import type { Ports, Sighting } from "../../ports.ts";
 import { readBase } from "../shared/change-config.ts";
 import { assessHealth } from "../shared/health.ts";
@@ -23,13 +24,13 @@ const PART_LIMIT_MS = 8_000;
 const ENTRIES = 20;
 
 /** The most requests of the API that each round needs. */
-const STATE_AND_HEALTH = 2 + 3;
+const STATE_AND_HEALTH = STATE_KEYS.length + 3;
 const SHARE_AND_LOCATIONS = 1 + 1;
 /** A list and a read; a journal of more than 1,000 entries is listed month by month. */
 const JOURNAL = 5;
 
-/** Slower things, in intervals. */
-const SLOW = 3;
+/** Slower things, in intervals: with the default one, all of it fits into the budget. */
+const SLOW = 5;
 
 /** Every n-th look at `/qa` waits for the pings of native and proxy. */
 const FULL_LOOK_EVERY = 5;
