@@ -132,9 +132,9 @@ describe("watch without a terminal", () => {
 describe("what it asks of the API", () => {
   test("is no more than its budget counts on", async () => {
     await run("watch", "--for", "4s");
-    // State 2, health 3, share and locations 2, journal twice (again once the state is known) at most 5 each.
+    // State 4, health 3, share and locations 2, journal twice (again once the state is known) at most 5 each.
     const asked = control().requests();
-    expect(asked.length).toBeLessThanOrEqual(17);
+    expect(asked.length).toBeLessThanOrEqual(19);
     expect(asked.filter(({ path }) => path.endsWith("/sql"))).toHaveLength(5);
   });
 
