@@ -65,6 +65,7 @@ const optionsSchema = z.object({
   seed: z.int().optional(),
   rateLimits: z.boolean().default(true),
   workerPath: z.string().optional(),
+  patience: z.number().min(1).default(1),
   qaMetrics: z.boolean().default(false),
   cronMs: z.number().min(100).nullable().default(null),
   logs: z.boolean().default(true),
@@ -223,6 +224,7 @@ async function startEdge(
     databaseUrl,
     kv: kvService(store, replicas, closing.signal),
     native,
+    patience: settings.patience,
     onPoint: (point) => {
       keepNewest(points, point, KEPT_POINTS);
       world.analytics.write(DATASET, point);

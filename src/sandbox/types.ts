@@ -17,6 +17,11 @@ export interface SandboxOptions {
   seed?: number;
   /** 1 write/s/key and 1,200 requests / 5 min, as the real API has them. */
   rateLimits?: boolean;
+  /**
+   * The Worker's own time limits (of reads, queries, pings) are so many times as long: on a machine that
+   * has much else to do, what is healthy stays so. 1 unless given.
+   */
+  patience?: number;
   /** Another build of the Worker than dist/worker/index.js. */
   workerPath?: string;
   /** `metrics_24h` in `/qa`: each look with fresh health may then start chDB, which costs a second. */

@@ -51,6 +51,8 @@ export async function startPlannedOrigin(): Promise<PlannedOrigin> {
     socket.on("error", () => socket.destroy());
     upgrade(request, socket, head);
   });
+  // The Worker keeps its connections: one that is closed under a request would be a 502.
+  server.keepAliveTimeout = 0;
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;

@@ -35,6 +35,8 @@ export async function startServer(): Promise<TestServer> {
       else next(res, one);
     });
   });
+  // Clients keep their connections: one that is closed under a request would be a failure.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   return {

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { parseStop } from "../../src/domain/state.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
 import { ensureCli } from "../support/cli.ts";
-import { HANG_MS } from "../support/patience.ts";
+import { ENOUGH_S, HANG_MS } from "../support/patience.ts";
 import { startSandbox } from "../support/sandbox.ts";
 
 const BIN = fileURLToPath(new URL("../../bin/pixcanary.js", import.meta.url));
@@ -53,7 +53,7 @@ it("a /qa token that cannot be read is done without: the stop is written all the
   await chmod(open, 0o644);
   const copy = await configWith({ qaTokenFile: open });
 
-  const { stderr, exitCode } = await notAus(copy, "--timeout", "3");
+  const { stderr, exitCode } = await notAus(copy, "--timeout", ENOUGH_S);
   expect(stderr).toContain("going on without the /qa token");
   expect(storedStop()).toMatchObject({ kind: "valid", value: { active: true } });
   // Written and stored; without the document, a location that was quiet only just now proves nothing.
@@ -91,7 +91,7 @@ it("mistakes elsewhere in pixcanary.json are said, and stop nothing but more exp
 it("without a /qa address that can be used the stop is written, and said not to be seen", async () => {
   const copy = await configWith({ qaUrls: ["ftp://127.0.0.1/qa", "nowhere"], canaryTag: "B 2" });
   const before = storedStop();
-  const { exitCode, stdout } = await notAus(copy, "--timeout", "5");
+  const { exitCode, stdout } = await notAus(copy, "--timeout", ENOUGH_S);
   expect(exitCode).toBe(21);
   expect(stdout).toMatch(/(not seen {2}\S+: not an address.*\s+){2}/);
   expect(storedStop()).not.toEqual(before);

@@ -220,8 +220,8 @@ describe("a tail that breaks", () => {
   });
 
   test("is not even missed where its end is known or it falls silent", async () => {
-    sandbox.control.logs.set({ tail: { ttlMs: 1_000 } });
-    const expiring = follow({ timing: { beforeExpiryMs: 800 } });
+    sandbox.control.logs.set({ tail: { ttlMs: 30_000 } });
+    const expiring = follow({ timing: { beforeExpiryMs: 28_000 } });
     await saying(expiring, "following");
     const [first] = sandbox.control.logs.tails.list();
     await vi.waitFor(() => {

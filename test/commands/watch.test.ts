@@ -8,7 +8,7 @@ import { widthOf } from "../../src/domain/text-width.ts";
 import type { Lane } from "../integration/lane.ts";
 import { oneLane, tokenEnv, writeConfig } from "../integration/lane.ts";
 import { NODE, PROGRAM, runCli } from "../support/cli.ts";
-import { PATIENCE } from "../support/patience.ts";
+import { HANG_MS, PATIENCE } from "../support/patience.ts";
 
 const METRICS = { dataset: "canary_requests", policy: { bucketSeconds: 1, settleSeconds: 0 } };
 
@@ -167,7 +167,7 @@ function onTerminal(size: string, more: Record<string, string> = {}) {
     child.stdin.write("\u0003");
   });
   return new Promise<{ code: number | null; screen: string }>((resolve, reject) => {
-    const limit = setTimeout(() => child.kill("SIGKILL"), 30_000);
+    const limit = setTimeout(() => child.kill("SIGKILL"), HANG_MS);
     child.once("error", reject);
     child.once("close", (code) => {
       clearTimeout(limit);

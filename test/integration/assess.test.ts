@@ -7,31 +7,31 @@ import { exitCodeOf } from "../../src/cli/exit.ts";
 import { reportText } from "../../src/cli/report.ts";
 import { type AssessData, assess } from "../../src/commands/assess.ts";
 import type { Outcome } from "../../src/commands/command.ts";
+import type { MetricPoint } from "../../src/domain/metric-point.ts";
 import type { SandboxControl, TrafficInput } from "../../src/sandbox/index.ts";
 import { ensureCli, runCli } from "../support/cli.ts";
 import { untilLive } from "../support/live.ts";
+import { storedPoint } from "../support/metric-points.ts";
+import { HANG_MS } from "../support/patience.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 import type { Lane } from "./lane.ts";
 import { configText, resetLane, startLane, stopIsStored, tokenEnv, writeConfig } from "./lane.ts";
 
-/** A slow origin, as a legacy one is: on a busy machine, too, a healthy native is the faster one. */
-const ORIGIN_MS = 800;
-const SCENARIO_MS = 60_000;
 const VISITORS: TrafficInput = {
   visitors: 40,
   ratePerS: 22,
   mix: { upload: 1, jobs: 1, other: 0 },
   actionsPerVisitor: 4,
 };
-/** Samples of seconds, not of minutes. */
+/** Samples of seconds, not of minutes; how quick this machine is, is not what visitors are to show. */
 const POLICY = {
   bucketSeconds: 1,
   settleSeconds: 0,
   minNativeRequests: 20,
-  p90OverProxyCritical: { minNativeRequests: 10 },
-  p90OverProxyWarning: { minNativeRequests: 10 },
-  p90Warning: { minNativeRequests: 20 },
+  p90OverProxyCritical: { limitPercent: 1_000_000, minNativeRequests: 1 },
+  p90OverProxyWarning: { limitPercent: 1_000_000, minNativeRequests: 1 },
+  p90Warning: { limitMs: 60_000, minNativeRequests: 1 },
   proxyUnhealthy: { minProxyRequests: 10 },
 };
 
@@ -46,7 +46,6 @@ afterAll(() => lane?.close());
 beforeEach(async () => {
   await control.stopTraffic();
   await resetLane(lane);
-  control.setOrigin({ addedLatencyMs: ORIGIN_MS });
   await share(70);
   await control.forgetPoints();
 });
@@ -76,7 +75,7 @@ async function untilNamed(
   expected: readonly string[],
   meanwhile: readonly string[] = expected,
 ): Promise<Outcome<AssessData>> {
-  const deadline = Date.now() + SCENARIO_MS;
+  const deadline = Date.now() + HANG_MS;
   for (;;) {
     const outcome = await asked(config);
     const named = problemsOf(outcome);
@@ -90,7 +89,7 @@ async function untilNamed(
 /** Visitors on a healthy native, for as many buckets as any row takes that names a fault below. */
 async function healthyVisitors(config: string): Promise<AssessData> {
   await control.startTraffic(VISITORS);
-  const deadline = Date.now() + SCENARIO_MS;
+  const deadline = Date.now() + HANG_MS;
   for (;;) {
     const outcome = await asked(config);
     expect(problemsOf(outcome)).toEqual([]);
@@ -140,9 +139,51 @@ describe("without traffic", () => {
   });
 });
 
+describe("with recorded requests, 75 a second", () => {
+  /** Of native's each 12th is spoilt. */
+  function record(spoilt: Partial<MetricPoint>, durationMs: number): void {
+    const fromMs = Date.now() - 60_000;
+    const rows = Array.from({ length: 120 * 75 * 2 }, (_, nth) => {
+      const own = nth % 2 === 0 ? { durationMs, ...(nth % 24 === 0 ? spoilt : {}) } : {};
+      const cohort = nth % 2 === 0 ? ("native" as const) : ("proxy" as const);
+      const atMs = fromMs + Math.floor(nth / 150) * 1_000;
+      const { index, ...row } = storedPoint(atMs, { cohort, ...own });
+      return { ...row, blobs: [...row.blobs], doubles: [...row.doubles], indexes: [index] };
+    });
+    control.addPoints(rows);
+  }
+  const policy = { bucketSeconds: 2, settleSeconds: 0 };
+  const config = () => writeConfig(lane, { dataset: "canary_requests", policy });
+
+  test("errors of 8 %", async () => {
+    record({ status: 500 }, 100);
+    const outcome = await untilNamed(await config(), ["error_rate_critical"]);
+    expect(problemsOf(outcome)).toEqual(["error_rate_critical"]);
+    expect(said(outcome)).toMatch(
+      /→ next: pixcanary not-aus --config \S+ --env sandbox --reason 'error rate, critical [\d.]+ %: over 3 % in each of 3 × 2 s'$/,
+    );
+  });
+
+  test("300 ms more", async () => {
+    record({}, 400);
+    const path = await config();
+    const outcome = await untilNamed(path, ["p90_over_proxy_critical"]);
+    expect(problemsOf(outcome)).toEqual(["p90_over_proxy_critical"]);
+    expect(said(outcome)).toContain("✖ assess: p90 over proxy, critical ");
+    expect(said(outcome)).toContain(`not-aus --config ${path} --env sandbox --reason 'p90 over `);
+  });
+});
+
 describe("with visitors", () => {
   test("a healthy native gives no finding", async () => {
+<<<<<<< HEAD
     const config = await configure({ orphanedIntents: { graceMinutes: 1, minSharePercent: 0 } });
+=======
+    const config = await configure({
+      minNativeRequests: 1,
+      orphanedIntents: { graceMinutes: 1 },
+    });
+>>>>>>> 15fe133 (Tests that were judged by speed are judged by events: recorded figures, moments of a write, budgets that are ample)
     const data = await healthyVisitors(config);
     expect(data).toMatchObject({
       verdict: "pass",
@@ -151,32 +192,11 @@ describe("with visitors", () => {
     });
   });
 
-  test("errors of 4 %", async () => {
-    // 75 requests and more in a bucket hold 3 errors and more: over 3 %, whatever the draw. That takes
-    // a pace at which a busy machine makes native slow; p90 keeps the minimum samples of production.
-    const policy = { bucketSeconds: 2, settleSeconds: 0 };
-    const config = await writeConfig(lane, { dataset: "canary_requests", policy });
-    await share(85);
-    await control.setNative({ errorShare: 0.04 });
-    await control.startTraffic({ ...VISITORS, visitors: 80, ratePerS: 40 });
-    const outcome = await untilNamed(
-      config,
-      ["error_rate_critical"],
-      ["error_rate_critical", "error_rate_warning"],
-    );
-    expect(problemsOf(outcome)).toEqual(["error_rate_critical"]);
-    expect(said(outcome)).toMatch(
-      /→ next: pixcanary not-aus --config \S+ --env sandbox --reason 'error rate, critical [\d.]+ %: over 3 % in each of 3 × 2 s'$/,
-    );
-  });
-
   test.each([
-    ["300 ms more", { addedLatencyMs: 300 }, "p90_over_proxy_critical", "p90 over proxy, critical"],
     ["R2 down", { r2Down: true }, "r2_failures", "R2 failures"],
     ["the database down", { databaseDown: true }, "database_failures", "database failures"],
   ] as const)("%s", async (_, fault, rule, label) => {
     const config = await configure();
-    if ("addedLatencyMs" in fault) control.setOrigin({ addedLatencyMs: 150 });
     await control.setNative(fault);
     await control.startTraffic(VISITORS);
     const outcome = await untilNamed(config, [rule]);

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { STATE_KEYS } from "../../src/domain/state.ts";
 import type { CliOptions } from "../support/cli.ts";
 import { ensureCli, runCli } from "../support/cli.ts";
+import { AMPLE_S, ENOUGH_S } from "../support/patience.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 import type { Lane } from "./lane.ts";
 import { emergencies, resetLane, startLane, stopIsStored, writeConfig } from "./lane.ts";
@@ -173,7 +174,7 @@ async function readable(path: string): Promise<string> {
 test.each(MACHINES)("$name", async ({ prepare, code = 0, says }) => {
   const { config, ...how } = { config: lane.sandbox.description.configPath, ...(await prepare()) };
   const result = await runCli(
-    ["not-aus", "--config", config, "--timeout", code === 0 ? "20" : "2"],
+    ["not-aus", "--config", config, "--timeout", code === 0 ? AMPLE_S : ENOUGH_S],
     { env: lane.env, ...how },
   );
 

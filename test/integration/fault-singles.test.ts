@@ -223,7 +223,9 @@ describe.concurrent("one fault, all the way", () => {
       const budgetS = endsByItself ? AMPLE_S : SHORT_S;
       const result = await notAus(lane, (await prepare(lane)) ?? {}, budgetS);
       const text = result.stdout + result.stderr;
-      expect(codes, text).toContain(result.code);
+      // On a slow machine the budget may end before the first write has begun.
+      const asked = lane.sandbox.control.requests().some(({ method }) => method === "PUT");
+      expect(asked ? codes : [...codes, 24], text).toContain(result.code);
       const broken = await brokenPromises(lane, {
         exitCode: result.code,
         text,

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { describe, expect, test, vi } from "vitest";
 import type { FaultRuleInput } from "../../src/sandbox/index.ts";
 import { NODE, PROGRAM, runCli } from "../support/cli.ts";
-import { PATIENCE } from "../support/patience.ts";
+import { HANG_MS, PATIENCE } from "../support/patience.ts";
 import type { Lane } from "./lane.ts";
 import { oneLane, stopIsStored, storedState, tokenEnv } from "./lane.ts";
 
@@ -165,7 +165,7 @@ function typeAtPrompt(keys: string): Promise<{ code: number | null; screen: stri
     child.stdin.write(keys);
   });
   return new Promise((resolve, reject) => {
-    const limit = setTimeout(() => child.kill("SIGKILL"), 30_000);
+    const limit = setTimeout(() => child.kill("SIGKILL"), HANG_MS);
     child.once("error", reject);
     child.once("close", (code) => {
       clearTimeout(limit);

@@ -15,7 +15,7 @@ import { PAGES_ORIGIN } from "../../src/sandbox/types.ts";
 import { ensureCli, runCli } from "../support/cli.ts";
 import { untilReady } from "../support/live.ts";
 import { storedPoint } from "../support/metric-points.ts";
-import { PATIENCE } from "../support/patience.ts";
+import { ENOUGH_S, PATIENCE } from "../support/patience.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 import type { Lane } from "./lane.ts";
@@ -196,7 +196,7 @@ describe("NO-GO, for exactly the right reasons", () => {
     await emergencies(lane.sandbox);
     await beginStage();
     drawn({ native: 100, proxy: 100 });
-    const outcome = await asked({}, { timeoutMs: 9_000 });
+    const outcome = await asked({}, { timeoutMs: 1_000 * Number(ENOUGH_S) });
     expect(against(outcome), said(outcome)).toEqual({ live: "fail" });
     expect(said(outcome)).toMatch(/AMS: still at revision STAGE/);
     expect(outcome.next).toMatch(/pixcanary verify /);

@@ -19,7 +19,7 @@ import type { QaDocument } from "../../src/domain/qa.ts";
 import { qaSchema } from "../../src/domain/qa.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
 import { DATASET, PAGES_ORIGIN, WORKER_NAME } from "../../src/sandbox/types.ts";
-import { HANG_MS } from "../support/patience.ts";
+import { HANG_MS, WORKER_PATIENCE } from "../support/patience.ts";
 import { startSandbox } from "../support/sandbox.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 import { putLogs } from "./logged.ts";
@@ -108,7 +108,11 @@ function operatorEnv(folder: string): Record<string, string> {
 
 export async function openStage(): Promise<Stage> {
   await ensureBundle();
-  const sandbox = await startSandbox({ lagMs: { min: 0, max: 0 }, rateLimits: false });
+  const sandbox = await startSandbox({
+    lagMs: { min: 0, max: 0 },
+    rateLimits: false,
+    patience: WORKER_PATIENCE,
+  });
   try {
     const shell = await openShell(secretsOf(sandbox));
     await writeFile(join(shell.folder, "pixcanary.json"), await configurationOf(sandbox));

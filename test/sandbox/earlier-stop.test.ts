@@ -4,6 +4,7 @@ import type { CommandDef } from "../../src/commands/command.ts";
 import { pullTheStop } from "../../src/commands/not-aus.ts";
 import { restore } from "../../src/commands/restore.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
+import { ENOUGH_S, WORKER_PATIENCE } from "../support/patience.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";
 import { startSandbox } from "../support/sandbox.ts";
 
@@ -13,6 +14,7 @@ beforeAll(async () => {
   sandbox = await startSandbox({
     locations: ["FRA", "AMS"],
     lagMs,
+    patience: WORKER_PATIENCE,
     rateLimits: false,
     logs: false,
   });
@@ -33,7 +35,7 @@ it("a stop is pending while a location shows the one before, and live when it sh
   expect((await verb.apply(planned.steps, given, ports)).kind).toBe("done");
 
   // AMS has not heard of the release: it shows an emergency, but not ours.
-  const again = await pullTheStop({ ...GIVEN, timeoutMs: 3_000 }, ports);
+  const again = await pullTheStop({ ...GIVEN, timeoutMs: 1_000 * Number(ENOUGH_S) }, ports);
   expect(again.kind).toBe("pending");
   if (again.kind !== "pending") return;
   expect(again.data.live.map((l) => l.location)).toEqual(["FRA"]);

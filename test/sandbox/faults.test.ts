@@ -163,9 +163,14 @@ describe("faults of reads and repeated writes", () => {
   });
 
   test("duplicate-write: the same write again, over a newer one", async () => {
-    await api.server.faults.add({ kind: "duplicate-write", afterMs: 1_000, times: 1 });
+    await api.server.faults.add({ kind: "duplicate-write", afterMs: 1, times: 1 });
+    const written: (string | null)[] = [];
+    api.store.onWrite(() => {
+      written.push(api.store.text("stop"));
+      if (written.length === 1) api.store.put("stop", "newer");
+    });
     await put();
-    await put({ body: "newer" });
+    await expect.poll(() => written).toEqual(["new", "newer", "new"]);
     await expect.poll(() => api.store.text("stop"), PATIENCE).toBe("new");
   });
 });

@@ -8,7 +8,7 @@ import { type QaDocument, qaSchema } from "../../src/domain/qa.ts";
 import type { Metrics } from "../../src/ports.ts";
 import type { Sandbox, TrafficReport } from "../../src/sandbox/index.ts";
 import { DATASET } from "../../src/sandbox/types.ts";
-import { HANG_MS, PATIENCE } from "../support/patience.ts";
+import { HANG_MS, PATIENCE, WORKER_PATIENCE } from "../support/patience.ts";
 import { startSandbox } from "../support/sandbox.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 
@@ -21,7 +21,14 @@ let port: Metrics;
 beforeAll(async () => {
   await ensureBundle();
   const lagMs = { min: 0, max: 0 };
-  const options = { lagMs, percent: 50, seed: SEED, rateLimits: false, qaMetrics: true };
+  const options = {
+    lagMs,
+    patience: WORKER_PATIENCE,
+    percent: 50,
+    seed: SEED,
+    rateLimits: false,
+    qaMetrics: true,
+  };
   sandbox = await startSandbox(options);
   const { apiBaseUrl, apiToken, accountId } = sandbox.description;
   const token = new Secret(apiToken, "test");

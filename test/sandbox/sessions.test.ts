@@ -12,6 +12,7 @@ import { restore } from "../../src/commands/restore.ts";
 import type { Ports } from "../../src/ports.ts";
 import type { Sandbox, TrafficReport } from "../../src/sandbox/index.ts";
 import { untilLive } from "../support/live.ts";
+import { WORKER_PATIENCE } from "../support/patience.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";
 import { startSandbox } from "../support/sandbox.ts";
 
@@ -23,6 +24,7 @@ let ports: Ports;
 beforeAll(async () => {
   sandbox = await startSandbox({
     lagMs: { min: 50, max: 900 },
+    patience: WORKER_PATIENCE,
     percent: 30,
     rateLimits: false,
     logs: false,

@@ -3,14 +3,18 @@ import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { qaSchema } from "../../src/domain/qa.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
-import { HANG_MS, PATIENCE } from "../support/patience.ts";
+import { HANG_MS, PATIENCE, WORKER_PATIENCE } from "../support/patience.ts";
 import { startSandbox } from "../support/sandbox.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 
 let sandbox: Sandbox;
 beforeAll(async () => {
   await ensureBundle();
-  sandbox = await startSandbox({ lagMs: { min: 0, max: 0 }, locations: ["FRA", "AMS"] });
+  sandbox = await startSandbox({
+    lagMs: { min: 0, max: 0 },
+    locations: ["FRA", "AMS"],
+    patience: WORKER_PATIENCE,
+  });
 });
 afterAll(() => sandbox.close());
 

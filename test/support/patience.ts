@@ -7,5 +7,14 @@ export const HANG_MS = 5 * 60_000;
 /** For `vi.waitFor`, `vi.waitUntil` and `expect.poll`. */
 export const PATIENCE = { timeout: HANG_MS, interval: 20 };
 
+/**
+ * The Worker's own limits are so many times as long where it is to be healthy: 250 ms for a read of KV
+ * become 25 s.
+ */
+export const WORKER_PATIENCE = 100;
+
+/** For `--timeout`, in seconds, of what goes on until its budget ends: all but the end comes long before. */
+export const ENOUGH_S = "25";
+
 /** For `--timeout`, in seconds: the command ends by what it sees, not by its budget. */
 export const AMPLE_S = "240";

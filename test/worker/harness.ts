@@ -3,16 +3,19 @@
  * `const worker = await startWorker({ config: { canary_percent: 50 } })` … `await worker.dispose()`.
  */
 
+import { readFileSync } from "node:fs";
 import type { MiniflareOptions } from "miniflare";
 import { Miniflare, Response as MiniflareResponse } from "miniflare";
 import type { Response as UndiciResponse } from "undici";
-import { type Dispatcher, fetch as undiciFetch } from "undici";
+import { Agent, type Dispatcher, fetch as undiciFetch } from "undici";
 import type { Cohort } from "../../src/domain/decide.ts";
 import type { LogLine } from "../../src/domain/log-line.ts";
 import type { DataPoint } from "../../src/domain/metric-point.ts";
 import { BLOBS, DOUBLES } from "../../src/domain/metric-point.ts";
 import type { QaDocument } from "../../src/domain/qa.ts";
+import { patienceScript } from "../../src/sandbox/edge/scripts.ts";
 import { createCookieSigner, parseCookieKeys } from "../../worker/cookie-signer.ts";
+import { HANG_MS, WORKER_PATIENCE } from "../support/patience.ts";
 import { ensureBundle } from "./bundle.ts";
 import type { Collection } from "./collection.ts";
 import { collection } from "./collection.ts";
@@ -27,6 +30,9 @@ export const COOKIE_KEYS = JSON.stringify({
   k2: Buffer.alloc(32, 2).toString("base64"),
   k1: Buffer.alloc(32, 1).toString("base64"),
 });
+
+/** A connection for each request: one that workerd hangs up on in that moment would fail it. */
+const ANEW = new Agent({ pipelining: 0, connectTimeout: HANG_MS, headersTimeout: HANG_MS });
 
 /** Stands in for the KV binding; runs in Node. May throw, hang, or answer anything. */
 export type FakeKv = (keys: string[]) => Promise<Record<string, string | null>>;
@@ -46,6 +52,8 @@ export interface WorkerOptions {
   chaos?: (url: URL) => Record<string, unknown>;
   /** Used instead of one of our own; not disposed of. */
   origin?: TestOrigin;
+  /** With the Worker's own time limits, for what hangs; a busy machine could miss them. */
+  realLimits?: true;
   /** Catches metric points, one more request each; without it `points` stays empty. */
   points?: true;
 }
@@ -102,7 +110,7 @@ export async function startWorker(options: WorkerOptions = {}): Promise<WorkerUn
   const url = (await miniflare.unsafeGetDirectURL("edge")).origin;
 
   const fetchPath: WorkerUnderTest["fetch"] = (path, init) =>
-    undiciFetch(url + path, { redirect: "manual", ...init });
+    undiciFetch(url + path, { redirect: "manual", dispatcher: ANEW, ...init });
   const qa: WorkerUnderTest["qa"] = async (query = "?health=cached") => {
     const answer = await fetchPath(`/qa${query}`, {
       headers: { authorization: `Bearer ${QA_TOKEN}` },
@@ -234,7 +242,7 @@ function miniflareOptions(
       },
       {
         name: "pix",
-        modules: [{ type: "ESModule", path: bundlePath }],
+        modules: canaryModules(bundlePath, options),
         compatibilityDate: modern.compatibilityDate,
         compatibilityFlags: ["nodejs_compat"],
         bindings: bindingsOf(options, parts.origin.url),
@@ -286,6 +294,21 @@ function miniflareOptions(
       },
     ],
   };
+}
+
+/** The bundle, unchanged; what it limits by a timer is limited generously. */
+function canaryModules(bundlePath: string, { kv, realLimits }: WorkerOptions) {
+  const path = "index.js";
+  const factor = kv === undefined && realLimits === undefined ? WORKER_PATIENCE : 1;
+  const entry =
+    'import "./patience.js"; export * from "./index.js"; export { default } from "./index.js";';
+  const module = (name: string, contents: string) =>
+    ({ type: "ESModule", path: name, contents }) as const;
+  return [
+    module("entry.js", entry),
+    module("patience.js", patienceScript(factor)),
+    module(path, readFileSync(bundlePath, "utf8")),
+  ];
 }
 
 function bindingsOf(options: WorkerOptions, originUrl: string): Record<string, unknown> {

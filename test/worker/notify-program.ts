@@ -24,7 +24,12 @@ export default {
     request: Request,
     env: NotifyBindings & { NOTIFY_EMAIL?: EmailBinding },
   ): Promise<Response> {
-    const { notices, settings, tryMs = 300, totalMs = 5_000 } = (await request.json()) as Order;
+    const {
+      notices,
+      settings,
+      tryMs = 60_000,
+      totalMs = 120_000,
+    } = (await request.json()) as Order;
     const { problems, ...parsed } = parseNotify(env);
     const notifier = createNotifier(
       { ...parsed, ...settings },

@@ -38,7 +38,11 @@ beforeAll(async () => {
     target: "es2022",
     logLevel: "silent",
   });
-  sandbox = await startSandbox({ locations: ["FRA"], workerPath, logs: false });
+  sandbox = await startSandbox({
+    locations: ["FRA"],
+    workerPath,
+    logs: false,
+  });
 });
 afterAll(async () => {
   await sandbox?.close();

@@ -50,6 +50,8 @@ export async function startOrigin(): Promise<TestOrigin> {
     socket.on("close", () => upgraded.delete(socket));
     upgrade(request, socket);
   });
+  // The Worker keeps its connections: one that is closed under a request would be a 502.
+  server.keepAliveTimeout = 0;
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;

@@ -200,14 +200,14 @@ describe("settings", () => {
 describe("in the Worker", () => {
   let worker: WorkerUnderTest;
   afterEach(() => worker.dispose());
-  const start = async () => {
+  const start = async (options: { realLimits?: true } = {}) => {
     const vars = {
       ANALYTICS_TOKEN: TOKEN,
       CLOUDFLARE_ACCOUNT_ID: ACCOUNT,
       ANALYTICS_DATASET: DATASET,
       ANALYTICS_API_URL: server.url,
     };
-    worker = await startWorker({ vars });
+    worker = await startWorker({ vars, ...options });
   };
   const full = async () => {
     const answer = await worker.fetch("/qa", { headers: bearer() });
@@ -228,9 +228,9 @@ describe("in the Worker", () => {
 
   test("an API that hangs leaves the figures out, and /qa is there all the same", async () => {
     server.reply(hang);
-    await start();
+    await start({ realLimits: true });
     expect(await full()).not.toHaveProperty("metrics_24h");
     expect(await full()).not.toHaveProperty("metrics_24h");
-    expect(server.seen).toHaveLength(1);
+    expect(server.seen.length).toBeLessThanOrEqual(1);
   });
 });

@@ -41,6 +41,8 @@ export class ApiServer {
       this.#answer(request, env as { incoming: IncomingMessage; outgoing: ServerResponse }),
     );
     this.#server = createServer((incoming, outgoing) => void listener(incoming, outgoing));
+    // Clients keep their connections; one that is closed under a request would be a failure of ours.
+    this.#server.keepAliveTimeout = 0;
     this.#server.on("connection", (socket) => {
       this.#sockets.add(socket);
       socket.on("close", () => this.#sockets.delete(socket));

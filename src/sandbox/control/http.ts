@@ -159,6 +159,8 @@ export async function serveControl(app: Hono): Promise<ControlServer> {
   const server = createServer(
     (incoming: IncomingMessage, outgoing: ServerResponse) => void listener(incoming, outgoing),
   );
+  // Clients keep their connections; one that is closed under a request would be a failure of ours.
+  server.keepAliveTimeout = 0;
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return {

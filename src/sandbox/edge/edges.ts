@@ -14,6 +14,7 @@ import {
   frontScript,
   HELPER_DATE,
   KV_SCRIPT,
+  patienceScript,
   R2_SCRIPT,
   TAIL_SCRIPT,
 } from "./scripts.ts";
@@ -35,6 +36,8 @@ export interface EdgesOptions {
   databaseUrl: string;
   kv: KvService;
   native: NativeFaults;
+  /** By this the Worker's time limits are multiplied. */
+  patience: number;
   onPoint: PointListener;
   /** The Worker's trace events, as a tail Worker gets them; null: none are made. */
   onTraces: ((json: unknown) => void) | null;
@@ -138,6 +141,7 @@ function canaryWorker(colo: string, options: EdgesOptions, services: NodeService
     name: `pix-${colo}`,
     modules: [
       { type: "ESModule", path: "entry.js", contents: ENTRY_SCRIPT },
+      { type: "ESModule", path: "patience.js", contents: patienceScript(options.patience) },
       { type: "ESModule", path: "index.js", contents: bundle.script },
     ],
     compatibilityDate: bundle.compatibilityDate,
@@ -153,7 +157,7 @@ function canaryWorker(colo: string, options: EdgesOptions, services: NodeService
     },
     serviceBindings: {
       SANDBOX_METRICS: services.bind(`metrics-${colo}`, metricsService(colo, options.onPoint)),
-      CHAOS: services.bind("chaos", chaosService(options.native)),
+      CHAOS: services.bind("chaos", chaosService(options.native, options.patience)),
       ...(options.onMail === null
         ? {}
         : { SANDBOX_MAIL: services.bind("mail", mailService(options.onMail)) }),

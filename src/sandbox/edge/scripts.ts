@@ -6,6 +6,15 @@
 /** Their compatibility date. */
 export const HELPER_DATE = "2026-07-01";
 
+/** Makes the Worker's limits longer, without a change to its bundle: all of them are timers. */
+export function patienceScript(factor: number): string {
+  return `
+const { setTimeout } = globalThis;
+globalThis.setTimeout = (callback, ms, ...rest) => setTimeout(callback, ms * ${factor}, ...rest);
+const timeout = AbortSignal.timeout.bind(AbortSignal);
+AbortSignal.timeout = (ms) => timeout(ms * ${factor});`;
+}
+
 /** What Cloudflare's edge adds to a request before a Worker sees it. */
 export function frontScript(colo: string): string {
   return `
@@ -90,6 +99,7 @@ export default function (env) {
  * whose failures carry a code.
  */
 export const ENTRY_SCRIPT = `
+import "./patience.js";
 import { waitUntil } from "cloudflare:workers";
 import worker from "./index.js";
 export * from "./index.js";

@@ -41,9 +41,15 @@ export function mailService(send: MailSink): NodeService {
 
 export type MailSink = (message: unknown) => Promise<{ code: string | null }>;
 
-/** Asked by native handlers before they start; see the chaos hook of the Worker. */
-export function chaosService(native: NativeFaults): NodeService {
-  return async () => ({ status: 200, json: native.forRequest() });
+/**
+ * Asked by native handlers before they start; see the chaos hook of the Worker. The delay that it orders
+ * is one of the Worker's timers, too.
+ */
+export function chaosService(native: NativeFaults, patience: number): NodeService {
+  return async () => {
+    const answer = native.forRequest();
+    return { status: 200, json: { ...answer, delay_ms: answer.delay_ms / patience } };
+  };
 }
 
 export function r2Switch(native: NativeFaults): NodeService {

@@ -68,6 +68,8 @@ export class NoticeReceivers {
       // A sender that hangs up half-way has sent nothing.
       this.#serve(request, response).catch(() => response.destroy());
     });
+    // Clients keep their connections; one that is closed under a request would be a failure of ours.
+    this.#server.keepAliveTimeout = 0;
   }
 
   async start(): Promise<string> {

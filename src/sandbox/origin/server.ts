@@ -36,6 +36,8 @@ export class OriginServer {
     this.#server = createServer(
       (incoming: IncomingMessage, outgoing: ServerResponse) => void listener(incoming, outgoing),
     );
+    // The Worker keeps its connections; one that is closed under a request would be a 502 of ours.
+    this.#server.keepAliveTimeout = 0;
     this.#server.on("connection", (socket) => {
       this.#sockets.add(socket);
       socket.on("close", () => this.#sockets.delete(socket));
