@@ -176,14 +176,10 @@ describe("with recorded requests, 75 a second", () => {
 
 describe("with visitors", () => {
   test("a healthy native gives no finding", async () => {
-<<<<<<< HEAD
-    const config = await configure({ orphanedIntents: { graceMinutes: 1, minSharePercent: 0 } });
-=======
     const config = await configure({
       minNativeRequests: 1,
-      orphanedIntents: { graceMinutes: 1 },
+      orphanedIntents: { graceMinutes: 1, minSharePercent: 0 },
     });
->>>>>>> 15fe133 (Tests that were judged by speed are judged by events: recorded figures, moments of a write, budgets that are ample)
     const data = await healthyVisitors(config);
     expect(data).toMatchObject({
       verdict: "pass",
