@@ -52,8 +52,12 @@ export interface CallOptions {
 
 /** Workers KV through the Cloudflare API. All methods throw UpstreamError. */
 export interface StateStore {
-  /** All keys as stored; `once`: one request for each, for who will look again soon anyway. */
-  read(options: CallOptions & { once?: boolean }): Promise<RawState>;
+  /**
+   * All keys as stored; `once`: one request for each, for who will look again soon anyway.
+   * `configAlone`: beside a stop, whose write shares its way with as little as possible; the others may
+   * be null.
+   */
+  read(options: CallOptions & { once?: boolean; configAlone?: boolean }): Promise<RawState>;
   /**
    * Retries at will until the signal aborts: repeating a stop can only help. `once` is for a release,
    * which must not be repeated without looking.

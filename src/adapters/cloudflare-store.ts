@@ -82,9 +82,10 @@ export function createStateStore(options: StoreOptions): StateStore {
       deps(signal),
     );
   return {
-    async read({ signal, once }) {
+    async read({ signal, once, configAlone }) {
       const policy = once === true ? { ...READ, retries: 0 } : READ;
-      const texts = await allOrNone(signal, (key, all) =>
+      const keys = configAlone === true ? [CONFIG_KEY] : STATE_KEYS;
+      const texts = await allOrNone(keys, signal, (key, all) =>
         withRetries(
           () => getValue(options, key, { signal: all, timeoutMs: limits.readMs }),
           policy,
@@ -119,6 +120,7 @@ function textFor(key: string, serialise: () => string): string {
 
 /** When one read fails for good the others are ended, too: nothing is left running. */
 async function allOrNone(
+  keys: readonly string[],
   signal: AbortSignal,
   get: (key: string, signal: AbortSignal) => Promise<string | null>,
 ): Promise<ReadonlyMap<string, string | null>> {
@@ -134,7 +136,7 @@ async function allOrNone(
       others.abort();
     }
   };
-  await Promise.all(STATE_KEYS.map(read));
+  await Promise.all(keys.map(read));
   if (failures.length > 0) throw failures[0];
   return texts;
 }

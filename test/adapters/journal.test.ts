@@ -1,7 +1,7 @@
-import { chmod, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, open, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createJournal, defaultStateDir } from "../../src/adapters/journal.ts";
 import { type JournalEntry, journalKey } from "../../src/domain/journal.ts";
 import { HANG_MS } from "../support/patience.ts";
@@ -94,11 +94,17 @@ describe("append", () => {
   });
 
   test("with a full disk the entry is in KV, and the warning says why", async () => {
-    await mkdir(join(stateDir, "prod"));
-    await symlink("/dev/full", fileOf());
-    const warnings = await journal().append(E1, never);
-    expect(warnings).toEqual([`journal ${fileOf()}: the disk is full`]);
-    expect(kv.size).toBe(1);
+    const any = await open("/dev/null");
+    const full = Object.assign(new Error("no space"), { code: "ENOSPC" });
+    const write = vi.spyOn(Object.getPrototypeOf(any), "write").mockRejectedValue(full);
+    try {
+      const warnings = await journal().append(E1, never);
+      expect(warnings).toEqual([`journal ${fileOf()}: the disk is full`]);
+      expect(kv.size).toBe(1);
+    } finally {
+      write.mockRestore();
+      await any.close();
+    }
   });
 
   test("with an unusable folder the entry is in KV, and the warning says why", async () => {
@@ -233,7 +239,7 @@ describe("recent", () => {
     }
     await rm(stateDir, { recursive: true });
     await writeFile(stateDir, "");
-    expect((await journal().recent(10, never)).warnings).toHaveLength(2);
+    expect((await journal("prod", SHORT).recent(10, never)).warnings).toHaveLength(2);
   });
 });
 

@@ -144,7 +144,7 @@ async function readBefore(
   signal: AbortSignal,
 ): Promise<CanaryConfig | null> {
   try {
-    const { config } = parseState(await ports.store.read({ signal }));
+    const { config } = parseState(await ports.store.read({ signal, configAlone: true }));
     const ours = config.kind === "valid" && config.value.revision === mirror.revision;
     return config.kind === "valid" && !ours ? config.value : null;
   } catch {
