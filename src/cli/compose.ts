@@ -11,6 +11,7 @@ import { type LoadedConfig, loadConfig } from "../adapters/config-file.ts";
 import { createIdentity } from "../adapters/identity.ts";
 import { createJournal, defaultStateDir } from "../adapters/journal.ts";
 import { createDocuments } from "../adapters/kv-documents.ts";
+import { fromStdin } from "../adapters/logs/find.ts";
 import { createLogFolders } from "../adapters/logs/folder.ts";
 import { createLogArchive } from "../adapters/logs/r2-archive.ts";
 import { createLogReader } from "../adapters/logs/reader.ts";
@@ -115,7 +116,7 @@ export async function compose(
 export function localLogs({ cwd }: Shell): Pick<Ports["logs"], "folders" | "reader"> {
   return {
     folders: createLogFolders(cwd),
-    reader: createLogReader({ cwd, stdin: () => process.stdin }),
+    reader: createLogReader({ cwd, stdin: fromStdin }),
   };
 }
 

@@ -29,7 +29,7 @@ async function read(
   options: { limits?: Partial<ReaderLimits>; stdin?: Buffer[]; maxExpandedBytes?: number } = {},
 ): Promise<Read> {
   const { limits = {}, stdin = [], ...rest } = options;
-  const reader = createLogReader({ cwd: dir, stdin: () => Readable.from(stdin), limits });
+  const reader = createLogReader({ cwd: dir, stdin: async () => Readable.from(stdin), limits });
   const analysis = new LogAnalysis({ filter: EVERYTHING, changes: [] });
   const { sources } = await reader.find(paths);
   const { signal } = new AbortController();
@@ -258,7 +258,7 @@ describe("limits", () => {
 
 describe("paths", () => {
   it("that are not there are refused before anything is read", async () => {
-    const reader = createLogReader({ cwd: dir, stdin: () => Readable.from([]) });
+    const reader = createLogReader({ cwd: dir, stdin: async () => Readable.from([]) });
     await expect(reader.find(["nowhere.log.gz"])).rejects.toThrow(LocalError);
     await expect(reader.find(["nowhere.log.gz"])).rejects.toThrow("there is no such file");
   });
@@ -273,7 +273,7 @@ describe("paths", () => {
     const manifest = { schema: 1, env: "e", bucket: "b", prefix: "", window, files: [] };
     await writeFile(join(folder, "manifest.json"), JSON.stringify(manifest));
     await symlink(folder, join(folder, "round.log"));
-    const reader = createLogReader({ cwd: dir, stdin: () => Readable.from([]) });
+    const reader = createLogReader({ cwd: dir, stdin: async () => Readable.from([]) });
     const found = await reader.find(["pulled"]);
     expect(found.sources.map(({ name }) => name)).toEqual([
       "pulled/b2a/20260501/one.log.gz",
@@ -290,7 +290,7 @@ describe("paths", () => {
     expect((await reader.find(["empty"])).warnings).toEqual([expect.stringContaining("no log")]);
   });
   it("that fail while reading are reported; others are read", async () => {
-    const reader = createLogReader({ cwd: dir, stdin: () => Readable.from([]) });
+    const reader = createLogReader({ cwd: dir, stdin: async () => Readable.from([]) });
     const analysis = new LogAnalysis({ filter: EVERYTHING, changes: [] });
     const bytes = content(10);
     const failing = async function* () {
@@ -311,7 +311,7 @@ describe("paths", () => {
     expect(analysis.report()).toMatchObject({ lines: 20, broken: 0 });
   });
   it("that never end are left when somebody interrupts", async () => {
-    const reader = createLogReader({ cwd: dir, stdin: () => Readable.from([]) });
+    const reader = createLogReader({ cwd: dir, stdin: async () => Readable.from([]) });
     const analysis = new LogAnalysis({ filter: EVERYTHING, changes: [] });
     const stop = new AbortController();
     const stuck = async function* () {
@@ -325,7 +325,7 @@ describe("paths", () => {
     expect(analysis.report().lines).toBe(10);
   });
   it("are left when somebody interrupts: what was read stands", async () => {
-    const reader = createLogReader({ cwd: dir, stdin: () => Readable.from([]) });
+    const reader = createLogReader({ cwd: dir, stdin: async () => Readable.from([]) });
     const analysis = new LogAnalysis({ filter: EVERYTHING, changes: [] });
     const stop = new AbortController();
     const bytes = content(10);

@@ -205,8 +205,8 @@ describe("without configuration, token and network", () => {
     expect(help.stdout).toMatch(/errors .*paths.*\n(?:.*\n)*/);
     expect(help.stdout).toContain("pull");
     expect((await runCli(["logs", "errors", "--help"])).stdout).toContain("--max-mib <n>");
-    expect((await runCli(["complete", "--", "logs", "e"])).stdout).toMatch(/^errors\t/m);
-    const flags = await runCli(["complete", "--", "logs", "errors", "--"]);
+    expect((await runCli(["complete", "--", "pixcanary logs e"])).stdout).toMatch(/^errors\t/m);
+    const flags = await runCli(["complete", "--", "pixcanary logs errors --"]);
     expect(flags.stdout).toMatch(/^--grep\t/m);
     expect(flags.stdout).toMatch(/^--env\t/m);
   });
@@ -251,9 +251,10 @@ describe("without configuration, token and network", () => {
 describe("memory", () => {
   const PEAK_KIB = 150 * 1024;
   /** The whole program, in a process of its own: KiB at its peak. */
-  async function measured(path: string, flags: string[] = []) {
+  async function measured(path: string, flags: string[] = [], options: CliOptions = {}) {
     const { stdout, stderr, code } = await cli([path, "--json", ...flags], {
       nodeArgs: ["--import", REPORT_PEAK],
+      ...options,
     });
     expect(code).toBe(0);
     const peak = peakKibIn(stderr);
@@ -309,10 +310,17 @@ describe("memory", () => {
         yield ndjson([traceEvent([errorLine(word(n), { context })])]);
       }
     };
-    const { data, peak } = await measured(await big("wide.gz", lines()), ["--max-mib", "1024"]);
-    expect(data).toMatchObject({ lines: 200, broken: 0, matched: 200 });
-    expect(data.groups).toHaveLength(200);
-    expect(peak).toBeLessThan(PEAK_KIB);
+    const path = await big("wide.gz", lines());
+    const file = await measured(path, ["--max-mib", "1024"]);
+    // What a pipe brings must not pile up either.
+    const pipe = await measured("-", [], {
+      wrap: (words) => ["/bin/sh", "-c", `gzip -dc ${path} | "$@"`, "sh", ...words],
+    });
+    for (const { data, peak } of [file, pipe]) {
+      expect(data).toMatchObject({ lines: 200, broken: 0, matched: 200 });
+      expect(data.groups).toHaveLength(200);
+      expect(peak).toBeLessThan(PEAK_KIB);
+    }
   });
 });
 
@@ -338,7 +346,7 @@ it("is printed whole, however slowly a pipe is read", async () => {
 /** The verb itself on a model of the world, with the real reader. */
 function ports(changed: Partial<Ports> = {}): Ports {
   const model = modelPorts({} as never);
-  const reader = createLogReader({ cwd: dir, stdin: () => Readable.from([]) });
+  const reader = createLogReader({ cwd: dir, stdin: async () => Readable.from([]) });
   return { ...model, logs: { ...model.logs, reader }, ...changed };
 }
 

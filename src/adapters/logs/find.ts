@@ -1,7 +1,8 @@
 /** Which files a path means. */
-import { constants, openSync } from "node:fs";
+import { constants, fstatSync, openSync, read } from "node:fs";
 import { open, readdir, readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { promisify } from "node:util";
 import { MANIFEST_FILE, manifestSchema } from "../../domain/logs/manifest.ts";
 import { LocalError, type LogSource, type LogWindow } from "../../ports.ts";
 
@@ -11,7 +12,7 @@ const PIECE_BYTES = 256 * 1024;
 
 export interface Surroundings {
   cwd: string;
-  stdin: () => AsyncIterable<Uint8Array>;
+  stdin: () => Promise<AsyncIterable<Uint8Array>>;
 }
 
 /** Throws LocalError for a path that is not there: a typo must not look like "no errors". */
@@ -23,7 +24,7 @@ export async function findLogs(
   const warnings: string[] = [];
   for (const path of new Set(paths)) {
     if (path === "-") {
-      sources.push({ name: "standard input", bytes: null, open: async () => stdin() });
+      sources.push({ name: "standard input", bytes: null, open: stdin });
       continue;
     }
     const full = resolve(cwd, path);
@@ -75,28 +76,37 @@ function fileSource(name: string, path: string, bytes: number | null): LogSource
   return { name, bytes, open: async () => piecesOf(path) };
 }
 
-/**
- * A named pipe, or a shell's `<(zcat ...)`. A plain read would hold a thread until somebody writes, and a
- * process with such a thread cannot end: not by Ctrl-C either. Waits for a writer, as a plain read does.
- */
+/** A named pipe, or a shell's `<(zcat ...)`. Waits for a writer, as a plain read does. */
 async function fromPipe(path: string): Promise<AsyncIterable<Uint8Array>> {
-  const { Socket } = await import("node:net");
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  return new Socket({ fd, readable: true, writable: false });
+  const { piecesOfPipe } = await import("./pipe.ts");
+  return piecesOfPipe(openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));
 }
 
-/** Each piece is valid until the next is asked for: a large file leaves no trail of buffers. */
+/** A file or a pipe without a trail of buffers; a terminal as Node reads it. */
+export async function fromStdin(): Promise<AsyncIterable<Uint8Array>> {
+  const facts = fstatSync(0);
+  if (facts.isFile()) return piecesOfFile(0);
+  if (!facts.isFIFO() && !facts.isSocket()) return process.stdin;
+  const { piecesOfPipe } = await import("./pipe.ts");
+  return piecesOfPipe(0);
+}
+
 async function* piecesOf(path: string): AsyncGenerator<Uint8Array> {
   const handle = await open(path, "r");
   try {
-    const buffer = Buffer.alloc(PIECE_BYTES);
-    for (;;) {
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length, null);
-      if (bytesRead === 0) return;
-      yield buffer.subarray(0, bytesRead);
-    }
+    yield* piecesOfFile(handle.fd);
   } finally {
     await handle.close();
+  }
+}
+
+/** Each piece is valid until the next is asked for: a large file leaves no trail of buffers. */
+async function* piecesOfFile(fd: number): AsyncGenerator<Uint8Array> {
+  const buffer = Buffer.alloc(PIECE_BYTES);
+  for (;;) {
+    const { bytesRead } = await promisify(read)(fd, buffer, 0, buffer.length, null);
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
   }
 }
 

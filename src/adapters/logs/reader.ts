@@ -42,7 +42,7 @@ const MAX_PROBLEMS = 100;
 export interface ReaderOptions {
   cwd: string;
   /** Called only when it is to be read. */
-  stdin: () => AsyncIterable<Uint8Array>;
+  stdin: () => Promise<AsyncIterable<Uint8Array>>;
   limits?: Partial<ReaderLimits>;
 }
 
