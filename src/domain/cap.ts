@@ -4,6 +4,7 @@
  * the cron's own time, so the later one is the newer one.
  */
 import * as z from "zod";
+import { isHandMade } from "./hand-made.ts";
 import { once } from "./once.ts";
 import type { CanaryConfig } from "./state.ts";
 import { timeOf } from "./time.ts";
@@ -77,14 +78,6 @@ export function capInForce(config: CanaryConfig, cap: GuardianCap | null): Guard
   if (lifts !== undefined && Number.isFinite(capMs) && timeOf(lifts.at) >= capMs) return null;
   const later = timeOf(last_updated) > Math.max(capMs, timeOf(cap.over));
   return later && isHandMade(config) ? null : cap;
-}
-
-/** Ids of the tool: 26 characters of Crockford's base 32. */
-const ULID = /^[0-9A-HJKMNP-TV-Z]{26}$/;
-
-/** A copy of a tool's document with another share passes for the tool's: the lower share stays. */
-function isHandMade({ revision, updated_by }: CanaryConfig): boolean {
-  return updated_by === undefined || revision === undefined || !ULID.test(revision);
 }
 
 /** `config` with the share in force. */

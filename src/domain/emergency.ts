@@ -3,6 +3,7 @@
  * A document is known by its content; what ends one names it. Clocks of operators differ by minutes,
  * so times alone end something only where nobody could name it.
  */
+import { isHandMade } from "./hand-made.ts";
 import type { CanaryConfig, Name, ParsedState, RawState, StopDocument } from "./state.ts";
 import { parseConfig, parseStop } from "./state.ts";
 import { timeOf } from "./time.ts";
@@ -115,8 +116,9 @@ function readConfig(text: string | null, config: ParsedState["config"]): Read {
   return { asked: null, ending: { mark, id, atMs: timeOf(at), ...liftedBy(config.value) } };
 }
 
-function liftedBy({ revision, lifts }: CanaryConfig): Pick<Ending, "kind" | "names" | "untilMs"> {
-  const byHand = revision === undefined && lifts === undefined;
+function liftedBy(config: CanaryConfig): Pick<Ending, "kind" | "names" | "untilMs"> {
+  const { lifts } = config;
+  const byHand = isHandMade(config) && lifts === undefined;
   const untilMs = Number.NEGATIVE_INFINITY;
   return { kind: byHand ? "hand" : "named", names: lifts ?? [], untilMs };
 }

@@ -116,12 +116,15 @@ export function headersOf(cell: Cell, given: Credentials): Record<string, string
   };
 }
 
+/** Of the documents: a release dated long before its stop was first seen would be an old copy. */
+const FIRST_MS = Date.now();
+
 /** What `config` and `stop` hold in this state; `turn` makes each newer than the one before. */
 export function documentsOf(
   state: StateOfCell,
   turn: number,
 ): { config: Record<string, unknown>; stop: Record<string, unknown> | string | null } {
-  const at = new Date(Date.parse("2026-01-01T00:00:00Z") + turn * 60_000).toISOString();
+  const at = new Date(FIRST_MS + turn * 60_000).toISOString();
   const config = {
     canary_percent: state.percent,
     emergency_proxy: state.flag,

@@ -65,7 +65,7 @@ describe("the guardian's cap", () => {
     const { revision: _r, updated_by: _u, ...hand } = TOOL;
     expect(inForce({ ...hand, last_updated: iso(1) })).toBe(false);
     expect(inForce({ ...hand, last_updated: iso(-1) })).toBe(true);
-    expect(inForce({ ...TOOL, last_updated: iso(1), revision: "by-hand" })).toBe(false);
+    expect(inForce({ ...TOOL, last_updated: iso(1), revision: "copied" })).toBe(true);
     expect(inForce({ ...TOOL, last_updated: iso(1) })).toBe(true);
     expect(inForce({ ...hand, last_updated: "yesterday" })).toBe(true);
   });

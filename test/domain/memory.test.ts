@@ -234,8 +234,9 @@ describe("an emergency in config", () => {
     expect(isStopped(reads(old, doc({ last_updated: at(-1) })))).toBe(true);
   });
   it("is not lifted by a tool's config that does not name it, however new", () => {
-    const tools = doc({ revision: "TOOL", last_updated: at(60) });
-    const other = doc({ revision: "TOOL", last_updated: at(60), lifts: [{ id: "OTHER" }] });
+    const tool = { revision: "TOOL", updated_by: "ann" };
+    const tools = doc({ ...tool, last_updated: at(60) });
+    const other = doc({ ...tool, last_updated: at(60), lifts: [{ id: "OTHER" }] });
     const byHandButLifting = doc({ last_updated: at(60), lifts: [] });
     for (const text of [tools, other, byHandButLifting]) {
       expect(isStopped(reads(HAND, text))).toBe(true);
@@ -276,9 +277,10 @@ describe("an emergency in config", () => {
     },
   );
   it("is lifted by its own copy that a person has edited, if that is younger", () => {
-    const ofATool = doc({ emergency_proxy: true, revision: "MIRROR" });
-    expect(isStopped(reads(ofATool, doc({ revision: "MIRROR", last_updated: at(1) })))).toBe(false);
-    expect(isStopped(reads(ofATool, doc({ revision: "MIRROR" })))).toBe(true);
+    const tool = { revision: "MIRROR", updated_by: "ann" };
+    const ofATool = doc({ ...tool, emergency_proxy: true });
+    expect(isStopped(reads(ofATool, doc({ ...tool, last_updated: at(1) })))).toBe(false);
+    expect(isStopped(reads(ofATool, doc(tool)))).toBe(true);
   });
   it("ends as the mirror of a stop with that stop's release, once config shows something else", () => {
     const mirror = doc({ emergency_proxy: true, revision: "S1" });
