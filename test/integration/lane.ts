@@ -5,10 +5,12 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, vi } from "vitest";
 import { parseCanaryHeader } from "../../src/domain/decision-headers.ts";
 import { timeOf } from "../../src/domain/memory.ts";
+import { type QaDocument, qaSchema } from "../../src/domain/qa.ts";
 import type { ParsedState } from "../../src/domain/state.ts";
 import { isEmergency, parseConfig, parseState, parseStop } from "../../src/domain/state.ts";
 import type { Sandbox, SandboxOptions } from "../../src/sandbox/index.ts";
 import { ensureCli, PLAIN_ENV } from "../support/cli.ts";
+import { endingOf } from "../support/ending.ts";
 import { PATIENCE, WORKER_PATIENCE } from "../support/patience.ts";
 import { startSandbox } from "../support/sandbox.ts";
 import { ensureBundle } from "../worker/bundle.ts";
@@ -23,8 +25,6 @@ export interface Lane {
   written: string[];
   /** Ids of the stops among them. */
   stops: Set<string>;
-  /** Of all runs: a stale read may have brought one back to a location. */
-  everStopped: Set<string>;
   /** The latest `last_updated` of a configuration: what undoes an emergency must be newer. */
   newestMs: number;
   env: Record<string, string>;
@@ -45,7 +45,6 @@ export async function startLane(options: SandboxOptions = {}): Promise<Lane> {
     dir,
     written: [],
     stops: new Set(),
-    everStopped: new Set(),
     newestMs: 0,
     env,
     close,
@@ -65,7 +64,6 @@ function note(lane: Lane, key: string, text: string | null): void {
   const stop = key === "stop" ? parseStop(text) : null;
   if (stop?.kind !== "valid" || !stop.value.active || stop.value.id === undefined) return;
   lane.stops.add(stop.value.id);
-  lane.everStopped.add(stop.value.id);
 }
 
 /** One lane for a whole test file, reset before each test; `given` gets it and its configuration's path. */
@@ -102,33 +100,38 @@ export async function resetLane(lane: Lane): Promise<void> {
   await control.heal();
   control.setApi({ resetLimits: true });
   control.setKv({ lagMs: NO_LAG, catchUp: true });
-  await release(lane, lane.stops).catch(() =>
-    vi.waitFor(() => release(lane, lane.everStopped), PATIENCE),
-  );
+  await vi.waitFor(() => release(lane), PATIENCE);
   control.forgetRequests();
   written.length = 0;
   lane.stops.clear();
 }
 
-/** Throws while a location still shows an emergency. */
-async function release(lane: Lane, stops: Iterable<string>): Promise<void> {
-  const { sandbox } = lane;
-  const { store } = sandbox.control;
-  // Each stop by its own id: one that is released by time could cover the next run's, too.
-  for (const id of stops) {
-    resets += 1;
-    store.put("stop", JSON.stringify({ active: false, id: `RESET${resets}`, releases: { id } }));
-    await emergencies(sandbox);
-  }
+/** Ends by name what the runs have written and the location shows; throws while it shows any more. */
+async function release(lane: Lane): Promise<void> {
+  const { store } = lane.sandbox.control;
+  const shown = (await documents(lane.sandbox)).flatMap(({ emergencies }) => emergencies ?? []);
+  const ending = endingOf(shown, [...lane.stops]);
   lane.newestMs = Math.max(Date.now(), lane.newestMs) + 1;
   const last_updated = new Date(lane.newestMs).toISOString();
-  const config = configText(10, { last_updated, revision: `RESET${resets}` });
+  resets += 1;
+  const more = { last_updated, revision: `RESET${resets}`, lifts: ending.config?.lifts };
+  const stop = ending.stop ?? { active: false, id: `RESET${resets}` };
   // Four times: a location that lags so many writes behind must not bring an old stop into the next run.
   for (let nth = 0; nth < 4; nth += 1) {
-    store.put("stop", JSON.stringify({ active: false, id: `RESET${resets}` }));
-    store.put("config", config);
+    store.put("stop", JSON.stringify(stop));
+    store.put("config", configText(10, more));
   }
-  if ((await emergencies(sandbox)).some((on) => on !== false)) throw new Error("not reset");
+  if ((await emergencies(lane.sandbox)).some((on) => on !== false)) throw new Error("not reset");
+}
+
+function documents({ description }: Sandbox): Promise<QaDocument[]> {
+  const headers = { authorization: `Bearer ${description.qaToken}` };
+  return Promise.all(
+    description.locations.map(async ({ url }) => {
+      const answer = await fetch(`${url}/qa?health=cached`, { headers });
+      return qaSchema().parse(await answer.json());
+    }),
+  );
 }
 
 export function configText(percent: number, more: Record<string, unknown> = {}): string {

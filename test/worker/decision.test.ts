@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { overridePayload } from "../../src/domain/override.ts";
 import { importHmacKey, signText } from "../../worker/hmac.ts";
@@ -7,7 +6,6 @@ import { startWorker } from "./harness.ts";
 
 const STOP = { active: true, id: "01JCQ", at: "2025-11-15T10:31:02Z", by: "oncall@laptop" };
 const RELEASE = { active: false, at: "2025-11-15T11:00:00Z", releases: { id: "01JCQ" } };
-const newRelease = () => ({ ...RELEASE, id: randomUUID(), at: new Date().toISOString() });
 const FULL = { canary_percent: 100, revision: "r-100" };
 
 let worker: WorkerUnderTest;
@@ -106,8 +104,8 @@ describe("decision on the real Worker", () => {
           cookies: [],
         });
       }
-      // A release that was read before could be an old copy, and clears nothing unreadable.
-      await worker.putState({ ...FULL, last_updated: "2026-02-01T00:00:00Z" }, newRelease());
+      await worker.endEmergencies();
+      await worker.putState(FULL);
       expect((await decisionOf({ cookie })).shown).toBe("native (cookie)");
     },
   );
@@ -116,7 +114,7 @@ describe("decision on the real Worker", () => {
     await worker.putState(FULL, STOP);
     await worker.putState(FULL, null);
     expect((await decisionOf({ "x-canary": "1" })).shown).toBe("proxy (emergency)");
-    await worker.putState(FULL, RELEASE);
+    await worker.endEmergencies();
   });
 
   test("paths outside /api carry no decision", async () => {

@@ -15,6 +15,7 @@ import { BLOBS, DOUBLES } from "../../src/domain/metric-point.ts";
 import type { QaDocument } from "../../src/domain/qa.ts";
 import { patienceScript } from "../../src/sandbox/edge/scripts.ts";
 import { createCookieSigner, parseCookieKeys } from "../../worker/cookie-signer.ts";
+import { endingOf } from "../support/ending.ts";
 import { HANG_MS, WORKER_PATIENCE } from "../support/patience.ts";
 import { ensureBundle } from "./bundle.ts";
 import type { Collection } from "./collection.ts";
@@ -79,6 +80,8 @@ export interface WorkerUnderTest {
     config: Record<string, unknown> | string | null | undefined,
     stop?: Record<string, unknown> | string | null,
   ): Promise<void>;
+  /** Names every emergency that the isolate holds, as `restore` does; the other key is left alone. */
+  endEmergencies(): Promise<void>;
   /** The `Cookie` header of a visitor, signed with the test keys. */
   cookie(cohort: Cohort, options?: { tag?: string; atMs?: number; keys?: string }): Promise<string>;
   points: Collection<CaughtPoint>;
@@ -133,6 +136,11 @@ export async function startWorker(options: WorkerOptions = {}): Promise<WorkerUn
     });
     await (await fetchPath("/qa?health=cached", { headers: bearer() })).text();
   };
+  const endEmergencies: WorkerUnderTest["endEmergencies"] = async () => {
+    const { config, stop } = endingOf((await qa()).emergencies ?? []);
+    await putState(config, stop);
+    if ((await qa()).canary.emergency_proxy) throw new Error("an emergency has no end");
+  };
   const worker: WorkerUnderTest = {
     url,
     origin,
@@ -141,6 +149,7 @@ export async function startWorker(options: WorkerOptions = {}): Promise<WorkerUn
     qa,
     putKeys,
     putState,
+    endEmergencies,
     cookie: signedCookie,
     points,
     logs,
