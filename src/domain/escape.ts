@@ -34,15 +34,18 @@ function utf16(char: string): string[] {
 
 /**
  * A copy of a document with every string and every key made safe, so that no field can end its own line and
- * forge the next one. Only a `stack` keeps its line breaks: it is printed as lines, each indented.
+ * forge the next one. Only a `stack`, which is printed as indented lines, and a `markdown` document of our
+ * own, whose foreign text was made safe when it was put together, keep their line breaks.
  */
 export function escapeFields<T>(value: T): T {
   return escaped(value, "") as T;
 }
 
+const LINES = new Set(["stack", "markdown"]);
+
 function escaped(value: unknown, key: string): unknown {
   if (typeof value === "string") {
-    return key === "stack" ? escapeLines(value) : escapeForTerminal(value);
+    return LINES.has(key) ? escapeLines(value) : escapeForTerminal(value);
   }
   if (Array.isArray(value)) return value.map((item) => escaped(item, key));
   if (
