@@ -3,7 +3,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { restore } from "../../src/commands/restore.ts";
 import { runCli } from "../support/cli.ts";
-import { AMPLE_S, PATIENCE } from "../support/patience.ts";
+import { ENOUGH_S, PATIENCE } from "../support/patience.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";
 import type { Lane } from "./lane.ts";
 import { configText, oneLane, storedState, tokenEnv } from "./lane.ts";
@@ -22,7 +22,7 @@ describe("two at the same time", () => {
   test("two reduces: what is stored is the winner's, and nobody is told done in vain", async () => {
     const both = await Promise.all(
       ["4", "3"].map((to) =>
-        run(["reduce", "--to", to, "--config", config, "--json", "--timeout", AMPLE_S]),
+        run(["reduce", "--to", to, "--config", config, "--json", "--timeout", ENOUGH_S]),
       ),
     );
     const stored = storedState(lane.sandbox).config;
