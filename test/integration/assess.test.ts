@@ -178,7 +178,8 @@ describe("with visitors", () => {
   test("a healthy native gives no finding", async () => {
     const config = await configure({
       minNativeRequests: 1,
-      orphanedIntents: { graceMinutes: 1, minSharePercent: 0 },
+      // On a busy machine an upload outlasts the grace.
+      orphanedIntents: { graceMinutes: 1, limit: 10_000 },
     });
     const data = await healthyVisitors(config);
     expect(data).toMatchObject({
@@ -220,14 +221,10 @@ describe("with visitors", () => {
     expect(said(outcome)).toContain("! proxy, the refuge of every relief, is failing itself");
     expect(said(outcome)).toMatch(/→ next: pixcanary not-aus /);
 
-    // Live after a second and a half: time enough for an answer that nobody waits for.
-    control.setKv({ lagMs: { min: 1_500, max: 1_500 } });
+    // What proxy's metrics say is never waited for (refuge.test.ts): a slow answer is not said, and the stop obeys.
     const env = { ...lane.env, ...tokenEnv(lane.sandbox) };
     const { code, stdout } = await runCli(["not-aus", "--config", config], { env });
-    expect([code, stdout]).toEqual([
-      0,
-      expect.stringContaining("! proxy, the refuge, is failing itself: proxy unhealthy"),
-    ]);
+    expect([code, stdout]).toEqual([0, expect.stringContaining("✔ not-aus: done")]);
     expect(stopIsStored(lane.sandbox)).toBe(true);
   });
 });

@@ -3,7 +3,7 @@
  * cookies, while the share goes up and down, a stop is pulled and released, and the locations see all
  * of it at different times.
  */
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { CommandDef } from "../../src/commands/command.ts";
 import { disable } from "../../src/commands/disable.ts";
 import { pullTheStop } from "../../src/commands/not-aus.ts";
@@ -12,7 +12,7 @@ import { restore } from "../../src/commands/restore.ts";
 import type { Ports } from "../../src/ports.ts";
 import type { Sandbox, TrafficReport } from "../../src/sandbox/index.ts";
 import { untilLive } from "../support/live.ts";
-import { WORKER_PATIENCE } from "../support/patience.ts";
+import { PATIENCE, WORKER_PATIENCE } from "../support/patience.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";
 import { startSandbox } from "../support/sandbox.ts";
 
@@ -39,9 +39,12 @@ afterAll(async () => {
 async function perform(def: unknown, own: Record<string, unknown>): Promise<void> {
   const verb = def as CommandDef;
   const given = { ...GIVEN, ...own };
-  const planned = await verb.plan(given, ports);
-  if (planned.kind === "ended")
-    throw new Error(`${verb.name} ended: ${JSON.stringify(planned.outcome)}`);
+  // A busy machine may answer no health check in time; then it is refused, and nothing is written.
+  const planned = await vi.waitFor(async () => {
+    const next = await verb.plan(given, ports);
+    if (next.kind !== "ended") return next;
+    throw new Error(`${verb.name} ended: ${JSON.stringify(next.outcome)}`);
+  }, PATIENCE);
   const outcome = await verb.apply(planned.steps, given, ports);
   expect(outcome.kind, `${verb.name}: ${JSON.stringify(outcome)}`).toBe("done");
 }
