@@ -96,20 +96,20 @@ function isNamed(name: Name, ending: Ending, held: Held, wasKnown: boolean): boo
 
 /**
  * Nobody but a person gives what asks for no emergency the revision of what asks for one. Which of the two is
- * the copy, only the times say: without one, or with one from long ago, it is the emergency.
+ * the copy, only the times say, by more than clocks differ: in doubt it is the emergency.
  */
 function isEditOf(ending: Ending, held: Held): boolean {
   const sameRevision = held.key === "config" && held.id !== undefined && held.id === ending.id;
-  return sameRevision && timeMs(held) < ending.atMs;
+  return sameRevision && timeMs(held) + MARGIN_MS < ending.atMs;
 }
 
 function endsUnnamed(ending: Ending, held: Held): boolean {
   const isDated = Number.isFinite(held.ownMs);
   switch (ending.kind) {
     case "hand": {
-      // In `config`, people copy an old date; a stop's date is what its author means.
-      const trusted = isDated && (held.key === "stop" || held.id !== undefined);
-      return (trusted ? held.ownMs : timeMs(held)) <= ending.atMs;
+      // In `config` people copy an old date, revision and all; a stop's date is what its author means.
+      const whenMs = isDated && held.key === "stop" ? held.ownMs : timeMs(held);
+      return whenMs <= ending.atMs;
     }
     case "watermark":
       return !isDated && held.seenMs <= ending.atMs;

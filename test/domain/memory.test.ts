@@ -265,6 +265,7 @@ describe("an emergency in config", () => {
     ["a date of hours before", { last_updated: at(-180) }],
     ["the same date", {}],
     ["a date of its own", { last_updated: at(1) }],
+    ["a date by a clock that is slow", { last_updated: at(-9) }],
   ])(
     "made of a tool's config, revision and all, with %s is not lifted by that one",
     (_what, date) => {
@@ -276,11 +277,17 @@ describe("an emergency in config", () => {
       expect(isStopped(reads(tools, made, tools, naming, tools))).toBe(false);
     },
   );
-  it("is lifted by its own copy that a person has edited, if that is younger", () => {
+  it("made of a tool's config of hours before, date and all, is not lifted by what a person wrote before it", () => {
+    const ofHoursBefore = { revision: "TOOL", updated_by: "ann", last_updated: at(-180) };
+    const made = doc({ ...ofHoursBefore, emergency_proxy: true });
+    expect(isStopped(reads(made, doc({ last_updated: at(-30) })))).toBe(true);
+    expect(isStopped(reads(made, doc({ last_updated: at(1) })))).toBe(false);
+  });
+  it("is lifted by its own copy that a person has edited, if that is younger by more than clocks differ", () => {
     const tool = { revision: "MIRROR", updated_by: "ann" };
     const ofATool = doc({ ...tool, emergency_proxy: true });
-    expect(isStopped(reads(ofATool, doc({ ...tool, last_updated: at(1) })))).toBe(false);
-    expect(isStopped(reads(ofATool, doc(tool)))).toBe(true);
+    expect(isStopped(reads(ofATool, doc({ ...tool, last_updated: at(11) })))).toBe(false);
+    expect(isStopped(reads(ofATool, doc({ ...tool, last_updated: at(10) })))).toBe(true);
   });
   it("ends as the mirror of a stop with that stop's release, once config shows something else", () => {
     const mirror = doc({ emergency_proxy: true, revision: "S1" });
