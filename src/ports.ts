@@ -334,6 +334,8 @@ export interface VisitorRequest {
   body?: string;
   /** Sends the /qa token, if there is one: `rejected` for anything but a configured /qa URL. */
   qaToken?: true;
+  /** Logged in, if there is a session: `rejected` for anything but the origin of a /qa URL. */
+  session?: true;
 }
 
 export interface VisitorAnswer {
@@ -347,6 +349,7 @@ export interface VisitorAnswer {
 
 export interface VisitorHttp {
   readonly hasQaToken: boolean;
+  readonly hasSession: boolean;
   /** Follows no redirect, keeps no cookies. Throws UpstreamError when there is no complete answer. */
   send(request: VisitorRequest, options: CallOptions): Promise<VisitorAnswer>;
 }

@@ -5,6 +5,7 @@ import type { UrlSigner } from "./native/url-signer.ts";
 import type { GuessLimit } from "./qa/guess-limit.ts";
 import type { Health } from "./qa/health.ts";
 import type { Metrics24h } from "./qa/metrics.ts";
+import type { Sessions } from "./sessions.ts";
 import type { StateReader } from "./state-reader.ts";
 import type { LogSink } from "./telemetry/log-sink.ts";
 import type { MetricSink } from "./telemetry/metric-sink.ts";
@@ -15,6 +16,8 @@ export interface Deps {
   cookies: CookieSigner;
   urls: UrlSigner;
   guesses: GuessLimit;
+  /** For this request's bindings: a service may only be called by the request that it came with. */
+  sessions(env: Bindings): Sessions;
   health: Health;
   metrics24h: Metrics24h;
   metrics: MetricSink;

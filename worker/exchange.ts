@@ -21,6 +21,8 @@ export interface Exchange {
   error: unknown;
   /** Native failed and the visitor was served by proxy: shown, and counted as native's 500. */
   fellBack: boolean;
+  /** Its point and log line are written. */
+  observed: boolean;
 }
 
 /** A stage answers by itself or through the next one, which it was built with. */

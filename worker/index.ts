@@ -11,6 +11,7 @@ import { createUrlSigner } from "./native/url-signer.ts";
 import { createGuessLimit } from "./qa/guess-limit.ts";
 import { createHealth } from "./qa/health.ts";
 import { createMetrics24h } from "./qa/metrics.ts";
+import { boundSessions } from "./sessions.ts";
 import type { StateKv } from "./state-reader.ts";
 import { createStateReader } from "./state-reader.ts";
 import { consoleLogSink } from "./telemetry/log-sink.ts";
@@ -35,6 +36,7 @@ function build(env: Bindings): Hono<AppEnv> {
     cookies: createCookieSigner(settings.cookieKeys),
     urls: createUrlSigner(settings.urlSigningKey),
     guesses: createGuessLimit(now),
+    sessions: ({ SESSIONS }) => boundSessions(SESSIONS),
     health: createHealth(now),
     metrics24h: createMetrics24h(settings.analytics, now),
     metrics: analyticsEngineSink(env.METRICS),

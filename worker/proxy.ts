@@ -2,6 +2,7 @@
 import { COHORT_COOKIE, withoutCohortCookie } from "../src/domain/cohort-cookie.ts";
 import type { Passage } from "../src/domain/origin-headers.ts";
 import { FROM_CLOUDFLARE, LOCATION_HEADERS, passageOf } from "../src/domain/origin-headers.ts";
+import { ClientGoneError, isBroken } from "./client-gone.ts";
 import { pathAndQueryOf } from "./exchange.ts";
 
 /** What a header may be called. */
@@ -20,7 +21,8 @@ export class OriginError extends Error {
 }
 
 /**
- * Streams both ways and follows no redirect. Throws OriginError when there is no answer at all.
+ * Streams both ways and follows no redirect. Throws OriginError when there is no answer at all, and
+ * ClientGoneError when that is because the visitor broke off his upload.
  * The answer's headers can be changed.
  */
 export async function proxyToOrigin(request: Request, originUrl: string | null): Promise<Response> {
@@ -30,6 +32,7 @@ export async function proxyToOrigin(request: Request, originUrl: string | null):
   try {
     answer = await send(request, target);
   } catch (error) {
+    if (error instanceof ClientGoneError) throw error;
     throw new OriginError("the origin did not answer", { cause: error });
   }
   return new Response(answer.body, answer);
@@ -42,7 +45,32 @@ function send(request: Request, target: string): Promise<Response> {
   if (body !== null && (method === "GET" || method === "HEAD")) {
     return fetch(new Request(target, request), changes);
   }
-  return fetch(target, { ...changes, method, body });
+  if (body === null) return fetch(target, { ...changes, method });
+  const length = request.headers.get("content-length");
+  return sendBody(target, { ...changes, method }, { body, length });
+}
+
+/**
+ * By a stream of our own: only so can be told whose end broke. The origin must see its connection fail
+ * then, as the end of a body without a length would pass for the whole.
+ */
+async function sendBody(
+  target: string,
+  init: RequestInit,
+  { body, length }: { body: ReadableStream; length: string | null },
+): Promise<Response> {
+  const passage =
+    length === null ? new IdentityTransformStream() : new FixedLengthStream(Number(length));
+  const hangUp = new AbortController();
+  body.pipeTo(passage.writable, { preventAbort: true }).catch(async () => {
+    if (await isBroken(body)) hangUp.abort();
+  });
+  try {
+    return await fetch(target, { ...init, body: passage.readable, signal: hangUp.signal });
+  } catch (error) {
+    if (!hangUp.signal.aborted) throw error;
+    throw new ClientGoneError("the upload broke off", { cause: error });
+  }
 }
 
 /** Says honestly whose failure it is. */

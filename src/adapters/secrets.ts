@@ -49,6 +49,7 @@ export class SecretError extends Error {
 export type SecretName =
   | "CLOUDFLARE_API_TOKEN"
   | "PIXCANARY_QA_TOKEN"
+  | "PIXCANARY_SESSION"
   | "PIXCANARY_PAGERDUTY_KEY"
   | "PIXCANARY_SLACK_WEBHOOK"
   | "PIXCANARY_WEBHOOK_TOKEN";

@@ -18,6 +18,8 @@ export interface VisitorHttpOptions {
   token: Secret | null;
   /** Those of them that may get the token; of the others it is kept. */
   allowed?: AllowedHosts;
+  /** A cookie, `name=value`; it goes to the origins of the /qa URLs that may get the token. */
+  session?: Secret | null;
   clock: Pick<Clock, "monotonic" | "timeout">;
   /** Of pixcanary, for the user agent. */
   version?: string;
@@ -27,10 +29,11 @@ export interface VisitorHttpOptions {
 }
 
 export function createVisitorHttp(options: VisitorHttpOptions): VisitorHttp {
-  const { token, clock } = options;
-  const redact = createRedactor([token, ...(options.secrets ?? [])]);
+  const { token, session = null, clock } = options;
+  const redact = createRedactor([token, session, ...(options.secrets ?? [])]);
   return {
     hasQaToken: token !== null,
+    hasSession: session !== null,
     async send(request, { signal }) {
       const requestMs = options.requestMs ?? REQUEST_MS;
       const limit = clock.timeout(requestMs);
@@ -70,6 +73,7 @@ async function exchange(
       "user-agent": `pixcanary/${options.version ?? "0"}`,
       ...request.headers,
       ...authorization(request, options),
+      ...cookie(request, options),
     },
     ...(request.body === undefined ? {} : { body: request.body }),
   });
@@ -92,4 +96,17 @@ function authorization(
   }
   if (!mayGetToken(url, allowed ?? NO_HOSTS)) return {};
   return { authorization: `Bearer ${token.reveal()}` };
+}
+
+function cookie(
+  { url, session, headers }: VisitorRequest,
+  { qaUrls, allowed, session: secret = null }: VisitorHttpOptions,
+): Record<string, string> {
+  if (session !== true || secret === null) return {};
+  if (!qaUrls.some((qaUrl) => new URL(qaUrl).origin === new URL(url).origin)) {
+    throw new UpstreamError("rejected", "the session goes to the API of the /qa URLs alone");
+  }
+  if (!mayGetToken(url, allowed ?? NO_HOSTS)) return {};
+  const others = headers?.cookie;
+  return { cookie: [secret.reveal(), ...(others === undefined ? [] : [others])].join("; ") };
 }

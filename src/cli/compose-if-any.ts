@@ -46,7 +46,7 @@ function withoutEnvironment(flags: GlobalFlags, shell: Shell, interrupt: AbortSi
     target: NOWHERE,
     identity: createIdentity({ env: shell.env, version: shell.version }),
     qa: { urls: [], look: refuse },
-    visitor: { hasQaToken: false, send: refuse },
+    visitor: { hasQaToken: false, hasSession: false, send: refuse },
     notifier: NO_NOTIFIER,
     clock: createClock(),
     rng: createRng(),

@@ -61,19 +61,15 @@ export async function compose(
   const { name, environment } = environmentOf(loaded, flags, shell.env);
   for (const warning of loaded.warnings) shell.console.err(`! going on, but ${warning}`);
   const baseDir = dirname(loaded.path);
-  const { token, qaToken } = await secrets(environment, flags, shell, { baseDir, ...options });
-  const redactor = createGrowingRedactor([token, qaToken]);
+  const from = { baseDir, ...options };
+  const { token, qaToken, session } = await secrets(environment, flags, shell, from);
+  const redactor = createGrowingRedactor([token, qaToken, session]);
   const { redact } = redactor;
   const hosts = await checkedHosts(loaded.path, environment, { qaToken, flags, shell, ...options });
   const clock = createClock();
-  const qa = createQaProbe({
-    urls: environment.qaUrls,
-    token: qaToken,
-    allowed: hosts.hosts,
-    clock,
-    version: shell.version,
-    secrets: [token],
-  });
+  const { qaUrls } = environment;
+  const asking = { token: qaToken, allowed: hosts.hosts, clock, version: shell.version };
+  const qa = createQaProbe({ ...asking, urls: qaUrls, secrets: [token] });
   const apiPorts =
     token === null
       ? withoutToken()
@@ -82,14 +78,7 @@ export async function compose(
     target: toTarget(name, environment, flags.config ?? null),
     identity: createIdentity({ env: shell.env, version: shell.version }),
     qa,
-    visitor: createVisitorHttp({
-      qaUrls: environment.qaUrls,
-      token: qaToken,
-      allowed: hosts.hosts,
-      clock,
-      version: shell.version,
-      secrets: [token],
-    }),
+    visitor: createVisitorHttp({ ...asking, qaUrls, session, secrets: [token] }),
     notifier: composeNotifier(environment, { shell, baseDir, clock, redactor, hosts }),
     clock,
     rng: createRng(),
@@ -233,7 +222,14 @@ async function secrets(
     configured: environment.qaTokenFile,
   });
   const qaToken = relief ? await loading.catch((error) => doWithout(error, shell)) : await loading;
-  return { token, qaToken };
+  const session = relief
+    ? null
+    : await loadSecret({
+        ...common,
+        name: "PIXCANARY_SESSION",
+        configured: environment.sessionFile,
+      });
+  return { token, qaToken, session };
 }
 
 /** The token of `/qa` is for proving; what proves a stop must never keep it from being written. */

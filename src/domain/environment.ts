@@ -73,6 +73,9 @@ export const environmentSchema = z.strictObject({
     .optional(),
   tokenFile: path.optional(),
   qaTokenFile: path.optional(),
+  sessionFile: path
+    .optional()
+    .describe("holds the session cookie, name=value, of the user whom `verify --smoke` is"),
   pagesOrigin: z
     .string()
     .max(200)
@@ -117,6 +120,7 @@ const reliefEnvironmentSchema = z.object({
   dataset: shape.dataset.catch(undefined),
   tokenFile: shape.tokenFile.catch(undefined),
   qaTokenFile: shape.qaTokenFile.catch(undefined),
+  sessionFile: shape.sessionFile.catch(undefined),
   onCall: shape.onCall.catch(undefined),
   slack: shape.slack.catch(undefined),
   docs: shape.docs.catch(undefined),

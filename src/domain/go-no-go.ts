@@ -8,7 +8,7 @@ import { timeOf } from "./memory.ts";
 import type { SeriesRow } from "./metrics.ts";
 import type { Window } from "./metrics-sql.ts";
 import type { Policy } from "./policy.ts";
-import type { Coverage, PolicyOverWindow } from "./policy-window.ts";
+import type { Coverage, NativeTotals, PolicyOverWindow } from "./policy-window.ts";
 import type { Verdict } from "./prerequisites.ts";
 import type { ParsedState } from "./state.ts";
 
@@ -57,7 +57,7 @@ export type Judged = Pick<Reason, "verdict" | "figures" | "details">;
 export const MIN_REQUESTS = 1_000;
 
 export function sampleOf({ native }: PolicyOverWindow, minimum: number): Judged {
-  const enough = native.requests >= minimum;
+  const enough = (native.observations ?? native.requests) >= minimum;
   const figures = `${whole(native.requests)} native requests (at least ${whole(minimum)})`;
   return {
     verdict: enough ? "pass" : "no_data",
@@ -98,8 +98,10 @@ export function targetsOf(
   const { errorRatePercent, p90Ms } = policy.backToNormal;
   const rate = native.requests > 0 ? (native.errors * 100) / native.requests : null;
   const phases = series.filter(
-    ({ cohort, phase, requests }) =>
-      cohort === "native" && phase !== "proxy" && requests >= policy.p90Warning.minNativeRequests,
+    ({ cohort, phase, requests, observations = requests }) =>
+      cohort === "native" &&
+      phase !== "proxy" &&
+      observations >= policy.p90Warning.minNativeRequests,
   );
   const worst = phases.toSorted((a, b) => b.p90 - a.p90)[0];
   const rateText = rate === null ? "no requests" : `errors ${rounded(rate)} %`;
@@ -121,13 +123,13 @@ export function targetsOf(
 
 /** Errors are bad news however few the requests: the minimum is for the good news alone. */
 function errorVerdict(
-  { errors, requests }: PolicyOverWindow["native"],
+  { errors, requests, observations = requests, errorObservations = errors }: NativeTotals,
   { rate, minimum, policy }: { rate: number | null; minimum: number; policy: Policy },
 ): Verdict {
   const { errorRatePercent, minErrors } = policy.backToNormal;
   if (rate === null) return "no_data";
-  if (rate >= errorRatePercent && errors >= minErrors) return "fail";
-  if (requests < minimum) return "no_data";
+  if (rate >= errorRatePercent && errorObservations >= minErrors) return "fail";
+  if (observations < minimum) return "no_data";
   return rate >= errorRatePercent ? "inconclusive" : "pass";
 }
 

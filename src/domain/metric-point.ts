@@ -7,13 +7,19 @@ import type { Phase } from "./routes.ts";
 
 export type PointKind = "request" | "r2_failure" | "db_failure" | "intent" | "finalize" | "drift";
 
+/** `limit`: it took longer than we wait; `upstream`: it said no, or broke. */
+export type FailureCause = "limit" | "upstream";
+
 export interface MetricPoint {
   kind: PointKind;
   tag: string | null;
   cohort: Cohort;
   phase: Phase;
   reason: Reason;
-  /** HTTP status of the answer; 0 for points that are not requests. */
+  /**
+   * HTTP status of the answer, 499 when the visitor had hung up before it; 0 for points that are not
+   * requests.
+   */
   status: number;
   route: string;
   colo: string | null;
@@ -21,6 +27,8 @@ export interface MetricPoint {
   workerVersion: string | null;
   /** Milliseconds: of a request, until its answer; of a finalize, since its intent; else 0. */
   durationMs: number;
+  /** Of a failure of R2 or the database. */
+  cause?: FailureCause | undefined;
 }
 
 export interface DataPoint {
@@ -29,7 +37,10 @@ export interface DataPoint {
   doubles: number[];
 }
 
-/** blob1 kind, 2 cohort, 3 phase, 4 reason, 5 route, 6 colo, 7 revision, 8 worker version, 9 tag. */
+/**
+ * blob1 kind, 2 cohort, 3 phase, 4 reason, 5 route, 6 colo, 7 revision, 8 worker version, 9 tag,
+ * 10 cause.
+ */
 export const BLOBS = [
   "kind",
   "cohort",
@@ -40,6 +51,7 @@ export const BLOBS = [
   "revision",
   "worker_version",
   "tag",
+  "cause",
 ] as const;
 
 /** double1 status, double2 duration in ms. */
@@ -58,6 +70,7 @@ export function toDataPoint(point: MetricPoint): DataPoint {
       point.revision ?? "",
       point.workerVersion ?? "",
       point.tag ?? "",
+      point.cause ?? "",
     ],
     doubles: [point.status, point.durationMs],
   };

@@ -28,15 +28,21 @@ export const column = {
   route: blob("route"),
   colo: blob("colo"),
   revision: blob("revision"),
+  cause: blob("cause"),
   status: double("status"),
   duration: double("duration_ms"),
 } as const;
 
 export const REQUEST = `${column.kind} = 'request'`;
+/** Who hung up before his answer was ready measures nothing: neither an error nor how long it takes. */
+export const ANSWERED = `${REQUEST} AND ${column.status} != 499`;
 /** The routes that both cohorts have: only they can be compared. The rest is proxied for everybody. */
 export const COMPARED = `${column.phase} IN ('b1a', 'b1b')`;
 export const REQUESTS = "SUM(_sample_interval)";
 export const ERRORS = `sumIf(_sample_interval, ${column.status} >= 500)`;
+/** Stored rows: what was really seen. One row of weight 10 is one observation, not ten. */
+export const OBSERVATIONS = "count()";
+export const ERROR_OBSERVATIONS = `countIf(${column.status} >= 500)`;
 export const MAX_ROWS = 10_000;
 
 function blob(name: (typeof BLOBS)[number]): string {

@@ -8,12 +8,15 @@ import * as z from "zod";
 import type { Cohort } from "./decide.ts";
 import type { Query, Window } from "./metrics-sql.ts";
 import {
+  ANSWERED,
   bucket,
   COMPARED,
   column,
+  ERROR_OBSERVATIONS,
   ERRORS,
   MAX_ROWS,
   number,
+  OBSERVATIONS,
   quantile,
   quantiles,
   query,
@@ -40,14 +43,16 @@ export interface SeriesRow {
   p50: number;
   p90: number;
   p99: number;
+  /** Stored rows behind `requests`; absent where nothing was sampled. */
+  observations?: number;
 }
 
-/** `canary_requests_total` and `canary_duration_ms_histogram` by cohort and phase; ms. */
+/** `canary_requests_total` and `canary_duration_ms_histogram` by cohort and phase: of what was answered; ms. */
 export function requestSeries(dataset: string, window: Window): Query<SeriesRow> {
   return query("request series", seriesRow, [
     `SELECT ${column.cohort} AS cohort, ${column.phase} AS phase, ${REQUESTS} AS requests,`,
-    `${ERRORS} AS errors, ${quantiles()}`,
-    `FROM ${table(dataset)} WHERE ${REQUEST} AND ${within(window)}`,
+    `${ERRORS} AS errors, ${OBSERVATIONS} AS observations, ${quantiles()}`,
+    `FROM ${table(dataset)} WHERE ${ANSWERED} AND ${within(window)}`,
     `GROUP BY cohort, phase ORDER BY cohort, phase`,
   ]);
 }
@@ -64,7 +69,7 @@ export function requestsByCohort(dataset: string, window: Window): Query<CohortR
   return query("requests by cohort", cohortRow, [
     `SELECT ${column.cohort} AS cohort, ${REQUESTS} AS requests, ${ERRORS} AS errors,`,
     `${quantile(0.9)} AS p90`,
-    `FROM ${table(dataset)} WHERE ${REQUEST} AND ${column.route} != '/qa' AND ${within(window)}`,
+    `FROM ${table(dataset)} WHERE ${ANSWERED} AND ${column.route} != '/qa' AND ${within(window)}`,
     `GROUP BY cohort ORDER BY cohort`,
   ]);
 }
@@ -76,7 +81,7 @@ export interface StatusRow {
   requests: number;
 }
 
-/** `canary_errors_total` by cohort, phase and status code: answers of 400 and more. */
+/** `canary_errors_total` by cohort, phase and status code: answers of 400 and more; 499 had no answer. */
 export function errorSeries(dataset: string, window: Window): Query<StatusRow> {
   return query("error series", statusRow, [
     `SELECT ${column.cohort} AS cohort, ${column.phase} AS phase, ${column.status} AS status,`,
@@ -89,15 +94,18 @@ export function errorSeries(dataset: string, window: Window): Query<StatusRow> {
 export interface KindRow {
   cohort: Cohort;
   kind: string;
+  /** `limit` or `upstream` of a failure of R2 or the database, else empty. */
+  cause: string;
   points: number;
 }
 
 /** `r2_upload_failures_total`, `db_query_failures_total`, intents, finalizes, drift by cohort. */
 export function failureSeries(dataset: string, window: Window): Query<KindRow> {
   return query("failure series", kindRow, [
-    `SELECT ${column.cohort} AS cohort, ${column.kind} AS kind, ${REQUESTS} AS points`,
+    `SELECT ${column.cohort} AS cohort, ${column.kind} AS kind, ${column.cause} AS cause,`,
+    `${REQUESTS} AS points`,
     `FROM ${table(dataset)} WHERE ${column.kind} != 'request' AND ${within(window)}`,
-    `GROUP BY cohort, kind ORDER BY cohort, kind`,
+    `GROUP BY cohort, kind, cause ORDER BY cohort, kind, cause`,
   ]);
 }
 
@@ -112,9 +120,12 @@ export interface BucketRow {
   p50: number;
   p90: number;
   p99: number;
+  /** Stored rows behind `requests` and behind `errors`; absent where nothing was sampled. */
+  observations?: number;
+  errorObservations?: number;
 }
 
-/** Requests per bucket and cohort on the routes that both cohorts have; durations in ms. */
+/** Answered requests per bucket and cohort on the routes that both cohorts have; durations in ms. */
 export function healthBuckets(
   dataset: string,
   window: Window,
@@ -122,8 +133,9 @@ export function healthBuckets(
 ): Query<BucketRow> {
   return query("health by minute", bucketRow, [
     `SELECT ${bucket(bucketSeconds)} AS bucket, ${column.cohort} AS cohort,`,
-    `${REQUESTS} AS requests, ${ERRORS} AS errors, ${quantiles()}`,
-    `FROM ${table(dataset)} WHERE ${REQUEST} AND ${COMPARED} AND ${within(window)}`,
+    `${REQUESTS} AS requests, ${ERRORS} AS errors, ${quantiles()},`,
+    `${OBSERVATIONS} AS observations, ${ERROR_OBSERVATIONS} AS errorObservations`,
+    `FROM ${table(dataset)} WHERE ${ANSWERED} AND ${COMPARED} AND ${within(window)}`,
     `GROUP BY bucket, cohort ORDER BY bucket, cohort LIMIT ${MAX_ROWS}`,
   ]);
 }
@@ -133,18 +145,23 @@ export interface FailureBucketRow {
   r2: number;
   database: number;
   drift: number;
+  /** Stored rows behind `r2` and behind `database`; absent where nothing was sampled. */
+  r2Observations?: number;
+  databaseObservations?: number;
 }
 
-/** Failures of native's own parts per bucket. */
+/** Failures of native's own parts per bucket, whatever their cause: a visitor's doing is none. */
 export function failureBuckets(
   dataset: string,
   window: Window,
   bucketSeconds: number,
 ): Query<FailureBucketRow> {
   const of = (kind: string): string => `sumIf(_sample_interval, ${column.kind} = '${kind}')`;
+  const rows = (kind: string): string => `countIf(${column.kind} = '${kind}')`;
   return query("failures by minute", failureBucketRow, [
     `SELECT ${bucket(bucketSeconds)} AS bucket, ${of("r2_failure")} AS r2,`,
-    `${of("db_failure")} AS database, ${of("drift")} AS drift`,
+    `${of("db_failure")} AS database, ${of("drift")} AS drift,`,
+    `${rows("r2_failure")} AS r2Observations, ${rows("db_failure")} AS databaseObservations`,
     `FROM ${table(dataset)}`,
     `WHERE ${column.kind} IN ('r2_failure', 'db_failure', 'drift') AND ${within(window)}`,
     `GROUP BY bucket ORDER BY bucket LIMIT ${MAX_ROWS}`,
@@ -233,13 +250,28 @@ const cohort = z.enum(["native", "proxy"]);
 const text = z.string().max(1_000);
 
 const measures = { requests: number, errors: number, p50: number, p90: number, p99: number };
-const seriesRow = once(() => z.object({ cohort, phase: text, ...measures }));
+const seriesRow = once(() => z.object({ cohort, phase: text, ...measures, observations: number }));
 const cohortRow = once(() => z.object({ cohort, requests: number, errors: number, p90: number }));
 const statusRow = once(() => z.object({ cohort, phase: text, status: number, requests: number }));
-const kindRow = once(() => z.object({ cohort, kind: text, points: number }));
-const bucketRow = once(() => z.object({ bucket: number, cohort, ...measures }));
+const kindRow = once(() => z.object({ cohort, kind: text, cause: text, points: number }));
+const bucketRow = once(() =>
+  z.object({
+    bucket: number,
+    cohort,
+    ...measures,
+    observations: number,
+    errorObservations: number,
+  }),
+);
 const failureBucketRow = once(() =>
-  z.object({ bucket: number, r2: number, database: number, drift: number }),
+  z.object({
+    bucket: number,
+    r2: number,
+    database: number,
+    drift: number,
+    r2Observations: number,
+    databaseObservations: number,
+  }),
 );
 const orphanRow = once(() => z.object({ intents: number, finalized: number }));
 const shareRow = once(() =>

@@ -87,10 +87,12 @@ function overWithout(
   // A failure is counted when it happens, its request when it is answered, perhaps a bucket later.
   let unspent = 0;
   const readings = buckets.map((bucket) => {
-    const { requests, errors } = bucket.native;
+    const { requests, errors, errorObservations: observed } = bucket.native;
     const known = unspent + of(bucket);
     unspent = Math.min(of(bucket), Math.max(0, known - errors));
-    return errorReading({ requests, errors: Math.max(0, errors - known) }, limit, minErrors);
+    const left = Math.max(0, errors - known);
+    const errorObservations = left > 0 ? (observed * left) / errors : 0;
+    return errorReading({ requests, errors: left, errorObservations }, limit, minErrors);
   });
   return judge(readings, true) === "fail";
 }

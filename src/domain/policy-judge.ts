@@ -1,5 +1,4 @@
 /** "For N min", in one place: from what each bucket shows to a verdict. */
-import type { Bucket } from "./policy-observations.ts";
 import type { Verdict } from "./prerequisites.ts";
 
 /**
@@ -35,14 +34,21 @@ export function judgeCounts(readings: readonly Reading[], enough: boolean): Verd
   return verdict === "pass" && !enough ? "no_data" : verdict;
 }
 
-/** Exactly at the limit is not over it. */
+interface Counted {
+  requests: number;
+  errors: number;
+  /** Stored rows behind `errors`; absent where nothing was sampled. */
+  errorObservations?: number;
+}
+
+/** Exactly at the limit is not over it. The rate is weighted; what it rests on is what was really seen. */
 export function errorReading(
-  { requests, errors }: Pick<Bucket["native"], "requests" | "errors">,
+  { requests, errors, errorObservations = errors }: Counted,
   limitPercent: number,
   minErrors: number,
 ): Reading {
   if (requests === 0) return { state: "empty", value: null };
   const value = (errors * 100) / requests;
   if (value <= limitPercent) return { state: "under", value };
-  return { state: errors < minErrors ? "thin" : "over", value };
+  return { state: errorObservations < minErrors ? "thin" : "over", value };
 }

@@ -2,7 +2,7 @@
 import type { Policy } from "./policy.ts";
 import type { Unit } from "./policy-evaluate.ts";
 import type { Bucket, Observations } from "./policy-observations.ts";
-import { bucketsIn, round, span, total, unseenHealth } from "./policy-rows.ts";
+import { bucketsIn, observed, round, span, unseenHealth } from "./policy-rows.ts";
 import type { Verdict } from "./prerequisites.ts";
 
 export interface NormalFinding {
@@ -13,7 +13,7 @@ export interface NormalFinding {
   /** The value must be lower. */
   limit: number;
   unit: Unit;
-  /** Native requests in the window. */
+  /** Native requests in the window that were really seen. */
   samples: number;
   detail: string;
 }
@@ -23,7 +23,7 @@ export function backToNormal(seen: Observations, policy: Policy): NormalFinding[
   const { minutes, errorRatePercent, p90Ms, minErrors } = policy.backToNormal;
   const given = { seen, policy };
   const buckets = bucketsIn(minutes, given).filter(({ native }) => native.requests > 0);
-  const samples = total(buckets, "native");
+  const samples = observed(buckets, "native");
   const few =
     samples === 0
       ? "no native traffic measured"
@@ -51,10 +51,11 @@ interface Measured {
 const NOTHING: Measured = { value: null, verdict: "no_data" };
 
 function errorsOf(buckets: readonly Bucket[], limit: number, minErrors: number): Measured {
-  const errors = buckets.reduce((sum, { native }) => sum + native.errors, 0);
-  const value = (errors * 100) / total(buckets, "native");
+  const sum = (part: "requests" | "errors" | "errorObservations") =>
+    buckets.reduce((all, { native }) => all + native[part], 0);
+  const value = (sum("errors") * 100) / sum("requests");
   if (value < limit) return { value, verdict: "pass" };
-  return { value, verdict: errors < minErrors ? "inconclusive" : "fail" };
+  return { value, verdict: sum("errorObservations") < minErrors ? "inconclusive" : "fail" };
 }
 
 /** There is no p90 of p90s: normal in every bucket, in none, or it cannot be told. */

@@ -87,12 +87,18 @@ export function sinceChange(seen: Observations, fromS: number): Observations {
   return fromS < seen.nowS ? { ...cut, orphans: seen.orphans } : cut;
 }
 
+/** Of one cohort; counts are weighted, observations are the rows that were really seen. */
+export type CohortBucket = Required<
+  Pick<BucketRow, "requests" | "errors" | "p90" | "observations" | "errorObservations">
+>;
+
 /** What one bucket knows; counts are 0 where nothing was recorded. */
 export interface Bucket {
-  native: Pick<BucketRow, "requests" | "errors" | "p90">;
-  proxy: Pick<BucketRow, "requests" | "errors" | "p90">;
+  native: CohortBucket;
+  proxy: CohortBucket;
   r2: number;
   database: number;
+  observations: { r2: number; database: number };
 }
 
 /** The buckets of a window, oldest first. Rows outside of it, and numbers that are none, are ignored. */
@@ -108,24 +114,40 @@ export function bucketsOf(
   for (const row of health) {
     const bucket = at(row.bucket);
     if (bucket === undefined) continue;
-    const { requests, errors, p90 } = row;
-    bucket[row.cohort] = { requests: sane(requests), errors: sane(errors), p90: sane(p90) };
+    bucket[row.cohort] = cohortBucket(row);
   }
   for (const row of failures) {
     const bucket = at(row.bucket);
     if (bucket === undefined) continue;
     bucket.r2 = sane(row.r2);
     bucket.database = sane(row.database);
+    bucket.observations = {
+      r2: sane(row.r2Observations ?? row.r2),
+      database: sane(row.databaseObservations ?? row.database),
+    };
   }
   return buckets;
 }
 
-function emptyBucket(): Bucket {
+function cohortBucket(row: Pick<BucketRow, keyof CohortBucket>): CohortBucket {
+  const { requests, errors, p90, observations, errorObservations } = row;
   return {
-    native: { requests: 0, errors: 0, p90: 0 },
-    proxy: { requests: 0, errors: 0, p90: 0 },
+    requests: sane(requests),
+    errors: sane(errors),
+    p90: sane(p90),
+    observations: sane(observations ?? requests),
+    errorObservations: sane(errorObservations ?? errors),
+  };
+}
+
+function emptyBucket(): Bucket {
+  const none = { requests: 0, errors: 0, p90: 0 };
+  return {
+    native: cohortBucket(none),
+    proxy: cohortBucket(none),
     r2: 0,
     database: 0,
+    observations: { r2: 0, database: 0 },
   };
 }
 

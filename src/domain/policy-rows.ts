@@ -114,7 +114,7 @@ function errorRate(key: "errorRateCritical" | "errorRateWarning", given: Case): 
     {
       ...{ minutes, limit, unit: "%", judged: judge, of: "native requests" },
       minimum: minNativeRequests ?? given.policy.minNativeRequests,
-      samples: total(buckets, "native"),
+      samples: observed(buckets, "native"),
       readings: buckets.map(({ native }) => errorReading(native, limit, minErrors)),
       unseen: unseenHealth(given),
     },
@@ -129,7 +129,7 @@ function proxyErrors(given: Case): Result {
     {
       ...{ minutes, limit, unit: "%", judged: judge, of: "proxy requests" },
       minimum: minProxyRequests,
-      samples: total(buckets, "proxy"),
+      samples: observed(buckets, "proxy"),
       readings: buckets.map(({ proxy }) => errorReading(proxy, limit, minErrors)),
       unseen: unseenHealth(given),
     },
@@ -141,7 +141,7 @@ function overProxy(key: "p90OverProxyCritical" | "p90OverProxyWarning", given: C
   const row = given.policy[key];
   const { limitPercent: limit, minutes, minNativeRequests: minimum } = row;
   const buckets = bucketsIn(minutes, given);
-  const [native, proxy] = [total(buckets, "native"), total(buckets, "proxy")];
+  const [native, proxy] = [observed(buckets, "native"), observed(buckets, "proxy")];
   const rarer = proxy < native ? "proxy" : "native";
   const result = overBuckets(
     {
@@ -192,7 +192,7 @@ function p90(given: Case): Result {
   return overBuckets(
     {
       ...{ minutes, limit, unit: "ms", minimum, judged: judge, of: "native requests" },
-      samples: total(buckets, "native"),
+      samples: observed(buckets, "native"),
       readings: buckets.map(({ native }) => {
         if (native.requests === 0) return { state: "empty", value: null };
         return { state: native.p90 > limit ? "over" : "under", value: native.p90 };
@@ -209,28 +209,54 @@ function failures(
   given: Case,
 ): Result {
   const { policy, seen } = given;
-  const { limitPerMinute: limit, minutes, minNativeRequests } = policy[key];
+  const row = policy[key];
+  const { limitPerMinute: limit, minutes, minNativeRequests } = row;
   const buckets = bucketsIn(minutes, given);
   const unseen = seen.failures.kind === "unseen" ? seen.failures.because : unseenHealth(given);
-  return overBuckets(
+  const readings = failureReadings(buckets, of, { ...row, bucketSeconds: policy.bucketSeconds });
+  const result = overBuckets(
     {
       ...{ minutes, limit, unit: "per min", judged: judgeCounts, of: "native requests" },
       minimum: minNativeRequests ?? policy.minNativeRequests,
-      samples: total(buckets, "native"),
-      readings: buckets.map((bucket) => {
-        if (bucket.native.requests === 0 && bucket[of] === 0)
-          return { state: "empty", value: null };
-        const value = (bucket[of] * 60) / policy.bucketSeconds;
-        return { state: value > limit ? "over" : "under", value };
-      }),
+      samples: observed(buckets, "native"),
+      readings,
       unseen,
     },
     given,
   );
+  const newest = readings.findLastIndex(({ value }) => value !== null);
+  const few = readings[newest]?.state === "under" && (readings[newest]?.value ?? 0) > limit;
+  if (result.verdict !== "pass" || !few) return result;
+  return { ...result, detail: `${fewWords(buckets[newest], of)}: under ${row.minSharePercent} %` };
 }
 
-export function total(buckets: readonly Bucket[], cohort: "native" | "proxy"): number {
-  return buckets.reduce((sum, bucket) => sum + bucket[cohort].requests, 0);
+/** Many or few: an absolute number alone would let a handful of requests stop any canary. */
+function failureReadings(
+  buckets: readonly Bucket[],
+  of: "r2" | "database",
+  row: Policy["r2Failures"] & { bucketSeconds: number },
+): Reading[] {
+  const { limitPerMinute: limit, minSharePercent, bucketSeconds } = row;
+  const limitPerBucket = (limit * bucketSeconds) / 60;
+  const seen = buckets.reduce((sum, { observations }) => sum + observations[of], 0);
+  return buckets.map((bucket) => {
+    const { requests } = bucket.native;
+    if (requests === 0 && bucket[of] === 0) return { state: "empty", value: null };
+    const value = (bucket[of] * 60) / bucketSeconds;
+    const over = value > limit && bucket[of] * 100 >= requests * minSharePercent;
+    // Unsampled, each bucket that is over has as many by itself.
+    return { state: !over ? "under" : seen > limitPerBucket ? "over" : "thin", value };
+  });
+}
+
+function fewWords(bucket: Bucket | undefined, of: "r2" | "database"): string {
+  const share = ((bucket?.[of] ?? 0) * 100) / (bucket?.native.requests ?? 1);
+  return `${round(bucket?.[of] ?? 0)} failures are ${round(share)} % of native's requests`;
+}
+
+/** Requests of a cohort that were really seen: sampling must not make many of a few. */
+export function observed(buckets: readonly Bucket[], cohort: "native" | "proxy"): number {
+  return buckets.reduce((sum, bucket) => sum + bucket[cohort].observations, 0);
 }
 
 // --- Rows without buckets ------------------------------------------------------------------------

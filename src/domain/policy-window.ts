@@ -77,10 +77,15 @@ export interface PolicyOverWindow {
   rules: RuleOverWindow[];
   coverage: Coverage;
   /** Of native, on the routes that both cohorts have. */
-  native: { requests: number; errors: number };
+  native: NativeTotals;
   /** At the end of the window, which is now. */
   now: Assessment;
 }
+
+export type NativeTotals = Pick<
+  BucketRow,
+  "requests" | "errors" | "observations" | "errorObservations"
+>;
 
 /** In buckets of the window. */
 export interface Coverage {
@@ -97,7 +102,7 @@ export function overWindow(plan: WindowPlan, seen: WindowSeen, policy: Policy): 
   const at = sliding(seen, policy);
   const tallies = RULES.map((row) => new RuleTally(row, policy));
   const coverage: Coverage = { buckets: plan.buckets, with_native: 0, covered: 0 };
-  const native = { requests: 0, errors: 0 };
+  const native = { requests: 0, errors: 0, observations: 0, errorObservations: 0 };
   for (let endS = fromS + bucketSeconds; endS <= toS; endS += bucketSeconds) {
     const observations = at(endS);
     const { findings } = evaluate(observations, policy);
@@ -107,6 +112,8 @@ export function overWindow(plan: WindowPlan, seen: WindowSeen, policy: Policy): 
     const newest = newestNative(observations, endS - bucketSeconds);
     native.requests += newest.requests;
     native.errors += newest.errors;
+    native.observations += newest.observations ?? newest.requests;
+    native.errorObservations += newest.errorObservations ?? newest.errors;
     if (newest.requests > 0) coverage.with_native += 1;
     if (newest.requests > 0 && isJudged(findings)) coverage.covered += 1;
   }
@@ -123,7 +130,7 @@ function isJudged(findings: readonly Finding[]): boolean {
   return findings.some(({ family, verdict }) => family === "errors" && verdict !== "no_data");
 }
 
-function newestNative({ health }: Observations, startS: number) {
+function newestNative({ health }: Observations, startS: number): NativeTotals {
   const rows = health.kind === "seen" ? health.value : [];
   const row = rows.find(({ bucket, cohort }) => bucket === startS && cohort === "native");
   return row === undefined || !(row.requests > 0) ? { requests: 0, errors: 0 } : row;

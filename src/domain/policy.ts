@@ -66,6 +66,13 @@ function rule<K extends string, R extends string>(
  *
  * Orphans. Anybody can ask for eleven intents and leave them: beside a thousand requests that is a matter
  * for people, and none to disable the canary for. Hence 1 % of native's requests as well.
+ *
+ * Failures of R2 and the database. Five per minute are many at 100 requests a minute and nothing at
+ * 10,000, where one broken client makes as many: hence 1 % of native's requests as well, which an outage
+ * exceeds at once. Who hangs up is no failure at all, and no request.
+ *
+ * Sampling. Rates are weighted; each minimum counts stored rows, as one row of weight 10 is one
+ * observation. Failures count with as many rows in the window as a bucket needs without sampling.
  */
 export const DEFAULT_POLICY: Policy = {
   bucketSeconds: 60,
@@ -86,8 +93,8 @@ export const DEFAULT_POLICY: Policy = {
     minDifferenceMs: 20,
   },
   p90Warning: { limitMs: 600, minutes: 10, minNativeRequests: 200 },
-  r2Failures: { limitPerMinute: 5, minutes: 3 },
-  databaseFailures: { limitPerMinute: 5, minutes: 3 },
+  r2Failures: { limitPerMinute: 5, minutes: 3, minSharePercent: 1 },
+  databaseFailures: { limitPerMinute: 5, minutes: 3, minSharePercent: 1 },
   orphanedIntents: { limit: 10, minutes: 60, graceMinutes: 15, minSharePercent: 1 },
   reductionDidNotHelp: { minutes: 10 },
   proxyUnhealthy: { limitPercent: 1.5, minutes: 5, minErrors: 2, minProxyRequests: 50 },
@@ -175,6 +182,8 @@ interface P90OverProxy {
 interface Failures {
   limitPerMinute: number;
   minutes: number;
+  /** Of native's answered requests in each bucket: fewer failures are shown, and do not count. */
+  minSharePercent: number;
   minNativeRequests?: number | undefined;
 }
 
@@ -224,6 +233,12 @@ function failures(own: Failures) {
   return row({
     limitPerMinute: limit(own.limitPerMinute),
     minutes: minutes(own),
+    minSharePercent: z
+      .number()
+      .min(0)
+      .max(100)
+      .default(own.minSharePercent)
+      .describe("of native's requests: fewer failures are shown, and do not count"),
     minNativeRequests: ownMinimum(),
   });
 }

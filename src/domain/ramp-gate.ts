@@ -12,9 +12,9 @@ export function gateOf(assessment: Assessment, nativeRequests: number | null): G
   return { verdict, recommendation, why, nativeRequests };
 }
 
-/** On the routes that native has handlers for. */
+/** On the routes that native has handlers for, as many as were really seen. */
 export function nativeRequestsOf(rows: readonly SeriesRow[]): number {
   return rows
     .filter(({ cohort, phase }) => cohort === "native" && (phase === "b1a" || phase === "b1b"))
-    .reduce((sum, { requests }) => sum + requests, 0);
+    .reduce((sum, { requests, observations }) => sum + (observations ?? requests), 0);
 }

@@ -44,6 +44,8 @@ export async function writeConfigFile(
     const qaTokenFile = join(directory, "qa-token");
     await writeFile(tokenFile, `${description.apiToken}\n`, { mode: 0o600 });
     await writeFile(qaTokenFile, `${description.qaToken}\n`, { mode: 0o600 });
+    const sessionFile = join(directory, "session");
+    await writeFile(sessionFile, `${description.session}\n`, { mode: 0o600 });
     const environment = {
       accountId: description.accountId,
       namespaceId: description.kvNamespaceId,
@@ -60,6 +62,7 @@ export async function writeConfigFile(
       logsPrefix: "b2a/",
       tokenFile,
       qaTokenFile,
+      sessionFile,
       ...(await notifySettings(directory, description.noticeUrls, notices)),
     };
     const environments = { [ENVIRONMENT_NAME]: environment };

@@ -30,6 +30,7 @@ import { NoticeReceivers } from "./notices/receivers.ts";
 import { notifyVars, startNotices } from "./notices/wiring.ts";
 import { OriginServer } from "./origin/server.ts";
 import { type Random, seededRandom } from "./random.ts";
+import { Sessions } from "./sessions.ts";
 import { Traffic } from "./traffic/traffic.ts";
 import {
   CANARY_TAG,
@@ -94,6 +95,7 @@ interface World {
   store: CentralStore;
   replicas: Replicas;
   native: NativeFaults;
+  sessions: Sessions;
   points: CaughtPoint[];
   analytics: AnalyticsEngine;
   logLines: string[];
@@ -120,7 +122,7 @@ async function start(
   const { edges, edgeUrl } = await startEdge(world, vars, database.url);
   const locations = [...edges.urls].map(([colo, url]) => ({ colo, url: url.origin }));
   const urls = locations.map(({ url }) => url);
-  const traffic = new Traffic(urls, world.random);
+  const traffic = new Traffic(urls, world.random, world.sessions);
   closers.add(() => traffic.close());
 
   const { api, tokens, limits, apiToken } = cloudflare;
@@ -144,6 +146,7 @@ async function start(
     kvNamespaceId: cloudflare.namespaceId,
     apiToken,
     qaToken: world.qaToken,
+    session: world.sessions.logIn("smoke"),
     edgeUrl,
     locations,
     originUrl,
@@ -180,6 +183,7 @@ function createWorld(
     store,
     replicas,
     native: new NativeFaults(random),
+    sessions: new Sessions(),
     points: [],
     // A generator of its own: what it draws must not change what visitors do.
     analytics: new AnalyticsEngine(seededRandom(number ^ 0x5bd1e995)),
@@ -194,8 +198,9 @@ async function startBackends({
   settings,
   closers,
   random,
+  sessions,
 }: World): Promise<{ origin: OriginServer; originUrl: string; database: Database }> {
-  const origin = new OriginServer(random);
+  const origin = new OriginServer(random, sessions);
   const originUrl = await origin.start();
   closers.add(() => origin.close());
   const { databaseUrl } = settings;
@@ -225,6 +230,7 @@ async function startEdge(
     kv: kvService(store, replicas, closing.signal),
     native,
     patience: settings.patience,
+    sessions: world.sessions,
     onPoint: (point) => {
       keepNewest(points, point, KEPT_POINTS);
       world.analytics.write(DATASET, point);

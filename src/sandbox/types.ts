@@ -43,6 +43,8 @@ export interface SandboxDescription {
   kvNamespaceId: string;
   apiToken: string;
   qaToken: string;
+  /** The `Cookie` header of a user who is logged in; more with `POST /api/login`. */
+  session: string;
   edgeUrl: string;
   locations: { colo: string; url: string }[];
   originUrl: string;

@@ -12,7 +12,7 @@ import { ensureBundle } from "../worker/bundle.ts";
 
 const COMPATIBILITY = {
   compatibilityDate: "2026-07-01",
-  compatibilityFlags: ["nodejs_compat"],
+  compatibilityFlags: ["nodejs_compat", "enable_request_signal"],
 };
 
 export interface Isolate {

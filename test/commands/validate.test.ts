@@ -72,6 +72,7 @@ describe("GO", () => {
     let visits = 0;
     const visitor = {
       hasQaToken: true,
+      hasSession: false,
       send: async () => {
         visits += 1;
         throw new UpstreamError("unavailable", "no answer");

@@ -95,7 +95,7 @@ describe("one problem is named once", () => {
   });
 
   it("two problems are two, the strongest first", () => {
-    const both = { proxy: { errors: 500 }, native: { errors: 45 }, database: 6 };
+    const both = { proxy: { errors: 500 }, native: { errors: 45 }, database: 10 };
     expect(told(ofTen(both)).problems).toEqual([
       "error_rate_critical",
       "database_failures",

@@ -8,9 +8,17 @@ import { newestEndS } from "../../src/domain/policy-observations.ts";
 /** Not at the start of a minute, nor of the one that is settled. */
 export const NOW_S = 1_763_000_017;
 
+interface Measured {
+  requests: number;
+  errors: number;
+  p90: number;
+  observations?: number;
+  errorObservations?: number;
+}
+
 export interface Minute {
-  native: { requests: number; errors: number; p90: number };
-  proxy: { requests: number; errors: number; p90: number };
+  native: Measured;
+  proxy: Measured;
   r2: number;
   database: number;
 }

@@ -1,9 +1,11 @@
 /** Every row of the policy at its limit, a bucket short of its window, and below its minimum sample. */
+import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import type { Rule } from "../../src/domain/policy.ts";
 import { DEFAULT_POLICY, policySchema, RULES, strongest } from "../../src/domain/policy.ts";
 import type { Finding } from "../../src/domain/policy-evaluate.ts";
 import { evaluate } from "../../src/domain/policy-evaluate.ts";
+import { backToNormal } from "../../src/domain/policy-normal.ts";
 import type { Observations } from "../../src/domain/policy-observations.ts";
 import type { Change, Minute } from "./policy-world.ts";
 import { minute, minutes, NOW_S, policyOf, seen } from "./policy-world.ts";
@@ -112,13 +114,14 @@ const ROWS: readonly Row[] = [
     value: 1.511,
   },
 ];
+/** Beside 500 native requests, of which five are 1 %. */
 const COUNTS = (["r2", "database"] as const).map((part) => ({
   rule: `${part}_failures` as Rule,
   part,
   minutes: 3,
-  below: { [part]: 4 },
-  at: { [part]: 5 },
-  above: { [part]: 6 },
+  below: { [part]: 4, native: { requests: 500 } },
+  at: { [part]: 5, native: { requests: 500 } },
+  above: { [part]: 6, native: { requests: 500 } },
   value: 6,
 }));
 
@@ -212,12 +215,87 @@ describe.each(COUNTS)("$rule, which counts", ({ rule, part, above, at }) => {
   });
   it("counts per minute, however long a bucket is", () => {
     const policy = policyOf({ bucketSeconds: 10, settleSeconds: 0 });
-    const in10s = (count: number) => seen(minutes(3, { [part]: count }), {}, policy);
+    const in10s = (count: number) =>
+      seen(minutes(3, { [part]: count, native: { requests: 50 } }), {}, policy);
     expect(finding(rule, in10s(0), policy)).toMatchObject({ verdict: "pass", value: 0 });
     const found = finding(rule, in10s(1), policy);
     expect(found).toMatchObject({ verdict: "fail", value: 6 });
     expect(found.detail).toBe("over 5 per min in each of 3 × 10 s");
     expect(found.window.toS - found.window.fromS).toBe(30);
+  });
+});
+
+describe.each(COUNTS)("$rule, as a share", ({ rule, part }) => {
+  const six = (requests: number) => minutes(3, { [part]: 6, native: { requests, errors: 6 } });
+  it("six a minute among 2,000 requests are shown and stop nothing", () => {
+    expect(finding(rule, seen(six(2_000)))).toMatchObject({
+      verdict: "pass",
+      value: 6,
+      detail: "6 failures are 0.3 % of native's requests: under 1 %",
+    });
+    expect(evaluate(seen(six(2_000)), POLICY)).toMatchObject({
+      verdict: "pass",
+      recommendation: "none",
+    });
+    const any = policyOf({ [`${part}Failures`]: { minSharePercent: 0 } });
+    expect(evaluate(seen(six(2_000), {}, any), any).recommendation).toBe("not-aus");
+  });
+  it("exactly 1 % is a share that counts, and so is an outage at any traffic", () => {
+    expect(verdictOf(rule, six(601))).toBe("pass");
+    expect(verdictOf(rule, six(600))).toBe("fail");
+    fc.assert(
+      fc.property(fc.integer({ min: 6, max: 100_000 }), (requests) => {
+        const share = Math.max(6, Math.ceil(requests / 10));
+        expect(verdictOf(rule, minutes(3, { [part]: share, native: { requests } }))).toBe("fail");
+      }),
+    );
+  });
+});
+
+describe("sampled data", () => {
+  /** One stored row stands for ten. */
+  const sampled = (observations: number, errorObservations: number) =>
+    minute({
+      native: {
+        requests: observations * 10,
+        errors: errorObservations * 10,
+        observations,
+        errorObservations,
+      },
+    });
+  it("one stored error of weight 10 is one observation, and stops nothing", () => {
+    const once = Array.from({ length: 5 }, () => sampled(20, 1));
+    for (const rule of ["error_rate_critical", "error_rate_warning"] as const) {
+      expect(verdictOf(rule, once)).toBe("inconclusive");
+    }
+    expect(
+      verdictOf(
+        "error_rate_critical",
+        [0, 1, 2].map(() => sampled(20, 3)),
+      ),
+    ).toBe("fail");
+  });
+  it("five stored requests of weight 10 are no fifty", () => {
+    expect(
+      verdictOf(
+        "error_rate_critical",
+        [0, 1, 2].map(() => sampled(5, 5)),
+      ),
+    ).toBe("no_data");
+    const normal = backToNormal(seen(Array.from({ length: 20 }, () => sampled(5, 0))), POLICY);
+    expect(normal.map(({ verdict }) => verdict)).toEqual(["no_data", "no_data"]);
+  });
+  it.each(["r2", "database"] as const)("one stored %s failure a minute is no six", (part) => {
+    const observations = { [`${part}Observations`]: 1 };
+    const one = seen(minutes(3, { [part]: 10, native: { requests: 500 } }));
+    const rows = one.failures.kind === "seen" ? one.failures.value : [];
+    const value = rows.map((row) => ({ ...row, ...observations }));
+    const rule = `${part}_failures` as const;
+    expect(finding(rule, { ...one, failures: { kind: "seen", value } }).verdict).toBe(
+      "inconclusive",
+    );
+    const more = rows.map((row) => ({ ...row, [`${part}Observations`]: 2 }));
+    expect(finding(rule, { ...one, failures: { kind: "seen", value: more } }).verdict).toBe("fail");
   });
 });
 
@@ -306,7 +384,7 @@ describe("numbers of one's own", () => {
       p90OverProxyCritical: { limitPercent: 0, minutes: 1, minNativeRequests: 1 },
       p90OverProxyWarning: { limitPercent: 0, minNativeRequests: 1_000_000 },
       p90Warning: { limitMs: 179, minutes: 1 },
-      r2Failures: { limitPerMinute: 0, minutes: 1, minNativeRequests: 2 },
+      r2Failures: { limitPerMinute: 0, minutes: 1, minSharePercent: 0.1, minNativeRequests: 2 },
       databaseFailures: { minutes: 4, minNativeRequests: 4_001 },
       orphanedIntents: { limit: 1, minutes: 2, graceMinutes: 0 },
       reductionDidNotHelp: { minutes: 1 },

@@ -203,6 +203,7 @@ export function tokenEnv({ description }: Sandbox): Record<string, string> {
   return {
     CLOUDFLARE_API_TOKEN: description.apiToken,
     PIXCANARY_QA_TOKEN: description.qaToken,
+    PIXCANARY_SESSION: description.session,
   };
 }
 

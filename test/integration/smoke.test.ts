@@ -57,6 +57,7 @@ async function smoke(
   const ports = await portsOf(config, "sandbox", {
     CLOUDFLARE_API_TOKEN: lane.sandbox.description.apiToken,
     PIXCANARY_QA_TOKEN: qaToken,
+    PIXCANARY_SESSION: lane.sandbox.description.session,
   });
   return runSmoke(ports, { signal: AbortSignal.timeout(HANG_MS), wantsNative });
 }
@@ -79,7 +80,10 @@ describe("all six pass", () => {
     expect(bad(report)).toEqual({});
     expect(report.cohorts).toEqual([cohort]);
     const listed = await fetch(`${report.base}/api/jobs`, {
-      headers: cohort === "native" ? { "x-canary": "1" } : {},
+      headers: {
+        cookie: lane.sandbox.description.session,
+        ...(cohort === "native" ? { "x-canary": "1" } : {}),
+      },
     });
     expect(await listed.text()).toContain('"pixcanary-smoke.txt"');
   });

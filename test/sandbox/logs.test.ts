@@ -58,13 +58,16 @@ async function delivered(count: number): Promise<{ keys: string[]; records: Logp
 }
 
 const edge = (path: string, init: RequestInit = {}) =>
-  fetch(`${sandbox.description.edgeUrl}${path}`, init);
+  fetch(`${sandbox.description.edgeUrl}${path}`, {
+    ...init,
+    headers: { ...init.headers, cookie: `a=b; ${sandbox.description.session}` },
+  });
 
 describe("Logpush files", () => {
   test("hold the Worker's lines in Logpush's shape, under Logpush's names", async () => {
     const beforeMs = Date.now();
     sandbox.control.setNative({ errorShare: 1, message: "no intent" });
-    const answer = await edge("/api/jobs?secret=hush", { headers: { cookie: "a=b" } });
+    const answer = await edge("/api/jobs?secret=hush");
     expect(answer.status).toBe(200);
     await answer.text();
     const { keys, records } = await delivered(1);

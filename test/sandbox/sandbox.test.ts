@@ -65,6 +65,7 @@ async function untilShown(colo: string, wanted: Partial<QaDocument["canary"]>): 
 }
 
 const native = { "x-canary": "1" };
+const loggedIn = () => ({ ...native, cookie: sandbox.description.session });
 
 describe("locations", () => {
   test("each answers with its own colo, directly and behind the one address", async () => {
@@ -160,7 +161,7 @@ describe("upload flows", () => {
 
 describe("faults behind the Worker", () => {
   const jobs = (path = "/api/jobs") =>
-    fetch(sandbox.description.edgeUrl + path, { headers: native });
+    fetch(sandbox.description.edgeUrl + path, { headers: loggedIn() });
 
   test("native errors fall back to proxy, and count as errors of native", async () => {
     sandbox.control.setNative({ errorShare: 1 });
@@ -177,7 +178,7 @@ describe("faults behind the Worker", () => {
     sandbox.control.setNative({ errorShare: 1, failAfterBody: true });
     const url = `${sandbox.description.edgeUrl}/api/pixcapture/upload/intent`;
     const body = JSON.stringify({ filename: "a.jpg", content_type: "image/jpeg", size: 1 });
-    expect((await fetch(url, { method: "POST", headers: native, body })).status).toBe(502);
+    expect((await fetch(url, { method: "POST", headers: loggedIn(), body })).status).toBe(502);
   });
 
   test("database and R2 down are seen by /qa and in the points", async () => {

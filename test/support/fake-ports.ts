@@ -142,6 +142,7 @@ export function modelPorts(store: StateStore): Ports {
     metrics: { ask: () => Promise.reject(NO_METRICS) },
     visitor: {
       hasQaToken: false,
+      hasSession: false,
       send: () => Promise.reject(new Error("nobody visits in these tests")),
     },
     notifier: { channels: [], notify: async () => [], report: async () => [] },

@@ -1,7 +1,7 @@
 /** What browsers and the caches on their way make of the answers: CORS, and answers with our cookie. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { WorkerUnderTest } from "./harness.ts";
-import { startWorker } from "./harness.ts";
+import { session, startWorker } from "./harness.ts";
 
 const PAGE = "https://app.pix.immo";
 const STRANGERS = [
@@ -10,7 +10,7 @@ const STRANGERS = [
   "https://app.pix.immo.evil.example",
   "HTTPS://APP.PIX.IMMO",
 ];
-const NATIVE = { "x-canary": "1" };
+const NATIVE = { "x-canary": "1", cookie: session("anna") };
 
 let worker: WorkerUnderTest;
 let broken = {};

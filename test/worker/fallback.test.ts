@@ -1,7 +1,7 @@
 /** What visitors get when native, the origin or a backend fails. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { FetchInit, WorkerUnderTest } from "./harness.ts";
-import { startWorker } from "./harness.ts";
+import { session, startWorker } from "./harness.ts";
 
 const INTENT = "/api/pixcapture/upload/intent";
 const PHOTO = JSON.stringify({ filename: "a.jpg", content_type: "image/jpeg", size: 1 });
@@ -14,7 +14,7 @@ const chaos = (url: URL): Record<string, unknown> => {
 };
 
 async function ask(worker: WorkerUnderTest, path: string, init: FetchInit = {}) {
-  const cookie = await worker.cookie("native");
+  const cookie = `${await worker.cookie("native")}; ${session("anna")}`;
   const answer = await worker.fetch(path, { ...init, headers: { cookie } });
   return {
     status: answer.status,

@@ -50,7 +50,7 @@ export interface WorkerOptions {
   /** Requests per minute; both are generous by default. */
   limits?: { anon?: number; token?: number };
   /** Answers the CHAOS binding. */
-  chaos?: (url: URL) => Record<string, unknown>;
+  chaos?: (url: URL) => Record<string, unknown> | Promise<Record<string, unknown>>;
   /** Used instead of one of our own; not disposed of. */
   origin?: TestOrigin;
   /** With the Worker's own time limits, for what hangs; a busy machine could miss them. */
@@ -88,6 +88,11 @@ export interface WorkerUnderTest {
   logs: Collection<LogLine>;
   miniflare: Miniflare;
   dispose(): Promise<void>;
+}
+
+/** The `Cookie` of a user who is logged in; of `broken`, the session check answers 500. */
+export function session(user: string): string {
+  return `pix_session=${user}`;
 }
 
 /** A valid `config` document. */
@@ -253,7 +258,7 @@ function miniflareOptions(
         name: "pix",
         modules: canaryModules(bundlePath, options),
         compatibilityDate: modern.compatibilityDate,
-        compatibilityFlags: ["nodejs_compat"],
+        compatibilityFlags: ["nodejs_compat", "enable_request_signal"],
         bindings: bindingsOf(options, parts.origin.url),
         // As at Cloudflare, the origin sees it.
         stripCfConnectingIp: false,
@@ -269,9 +274,11 @@ function miniflareOptions(
         },
         ...(parts.database === null ? {} : { hyperdrives: { HYPERDRIVE: parts.database.url } }),
         serviceBindings: {
+          SESSIONS: async (request: { json(): Promise<unknown> }) =>
+            sessionAnswer((await request.json()) as { cookie: string | null }),
           ...(chaos === undefined
             ? {}
-            : { CHAOS: ({ url }: { url: string }) => respond(chaos(new URL(url))) }),
+            : { CHAOS: async ({ url }: { url: string }) => respond(await chaos(new URL(url))) }),
         },
       },
       {
@@ -318,6 +325,13 @@ function canaryModules(bundlePath: string, { kv, realLimits }: WorkerOptions) {
     module("patience.js", patienceScript(factor)),
     module(path, readFileSync(bundlePath, "utf8")),
   ];
+}
+
+/** Stands in for the app's session check. */
+function sessionAnswer({ cookie }: { cookie: string | null }): MiniflareResponse {
+  const user = /(?:^|; )pix_session=(\w+)/.exec(cookie ?? "")?.[1];
+  if (user === "broken") return new MiniflareResponse("no", { status: 500 });
+  return user === undefined ? new MiniflareResponse(null, { status: 401 }) : respond({ user });
 }
 
 function bindingsOf(options: WorkerOptions, originUrl: string): Record<string, unknown> {

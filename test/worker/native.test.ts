@@ -1,13 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { createUrlSigner } from "../../worker/native/url-signer.ts";
 import type { FetchInit, WorkerUnderTest } from "./harness.ts";
-import { startWorker } from "./harness.ts";
+import { session, startWorker } from "./harness.ts";
 
 let worker: WorkerUnderTest;
 let cookie: string;
 beforeAll(async () => {
   worker = await startWorker({ config: { canary_percent: 100 }, database: true, points: true });
-  cookie = await worker.cookie("native");
+  cookie = `${await worker.cookie("native")}; ${session("anna")}`;
 });
 afterEach(() => {
   worker.points.clear();
@@ -32,11 +32,17 @@ const INTENT = "/api/pixcapture/upload/intent";
 const FINALIZE = "/api/pixcapture/upload/finalize";
 const PHOTO = { filename: "küche (1).jpg", content_type: "image/jpeg", size: 10 };
 
+const put = (url: unknown, body: FetchInit["body"], type = PHOTO.content_type): Promise<Answer> => {
+  const stream = body instanceof ReadableStream ? { duplex: "half" as const } : {};
+  const init = { method: "PUT", headers: { "content-type": type }, ...stream };
+  return call(String(url), { ...init, body: body ?? null });
+};
+const stream = (text: string): ReadableStream => new Blob([text]).stream();
+
 async function uploaded(): Promise<{ intentId: string; jobId: string }> {
   const intent = await post(INTENT, PHOTO);
   expect(intent.status).toBe(201);
-  const put = await call(String(intent.body.upload_url), { method: "PUT", body: "0123456789" });
-  expect(put.status).toBe(204);
+  expect((await put(intent.body.upload_url, "0123456789")).status).toBe(204);
   const job = await post(FINALIZE, { intent_id: intent.body.intent_id });
   expect(job.status).toBe(201);
   return { intentId: String(intent.body.intent_id), jobId: String(job.body.job_id) };
@@ -77,7 +83,7 @@ describe("native upload flow on Postgres and R2", () => {
 
   test("two finalizes at once make one job", async () => {
     const intent = await post(INTENT, PHOTO);
-    await call(String(intent.body.upload_url), { method: "PUT", body: "0123456789" });
+    await put(intent.body.upload_url, "0123456789");
     const body = { intent_id: intent.body.intent_id };
     const [one, two] = await Promise.all([post(FINALIZE, body), post(FINALIZE, body)]);
     expect(one.body.job_id).toBe(two.body.job_id);
@@ -101,17 +107,55 @@ describe("native upload flow on Postgres and R2", () => {
     });
   });
 
-  test("an upload of unknown length must have the length of its intent", async () => {
+  test.each([
+    ["shorter", "012345678", 400, "size_mismatch"],
+    ["longer", "0123456789+", 400, "size_mismatch"],
+    ["empty", "", 400, "size_mismatch"],
+    ["much longer", "x".repeat(5_000_000), 400, "size_mismatch"],
+  ])("a body that is %s than its intent is refused, with a length and without", async (...row) => {
+    const [, text, status, error] = row;
     const intent = await post(INTENT, PHOTO);
-    const stream = (text: string): FetchInit => ({
-      method: "PUT",
-      body: new Blob([text]).stream(),
-      duplex: "half",
+    for (const body of [text, stream(text)]) {
+      expect(await put(intent.body.upload_url, body)).toEqual({ status, body: { error } });
+    }
+    expect((await post(FINALIZE, { intent_id: intent.body.intent_id })).status).toBe(409);
+    expect((await put(intent.body.upload_url, stream("0123456789"))).status).toBe(204);
+    expect(await put(intent.body.upload_url, "9876543210")).toEqual({
+      status: 409,
+      body: { error: "already_uploaded" },
     });
-    const put = await call(String(intent.body.upload_url), stream("0123456789"));
-    expect(put.status).toBe(204);
-    const short = await call(String(intent.body.upload_url), stream("01"));
-    expect(short).toEqual({ status: 400, body: { error: "size_mismatch" } });
+    expect(worker.points.all().filter(({ kind }) => kind === "r2_failure")).toEqual([]);
+  });
+
+  test("a type other than the intent's is refused, parameters and case aside", async () => {
+    const intent = await post(INTENT, { ...PHOTO, content_type: "text/plain;charset=utf-8" });
+    expect(await put(intent.body.upload_url, "0123456789", "text/html")).toEqual({
+      status: 415,
+      body: { error: "content_type_mismatch" },
+    });
+    expect((await put(intent.body.upload_url, "0123456789", "Text/Plain")).status).toBe(204);
+  });
+
+  test("of many uploads at once one is the object, and what is finalized never changes", async () => {
+    const intent = await post(INTENT, PHOTO);
+    const url = intent.body.upload_url;
+    const body = { intent_id: intent.body.intent_id };
+    const digits = [..."01234567"];
+    const answers = await Promise.all([
+      ...digits.map((digit) => put(url, digit.repeat(10))),
+      ...digits.map((digit) => put(url, stream(digit.repeat(10)))),
+      ...digits.map(() => post(FINALIZE, body)),
+    ]);
+    const taken = answers.slice(0, 16).filter(({ status }) => status === 204);
+    expect(taken).toHaveLength(1);
+    expect(new Set(answers.slice(0, 16).map(({ status }) => status))).toEqual(new Set([204, 409]));
+    const job = await post(FINALIZE, body);
+    const url2 = (await call(`/api/jobs/${job.body.job_id}`)).body.download_url;
+    const read = async () => (await worker.fetch(String(url2), { headers: { cookie } })).text();
+    const first = await read();
+    expect((await put(url, "9876543210")).status).toBe(409);
+    expect((await put(url, stream("9876543210"))).status).toBe(409);
+    expect(await read()).toBe(first);
   });
 
   test.each([
@@ -120,9 +164,85 @@ describe("native upload flow on Postgres and R2", () => {
     ["no filename", { content_type: "a/b", size: 1 }, "bad_fields"],
     ["a size that is no number", { ...PHOTO, size: "1" }, "bad_fields"],
     ["a negative size", { ...PHOTO, size: -1 }, "bad_fields"],
+    ["nothing to upload", { ...PHOTO, size: 0 }, "bad_fields"],
     ["control characters", { ...PHOTO, content_type: "a/b\r\nX: y" }, "bad_fields"],
   ])("an intent with %s is 400", async (_name, body, error) => {
     expect(await post(INTENT, body)).toEqual({ status: 400, body: { error } });
+  });
+});
+
+describe("sessions", () => {
+  const asked = (path: string, init: FetchInit = {}) => worker.fetch(path, init);
+
+  test("without one every native route is 401, private, and untouched", async () => {
+    const { jobId } = await uploaded();
+    const intent = await post(INTENT, PHOTO);
+    const file = (await call(`/api/jobs/${jobId}`)).body.download_url;
+    const json = JSON.stringify({ intent_id: intent.body.intent_id });
+    const visitor = { cookie: await worker.cookie("native") };
+    const routes: [string, FetchInit][] = [
+      [INTENT, { method: "POST", body: JSON.stringify(PHOTO) }],
+      [String(intent.body.upload_url), { method: "PUT", body: "0123456789" }],
+      [FINALIZE, { method: "POST", body: json }],
+      [String(file), {}],
+      ["/api/jobs", {}],
+      [`/api/jobs/${jobId}`, {}],
+    ];
+    for (const [path, init] of routes) {
+      const answer = await asked(path, { ...init, headers: visitor });
+      expect([path, answer.status, await answer.json()]).toEqual([
+        path,
+        401,
+        { error: "no_session" },
+      ]);
+      expect(answer.headers.get("cache-control")).toBe("private, no-store");
+    }
+  });
+
+  test("what is another's is not there", async () => {
+    const { jobId, intentId } = await uploaded();
+    const open = await post(INTENT, PHOTO);
+    const file = String((await call(`/api/jobs/${jobId}`)).body.download_url);
+    const bob = { cookie: `${await worker.cookie("native")}; ${session("bob")}` };
+    const list = (await (await asked("/api/jobs", { headers: bob })).json()) as { jobs: unknown[] };
+    expect(list.jobs).toEqual([]);
+    const tries: [string, FetchInit][] = [
+      [`/api/jobs/${jobId}`, {}],
+      [file, {}],
+      [file, { headers: { range: "bytes=0-1" } }],
+      [
+        String(open.body.upload_url),
+        { method: "PUT", body: "0123456789", headers: { "content-type": PHOTO.content_type } },
+      ],
+      [FINALIZE, { method: "POST", body: JSON.stringify({ intent_id: intentId }) }],
+    ];
+    for (const [path, init] of tries) {
+      const answer = await asked(path, { ...init, headers: { ...init.headers, ...bob } });
+      expect([path, answer.status]).toEqual([path, 404]);
+      await answer.text();
+    }
+    expect(worker.points.all().filter(({ kind }) => kind === "drift")).toEqual([]);
+    expect((await put(open.body.upload_url, "0123456789")).status).toBe(204);
+  });
+
+  test("while nobody can tell who is asking, proxy answers", async () => {
+    const headers = { cookie: `${await worker.cookie("native")}; ${session("broken")}` };
+    const answer = await asked("/api/jobs", { headers });
+    expect(answer.headers.get("x-pix-decision")).toContain("fell back to proxy");
+    worker.origin.requests.length = 0;
+  });
+
+  test("every answer is private, refusals and parts of media as well", async () => {
+    const { jobId } = await uploaded();
+    const file = String((await call(`/api/jobs/${jobId}`)).body.download_url);
+    const paths = ["/api/jobs", `/api/jobs/${jobId}`, "/api/jobs/none", file, `${file}0`];
+    for (const path of paths) {
+      for (const range of ["", "bytes=0-1", "bytes=99-"]) {
+        const answer = await asked(path, { headers: { cookie, range } });
+        await answer.arrayBuffer();
+        expect([path, answer.headers.get("cache-control")]).toEqual([path, "private, no-store"]);
+      }
+    }
   });
 });
 

@@ -19,6 +19,8 @@ export interface TestOrigin {
   requests: SeenRequest[];
   /** Replaces the answer (by default 200 and a JSON echo); null restores it. */
   answerWith(listener: RequestListener | null): void;
+  /** The head of the next request; its body may never come. */
+  nextHead(): Promise<unknown>;
   /** Handles `Upgrade`; by default the connection is closed. */
   onUpgrade(handler: (request: IncomingMessage, socket: Duplex) => void): void;
   close(): Promise<void>;
@@ -61,6 +63,7 @@ export async function startOrigin(): Promise<TestOrigin> {
     answerWith: (next) => {
       listener = next;
     },
+    nextHead: () => once(server, "request"),
     onUpgrade: (handler) => {
       upgrade = handler;
     },

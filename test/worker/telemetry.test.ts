@@ -32,6 +32,7 @@ describe("metric points", () => {
       revision: "r7",
       worker_version: "version-1",
       tag: "B2a",
+      cause: "",
       status: 200,
       duration_ms: expect.any(Number),
     });

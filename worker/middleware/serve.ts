@@ -1,5 +1,6 @@
 /** Innermost: native if the decision says so and a handler exists, else the origin. */
 import type { Context } from "hono";
+import { ClientGoneError, clientGoneAnswer } from "../client-gone.ts";
 import { addCorsHeaders, apiCors, isPreflight, routeOfPreflight } from "../cors.ts";
 import type { AppEnv, Deps } from "../deps.ts";
 import type { Exchange, Stage } from "../exchange.ts";
@@ -16,6 +17,7 @@ export function serve(deps: Deps): Stage {
     try {
       return readable(exchange, deps, await serveNative(exchange, deps));
     } catch (error) {
+      if (error instanceof ClientGoneError) return clientGoneAnswer();
       exchange.error = error;
       if (!canStillProxy(exchange.request)) return readable(exchange, deps, nativeFailure());
       exchange.fellBack = true;
@@ -48,6 +50,7 @@ async function toOrigin(exchange: Exchange, deps: Deps): Promise<Response> {
   try {
     return await proxyToOrigin(exchange.request, deps.settings.originUrl);
   } catch (error) {
+    if (error instanceof ClientGoneError) return clientGoneAnswer();
     exchange.error ??= error;
     return readable(exchange, deps, originFailure());
   }
@@ -58,8 +61,8 @@ export function passThrough(deps: Deps): (c: Context<AppEnv>) => Promise<Respons
   return async (c) => {
     try {
       return await proxyToOrigin(c.req.raw, deps.settings.originUrl);
-    } catch {
-      return originFailure();
+    } catch (error) {
+      return error instanceof ClientGoneError ? clientGoneAnswer() : originFailure();
     }
   };
 }

@@ -1,5 +1,5 @@
 /** What a native handler gets. */
-import type { PointKind } from "../../src/domain/metric-point.ts";
+import type { FailureCause, PointKind } from "../../src/domain/metric-point.ts";
 import type { Bindings, Settings } from "../env.ts";
 import type { UrlSigner } from "./url-signer.ts";
 
@@ -9,10 +9,19 @@ export interface NativeContext {
   env: Bindings;
   settings: Settings;
   urls: UrlSigner;
-  /** Counts a point that is not a request; only `finalize` has a duration, the age of its intent. */
-  count(kind: PointKind, durationMs?: number): void;
+  /** Whose session it is; what is another's is unknown to him. */
+  user: string;
+  /** Counts a point that is not a request. */
+  count(kind: PointKind, details?: CountDetails): void;
   waitUntil(work: Promise<unknown>): void;
   now(): number;
+}
+
+export interface CountDetails {
+  /** Of a `finalize` alone: the age of its intent. */
+  durationMs?: number;
+  /** Of a failure. */
+  cause?: FailureCause;
 }
 
 export function errorResponse(status: number, error: string): Response {

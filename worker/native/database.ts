@@ -2,6 +2,7 @@
 import { Client } from "pg";
 import { TimeLimitError, withLimit } from "../limit.ts";
 import type { NativeContext } from "./context.ts";
+import { causeOf } from "./failure-cause.ts";
 
 const DB_LIMIT_MS = 5_000;
 
@@ -13,7 +14,7 @@ export interface Database {
 
 /**
  * Connects, works, hangs up. A connect or query that fails or takes over 5 s throws and is counted
- * as `db_failure`; what `work` itself throws is not.
+ * as `db_failure`, unless what was asked was wrong; what `work` itself throws is not.
  */
 export async function withDatabase<T>(
   context: Pick<NativeContext, "env" | "count" | "waitUntil">,
@@ -23,7 +24,8 @@ export async function withDatabase<T>(
     try {
       return await withLimit(what, DB_LIMIT_MS, step());
     } catch (error) {
-      context.count("db_failure");
+      const cause = causeOf(error);
+      if (cause !== "client") context.count("db_failure", { cause });
       throw error;
     }
   };

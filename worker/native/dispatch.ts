@@ -4,6 +4,7 @@ import type { Exchange } from "../exchange.ts";
 import { writePoint } from "../telemetry/observe.ts";
 import { askChaos } from "./chaos.ts";
 import type { NativeContext } from "./context.ts";
+import { errorResponse } from "./context.ts";
 import { download, listJobs, showJob } from "./jobs.ts";
 import { createIntent, finalize, upload } from "./uploads.ts";
 
@@ -19,19 +20,31 @@ const HANDLERS: Readonly<Record<string, (context: NativeContext) => Promise<Resp
 
 /** Throws whatever native throws; see `canStillProxy` for what to do then. */
 export async function serveNative(exchange: Exchange, deps: Deps): Promise<Response> {
+  const response = await answer(exchange, deps);
+  // Users' own data, and addresses that are as good as a key to it.
+  response.headers.set("Cache-Control", PRIVATE);
+  return response;
+}
+
+const PRIVATE = "private, no-store";
+
+async function answer(exchange: Exchange, deps: Deps): Promise<Response> {
   const { request, env, context } = exchange;
   const route = exchange.route.route;
   const handler = HANDLERS[route];
   if (handler === undefined) throw new Error(`no native handler for ${route}`);
   const chaos = await askChaos(env, deps.settings, route);
   chaos.before();
+  const user = await deps.sessions(env).userOf(request.headers);
+  if (user === null) return errorResponse(401, "no_session");
   const response = await handler({
     request,
     url: new URL(request.url),
     env,
     settings: deps.settings,
     urls: deps.urls,
-    count: (kind, durationMs = 0) => writePoint(deps, exchange, kind, { status: 0, durationMs }),
+    user,
+    count: (kind, details = {}) => writePoint(deps, exchange, kind, details),
     waitUntil: (work) => context.waitUntil(work),
     now: deps.now,
   });
@@ -50,6 +63,6 @@ export function nativeFailure(): Response {
       error: "native_failed",
       message: "The request failed after it had been read; it can be tried again.",
     },
-    { status: 502, headers: { "Cache-Control": "no-store" } },
+    { status: 502, headers: { "Cache-Control": PRIVATE } },
   );
 }

@@ -8,11 +8,12 @@ import { mediaKey, withMedia } from "./media.ts";
 
 const JOBS =
   "SELECT j.job_id, j.intent_id, j.status, j.created_at, i.filename, i.content_type, i.size " +
-  "FROM jobs j JOIN intents i USING (intent_id) WHERE j.created_at <= clock_timestamp() ";
+  "FROM jobs j JOIN intents i USING (intent_id) " +
+  "WHERE j.created_at <= clock_timestamp() AND i.owner = $1";
 
 export async function listJobs(context: NativeContext): Promise<Response> {
   const rows = await withDatabase(context, (database) =>
-    database.query(`${JOBS} ORDER BY j.created_at DESC, j.job_id DESC LIMIT 50`, []),
+    database.query(`${JOBS} ORDER BY j.created_at DESC, j.job_id DESC LIMIT 50`, [context.user]),
   );
   return Response.json({ jobs: rows.map(summaryOf) });
 }
@@ -71,7 +72,6 @@ function downloadHeaders(row: Row, found: R2Object): Headers {
   );
   return new Headers({
     "Accept-Ranges": "bytes",
-    "Cache-Control": "private, no-store",
     "Content-Disposition": `attachment; filename*=UTF-8''${filename}`,
     "Content-Type": found.httpMetadata?.contentType ?? "application/octet-stream",
     ETag: found.httpEtag,
@@ -81,7 +81,7 @@ function downloadHeaders(row: Row, found: R2Object): Headers {
 
 async function findJob(context: NativeContext, jobId: string): Promise<Row | null> {
   const rows = await withDatabase(context, (database) =>
-    database.query(`${JOBS} AND j.job_id = $1`, [jobId]),
+    database.query(`${JOBS} AND j.job_id = $2`, [context.user, jobId]),
   );
   return rows[0] ?? null;
 }

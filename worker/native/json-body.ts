@@ -1,13 +1,27 @@
 /** Small JSON request bodies. */
+import { ClientGoneError } from "../client-gone.ts";
+import { TimeLimitError, withLimit } from "../limit.ts";
+
+/** Somebody who sends so slowly must not hold a connection to the database. */
+const READ_LIMIT_MS = 10_000;
 const MAX_BODY_CHARS = 64 * 1024;
 
 export type JsonBody =
   | { ok: true; fields: Readonly<Record<string, unknown>> }
-  | { ok: false; status: 400 | 413; error: "bad_json" | "too_large" };
+  | { ok: false; status: 400 | 408 | 413; error: "bad_json" | "too_slow" | "too_large" };
 
-/** Reads the body up to a limit and expects a JSON object. Consumes the request. */
+/**
+ * Reads the body up to a limit and expects a JSON object. Consumes the request. Throws ClientGoneError
+ * when the body breaks off.
+ */
 export async function readJsonBody(request: Request): Promise<JsonBody> {
-  const text = await readText(request.body);
+  let text: string | null;
+  try {
+    text = await withLimit("body", READ_LIMIT_MS, readText(request.body));
+  } catch (error) {
+    if (error instanceof TimeLimitError) return { ok: false, status: 408, error: "too_slow" };
+    throw new ClientGoneError("the body broke off", { cause: error });
+  }
   if (text === null) return { ok: false, status: 413, error: "too_large" };
   try {
     const raw: unknown = JSON.parse(text);

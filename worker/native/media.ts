@@ -1,6 +1,7 @@
 /** R2 with a count of its failures. */
 import { withLimit } from "../limit.ts";
 import type { NativeContext } from "./context.ts";
+import { causeOf } from "./failure-cause.ts";
 
 const R2_LIMIT_MS = 5_000;
 
@@ -33,7 +34,8 @@ async function counted<T>(
     if (media === undefined) throw new Error("MEDIA is not bound");
     return await work(media);
   } catch (error) {
-    context.count("r2_failure");
+    const cause = causeOf(error);
+    if (cause !== "client") context.count("r2_failure", { cause });
     throw error;
   }
 }

@@ -4,7 +4,9 @@ import { errorResponse, lastSegment } from "./context.ts";
 import type { Database, Row } from "./database.ts";
 import { withDatabase } from "./database.ts";
 import { readJsonBody } from "./json-body.ts";
-import { mediaKey, withMedia, withMediaStream } from "./media.ts";
+import { mediaKey, withMedia } from "./media.ts";
+import type { Stored } from "./store-upload.ts";
+import { storeUpload } from "./store-upload.ts";
 
 const MAX_UPLOAD_BYTES = 5 * 1024 ** 3;
 const MAX_TEXT_CHARS = 255;
@@ -26,8 +28,9 @@ export function createIntent(context: NativeContext): Promise<Response> {
     const intentId = crypto.randomUUID();
     const upload = await context.urls.sign("upload", intentId, context.now());
     await database.query(
-      "INSERT INTO intents (intent_id, filename, content_type, size) VALUES ($1, $2, $3, $4)",
-      [intentId, filename, contentType, size],
+      "INSERT INTO intents (intent_id, filename, content_type, size, owner) " +
+        "VALUES ($1, $2, $3, $4, $5)",
+      [intentId, filename, contentType, size, context.user],
     );
     context.count("intent");
     return Response.json(
@@ -41,25 +44,51 @@ export function createIntent(context: NativeContext): Promise<Response> {
   });
 }
 
-/** Streams into R2; the body is touched only when signature and intent are good. */
+/**
+ * Streams into R2; the body is touched only when signature, intent, length and type are good. The first
+ * upload that arrives whole is the intent's object, for good: another one is refused.
+ */
 export async function upload(context: NativeContext): Promise<Response> {
   const intentId = lastSegment(context.url);
   if (!(await context.urls.verify("upload", intentId, context.url, context.now()))) {
     return errorResponse(403, "bad_signature");
   }
   const intent = await withDatabase(context, (database) => findIntent(database, intentId));
-  if (intent === null) return errorResponse(404, "unknown_intent");
-  const body = sizedBody(context.request, intent.size);
-  return withMediaStream(context, async (media) => {
-    try {
-      const httpMetadata = { contentType: intent.contentType };
-      await media.put(mediaKey(intentId), body.content, { httpMetadata });
-    } catch (error) {
-      if (body.mismatched()) return errorResponse(400, "size_mismatch");
-      throw error;
-    }
-    return new Response(null, { status: 204 });
-  });
+  if (intent?.owner !== context.user) return errorResponse(404, "unknown_intent");
+  if (intent.jobId !== null) return errorResponse(409, "already_uploaded");
+  const { size, contentType } = intent;
+  const { body, headers } = context.request;
+  const length = headers.get("content-length");
+  if (body === null || (length !== null && Number(length) !== size)) {
+    return errorResponse(400, "size_mismatch");
+  }
+  const type = headers.get("content-type");
+  if (type !== null && mediaType(type) !== mediaType(contentType)) {
+    return errorResponse(415, "content_type_mismatch");
+  }
+  return uploadAnswer(
+    await storeUpload(context, body, { key: mediaKey(intentId), size, contentType }),
+  );
+}
+
+function uploadAnswer(stored: Stored): Response {
+  switch (stored) {
+    case "stored":
+      return new Response(null, { status: 204 });
+    case "exists":
+      return errorResponse(409, "already_uploaded");
+    case "busy":
+      return errorResponse(409, "upload_under_way");
+    case "size_mismatch":
+      return errorResponse(400, "size_mismatch");
+    default:
+      return stored satisfies never;
+  }
+}
+
+/** Without parameters: `text/plain;charset=utf-8` is `text/plain`. */
+function mediaType(text: string): string {
+  return (text.split(";", 1)[0] ?? "").trim().toLowerCase();
 }
 
 /** Answers a repetition with the same job, also when two arrive at once. */
@@ -74,9 +103,10 @@ export function finalize(context: NativeContext): Promise<Response> {
       context.count("drift");
       return errorResponse(404, "unknown_intent");
     }
+    if (intent.owner !== context.user) return errorResponse(404, "unknown_intent");
     if (intent.jobId !== null) return jobResponse(200, intent.jobId);
     const object = await withMedia(context, (media) => media.head(mediaKey(intentId)));
-    if (object === null) return errorResponse(409, "not_uploaded");
+    if (object === null || object.size !== intent.size) return errorResponse(409, "not_uploaded");
     return createJob(context, database, { intentId, ageMs: intent.ageMs });
   });
 }
@@ -93,7 +123,7 @@ async function createJob(
   );
   const jobId = inserted[0]?.job_id;
   if (typeof jobId === "string") {
-    context.count("finalize", ageMs);
+    context.count("finalize", { durationMs: ageMs });
     return jobResponse(201, jobId);
   }
   const existing = (await findIntent(database, intentId))?.jobId ?? null;
@@ -102,6 +132,7 @@ async function createJob(
 }
 
 interface Intent {
+  owner: string;
   contentType: string;
   size: number;
   jobId: string | null;
@@ -115,7 +146,7 @@ interface Intent {
  */
 async function findIntent(database: Database, intentId: string): Promise<Intent | null> {
   const rows = await database.query(
-    "SELECT i.content_type, i.size, j.job_id, " +
+    "SELECT i.owner, i.content_type, i.size, j.job_id, " +
       "EXTRACT(EPOCH FROM clock_timestamp() - i.created_at) * 1000 AS age_ms " +
       "FROM intents i LEFT JOIN jobs j USING (intent_id) " +
       "WHERE i.intent_id = $1 AND i.created_at <= clock_timestamp()",
@@ -124,6 +155,7 @@ async function findIntent(database: Database, intentId: string): Promise<Intent 
   const row: Row | undefined = rows[0];
   if (row === undefined) return null;
   return {
+    owner: String(row.owner),
     contentType: String(row.content_type),
     size: Number(row.size),
     jobId: typeof row.job_id === "string" ? row.job_id : null,
@@ -135,37 +167,10 @@ function jobResponse(status: 200 | 201, jobId: string): Response {
   return Response.json({ job_id: jobId, status: "done" }, { status });
 }
 
-interface SizedBody {
-  content: ReadableStream | Uint8Array;
-  /** True when it turned out not to have the length of its intent: the visitor's fault, not R2's. */
-  mismatched(): boolean;
-}
-
-/** R2 must know the length beforehand: without Content-Length it is the one of the intent. */
-function sizedBody(request: Request, size: number): SizedBody {
-  if (request.body === null) return { content: new Uint8Array(0), mismatched: () => false };
-  if (request.headers.has("content-length")) {
-    return { content: request.body, mismatched: () => false };
-  }
-  let seen = 0;
-  let ended = false;
-  const counter = new TransformStream<Uint8Array, Uint8Array>({
-    transform(chunk, controller) {
-      seen += chunk.byteLength;
-      controller.enqueue(chunk);
-    },
-    flush() {
-      ended = true;
-    },
-  });
-  const content = request.body.pipeThrough(counter).pipeThrough(new FixedLengthStream(size));
-  return { content, mismatched: () => seen > size || (ended && seen < size) };
-}
-
 function isPlainText(value: unknown): value is string {
   return typeof value === "string" && value.length <= MAX_TEXT_CHARS && PLAIN_TEXT.test(value);
 }
 
 function isSize(value: unknown): value is number {
-  return Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= MAX_UPLOAD_BYTES;
+  return Number.isSafeInteger(value) && Number(value) >= 1 && Number(value) <= MAX_UPLOAD_BYTES;
 }

@@ -1,7 +1,7 @@
 /** Turns the exchange of a request into its metric points and its log line. */
 import type { LogLine } from "../../src/domain/log-line.ts";
 import { deviceOf, levelOf, SUCCESS_SAMPLE_RATE } from "../../src/domain/log-line.ts";
-import type { MetricPoint, PointKind } from "../../src/domain/metric-point.ts";
+import type { FailureCause, MetricPoint, PointKind } from "../../src/domain/metric-point.ts";
 import type { Deps } from "../deps.ts";
 import type { Exchange } from "../exchange.ts";
 
@@ -12,7 +12,7 @@ export function writePoint(
   deps: Deps,
   exchange: Exchange,
   kind: PointKind,
-  outcome: { status: number; durationMs: number } = { status: 0, durationMs: 0 },
+  outcome: { status?: number; durationMs?: number; cause?: FailureCause | undefined },
 ): void {
   const point: MetricPoint = {
     kind,
@@ -24,13 +24,17 @@ export function writePoint(
     colo: exchange.colo,
     revision: exchange.state?.config?.revision ?? null,
     workerVersion: deps.settings.workerVersion,
-    ...outcome,
+    status: outcome.status ?? 0,
+    durationMs: outcome.durationMs ?? 0,
+    cause: outcome.cause,
   };
   deps.metrics.write(point);
 }
 
-/** One request point always; the log line for every error and for a sample of the rest. */
+/** One request point, once; the log line for every error and for a sample of the rest. */
 export function observe(deps: Deps, exchange: Exchange, status: number): void {
+  if (exchange.observed) return;
+  exchange.observed = true;
   const durationMs = Math.max(0, deps.now() - exchange.startedAtMs);
   writePoint(deps, exchange, "request", { status, durationMs });
   const failed = status >= 400 || exchange.error !== null;

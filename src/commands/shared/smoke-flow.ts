@@ -26,7 +26,7 @@ const JOB_DELAY_MS = 300;
 
 export interface Flow {
   visitor: Visitor;
-  ports: Pick<Ports, "clock" | "rng">;
+  ports: Pick<Ports, "clock" | "rng" | "visitor">;
   signal: AbortSignal;
   /** What is uploaded: ASCII, different in each run. */
   content: string;
@@ -61,6 +61,7 @@ export async function checkSignedUrls(flow: Flow): Promise<Uploaded> {
   const intent = await visitor.go("POST", `${UPLOAD}/intent`, json(fields));
   const intentId = textField(intent, "intent_id");
   const address = urlField(intent, "upload_url");
+  if (intent.status === 401) return nothing(inconclusive(notLoggedIn(flow)));
   if (intent.status !== 201 && intent.status !== 200)
     return nothing(fail(refused("intent", intent)));
   if (intent.fellBack) return nothing(fail("intent: native failed, and proxy answered"));
@@ -77,6 +78,12 @@ export async function checkSignedUrls(flow: Flow): Promise<Uploaded> {
     ...settled(flow, pass(`uploaded ${content.length} bytes; ${other.what}: refused`)),
     intentId,
   };
+}
+
+function notLoggedIn({ ports }: Flow): string {
+  return ports.visitor.hasSession
+    ? "HTTP 401: the session has ended; log in as the test user, and renew PIXCANARY_SESSION"
+    : "HTTP 401: not logged in; uploads need the test user's cookie in PIXCANARY_SESSION";
 }
 
 /** What was uploaded comes back as it was; an altered address is refused. */

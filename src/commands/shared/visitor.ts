@@ -57,6 +57,7 @@ export function createVisitor({ http, base, signal, asksForNative }: VisitorOpti
           ...(body === undefined ? {} : { "content-type": body.type }),
         },
         ...(body === undefined ? {} : { body: body.content }),
+        ...(home ? { session: true as const } : {}),
       };
       const answer = await http.send(request, { signal });
       if (home) keepCookies(jar, answer.setCookies);

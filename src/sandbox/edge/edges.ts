@@ -4,6 +4,7 @@ import type { Readable } from "node:stream";
 import { Miniflare, type MiniflareOptions, NoOpLog, type WorkerOptions } from "miniflare";
 import { Closers } from "../closers.ts";
 import type { NativeFaults } from "../native-faults.ts";
+import { type Sessions, sessionsService } from "../sessions.ts";
 import { MEDIA_BUCKET } from "../types.ts";
 import { BACKSTAGE, Backstage, type Bucket, backstageWorker } from "./backstage.ts";
 import type { WorkerBundle } from "./bundle.ts";
@@ -38,6 +39,7 @@ export interface EdgesOptions {
   native: NativeFaults;
   /** By this the Worker's time limits are multiplied. */
   patience: number;
+  sessions: Sessions;
   onPoint: PointListener;
   /** The Worker's trace events, as a tail Worker gets them; null: none are made. */
   onTraces: ((json: unknown) => void) | null;
@@ -145,7 +147,7 @@ function canaryWorker(colo: string, options: EdgesOptions, services: NodeService
       { type: "ESModule", path: "index.js", contents: bundle.script },
     ],
     compatibilityDate: bundle.compatibilityDate,
-    compatibilityFlags: ["nodejs_compat"],
+    compatibilityFlags: ["nodejs_compat", "enable_request_signal"],
     ...(options.onTraces === null ? {} : { tails: [TAIL] }),
     bindings: {
       ...vars,
@@ -158,6 +160,7 @@ function canaryWorker(colo: string, options: EdgesOptions, services: NodeService
     serviceBindings: {
       SANDBOX_METRICS: services.bind(`metrics-${colo}`, metricsService(colo, options.onPoint)),
       CHAOS: services.bind("chaos", chaosService(options.native, options.patience)),
+      SESSIONS: services.bind("sessions", sessionsService(options.sessions)),
       ...(options.onMail === null
         ? {}
         : { SANDBOX_MAIL: services.bind("mail", mailService(options.onMail)) }),

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
 import * as z from "zod";
+import type { Sessions } from "../sessions.ts";
 import { PAGES_ORIGIN } from "../types.ts";
 
 export interface LegacyJob {
@@ -14,6 +15,8 @@ export interface LegacyJob {
 }
 
 interface Intent {
+  owner: string;
+  size: number;
   filename: string;
   contentType: string;
   object: Uint8Array<ArrayBuffer> | null;
@@ -23,8 +26,9 @@ interface Intent {
 const intentSchema = z.object({
   filename: z.string().min(1).max(255),
   content_type: z.string().min(1).max(100),
-  size: z.int().min(0),
+  size: z.int().min(1),
 });
+const loginSchema = z.object({ user: z.string().min(1).max(100) });
 const finalizeSchema = z.object({ intent_id: z.string() });
 
 const INTENT_LIFE_MS = 15 * 60_000;
@@ -35,68 +39,118 @@ const UPLOAD = "/api/pixcapture/upload";
 
 export interface LegacyStore {
   intents: Map<string, Intent>;
-  jobs: Map<string, LegacyJob & { object: Uint8Array<ArrayBuffer>; contentType: string }>;
+  jobs: Map<
+    string,
+    LegacyJob & { owner: string; object: Uint8Array<ArrayBuffer>; contentType: string }
+  >;
 }
 
-export function createLegacyApp(store: LegacyStore = emptyStore()): Hono {
+type Handler = (c: Context, user: string) => Response | Promise<Response>;
+
+export function createLegacyApp(sessions: Sessions, store: LegacyStore = emptyStore()): Hono {
   const app = new Hono({ strict: false });
   const allowHeaders = ["Content-Type", "Authorization", "X-Canary"];
   app.use("/api/*", cors({ origin: [PAGES_ORIGIN], credentials: true, allowHeaders }));
+  /** For those who are logged in, and for no cache. */
+  const own = (handler: Handler) => async (c: Context) => {
+    const user = sessions.userOf(c.req.header("cookie"));
+    const answer = user === null ? refuse(401, "no_session") : await handler(c, user);
+    answer.headers.set("cache-control", "private, no-store");
+    return answer;
+  };
   app.get("/health", (c) => c.json({ status: "ok" }));
-  app.post(`${UPLOAD}/intent`, (c) => createIntent(c, store));
-  app.post(`${UPLOAD}/finalize`, (c) => finalize(c, store));
-  app.put(`${UPLOAD}/:intent`, (c) => upload(c, store));
-  app.get("/api/jobs", (c) => {
-    const newest = [...store.jobs.values()].slice(-LISTED_JOBS).reverse();
-    return c.json({ jobs: newest.map(summary) });
-  });
-  app.get("/api/jobs/:id", (c) => {
-    const job = store.jobs.get(c.req.param("id"));
-    if (job === undefined) return refuse(404, "unknown_job");
-    const download_url = `/api/pixcapture/download/${job.job_id}`;
-    return c.json({ ...summary(job), size: job.size, download_url });
-  });
-  app.get("/api/pixcapture/download/:id", (c) => {
-    const job = store.jobs.get(c.req.param("id"));
-    if (job === undefined) return refuse(404, "unknown_job");
-    return new Response(job.object, { headers: { "content-type": job.contentType } });
-  });
+  app.post("/api/login", (c) => logIn(c, sessions));
+  app.post(
+    `${UPLOAD}/intent`,
+    own((c, user) => createIntent(c, store, user)),
+  );
+  app.post(
+    `${UPLOAD}/finalize`,
+    own((c, user) => finalize(c, store, user)),
+  );
+  app.put(
+    `${UPLOAD}/:intent`,
+    own((c, user) => upload(c, store, user)),
+  );
+  app.get(
+    "/api/jobs",
+    own((c, user) => {
+      const jobs = [...store.jobs.values()].filter(({ owner }) => owner === user);
+      return c.json({ jobs: jobs.slice(-LISTED_JOBS).reverse().map(summary) });
+    }),
+  );
+  app.get(
+    "/api/jobs/:id",
+    own((c, user) => {
+      const job = store.jobs.get(c.req.param("id") ?? "");
+      if (job?.owner !== user) return refuse(404, "unknown_job");
+      const download_url = `/api/pixcapture/download/${job.job_id}`;
+      return c.json({ ...summary(job), size: job.size, download_url });
+    }),
+  );
+  app.get(
+    "/api/pixcapture/download/:id",
+    own((c, user) => {
+      const job = store.jobs.get(c.req.param("id") ?? "");
+      if (job?.owner !== user) return refuse(404, "unknown_job");
+      return new Response(job.object, { headers: { "content-type": job.contentType } });
+    }),
+  );
   app.all("*", echo);
   return app;
+}
+
+/** Anybody may be anybody: it is for rehearsals. */
+async function logIn(c: Context, sessions: Sessions): Promise<Response> {
+  const cookie = sessions.logIn(loginSchema.safeParse(await json(c)).data?.user);
+  const attributes = "Path=/; HttpOnly; Secure; SameSite=None";
+  return new Response(null, { status: 204, headers: { "set-cookie": `${cookie}; ${attributes}` } });
 }
 
 export function emptyStore(): LegacyStore {
   return { intents: new Map(), jobs: new Map() };
 }
 
-async function createIntent(c: Context, store: LegacyStore): Promise<Response> {
+async function createIntent(c: Context, store: LegacyStore, owner: string): Promise<Response> {
   const body = intentSchema.safeParse(await json(c));
   if (!body.success) return refuse(400, "invalid_request");
   const id = randomUUID();
-  const { filename, content_type: contentType } = body.data;
-  keep(store.intents, id, { filename, contentType, object: null, jobId: null });
+  const { filename, content_type: contentType, size } = body.data;
+  keep(store.intents, id, { owner, filename, contentType, size, object: null, jobId: null });
   const expires_at = new Date(Date.now() + INTENT_LIFE_MS).toISOString();
   return c.json({ intent_id: id, upload_url: `${UPLOAD}/${id}?backend=legacy`, expires_at }, 201);
 }
 
-async function upload(c: Context, store: LegacyStore): Promise<Response> {
+/** The first upload that is whole stays; the answers are native's. */
+async function upload(c: Context, store: LegacyStore, user: string): Promise<Response> {
   const body = await c.req.arrayBuffer();
   const intent = store.intents.get(c.req.param("intent") ?? "");
-  if (intent === undefined) return refuse(404, "unknown_intent");
+  if (intent?.owner !== user) return refuse(404, "unknown_intent");
+  if (body.byteLength !== intent.size) return refuse(400, "size_mismatch");
+  const type = c.req.header("content-type");
+  if (type !== undefined && mediaType(type) !== mediaType(intent.contentType)) {
+    return refuse(415, "content_type_mismatch");
+  }
+  if (intent.object !== null) return refuse(409, "already_uploaded");
   intent.object = new Uint8Array(body);
   return new Response(null, { status: 204 });
 }
 
-async function finalize(c: Context, store: LegacyStore): Promise<Response> {
+function mediaType(text: string): string {
+  return (text.split(";", 1)[0] ?? "").trim().toLowerCase();
+}
+
+async function finalize(c: Context, store: LegacyStore, user: string): Promise<Response> {
   const body = finalizeSchema.safeParse(await json(c));
   if (!body.success) return refuse(400, "invalid_request");
   const intent = store.intents.get(body.data.intent_id);
-  if (intent === undefined) return refuse(404, "unknown_intent");
+  if (intent?.owner !== user) return refuse(404, "unknown_intent");
   if (intent.object === null) return refuse(409, "not_uploaded");
   if (intent.jobId !== null) return c.json({ job_id: intent.jobId, status: "done" }, 200);
   const job_id = randomUUID();
   intent.jobId = job_id;
   keep(store.jobs, job_id, {
+    owner: user,
     job_id,
     status: "done",
     filename: intent.filename,
@@ -126,7 +180,7 @@ function summary({ job_id, filename, status, created_at }: LegacyJob): Omit<Lega
   return { job_id, filename, status, created_at };
 }
 
-function refuse(status: 400 | 404 | 409, error: string): Response {
+function refuse(status: 400 | 401 | 404 | 409 | 415, error: string): Response {
   return Response.json({ error }, { status });
 }
 

@@ -6,6 +6,7 @@ import { getRequestListener } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { manyWaiters, pause } from "../pause.ts";
 import type { Random } from "../random.ts";
+import type { Sessions } from "../sessions.ts";
 import { createLegacyApp } from "./legacy-app.ts";
 import { echoWebSocket } from "./websocket-echo.ts";
 
@@ -26,10 +27,10 @@ export class OriginServer {
   readonly #sockets = new Set<Socket>();
   readonly #stop = new AbortController();
 
-  constructor(random: Random) {
+  constructor(random: Random, sessions: Sessions) {
     this.#random = random;
     manyWaiters(this.#stop.signal);
-    const app = createLegacyApp();
+    const app = createLegacyApp(sessions);
     const listener = getRequestListener((request, env) =>
       this.#answer(request, env.incoming as IncomingMessage, (r) => app.fetch(r)),
     );

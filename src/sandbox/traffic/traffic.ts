@@ -3,6 +3,7 @@ import { Agent } from "undici";
 import type { FlowsPlan, TrafficPlan } from "../control/schema.ts";
 import { manyWaiters, pause } from "../pause.ts";
 import type { Random } from "../random.ts";
+import type { Sessions } from "../sessions.ts";
 import { Tally, type TrafficReport } from "./report.ts";
 import { Visitor } from "./visitor.ts";
 
@@ -23,6 +24,7 @@ interface Run {
 export class Traffic {
   readonly #urls: readonly string[];
   readonly #random: Random;
+  readonly #sessions: Sessions;
   readonly #agent = new Agent({
     connections: CONNECTIONS_PER_LOCATION,
     keepAliveTimeout: IDLE_CONNECTION_MS,
@@ -31,8 +33,9 @@ export class Traffic {
   #run: Run | null = null;
   #last: TrafficReport = new Tally().report(false, null);
 
-  constructor(urls: readonly string[], random: Random) {
+  constructor(urls: readonly string[], random: Random, sessions: Sessions) {
     this.#urls = urls;
+    this.#sessions = sessions;
     this.#random = random;
   }
 
@@ -125,6 +128,7 @@ export class Traffic {
       dispatcher: this.#agent,
       tally,
       random: this.#random,
+      session: this.#sessions.logIn(),
       roams: this.#random.next() < plan.roaming,
       keepsCookies: "keepCookies" in plan ? plan.keepCookies : true,
       uploadBytes: plan.uploadBytes,

@@ -12,6 +12,8 @@ export interface VisitorOptions {
   random: Random;
   /** To another location with each request. */
   roams: boolean;
+  /** Of somebody who is logged in: sent always, also by who keeps no cookies. */
+  session: string;
   keepsCookies: boolean;
   uploadBytes: number;
   /** 0 … 1 of upload flows end after their intent. */
@@ -27,6 +29,7 @@ interface Reply {
 
 const TIMEOUT_MS = 15_000;
 const UPLOAD = "/api/pixcapture/upload";
+const PHOTO = "image/jpeg";
 
 export class Visitor {
   readonly #options: VisitorOptions;
@@ -62,7 +65,7 @@ export class Visitor {
   async #uploadSteps(trace: FlowTrace): Promise<boolean> {
     const { uploadBytes, think, abandon, random } = this.#options;
     const bytes = Buffer.alloc(uploadBytes, 7);
-    const wanted = { filename: "photo.jpg", content_type: "image/jpeg", size: uploadBytes };
+    const wanted = { filename: "photo.jpg", content_type: PHOTO, size: uploadBytes };
     const intent = await this.#step(trace, "intent", "POST", `${UPLOAD}/intent`, wanted);
     const intentId = textField(intent.body, "intent_id");
     const uploadUrl = textField(intent.body, "upload_url");
@@ -95,11 +98,8 @@ export class Visitor {
     const { dispatcher, roams, tally } = this.#options;
     const startedAt = performance.now();
     const raw = Buffer.isBuffer(body);
-    const headers: Record<string, string> = {};
-    if (body !== undefined) {
-      headers["content-type"] = raw ? "application/octet-stream" : "application/json";
-    }
-    if (this.#cookies.size > 0) headers.cookie = this.#cookieHeader();
+    const headers: Record<string, string> = { cookie: this.#cookieHeader() };
+    if (body !== undefined) headers["content-type"] = raw ? PHOTO : "application/json";
     try {
       const response = await request(new URL(path, roams ? this.#anywhere() : this.#home), {
         method,
@@ -142,7 +142,8 @@ export class Visitor {
   }
 
   #cookieHeader(): string {
-    return [...this.#cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+    const kept = [...this.#cookies].map(([name, value]) => `${name}=${value}`);
+    return [this.#options.session, ...kept].join("; ");
   }
 
   #anywhere(): string {
