@@ -4,9 +4,9 @@ import { type MetricPoint, toDataPoint } from "../../src/domain/metric-point.ts"
 import type { Sandbox } from "../../src/sandbox/index.ts";
 
 const MINUTES = 75;
-/** Per minute; each point stands for several requests. */
-const POINTS = { native: 20, proxy: 20 };
-const STANDS_FOR = { native: 6, proxy: 54 };
+/** Per minute, and how many requests each point stands for. */
+const POINTS = { native: 120, proxy: 120 };
+const STANDS_FOR = { native: 1, proxy: 9 };
 /** In a hundred. */
 const FAILING_PERCENT = 10;
 
@@ -66,7 +66,7 @@ function points(cohort: Cohort, fromMs: number, failingPercent: number) {
       ...NATIVE_REQUEST,
       cohort,
       status: failed ? 500 : 200,
-      durationMs: (cohort === "native" ? 80 : 120) + index * 4,
+      durationMs: (cohort === "native" ? 80 : 120) + (index % 20) * 4,
     });
     const atMs = fromMs + (index * 60_000) / count;
     return { ...point, atMs, sampleInterval: STANDS_FOR[cohort] };

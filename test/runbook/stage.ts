@@ -141,6 +141,7 @@ function secretsOf({ description }: Sandbox): Record<string, string> {
   return {
     CLOUDFLARE_API_TOKEN: description.apiToken,
     PIXCANARY_QA_TOKEN: description.qaToken,
+    PIXCANARY_SESSION: description.session,
     CLOUDFLARE_ACCOUNT_ID: description.accountId,
     KV_NAMESPACE_ID: description.kvNamespaceId,
     QA_URL: `${description.locations[0]?.url}/qa`,

@@ -127,6 +127,25 @@ describe("native upload flow on Postgres and R2", () => {
     expect(worker.points.all().filter(({ kind }) => kind === "r2_failure")).toEqual([]);
   });
 
+  test("what comes after all the bytes of the intent, and later, is too much as well", async () => {
+    const intent = await post(INTENT, PHOTO);
+    const pieces = ["0123456789", "+"].map((text) => new TextEncoder().encode(text));
+    const late = new ReadableStream({
+      async pull(controller) {
+        const piece = pieces.shift();
+        if (piece === undefined) return controller.close();
+        controller.enqueue(piece);
+        // A turn of the whole way to the Worker and back.
+        await call("/api/jobs");
+      },
+    });
+    expect(await put(intent.body.upload_url, late)).toEqual({
+      status: 400,
+      body: { error: "size_mismatch" },
+    });
+    expect((await post(FINALIZE, { intent_id: intent.body.intent_id })).status).toBe(409);
+  });
+
   test("a type other than the intent's is refused, parameters and case aside", async () => {
     const intent = await post(INTENT, { ...PHOTO, content_type: "text/plain;charset=utf-8" });
     expect(await put(intent.body.upload_url, "0123456789", "text/html")).toEqual({

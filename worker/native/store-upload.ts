@@ -51,7 +51,10 @@ export function storeUpload(
 
 type Sent = "all" | "gone" | "size_mismatch" | "refused";
 
-/** Never rejects. Whose failure it is shows in which of the two calls fails. */
+/**
+ * Never rejects. Whose failure it is shows in which of the two calls fails. The last piece is kept back
+ * until the body has ended: with all its bytes R2 would have an object, whatever came after them.
+ */
 async function send(
   body: ReadableStream<Uint8Array>,
   sink: WritableStreamDefaultWriter<Uint8Array>,
@@ -62,18 +65,16 @@ async function send(
     await sink.abort(new Error(outcome)).catch(() => undefined);
     return outcome;
   };
-  for (let sent = 0; ; ) {
+  let held = new Uint8Array(0);
+  for (let seen = 0; ; ) {
     const chunk = await source.read(new Uint8Array(CHUNK_BYTES)).catch(() => null);
     if (chunk === null) return stop("gone");
-    if (chunk.done) return sent === size ? finish(sink) : stop("size_mismatch");
-    sent += chunk.value.byteLength;
-    if (sent > size) return stop("size_mismatch");
-    if (!(await succeeds(sink.write(chunk.value)))) return "refused";
+    if (!chunk.done) seen += chunk.value.byteLength;
+    if (chunk.done ? seen !== size : seen > size) return stop("size_mismatch");
+    if (held.byteLength > 0 && !(await succeeds(sink.write(held)))) return "refused";
+    if (chunk.done) return (await succeeds(sink.close())) ? "all" : "refused";
+    held = chunk.value;
   }
-}
-
-async function finish(sink: WritableStreamDefaultWriter<Uint8Array>): Promise<Sent> {
-  return (await succeeds(sink.close())) ? "all" : "refused";
 }
 
 function succeeds(work: Promise<unknown>): Promise<boolean> {
