@@ -57,8 +57,10 @@ export type Judged = Pick<Reason, "verdict" | "figures" | "details">;
 export const MIN_REQUESTS = 1_000;
 
 export function sampleOf({ native }: PolicyOverWindow, minimum: number): Judged {
-  const enough = (native.observations ?? native.requests) >= minimum;
-  const figures = `${whole(native.requests)} native requests (at least ${whole(minimum)})`;
+  const enough = native.observations >= minimum;
+  const recorded =
+    native.observations < native.requests ? `, ${whole(native.observations)} recorded` : "";
+  const figures = `${whole(native.requests)} native requests${recorded} (at least ${whole(minimum)})`;
   return {
     verdict: enough ? "pass" : "no_data",
     figures,
@@ -123,7 +125,7 @@ export function targetsOf(
 
 /** Errors are bad news however few the requests: the minimum is for the good news alone. */
 function errorVerdict(
-  { errors, requests, observations = requests, errorObservations = errors }: NativeTotals,
+  { errors, observations, error_observations: errorObservations }: NativeTotals,
   { rate, minimum, policy }: { rate: number | null; minimum: number; policy: Policy },
 ): Verdict {
   const { errorRatePercent, minErrors } = policy.backToNormal;

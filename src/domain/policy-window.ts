@@ -82,10 +82,13 @@ export interface PolicyOverWindow {
   now: Assessment;
 }
 
-export type NativeTotals = Pick<
-  BucketRow,
-  "requests" | "errors" | "observations" | "errorObservations"
->;
+/** Counts are weighted; observations are the rows that were really seen. */
+export interface NativeTotals {
+  requests: number;
+  errors: number;
+  observations: number;
+  error_observations: number;
+}
 
 /** In buckets of the window. */
 export interface Coverage {
@@ -102,7 +105,7 @@ export function overWindow(plan: WindowPlan, seen: WindowSeen, policy: Policy): 
   const at = sliding(seen, policy);
   const tallies = RULES.map((row) => new RuleTally(row, policy));
   const coverage: Coverage = { buckets: plan.buckets, with_native: 0, covered: 0 };
-  const native = { requests: 0, errors: 0, observations: 0, errorObservations: 0 };
+  const native = { requests: 0, errors: 0, observations: 0, error_observations: 0 };
   for (let endS = fromS + bucketSeconds; endS <= toS; endS += bucketSeconds) {
     const observations = at(endS);
     const { findings } = evaluate(observations, policy);
@@ -113,7 +116,7 @@ export function overWindow(plan: WindowPlan, seen: WindowSeen, policy: Policy): 
     native.requests += newest.requests;
     native.errors += newest.errors;
     native.observations += newest.observations ?? newest.requests;
-    native.errorObservations += newest.errorObservations ?? newest.errors;
+    native.error_observations += newest.errorObservations ?? newest.errors;
     if (newest.requests > 0) coverage.with_native += 1;
     if (newest.requests > 0 && isJudged(findings)) coverage.covered += 1;
   }
@@ -130,7 +133,10 @@ function isJudged(findings: readonly Finding[]): boolean {
   return findings.some(({ family, verdict }) => family === "errors" && verdict !== "no_data");
 }
 
-function newestNative({ health }: Observations, startS: number): NativeTotals {
+function newestNative(
+  { health }: Observations,
+  startS: number,
+): Pick<BucketRow, "requests" | "errors" | "observations" | "errorObservations"> {
   const rows = health.kind === "seen" ? health.value : [];
   const row = rows.find(({ bucket, cohort }) => bucket === startS && cohort === "native");
   return row === undefined || !(row.requests > 0) ? { requests: 0, errors: 0 } : row;

@@ -1,7 +1,7 @@
 /** AT-8: the cells of the decision matrix, and what each of them sends. */
 import { overridePayload } from "../../src/domain/override.ts";
 import { importHmacKey, signText } from "../../worker/hmac.ts";
-import type { WorkerUnderTest } from "../worker/harness.ts";
+import { session, type WorkerUnderTest } from "../worker/harness.ts";
 
 export const PERCENTS = [0, 1, 50, 99, 100] as const;
 /** In this order one isolate can go through all of them: a stop that was seen stays. */
@@ -107,11 +107,12 @@ export async function credentials(
   };
 }
 
+/** All are logged in: native answers others before it has read their body, which ends the connection. */
 export function headersOf(cell: Cell, given: Credentials): Record<string, string> {
   const cookie = given.cookies[cell.cookie];
   const override = given.overrides[cell.override];
   return {
-    ...(cookie === null ? {} : { cookie }),
+    cookie: cookie === null ? session("anna") : `${cookie}; ${session("anna")}`,
     ...(override === null ? {} : { "x-canary": override }),
   };
 }

@@ -160,22 +160,21 @@ export class RampStage {
   #answer(name: string): unknown[] {
     if (name === "request series") {
       return [
-        { cohort: "native", phase: "b1a", requests: 10_000, errors: 0, p50: 1, p90: 2, p99: 3 },
+        {
+          ...{ cohort: "native", phase: "b1a", p50: 1, p90: 2, p99: 3 },
+          ...{ requests: 10_000, observations: 10_000, errors: 0 },
+        },
       ];
     }
     if (name !== "health by minute") return [];
     // The metrics have a clock of their own.
     const newest = Math.floor(this.nowMs / 60_000) * 60;
     return Array.from({ length: 16 }, (_, i) => newest - i * 60).flatMap((bucket) =>
-      (["native", "proxy"] as const).map((cohort) => ({
-        bucket,
-        cohort,
-        requests: 200,
-        errors: cohort === "native" ? this.nativeErrors : 0,
-        p50: 50,
-        p90: 100,
-        p99: 200,
-      })),
+      (["native", "proxy"] as const).map((cohort) => {
+        const errors = cohort === "native" ? this.nativeErrors : 0;
+        const counts = { requests: 200, observations: 200, errors, errorObservations: errors };
+        return { bucket, cohort, ...counts, p50: 50, p90: 100, p99: 200 };
+      }),
     );
   }
 }

@@ -36,7 +36,8 @@ function native(errors: number, p90: number): (ports: Ports) => Metrics["ask"] {
     const toS = newestEndS(Math.floor(ports.clock.now() / 1_000), ports.target.policy);
     const rows = Array.from({ length: 5 }, (_, index): BucketRow => {
       const bucket = toS - (index + 1) * 60;
-      return { bucket, cohort: "native", requests: 100, errors, p50: 1, p90, p99: p90 };
+      const counts = { requests: 100, observations: 100, errors, errorObservations: errors };
+      return { bucket, cohort: "native", ...counts, p50: 1, p90, p99: p90 };
     });
     return query.read(rows);
   };

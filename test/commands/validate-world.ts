@@ -63,7 +63,16 @@ export function portsOf(world: World = {}): Ports {
     "failures by minute": [],
     "orphaned intents by minute": [],
     "request series": [
-      { cohort: "native", phase: "b1b", requests: 9_000, errors: 0, p50: 1, p90: 180, p99: 1 },
+      {
+        cohort: "native",
+        phase: "b1b",
+        requests: 9_000,
+        observations: 9_000,
+        errors: 0,
+        p50: 1,
+        p90: 180,
+        p99: 1,
+      },
     ],
     "decided by emergency": [{ requests: 0, firstS: 0, lastS: 0 }],
     "achieved share": [share("native", native), share("proxy", 10_000 - native)],

@@ -120,7 +120,16 @@ describe("NO-GO, each for its own reason", () => {
       {
         rows: {
           "request series": [
-            { cohort: "native", phase: "b1a", requests: 900, errors: 0, p50: 1, p90: 500, p99: 1 },
+            {
+              cohort: "native",
+              phase: "b1a",
+              requests: 900,
+              observations: 900,
+              errors: 0,
+              p50: 1,
+              p90: 500,
+              p99: 1,
+            },
           ],
         },
       },

@@ -61,7 +61,9 @@ describe("the answer", () => {
 });
 
 const windowOf = (requests: number, errors = 0): PolicyOverWindow =>
-  ({ native: { requests, errors } }) as PolicyOverWindow;
+  ({
+    native: { requests, errors, observations: requests, error_observations: errors },
+  }) as PolicyOverWindow;
 
 test("the sample: one request short is too few", () => {
   expect(sampleOf(windowOf(999), 1_000)).toMatchObject({ verdict: "no_data" });

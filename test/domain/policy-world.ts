@@ -8,12 +8,15 @@ import { newestEndS } from "../../src/domain/policy-observations.ts";
 /** Not at the start of a minute, nor of the one that is settled. */
 export const NOW_S = 1_763_000_017;
 
-interface Measured {
+interface Counted {
   requests: number;
   errors: number;
   p90: number;
-  observations?: number;
-  errorObservations?: number;
+}
+
+interface Measured extends Counted {
+  observations: number;
+  errorObservations: number;
 }
 
 export interface Minute {
@@ -24,7 +27,7 @@ export interface Minute {
 }
 
 /** Healthy, and busy enough for every row. */
-export const HEALTHY: Minute = {
+export const HEALTHY = {
   native: { requests: 1_000, errors: 2, p90: 180 },
   proxy: { requests: 9_000, errors: 9, p90: 200 },
   r2: 0,
@@ -38,11 +41,17 @@ export type Change = {
   database?: number;
 };
 
+/** Unsampled, unless told otherwise. */
+function measured(healthy: Counted, change: Partial<Measured> = {}): Measured {
+  const { requests, errors } = { ...healthy, ...change };
+  return { ...healthy, observations: requests, errorObservations: errors, ...change };
+}
+
 /** A healthy minute with something else in it. */
 export function minute(change: Change = {}): Minute {
   return {
-    native: { ...HEALTHY.native, ...change.native },
-    proxy: { ...HEALTHY.proxy, ...change.proxy },
+    native: measured(HEALTHY.native, change.native),
+    proxy: measured(HEALTHY.proxy, change.proxy),
     r2: change.r2 ?? 0,
     database: change.database ?? 0,
   };
@@ -69,7 +78,9 @@ export function seen(
       if (row.requests > 0) health.push(row);
     }
     if (one.r2 + one.database > 0) {
-      failures.push({ bucket, r2: one.r2, database: one.database, drift: 0 });
+      const { r2, database } = one;
+      const unsampled = { r2Observations: r2, databaseObservations: database };
+      failures.push({ bucket, r2, database, drift: 0, ...unsampled });
     }
   });
   return {

@@ -31,9 +31,9 @@ import {
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
-/** In the metrics of each minute, one recorded for 600: what is real now is little beside it. */
-const RECORDED = 2;
-const WEIGHT = 600;
+/** In the metrics of each minute, one recorded for 60: what is real now is little beside it. */
+const RECORDED = 20;
+const WEIGHT = 60;
 /** So that as many visitors as it takes are drawn. */
 const SHARE = 50;
 
@@ -47,7 +47,10 @@ beforeAll(async () => {
   lane = await startLane({ locations: ["FRA", "AMS"] });
   await untilReady(lane.sandbox.description);
   control = lane.sandbox.control;
-  config = await writeConfig(lane, { dataset: "canary_requests", pagesOrigin: PAGES_ORIGIN });
+  const enough = { minNativeRequests: 3 * RECORDED };
+  const policy = { p90OverProxyCritical: enough, p90OverProxyWarning: enough };
+  const more = { dataset: "canary_requests", pagesOrigin: PAGES_ORIGIN, policy };
+  config = await writeConfig(lane, more);
   addDay();
 });
 afterAll(() => lane?.close());
@@ -69,14 +72,15 @@ function add(rows: readonly Row[]): void {
 function addDay(): void {
   const rows: Row[] = [];
   for (let minute = -26 * 60; minute < 5; minute += 1) {
-    const atMs = startMs + minute * MINUTE_MS;
+    const minuteMs = startMs + minute * MINUTE_MS;
     for (let nth = 0; nth < RECORDED; nth += 1) {
-      rows.push(recorded(atMs + nth * 20_000, { durationMs: 90 + nth * 10 }));
-      rows.push(recorded(atMs + nth * 20_000, { cohort: "proxy", durationMs: 120 + nth * 10 }));
+      const atMs = minuteMs + nth * 3_000;
+      rows.push(recorded(atMs, { durationMs: 90 + nth }));
+      rows.push(recorded(atMs, { cohort: "proxy", durationMs: 120 + nth }));
     }
     if (minute % 30 !== 0) continue;
-    rows.push(storedPoint(atMs, { kind: "intent", status: 0, durationMs: 0 }));
-    rows.push(storedPoint(atMs + 9_000, { kind: "finalize", status: 0, durationMs: 9_000 }));
+    rows.push(storedPoint(minuteMs, { kind: "intent", status: 0, durationMs: 0 }));
+    rows.push(storedPoint(minuteMs + 9_000, { kind: "finalize", status: 0, durationMs: 9_000 }));
   }
   add(rows);
 }
@@ -151,8 +155,11 @@ test("GO on a healthy run, by the program, with the smoke checks", async () => {
   expect(document.reasons.filter(({ required }) => required)).toHaveLength(11);
   expect(document.coverage).toEqual({ buckets: 1_440, with_native: 1_440, covered: 1_440 });
   expect(document.policy.map(({ verdict }) => verdict)).toEqual(Array(10).fill("pass"));
-  // Sampled data, weighted: two recorded requests a minute stand for 1,200.
-  expect(document.native).toEqual({ requests: 1_440 * RECORDED * WEIGHT, errors: 0 });
+  // Sampled data, weighted: twenty recorded requests a minute stand for 1,200.
+  expect(document.native).toEqual({
+    ...{ requests: 1_440 * RECORDED * WEIGHT, observations: 1_440 * RECORDED },
+    ...{ errors: 0, error_observations: 0 },
+  });
   expect(document.next).toContain("ramp start");
   expect(document.markdown).toContain("## GO for the next stage of sandbox");
   expect(document.smoke?.checks).toHaveLength(6);
@@ -219,8 +226,8 @@ describe("NO-GO, for exactly the right reasons", () => {
 
   test("errors 20 h ago, which a window of 19 h does not hold", async () => {
     const atMs = startMs - 20 * HOUR_MS;
-    const burst = Array.from({ length: 6 }, (_, nth) =>
-      storedPoint(atMs + nth * MINUTE_MS, { status: 502 }, { sampleInterval: 100 }),
+    const burst = Array.from({ length: 60 }, (_, nth) =>
+      storedPoint(atMs + nth * (MINUTE_MS / 10), { status: 502 }, { sampleInterval: 10 }),
     );
     add(burst);
     const outcome = await asked();
@@ -234,17 +241,18 @@ describe("NO-GO, for exactly the right reasons", () => {
   test("hardly any native requests", async () => {
     await control.forgetPoints();
     add([
-      recorded(startMs - 3 * HOUR_MS, {}),
-      recorded(startMs - 2 * HOUR_MS, { cohort: "proxy" }),
+      storedPoint(startMs - 3 * HOUR_MS, {}, { sampleInterval: 600 }),
+      storedPoint(startMs - 2 * HOUR_MS, { cohort: "proxy" }, { sampleInterval: 600 }),
     ]);
     drawn({ native: 100, proxy: 100 });
     const outcome = await asked();
     expect(against(outcome), said(outcome)).toEqual({
+      policy: "no_data",
       targets: "no_data",
       "native sample": "no_data",
       coverage: "no_data",
     });
-    expect(said(outcome)).toContain("600 native requests (at least 1,000)");
+    expect(said(outcome)).toContain("600 native requests, 1 recorded (at least 1,000)");
   });
 
   test("a stop that was pulled, and released again", async () => {
