@@ -140,9 +140,7 @@ export type Stage =
 
 /** What `doctor` asks the API beyond state; every probe is bounded by the signal. */
 export interface AccountProbe {
-  token(
-    options: CallOptions,
-  ): Promise<{ status: string; expiresOn: string | null; serverDateMs: number | null }>;
+  token(options: CallOptions): Promise<{ status: string; expiresOn: string | null }>;
   namespace(options: CallOptions): Promise<{ title: string }>;
   /** Writes, reads and deletes a probe key with a short life. */
   writable(options: CallOptions): Promise<void>;

@@ -32,7 +32,7 @@ export function createAccountProbe(options: AccountProbeOptions): AccountProbe {
   return {
     token: (call) => verifyToken(options, call),
     async namespace({ signal }) {
-      const { result } = await ask(options, "read the namespace", namespacePath(options), signal);
+      const result = await ask(options, "read the namespace", namespacePath(options), signal);
       const parsed = namespaceSchema.safeParse(result);
       if (!parsed.success) throw unexpected("read the namespace");
       return { title: parsed.data.title };
@@ -66,15 +66,10 @@ async function verifyAt(
   path: string,
   signal: AbortSignal,
 ): Promise<TokenStatus> {
-  const { result, headers } = await ask(options, "verify the token", path, signal);
+  const result = await ask(options, "verify the token", path, signal);
   const parsed = tokenSchema.safeParse(result);
   if (!parsed.success) throw unexpected("verify the token");
-  const dateMs = Date.parse(headers.get("date") ?? "");
-  return {
-    status: parsed.data.status,
-    expiresOn: parsed.data.expires_on ?? null,
-    serverDateMs: Number.isNaN(dateMs) ? null : dateMs,
-  };
+  return { status: parsed.data.status, expiresOn: parsed.data.expires_on ?? null };
 }
 
 /**
@@ -127,10 +122,10 @@ async function ask(
   what: string,
   path: string,
   signal: AbortSignal,
-): Promise<{ result: unknown; headers: Headers }> {
+): Promise<unknown> {
   const call = { what, method: "get" as const, path, signal, timeoutMs: CALL_MS };
   const answer = await callApi(options.client, call);
-  return { result: resultOf(options.client, call, answer), headers: answer.headers };
+  return resultOf(options.client, call, answer);
 }
 
 function unexpected(what: string): ApiFailure {

@@ -12,6 +12,7 @@ import { parseState } from "../domain/state.ts";
 import type { Ports, UpstreamError } from "../ports.ts";
 import type { CommandDef, Outcome } from "./command.ts";
 import { READ_LIMIT_MS } from "./shared/change-config.ts";
+import { skewMs } from "./shared/clock-skew.ts";
 import { noticeChecks } from "./shared/notice-checks.ts";
 import { asUpstream } from "./shared/settle.ts";
 import { sightChecks } from "./shared/sight-checks.ts";
@@ -19,7 +20,6 @@ import { invocation } from "./shared/words.ts";
 
 /** A token that ends within a ramp's day is as good as expired. */
 const EXPIRY_WARNING_MS = 7 * 86_400_000;
-const SKEW_WARNING_MS = 2_000;
 const SKEW_FAILURE_MS = 30_000;
 
 export interface Check {
@@ -88,7 +88,7 @@ export async function examine(ports: Ports, given: AbortSignal, notify = false):
     ...sightings.map(qaCheck),
     ...sight,
     ...notices,
-    skewCheck(token, nowMs),
+    skewCheck(ports),
   ];
   return { checks, token, sightings };
 }
@@ -252,22 +252,20 @@ function qaFix({ status, problem }: Sighting): string {
   return "check qaUrls in pixcanary.json, and that the Worker is deployed there";
 }
 
-function skewCheck(token: Token | UpstreamError, nowMs: number): Check {
+function skewCheck(clocks: Parameters<typeof skewMs>[0]): Check {
   const name = "clock";
-  if (isError(token) || token.serverDateMs === null) {
+  const aheadMs = skewMs(clocks);
+  if (aheadMs === null) {
     return { name, result: "warn", detail: "the API's time is unknown", fix: "run doctor again" };
   }
-  const skewMs = Math.abs(nowMs - token.serverDateMs);
-  // The Date header has whole seconds only.
-  const detail =
-    skewMs <= SKEW_WARNING_MS
-      ? "in step with the API's"
-      : `${(skewMs / 1000).toFixed(0)} s from the API's`;
-  const fix = "synchronise this machine's clock (timedatectl set-ntp true)";
-  if (skewMs > SKEW_FAILURE_MS) return { name, result: "fail", detail, fix };
-  return skewMs > SKEW_WARNING_MS
-    ? { name, result: "warn", detail, fix }
-    : { name, result: "pass", detail, fix: null };
+  if (aheadMs === 0) return { name, result: "pass", detail: "in step with the API's", fix: null };
+  const awayMs = Math.abs(aheadMs);
+  return {
+    name,
+    result: awayMs > SKEW_FAILURE_MS ? "fail" : "warn",
+    detail: `${Math.round(awayMs / 1_000)} s from the API's`,
+    fix: "synchronise this machine's clock (timedatectl set-ntp true)",
+  };
 }
 
 function render(outcome: Outcome<DoctorData>): string {

@@ -86,6 +86,7 @@ export function portsOf(world: World = {}): Ports {
     target: { ...PORTS.target, env: "production", qaUrls: [sighting.url] },
     identity: { actor: texts.actor, host: "laptop", tool: "pixcanary 0.1.0" },
     clock: { ...PORTS.clock, now: () => NOW_MS },
+    apiClock: { now: () => NOW_MS },
     store: {
       ...PORTS.store,
       read: async () => ({
@@ -94,7 +95,7 @@ export function portsOf(world: World = {}): Ports {
       }),
     },
     account: {
-      token: async () => ({ status: "active", expiresOn: null, serverDateMs: NOW_MS }),
+      token: async () => ({ status: "active", expiresOn: null }),
       namespace: async () => ({ title: "KV_CANARY_CONFIG" }),
       writable: async () => undefined,
     },

@@ -15,6 +15,10 @@ const PROMISES = new Set(["start", "metrics", "until", "exit", "qa", "expect"]);
 /** Each needs its pixcanary command and its way by hand. */
 const PROCEDURES = ["A) NOT-AUS", "B) Reduce", "C) Disable", "4. Return to normal"];
 
+/** Commands that change nothing, alone in their block. */
+const LOOKS = /^pixcanary (status|assess|verify|validate|doctor)\b.*$/;
+const LOOK_TRIES = 10;
+
 /** What each of these sections is about must be run in it. */
 const COMMANDS: readonly (readonly [string, string])[] = [
   ["1. Incident detection", "pixcanary assess"],
@@ -71,8 +75,21 @@ function isWithin(block: Block, section: string): boolean {
   return block.headings.some((heading) => heading.startsWith(section));
 }
 
-/** Runs one block, and holds it to what its info string and the runbook promise. */
-export async function problemsOf({ block, seen }: Step, stage: Stage): Promise<string[]> {
+/**
+ * Runs one block, and holds it to what its info string and the runbook promise. What only looks is asked
+ * again: on a busy machine an answer may come too late for a look, which says so.
+ */
+export async function problemsOf(step: Step, stage: Stage): Promise<string[]> {
+  if (!LOOKS.test(step.block.text)) return problemsOnce(step, stage);
+  let problems: string[] = [];
+  for (let tries = 0; tries < LOOK_TRIES; tries += 1) {
+    problems = await problemsOnce(step, stage);
+    if (problems.length === 0) break;
+  }
+  return problems;
+}
+
+export async function problemsOnce({ block, seen }: Step, stage: Stage): Promise<string[]> {
   const { promises } = block;
   const start = promises.get("start");
   if (start !== undefined) await stage.put(start);

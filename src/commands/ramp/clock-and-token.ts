@@ -1,6 +1,7 @@
 /** What would stop a ramp half-way: a clock that is wrong, a token that ends before the plan does. */
 import type { PlannedStep } from "../../domain/ramp-plan.ts";
 import type { Ports } from "../../ports.ts";
+import { skewMs } from "../shared/clock-skew.ts";
 
 const SKEW_LIMIT_MS = 30_000;
 /** A ramp takes longer than planned as soon as a step is extended. */
@@ -13,11 +14,11 @@ export async function clockAndToken(
   signal: AbortSignal,
 ): Promise<{ notes: string[] } | { reason: string }> {
   try {
-    const { expiresOn, serverDateMs } = await ports.account.token({ signal });
+    const { expiresOn } = await ports.account.token({ signal });
     const nowMs = ports.clock.now();
-    const skewMs = serverDateMs === null ? 0 : Math.abs(nowMs - serverDateMs);
-    if (skewMs > SKEW_LIMIT_MS) {
-      return { reason: `this machine's clock is ${Math.round(skewMs / 1_000)} s from the API's` };
+    const awayMs = Math.abs(skewMs(ports) ?? 0);
+    if (awayMs > SKEW_LIMIT_MS) {
+      return { reason: `this machine's clock is ${Math.round(awayMs / 1_000)} s from the API's` };
     }
     const lengthMs = steps.reduce((sum, { holdS }) => sum + (holdS ?? 0) * 1_000, 0);
     const endsMs = expiresOn === null ? Number.POSITIVE_INFINITY : Date.parse(expiresOn);
