@@ -100,7 +100,7 @@ export function targetsOf(
   const { errorRatePercent, p90Ms } = policy.backToNormal;
   const rate = native.requests > 0 ? (native.errors * 100) / native.requests : null;
   const phases = series.filter(
-    ({ cohort, phase, requests, observations = requests }) =>
+    ({ cohort, phase, observations }) =>
       cohort === "native" &&
       phase !== "proxy" &&
       observations >= policy.p90Warning.minNativeRequests,
@@ -125,7 +125,7 @@ export function targetsOf(
 
 /** Errors are bad news however few the requests: the minimum is for the good news alone. */
 function errorVerdict(
-  { errors, observations, error_observations: errorObservations }: NativeTotals,
+  { observations, error_observations: errorObservations }: NativeTotals,
   { rate, minimum, policy }: { rate: number | null; minimum: number; policy: Policy },
 ): Verdict {
   const { errorRatePercent, minErrors } = policy.backToNormal;

@@ -43,8 +43,8 @@ export interface SeriesRow {
   p50: number;
   p90: number;
   p99: number;
-  /** Stored rows behind `requests`; absent where nothing was sampled. */
-  observations?: number;
+  /** Stored rows behind `requests`. */
+  observations: number;
 }
 
 /** `canary_requests_total` and `canary_duration_ms_histogram` by cohort and phase: of what was answered; ms. */
@@ -120,9 +120,9 @@ export interface BucketRow {
   p50: number;
   p90: number;
   p99: number;
-  /** Stored rows behind `requests` and behind `errors`; absent where nothing was sampled. */
-  observations?: number;
-  errorObservations?: number;
+  /** Stored rows behind `requests` and behind `errors`: as many, where nothing was sampled. */
+  observations: number;
+  errorObservations: number;
 }
 
 /** Answered requests per bucket and cohort on the routes that both cohorts have; durations in ms. */
@@ -145,9 +145,9 @@ export interface FailureBucketRow {
   r2: number;
   database: number;
   drift: number;
-  /** Stored rows behind `r2` and behind `database`; absent where nothing was sampled. */
-  r2Observations?: number;
-  databaseObservations?: number;
+  /** Stored rows behind `r2` and behind `database`. */
+  r2Observations: number;
+  databaseObservations: number;
 }
 
 /** Failures of native's own parts per bucket, whatever their cause: a visitor's doing is none. */

@@ -37,13 +37,13 @@ export function judgeCounts(readings: readonly Reading[], enough: boolean): Verd
 interface Counted {
   requests: number;
   errors: number;
-  /** Stored rows behind `errors`; absent where nothing was sampled. */
-  errorObservations?: number;
+  /** Stored rows behind `errors`. */
+  errorObservations: number;
 }
 
 /** Exactly at the limit is not over it. The rate is weighted; what it rests on is what was really seen. */
 export function errorReading(
-  { requests, errors, errorObservations = errors }: Counted,
+  { requests, errors, errorObservations }: Counted,
   limitPercent: number,
   minErrors: number,
 ): Reading {

@@ -88,8 +88,9 @@ export function sinceChange(seen: Observations, fromS: number): Observations {
 }
 
 /** Of one cohort; counts are weighted, observations are the rows that were really seen. */
-export type CohortBucket = Required<
-  Pick<BucketRow, "requests" | "errors" | "p90" | "observations" | "errorObservations">
+export type CohortBucket = Pick<
+  BucketRow,
+  "requests" | "errors" | "p90" | "observations" | "errorObservations"
 >;
 
 /** What one bucket knows; counts are 0 where nothing was recorded. */
@@ -122,8 +123,8 @@ export function bucketsOf(
     bucket.r2 = sane(row.r2);
     bucket.database = sane(row.database);
     bucket.observations = {
-      r2: sane(row.r2Observations ?? row.r2),
-      database: sane(row.databaseObservations ?? row.database),
+      r2: sane(row.r2Observations),
+      database: sane(row.databaseObservations),
     };
   }
   return buckets;
@@ -135,16 +136,16 @@ function cohortBucket(row: Pick<BucketRow, keyof CohortBucket>): CohortBucket {
     requests: sane(requests),
     errors: sane(errors),
     p90: sane(p90),
-    observations: sane(observations ?? requests),
-    errorObservations: sane(errorObservations ?? errors),
+    observations: sane(observations),
+    errorObservations: sane(errorObservations),
   };
 }
 
 function emptyBucket(): Bucket {
-  const none = { requests: 0, errors: 0, p90: 0 };
+  const none = { requests: 0, errors: 0, p90: 0, observations: 0, errorObservations: 0 };
   return {
-    native: cohortBucket(none),
-    proxy: cohortBucket(none),
+    native: none,
+    proxy: none,
     r2: 0,
     database: 0,
     observations: { r2: 0, database: 0 },

@@ -115,8 +115,8 @@ export function overWindow(plan: WindowPlan, seen: WindowSeen, policy: Policy): 
     const newest = newestNative(observations, endS - bucketSeconds);
     native.requests += newest.requests;
     native.errors += newest.errors;
-    native.observations += newest.observations ?? newest.requests;
-    native.error_observations += newest.errorObservations ?? newest.errors;
+    native.observations += newest.observations;
+    native.error_observations += newest.errorObservations;
     if (newest.requests > 0) coverage.with_native += 1;
     if (newest.requests > 0 && isJudged(findings)) coverage.covered += 1;
   }
@@ -139,7 +139,9 @@ function newestNative(
 ): Pick<BucketRow, "requests" | "errors" | "observations" | "errorObservations"> {
   const rows = health.kind === "seen" ? health.value : [];
   const row = rows.find(({ bucket, cohort }) => bucket === startS && cohort === "native");
-  return row === undefined || !(row.requests > 0) ? { requests: 0, errors: 0 } : row;
+  return row === undefined || !(row.requests > 0)
+    ? { requests: 0, errors: 0, observations: 0, errorObservations: 0 }
+    : row;
 }
 
 /** As for one assessment: rows that had nothing to judge are no obstacle, unless errors are among them. */

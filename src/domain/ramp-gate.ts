@@ -16,5 +16,5 @@ export function gateOf(assessment: Assessment, nativeRequests: number | null): G
 export function nativeRequestsOf(rows: readonly SeriesRow[]): number {
   return rows
     .filter(({ cohort, phase }) => cohort === "native" && (phase === "b1a" || phase === "b1b"))
-    .reduce((sum, { requests, observations }) => sum + (observations ?? requests), 0);
+    .reduce((sum, { observations }) => sum + observations, 0);
 }

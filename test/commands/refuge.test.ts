@@ -89,8 +89,7 @@ const sickProxy =
       return {
         bucket: toS - (index + 1) * 60,
         cohort: "proxy",
-        requests: 100,
-        errors: 50,
+        ...{ requests: 100, observations: 100, errors: 50, errorObservations: 50 },
         ...times,
       };
     });

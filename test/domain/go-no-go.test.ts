@@ -87,7 +87,16 @@ test("the coverage: one bucket short is too few, and none at all is none", () =>
 
 describe("the targets", () => {
   const row = (phase: string, p90: number, requests = 600): SeriesRow => ({
-    ...{ cohort: "native", phase, requests, errors: 0, p50: 0, p90, p99: 0 },
+    ...{
+      cohort: "native",
+      phase,
+      requests,
+      observations: requests,
+      errors: 0,
+      p50: 0,
+      p90,
+      p99: 0,
+    },
   });
   const rows = [row("b1a", 300), row("b1b", 100)];
   const judged = (requests: number, errors: number, series = rows) =>

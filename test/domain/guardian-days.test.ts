@@ -82,7 +82,7 @@ function playDay({ rate, fails }: Shape, random: Random, from = 0): Day {
     recent.push({ requests, errors });
     if (recent.length > 10) recent.shift();
     const over = (limit: number, least: number) =>
-      errorReading({ requests, errors }, limit, least).state === "over";
+      errorReading({ requests, errors, errorObservations: errors }, limit, least).state === "over";
     runs.critical = over(critical.limitPercent, critical.minErrors) ? runs.critical + 1 : 0;
     runs.warning = over(warning.limitPercent, warning.minErrors) ? runs.warning + 1 : 0;
     const enough = (n: number) =>
@@ -101,7 +101,8 @@ function recommends(window: readonly Minute[]): string {
   const toS = Math.floor((nowS - DEFAULT_POLICY.settleSeconds) / 60) * 60;
   const rows = window.map(({ requests, errors }, index): BucketRow => {
     const bucket = toS - (window.length - index) * 60;
-    return { bucket, cohort: "native", requests, errors, p50: 20, p90: 50, p99: 90 };
+    const seen = { observations: requests, errorObservations: errors };
+    return { bucket, cohort: "native", requests, errors, ...seen, p50: 20, p90: 50, p99: 90 };
   });
   const seen = evaluate(
     {
@@ -157,7 +158,11 @@ describe("AT-13", () => {
       const requests = poisson(20, random);
       const errors = poisson(requests * HEALTHY, random);
       if (
-        errorReading({ requests, errors }, hasty.errorRateCritical.limitPercent, 1).state === "over"
+        errorReading(
+          { requests, errors, errorObservations: errors },
+          hasty.errorRateCritical.limitPercent,
+          1,
+        ).state === "over"
       )
         over += 1;
     }

@@ -301,11 +301,16 @@ describe(`whatever is observed (seed ${SEED})`, () => {
     cohort,
     requests: number,
     errors: number,
+    observations: number,
+    errorObservations: number,
     p50: number,
     p90: number,
     p99: number,
   });
-  const failure = fc.record({ bucket, r2: number, database: number, drift: number });
+  const failure = fc.record({
+    ...{ bucket, r2: number, database: number, drift: number },
+    ...{ r2Observations: number, databaseObservations: number },
+  });
   const observed = <T>(value: fc.Arbitrary<T>) =>
     fc.oneof(
       { weight: 5, arbitrary: value.map((v) => ({ kind: "seen" as const, value: v })) },

@@ -54,6 +54,7 @@ function answers(plan: WindowPlan, { policy = POLICY, at, intents, reducedS }: P
   }));
   const failed = buckets.map(({ bucket, of: { r2, database } }) => ({
     ...{ bucket, r2, database, drift: 0 },
+    ...{ r2Observations: r2, databaseObservations: database },
   }));
   return {
     health: { kind: "seen", value: rows },
