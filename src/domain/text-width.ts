@@ -3,17 +3,18 @@
  * counts, so that a line cut here wraps nowhere. Control characters must have been escaped before.
  */
 
-/** Symbols of ours and their neighbours: arrows, lines, bars, dingbats. Narrow unless an emoji. */
+/** Symbols of ours and their neighbours: arrows, lines, bars, dingbats. Narrow but for WIDE_SYMBOL. */
 const NARROW_SYMBOLS = { from: 0x2000, to: 0x2bff };
 /** East Asian scripts, emoji and whatever comes after begin here. */
 const WIDE_FROM = 0x1100;
-const EMOJI = /\p{Emoji_Presentation}/u;
+/** Emoji, and what Unicode's EastAsianWidth calls wide beside them: brackets, trigrams, Yijing symbols. */
+const WIDE_SYMBOL = /\p{Emoji_Presentation}|[\u2329\u232a\u2630-\u2637\u268a-\u268f]/u;
 
 function columnsOf(char: string): number {
   const code = char.codePointAt(0) ?? 0;
   if (code < WIDE_FROM) return 1;
   const symbol = code >= NARROW_SYMBOLS.from && code <= NARROW_SYMBOLS.to;
-  return symbol && !EMOJI.test(char) ? 1 : 2;
+  return symbol && !WIDE_SYMBOL.test(char) ? 1 : 2;
 }
 
 export function widthOf(text: string): number {

@@ -27,6 +27,10 @@ describe("width", () => {
       { numRuns: 2_000 },
     );
   });
+  it("is never less for any single symbol", () => {
+    const symbols = Array.from({ length: 0x1000 }, (_, at) => String.fromCodePoint(0x2000 + at));
+    expect(symbols.filter((symbol) => widthOf(symbol) < measured(symbol))).toEqual([]);
+  });
   it("counts what we print ourselves as it is", () => {
     for (const text of ["✔ ✖ → … · – ▁█ 10 % ü", "plain"]) {
       expect(widthOf(text)).toBe([...text].length);
