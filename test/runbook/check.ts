@@ -2,7 +2,8 @@
 import type { Block } from "./blocks.ts";
 import { blocksOf } from "./blocks.ts";
 import type { Mention } from "./commands.ts";
-import type { Shell, Stage } from "./stage.ts";
+import { pixcanaryOptions } from "./pixcanary-commands.ts";
+import type { Stage } from "./stage.ts";
 import { firstUnsaid } from "./transcript.ts";
 
 /** A runnable block and the output that the runbook shows for it. */
@@ -112,17 +113,12 @@ export async function problemsOnce({ block, seen }: Step, stage: Stage): Promise
   return problems.map((problem) => `line ${block.line}: ${problem}\n${output}`);
 }
 
-/** Commands and options that do not exist, according to the programs themselves. */
-export async function unknownCommands(
-  mentions: readonly Mention[],
-  shell: Pick<Shell, "type">,
-): Promise<string[]> {
+/** Commands and options that do not exist, according to the programs' own definitions. */
+export async function unknownCommands(mentions: readonly Mention[]): Promise<string[]> {
   const problems: string[] = [];
-  const known = new Map<string, ReadonlySet<string> | null>();
   for (const { line, program, words, options } of mentions) {
     const command = [program, ...words].join(" ");
-    const found = known.get(command) ?? (await optionsOf(program, words, shell));
-    known.set(command, found);
+    const found = await optionsOf(program, words);
     if (found === null) problems.push(`line ${line}: there is no command: ${command}`);
     const missing = options.filter((option) => found !== null && !found.has(option));
     problems.push(...missing.map((option) => `line ${line}: ${command} has no option ${option}`));
@@ -130,24 +126,12 @@ export async function unknownCommands(
   return problems;
 }
 
-/** Null when there is no such command. */
+/** Null when there is no such command. Loading wrangler costs a second: only who mentions it pays. */
 async function optionsOf(
   program: string,
   words: readonly string[],
-  shell: Pick<Shell, "type">,
 ): Promise<ReadonlySet<string> | null> {
-  if (program === "wrangler") {
-    return (await import("./wrangler-commands.ts")).wranglerOptions(words);
-  }
-  const { exitCode, output } = await shell.type([program, ...words, "--help"].join(" "));
-  // To words that it does not know, the program answers with another command's page.
-  const line = /(?<=^Usage: )pixcanary.*$/m.exec(output)?.[0] ?? "";
-  const parts = line.replace(/\[(options|command)\]/g, "").split(" ");
-  const filled = parts.filter((part) => part !== "");
-  const path = filled.filter((part) => !/^[[<]/.test(part));
-  const asked = [program, ...words];
-  const isSame =
-    path.every((part, index) => asked[index] === part) && asked.length <= filled.length;
-  if (exitCode !== 0 || !isSame) return null;
-  return new Set(output.match(/(?<=^|[\s,])--?[a-z][a-z-]*(?![\w-])/gm));
+  return program === "wrangler"
+    ? (await import("./wrangler-commands.ts")).wranglerOptions(words)
+    : pixcanaryOptions(words);
 }

@@ -60,7 +60,7 @@ test.each(["README.md", "CONTRIBUTING.md", "docs/state-and-proof.md", "docs/arch
   "%s names no command and no option that does not exist, and no file",
   async (name) => {
     const text = await read(name);
-    expect(await unknownCommands(mentionsIn(text), shell)).toEqual([]);
+    expect(await unknownCommands(mentionsIn(text))).toEqual([]);
     const scripts = Object.keys(JSON.parse(await read("package.json")).scripts);
     for (const [, script] of text.matchAll(/npm run ([a-z:]+)/g)) expect(scripts).toContain(script);
     for (const [, path = ""] of text.matchAll(/\]\(([^)#:]+)[^)]*\)/g)) {

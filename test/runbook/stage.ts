@@ -8,7 +8,6 @@ import {
   readFile,
   rm,
   stat,
-  symlink,
   writeFile,
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -21,13 +20,14 @@ import type { Sandbox } from "../../src/sandbox/index.ts";
 import { DATASET, PAGES_ORIGIN, WORKER_NAME } from "../../src/sandbox/types.ts";
 import { HANG_MS, WORKER_PATIENCE } from "../support/patience.ts";
 import { startSandbox } from "../support/sandbox.ts";
+import { WRANGLER, WRANGLER_CACHE } from "../support/wrangler.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 import { putLogs } from "./logged.ts";
 import { isCondition, measure } from "./measured.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-/** Runs what `npx` would, without npm's own start in front of it; what is not installed fails. */
-const NPX = `#!/bin/sh\nprogram="$1"\nshift\nexec './node_modules/.bin/'"$program" "$@"\n`;
+/** Runs what `npx` would, without npm's own start in front of it; knows wrangler alone. */
+const NPX = `#!/bin/sh\n[ "$1" = wrangler ] || exit 127\nshift\nexec ${WRANGLER.map((word) => `'${word}'`).join(" ")} "$@"\n`;
 
 /** `stdout` and `stderr` as they came. */
 export interface Said {
@@ -60,7 +60,6 @@ export async function openShell(
   await mkdir(join(folder, "bin"));
   await writeFile(join(folder, "bin/pixcanary"), shim, { mode: 0o755 });
   await writeFile(join(folder, "bin/npx"), NPX, { mode: 0o755 });
-  await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"));
   const type = async (script: string, until?: string): Promise<Said> => {
     const running = execa("bash", ["-eu", "-o", "pipefail", "-c", script], {
       cwd: folder,
@@ -101,8 +100,7 @@ function operatorEnv(folder: string): Record<string, string> {
     NO_COLOR: "1",
     CI: "true",
     WRANGLER_SEND_METRICS: "false",
-    // Shared with the other runs of this machine, as pixcanary's own is.
-    NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache"),
+    NODE_COMPILE_CACHE: WRANGLER_CACHE,
   };
 }
 
