@@ -135,7 +135,7 @@ function comparable(
 ): Map<string, string> {
   const grouped = groupHeaders(message.headers);
   for (const name of [...grouped.keys()]) {
-    if (listed.has(name) || isDocumented(side, name)) grouped.delete(name);
+    if (listed.has(name) || isDocumented[side](name)) grouped.delete(name);
   }
   // No body, said or left unsaid.
   const bodiless = side === "request" || message.start === "205";
@@ -143,8 +143,24 @@ function comparable(
   return grouped;
 }
 
-function isDropped(name: string): boolean {
-  return DROPPED.some(({ names }) => names.some((pattern) => isNamedBy(pattern, name)));
+const isDropped = namedByAny(DROPPED.flatMap(({ names }) => names));
+const isDocumented = {
+  request: namedByAny(documentedOf("request")),
+  response: namedByAny(documentedOf("response")),
+};
+
+function documentedOf(side: Difference["side"]): string[] {
+  return DIFFERENCES.filter((one) => one.side === side).map(({ header }) => header);
+}
+
+/** Remembers: the same few names are asked for in each of the many comparisons. */
+function namedByAny(patterns: readonly string[]): (name: string) => boolean {
+  const known = new Map<string, boolean>();
+  return (name) => {
+    const found = known.get(name) ?? patterns.some((pattern) => isNamedBy(pattern, name));
+    known.set(name, found);
+    return found;
+  };
 }
 
 /** Servers take `_` in a name for `-`: a name counts as what they make of it. */
@@ -155,10 +171,6 @@ function isNamedBy(pattern: string, name: string): boolean {
   if (open && end) return read.includes(word);
   if (open) return read.endsWith(word);
   return end ? read.startsWith(word) : read === word;
-}
-
-function isDocumented(side: Difference["side"], name: string): boolean {
-  return DIFFERENCES.some(({ side: of, header }) => of === side && isNamedBy(header, name));
 }
 
 /**
