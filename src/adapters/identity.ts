@@ -1,5 +1,6 @@
 /** Who acts, as it goes into documents and the journal. */
 import { hostname, userInfo } from "node:os";
+import { GUARDIAN } from "../domain/guardian-document.ts";
 import type { Identity } from "../ports.ts";
 
 const MAX_CHARS = 100;
@@ -11,7 +12,9 @@ export function createIdentity(options: {
 }): Identity {
   const host = printable(hostname()) || "unknown-host";
   const named = printable(options.env.PIXCANARY_ACTOR ?? "");
-  const actor = named || printable(`${userName(options.env)}@${host}`);
+  const user = named || userName(options.env);
+  // A person who is called as the guardian is must not be taken for it.
+  const actor = named && user !== GUARDIAN ? named : printable(`${user}@${host}`);
   return { actor, host, tool: `pixcanary ${options.version}` };
 }
 

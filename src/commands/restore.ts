@@ -7,6 +7,7 @@ import * as z from "zod";
 import type { GuardianCap } from "../domain/cap.ts";
 import { readEmergencies } from "../domain/emergency.ts";
 import type { Sighting } from "../domain/expectation.ts";
+import type { Latch } from "../domain/guardian.ts";
 import { shareBeforeIncident } from "../domain/journal.ts";
 import { backToNormal } from "../domain/policy-normal.ts";
 import type { Observations } from "../domain/policy-observations.ts";
@@ -14,10 +15,11 @@ import type { Finding } from "../domain/prerequisites.ts";
 import { obstacles, prerequisites } from "../domain/prerequisites.ts";
 import type { ParsedState, StopDocument } from "../domain/state.ts";
 import { isEmergency } from "../domain/state.ts";
-import { timeOf } from "../domain/time.ts";
 import { watermarkOf } from "../domain/transition.ts";
 import type { Ports } from "../ports.ts";
 import type { Change, CommandDef, Given, Planned } from "./command.ts";
+import type { GuardianSeen } from "./shared/arm-guardian.ts";
+import { guardianSeen, readGuardian } from "./shared/arm-guardian.ts";
 import type { Base } from "./shared/change-config.ts";
 import { READ_LIMIT_MS, readBase, unreachable } from "./shared/change-config.ts";
 import type { Names } from "./shared/emergencies.ts";
@@ -39,9 +41,11 @@ export interface RestoreSteps {
   findings: Finding[];
   plannedAt: string;
   orphan: Pick<StopDocument, "id" | "at"> | null;
-  /** The newest cap of the guardian that was seen anywhere. */
-  cap: SeenCap | null;
+  /** Caps of the guardian in force, in KV or at a location that knows more than the API's copy. */
+  caps: SeenCap[];
   names: Names;
+  /** What the guardian has done, or why that is not known. */
+  guardian: GuardianSeen | string;
 }
 
 export const restore: CommandDef<typeof input, RestoreSteps, RestoreData> = {
@@ -73,8 +77,9 @@ export const restore: CommandDef<typeof input, RestoreSteps, RestoreData> = {
 
 async function plan(given: Input, ports: Ports): Promise<Planned<RestoreSteps, RestoreData>> {
   const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
-  const [base, journal, sightings, { observations }] = await Promise.all([
+  const [base, texts, journal, sightings, { observations }] = await Promise.all([
     readBase(ports, signal),
+    readGuardian(ports, signal),
     ports.journal.recent(200, { signal }),
     Promise.all(ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "full" }))),
     observe(ports, signal, []),
@@ -86,8 +91,11 @@ async function plan(given: Input, ports: Ports): Promise<Planned<RestoreSteps, R
   const plannedAt = new Date(ports.clock.now()).toISOString();
   const orphan = orphanOf(base.state, sightings, plannedAt);
   const names = namesOf(base, sightings, journal.entries, ports.clock.now());
-  const cap = capOf(base.state, sightings);
-  const refusal = orphan === null && cap === null ? notARestore(base.state, percent, ports) : null;
+  const caps = capsOf(base.state, sightings);
+  const guardian = guardianSeen(texts, base.state, journal.entries, ports);
+  const latched = typeof guardian !== "string" && guardian.latched ? guardian.newest : null;
+  const ended = orphan === null && caps.length === 0;
+  const refusal = ended ? notARestore(base.state, percent, latched !== null, ports) : null;
   if (refusal !== null) return refusal;
 
   const stopped = isEmergency(base.state) || orphan !== null;
@@ -97,7 +105,8 @@ async function plan(given: Input, ports: Ports): Promise<Planned<RestoreSteps, R
   const changes = [
     ...changesOf(base.state, percent, orphan),
     ...alsoShown(base, sightings, orphan),
-    ...capChanges(cap),
+    ...caps.map(capChange),
+    ...(latched === null ? [] : [armChange(latched)]),
   ];
   if (failed.length > 0 && !given.force) {
     const data: RestoreData = { ...unchanged(base.state), findings };
@@ -115,7 +124,7 @@ async function plan(given: Input, ports: Ports): Promise<Planned<RestoreSteps, R
     risk: "exposure",
     changes,
     notes,
-    steps: { base, percent, tag, findings, orphan, plannedAt, cap, names },
+    steps: { base, percent, tag, findings, orphan, plannedAt, caps, names, guardian },
   };
 }
 
@@ -124,14 +133,16 @@ function withoutPast(observations: Observations): Observations {
   return { ...observations, health: { kind: "seen", value: [] } };
 }
 
-/** Lowering is another verb's business, and repeating a restore changes nothing. */
+/** Lowering is another verb's business, and repeating a restore changes nothing: once it has armed the guardian. */
 function notARestore(
   state: ParsedState,
   percent: number,
+  latched: boolean,
   ports: Ports,
 ): Planned<RestoreSteps, RestoreData> | null {
   const present = state.config.kind === "valid" ? state.config.value.canary_percent : null;
   if (isEmergency(state) || present === null || percent > present) return null;
+  if (percent === present && latched) return null;
   if (percent === present) {
     const data: RestoreData = { ...unchanged(state), findings: [] };
     return { kind: "ended", outcome: { kind: "done", changed: false, data } };
@@ -179,21 +190,20 @@ function orphanOf(
 
 type SeenCap = Pick<GuardianCap, "id" | "at" | "by" | "reason" | "percent">;
 
-/** In KV, or where it is in force at a location that knows more than the API's copy. */
-function capOf({ capped }: ParsedState, sightings: readonly Sighting[]): SeenCap | null {
+function capsOf({ capped }: ParsedState, sightings: readonly Sighting[]): SeenCap[] {
   const seen = [capped?.cap, ...sightings.map(({ qa }) => qa?.canary.cap)];
-  return seen.reduce<SeenCap | null>(
-    (newest, cap) =>
-      cap === undefined || (newest !== null && timeOf(newest.at) >= timeOf(cap.at)) ? newest : cap,
-    null,
-  );
+  const caps = new Map(seen.flatMap((cap) => (cap === undefined ? [] : [[cap.id, cap] as const])));
+  return [...caps.values()];
 }
 
-function capChanges(cap: SeenCap | null): Change[] {
-  if (cap === null) return [];
-  const { percent, at, by, reason } = cap;
+function capChange({ percent, at, by, reason }: SeenCap): Change {
   const before = `at most ${percent} % since ${at || "?"} by ${by} ("${reason}")`;
-  return [{ what: "guardian's cap", before, after: "lifted" }];
+  return { what: "guardian's cap", before, after: "lifted" };
+}
+
+function armChange({ action, at }: Latch): Change {
+  const before = `does nothing by itself since its ${action} of ${at || "?"}`;
+  return { what: "guardian", before, after: "armed again" };
 }
 
 /** What locations hold beside what is stored: it ends, too. */

@@ -8,6 +8,7 @@ import { unknownShare } from "../domain/achieved-share.ts";
 import type { Sighting } from "../domain/expectation.ts";
 import { compare, expectationOf } from "../domain/expectation.ts";
 import type { JournalEntry } from "../domain/journal.ts";
+import { oddKeys } from "../domain/odd-keys.ts";
 import type { Finding } from "../domain/policy-evaluate.ts";
 import type { Verdict } from "../domain/prerequisites.ts";
 import { placeOf } from "../domain/prerequisites.ts";
@@ -17,6 +18,8 @@ import type { CanaryConfig, Parsed, ParsedState, StopDocument } from "../domain/
 import { isEmergency, parseState } from "../domain/state.ts";
 import type { Ports, UpstreamError } from "../ports.ts";
 import type { CommandDef, NoFlags, Outcome } from "./command.ts";
+import type { GuardianTexts } from "./shared/arm-guardian.ts";
+import { readGuardian } from "./shared/arm-guardian.ts";
 import type { Base } from "./shared/change-config.ts";
 import { READ_LIMIT_MS, readBase, unreachable } from "./shared/change-config.ts";
 import { recommendedCommand } from "./shared/findings.ts";
@@ -95,12 +98,13 @@ async function look(ports: Ports): Promise<Outcome<StatusData>> {
   const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
   const reading = readBase(ports, signal);
   const journaled = ports.journal.recent(ENTRIES, { signal });
-  const [base, sightings, journal, measured, ramp] = await Promise.all([
+  const [base, sightings, journal, measured, rampText, guardian] = await Promise.all([
     reading,
     Promise.all(ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "full" }))),
     journaled,
     measure(ports, reading, journaled),
-    rampUnderWay(ports, signal),
+    ports.documents.get(RAMP_KEY, { signal }).catch(() => null),
+    readGuardian(ports, signal),
   ]);
   for (const warning of journal.warnings) ports.progress.warn(warning);
   const state = "state" in base ? base.state : parseState({ config: null, stop: null });
@@ -112,10 +116,10 @@ async function look(ports: Ports): Promise<Outcome<StatusData>> {
     config: valid(state.config),
     stop: valid(state.stop),
     capped: state.capped ?? null,
-    problems: known ? [...problemOf("config", state.config), ...problemOf("stop", state.stop)] : [],
+    problems: known ? problemsOf(base, guardian, rampText, ports) : [],
     live,
     last: journal.entries.at(-1) ?? null,
-    ramp,
+    ramp: underWay(parseRamp(rampText)),
     ...measured,
     at_ms: ports.clock.now(),
     api_ms: ports.apiClock.now(),
@@ -127,13 +131,22 @@ async function look(ports: Ports): Promise<Outcome<StatusData>> {
   return { kind: "done", changed: false, data, next: nextOf(data, ports) };
 }
 
-async function rampUnderWay(ports: Ports, signal: AbortSignal): Promise<RampDocument | null> {
-  try {
-    const ramp = parseRamp(await ports.documents.get(RAMP_KEY, { signal }));
-    return ramp === null || isOver(ramp) ? null : ramp;
-  } catch {
-    return null;
-  }
+function underWay(ramp: RampDocument | null): RampDocument | null {
+  return ramp === null || isOver(ramp) ? null : ramp;
+}
+
+/** What in KV cannot be read, or not be believed. */
+function problemsOf(
+  { configText: config, stopText: stop, shareText: rampShare, state }: Base,
+  texts: GuardianTexts | string,
+  ramp: string | null,
+  { apiClock, clock }: Ports,
+): string[] {
+  const { cap, guardian, arm } =
+    typeof texts === "string" ? { cap: null, guardian: null, arm: null } : texts;
+  const side = { guardian, arm, ramp, control: null };
+  const odd = oddKeys({ config, stop, rampShare, cap }, side, apiClock.now() ?? clock.now());
+  return state.config.kind === "absent" ? ["config does not exist", ...odd] : odd;
 }
 
 type Measured = Pick<StatusData, "share" | "health">;
@@ -195,11 +208,6 @@ function liveTruth(live: readonly LiveView[]): string {
 
 function valid<T>(parsed: Parsed<T>): T | null {
   return parsed.kind === "valid" ? parsed.value : null;
-}
-
-function problemOf(key: string, parsed: Parsed<unknown>): string[] {
-  if (parsed.kind === "invalid") return [`${key} ${parsed.problem}`];
-  return parsed.kind === "absent" && key === "config" ? ["config does not exist"] : [];
 }
 
 function viewOf(s: Sighting, current: boolean | null): LiveView {

@@ -6,7 +6,9 @@
 import * as z from "zod";
 import { isHandMade } from "./hand-made.ts";
 import { once } from "./once.ts";
+import { readDocument } from "./read-document.ts";
 import type { CanaryConfig } from "./state.ts";
+import { hasBeen, hashChars } from "./tick-id.ts";
 import { timeOf } from "./time.ts";
 
 export const GUARDIAN_CAP_KEY = "guardian-cap";
@@ -30,40 +32,73 @@ const capSchema = once(() => {
 
 export type GuardianCap = z.output<ReturnType<typeof capSchema>>;
 
-/** What is there and cannot be read may be a cap: in doubt it is proxy. `restore` lifts it by this id. */
-const UNREADABLE: GuardianCap = {
-  schema: 1,
-  id: "unreadable",
-  at: "",
-  by: "unknown",
-  reason: "guardian-cap cannot be read",
-  percent: 0,
-};
-
 /** Null when there is none. */
 export function parseCap(text: string | null): GuardianCap | null {
-  if (text === null) return null;
-  if (text.length > MAX_CHARS) return UNREADABLE;
-  try {
-    return capSchema().safeParse(JSON.parse(text)).data ?? UNREADABLE;
-  } catch {
-    return UNREADABLE;
-  }
+  return text === null ? null : (readDocument(text, capSchema(), MAX_CHARS) ?? unreadable(text));
+}
+
+/**
+ * What is there and cannot be read may be a cap: in doubt it is proxy. `restore` lifts it by the id of this very
+ * text: the next one that cannot be read is another.
+ */
+function unreadable(text: string): GuardianCap {
+  return {
+    schema: 1,
+    id: `unreadable-${hashChars(text.slice(0, MAX_CHARS))}`,
+    at: "",
+    by: "unknown",
+    reason: "guardian-cap cannot be read",
+    percent: 0,
+  };
+}
+
+export function isReadable({ at }: Pick<GuardianCap, "at">): boolean {
+  return at !== "";
 }
 
 /** Throws when the document could not be read back. */
 export function serialiseCap(cap: GuardianCap): string {
   const text = JSON.stringify(cap);
-  if (parseCap(text) === UNREADABLE) throw new Error("refusing to write an invalid guardian-cap");
+  if (parseCap(text)?.id !== cap.id) throw new Error("refusing to write an invalid guardian-cap");
   return text;
 }
 
-/** Of two reads; two runs of one tick may differ, and then the lower one counts. */
-export function newerCap(one: GuardianCap | null, other: GuardianCap | null): GuardianCap | null {
-  if (one === null || other === null) return one ?? other;
+/**
+ * What an isolate keeps of the caps that it has read: the newest one by the cron's time, and the last one whose
+ * time says nothing, being unreadable or yet to come. The one does not take the place of the other.
+ */
+export function withSeen(
+  before: readonly GuardianCap[],
+  cap: GuardianCap | null,
+  nowMs: number,
+): readonly GuardianCap[] {
+  if (cap === null) return before;
+  const all = [...before, cap];
+  const newest = all.filter((one) => isDated(one, nowMs)).reduce<GuardianCap | null>(newer, null);
+  const odd = all.findLast((one) => !isDated(one, nowMs)) ?? null;
+  return [newest, odd].filter((one) => one !== null);
+}
+
+function isDated({ at }: Pick<GuardianCap, "at">, nowMs: number): boolean {
+  return hasBeen(timeOf(at), nowMs);
+}
+
+/** Two runs of one tick may differ, and then the lower one counts. */
+function newer(one: GuardianCap | null, other: GuardianCap): GuardianCap {
+  if (one === null) return other;
   const laterMs = timeOf(other.at) - timeOf(one.at);
-  if (laterMs > 0) return other;
-  return other.at === one.at && other.percent < one.percent ? other : one;
+  return laterMs > 0 || (laterMs === 0 && other.percent < one.percent) ? other : one;
+}
+
+/** The lowest that is in force; null: none is. */
+export function lowestInForce(
+  config: CanaryConfig,
+  caps: readonly GuardianCap[],
+): GuardianCap | null {
+  return caps.reduce<GuardianCap | null>((lowest, cap) => {
+    const known = capInForce(config, cap);
+    return known !== null && known.percent < (lowest?.percent ?? Infinity) ? known : lowest;
+  }, null);
 }
 
 /**
@@ -74,8 +109,10 @@ export function capInForce(config: CanaryConfig, cap: GuardianCap | null): Guard
   if (cap === null) return null;
   const { lifts_cap: lifts, last_updated } = config;
   const capMs = timeOf(cap.at);
-  if (lifts?.id === cap.id) return null;
-  if (lifts !== undefined && Number.isFinite(capMs) && timeOf(lifts.at) >= capMs) return null;
+  if (lifts?.id === cap.id || config.lifts?.some(({ id }) => id === cap.id)) return null;
+  // It may be later than any word by hand.
+  if (!isReadable(cap)) return cap;
+  if (lifts !== undefined && timeOf(lifts.at) >= capMs) return null;
   const later = timeOf(last_updated) > Math.max(capMs, timeOf(cap.over));
   return later && isHandMade(config) ? null : cap;
 }
@@ -86,7 +123,17 @@ export function withCap(config: CanaryConfig, cap: GuardianCap | null): CanaryCo
   return { ...config, canary_percent: cap.percent };
 }
 
-/** What a config has to say of the caps that it lifts. */
-export function liftOf({ id, at }: Pick<GuardianCap, "id" | "at">): CanaryConfig["lifts_cap"] {
-  return { id, at };
+type Lift = NonNullable<CanaryConfig["lifts_cap"]>;
+
+/**
+ * `lifts_cap` of a config that is to lift these: by its id one whose time says nothing (`lifts` has room for more),
+ * and all others by the newest time. One yet to come would lift what the guardian has yet to write.
+ */
+export function liftOf(seen: readonly Lift[], nowMs: number): Lift {
+  const dated = (one: Lift): boolean => hasBeen(timeOf(one.at), nowMs);
+  const newest = seen
+    .filter(dated)
+    .reduce<Lift | null>((a, b) => (a === null || timeOf(b.at) > timeOf(a.at) ? b : a), null);
+  const named = seen.find((one) => one.id !== undefined && !dated(one)) ?? newest;
+  return { id: named?.id, at: newest?.at };
 }

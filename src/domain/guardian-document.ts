@@ -27,6 +27,8 @@ const guardianSchema = once(() => {
       .nullable(),
     /** What people were told last of native's health, as text; null: nothing is open. */
     told: text.nullable(),
+    /** The same of keys that cannot be read, or not be believed. */
+    told_odd: text.nullable().default(null),
     verdict: text,
     /** What people have brought about, and when a tick first saw that: it acts on nothing older. */
     since: z.object({ mark: text, at: text }).nullable().default(null),

@@ -11,11 +11,13 @@ import type { JournalEntry } from "./journal.ts";
 import type { Assessment } from "./policy-evaluate.ts";
 import type { CanaryConfig, ParsedState, StopDocument } from "./state.ts";
 import { isEmergency } from "./state.ts";
-import { hashChars, tickId, tickOf } from "./tick-id.ts";
+import { hasBeen, hashChars, tickId, tickOf } from "./tick-id.ts";
 import { timeOf } from "./time.ts";
 import { halfOf, stopNow } from "./transition.ts";
 
-export type ActionKind = "not-aus" | "reduce" | "disable";
+/** An action of its own, as it remembers it. */
+export type Latch = NonNullable<GuardianDocument["latched"]>;
+export type ActionKind = Latch["action"];
 
 /** All that a tick has read, each key by itself perhaps a minute old. */
 export interface GuardianKnown {
@@ -52,10 +54,10 @@ export function decideAction(seen: GuardianSeen): Action | null {
   const { recommendation } = assessment;
   if (mode !== "enforce" || assessment.verdict !== "fail") return null;
   if (recommendation === "none" || recommendation === "notify") return null;
-  if (state.config.kind !== "valid" || isLatched(seen)) return null;
+  if (state.config.kind !== "valid" || isLatched(seen, tickMs)) return null;
   // A run of a tick that has acted, after a human has looked at what it did.
-  if (tickMs <= tickOf(arm?.through ?? "")) return null;
-  const said = laterWord(state, entries);
+  if (tickMs <= armedThroughMs(arm, tickMs)) return null;
+  const said = laterWord(state, entries, tickMs);
   if (isEmergency(state) || said?.after.emergency === true) return null;
   const why = assessment.problems.map(sentence).join("; ").slice(0, 400);
   const { value } = state.config;
@@ -63,12 +65,16 @@ export function decideAction(seen: GuardianSeen): Action | null {
   return actionOf(recommendation, why, { ...value, canary_percent: percent }, tickMs);
 }
 
-/** The newest change in the journal, when neither key that was read is as new. */
+/**
+ * The newest change in the journal, when neither key that was read is as new. One that is yet to come is no word: a
+ * stop from a clock a day ahead would hold it back for a day.
+ */
 function laterWord(
   { config, stop }: ParsedState,
   entries: readonly JournalEntry[],
+  tickMs: number,
 ): JournalEntry | null {
-  const newest = entries.findLast(isChange);
+  const newest = entries.findLast((entry) => isChange(entry) && hasBeen(timeOf(entry.at), tickMs));
   if (newest === undefined) return null;
   const readMs = Math.max(
     timeOf(config.kind === "valid" ? config.value.last_updated : undefined),
@@ -105,33 +111,63 @@ export function actionOf(
  * It has acted since what a human has seen and named. No clock but the cron's own is asked: an action's id
  * carries its tick.
  */
-export function isLatched(known: GuardianKnown): boolean {
-  const through = known.arm?.through ?? "";
-  return actionsIn(known).some((id) => id !== through && !(tickOf(id) <= tickOf(through)));
+export function isLatched(known: GuardianKnown, tickMs: number): boolean {
+  const newest = newestAction(known, tickMs);
+  return newest !== null && tickOf(newest.id) > armedThroughMs(known.arm, tickMs);
 }
 
-/** Ids of its own actions: by its memory, by what it wrote, by the journal. Any may be read before the others. */
-export function actionsIn({ guardian, cap, entries, state }: Omit<GuardianKnown, "arm">): string[] {
+/** What names no tick that has been arms through nothing: neither for ever nor until then. */
+function armedThroughMs(arm: GuardianArm | null, tickMs: number): number {
+  return isAction(arm?.through ?? "", tickMs) ? tickOf(arm?.through ?? "") : -Infinity;
+}
+
+/** Whether it may be the id of an action of its own: all carry a tick that has been. */
+export function isAction(id: string, nowMs: number): boolean {
+  return hasBeen(tickOf(id), nowMs);
+}
+
+/**
+ * Its newest action, which a human who has seen it arms it through; null: it has done nothing. By its memory, by
+ * what it wrote, by the journal: any may be read before the others, or be damaged.
+ */
+export function newestAction(known: Omit<GuardianKnown, "arm">, nowMs: number): Latch | null {
+  return actionsIn(known)
+    .filter(({ id }) => isAction(id, nowMs))
+    .reduce<Latch | null>(
+      (newest, one) => (newest === null || tickOf(one.id) > tickOf(newest.id) ? one : newest),
+      null,
+    );
+}
+
+function actionsIn({ guardian, cap, entries, state }: Omit<GuardianKnown, "arm">): Latch[] {
   const { config, stop } = state;
+  const latch = (id = "", at = "", why = "", action: ActionKind = "reduce"): Latch => {
+    return { id, at, why: why.slice(0, 400), action };
+  };
+  const own = stop.kind === "valid" && stop.value.by === GUARDIAN ? stop.value : null;
+  // Before the cap had a key of its own, it was written into config.
+  const old = config.kind === "valid" && config.value.updated_by === GUARDIAN ? config.value : null;
   return [
-    guardian?.latched?.id,
-    cap?.id,
-    stop.kind === "valid" && stop.value.by === GUARDIAN ? stop.value.id : undefined,
-    // Before the cap had a key of its own, it was written into config.
-    config.kind === "valid" && config.value.updated_by === GUARDIAN
-      ? config.value.revision
-      : undefined,
-    ...entries.filter(({ actor }) => actor === GUARDIAN).map(({ id }) => id),
-  ].filter((id) => id !== undefined);
+    ...(guardian?.latched ? [guardian.latched] : []),
+    ...(cap === null
+      ? []
+      : [latch(cap.id, cap.at, cap.reason, cap.percent > 0 ? "reduce" : "disable")]),
+    ...(own === null ? [] : [latch(own.id, own.at, own.reason, "not-aus")]),
+    ...(old === null ? [] : [latch(old.revision, old.last_updated, old.reason)]),
+    ...entries
+      .filter(({ actor }) => actor === GUARDIAN)
+      .map(({ id, at, reason, command }) =>
+        latch(
+          id,
+          at,
+          reason ?? "",
+          ACTIONS.find((action) => action === command),
+        ),
+      ),
+  ];
 }
 
-/** The newest of them, which a human who has seen it arms it through; null: it has done nothing. */
-export function newestAction(ids: readonly string[]): string | null {
-  return ids.reduce<string | null>(
-    (newest, id) => (newest === null || tickOf(id) > tickOf(newest) ? id : newest),
-    null,
-  );
-}
+const ACTIONS: readonly ActionKind[] = ["not-aus", "reduce", "disable"];
 
 /**
  * When it first saw the state of things that people have brought about: what was measured before says nothing
@@ -142,15 +178,27 @@ export function since(
   tickMs: number,
 ): { mark: string; at: string } {
   const { config, stop } = state;
-  const change = entries.findLast(
+  const changes = entries.filter(
     (entry) => entry.actor !== GUARDIAN && entry.command !== "ramp" && isChange(entry),
   );
+  // Behind one from a clock that is ahead, those of right clocks are still news.
+  const newest = changes.findLast(({ at }) => hasBeen(timeOf(at), tickMs));
+  const change = [newest?.id ?? null, changes.at(-1)?.id ?? null];
   const hand =
     config.kind === "valid" && config.value.updated_by === undefined ? config.value : null;
   const latch = stop.kind === "valid" ? [stop.value.active, stop.value.id, stop.value.at] : null;
-  const mark = hashChars(JSON.stringify([arm?.id ?? null, change?.id ?? null, hand, latch]));
-  const known = guardian?.since ?? null;
+  const mark = hashChars(JSON.stringify([arm?.id ?? null, change, hand, latch]));
+  const known = knownSince(guardian, tickMs);
   return known?.mark === mark ? known : { mark, at: new Date(tickMs).toISOString() };
+}
+
+/** As it remembers it. From a time that is none, or yet to come, it would judge nothing, for ever. */
+export function knownSince(
+  guardian: GuardianDocument | null,
+  tickMs: number,
+): GuardianDocument["since"] {
+  const known = guardian?.since ?? null;
+  return known !== null && hasBeen(timeOf(known.at), tickMs) ? known : null;
 }
 
 /** Its key and its bytes are the same for each run of the same tick. */

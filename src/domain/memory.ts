@@ -5,7 +5,7 @@
  * can no longer be read serves for at most ten minutes. (AT-5, AT-6)
  */
 import type { GuardianCap } from "./cap.ts";
-import { capInForce, newerCap, parseCap, withCap } from "./cap.ts";
+import { lowestInForce, parseCap, withCap, withSeen } from "./cap.ts";
 import type { Asked, Ending, Read } from "./emergency.ts";
 import { readEmergencies } from "./emergency.ts";
 import type { Held, Ledger } from "./emergency-ledger.ts";
@@ -30,8 +30,8 @@ export interface Memory {
   configs: Ledger;
   /** Ids of stops whose release was read, and when first: their mirrors in `config` end as well. */
   released: readonly { id: string; seenMs: number }[];
-  /** The newest cap of the guardian that was read; a key that is not there takes nothing back. */
-  cap: GuardianCap | null;
+  /** The guardian's that were read and may be in force; a key that is not there takes nothing back. */
+  caps: readonly GuardianCap[];
   /** Whether the newest attempt gave a valid configuration. */
   fresh: boolean;
 }
@@ -60,7 +60,7 @@ export const EMPTY_MEMORY: Memory = {
   stops: EMPTY_LEDGER,
   configs: EMPTY_LEDGER,
   released: [],
-  cap: null,
+  caps: [],
   fresh: false,
 };
 
@@ -77,7 +77,7 @@ export function remember(memory: Memory, raw: RawState, nowMs: number): Memory {
     stops: fold(memory.stops, stop, nowMs),
     configs: fold(memory.configs, config, nowMs, isMirror),
     released,
-    cap: newerCap(memory.cap, parseCap(raw.cap ?? null)),
+    caps: withSeen(memory.caps, parseCap(raw.cap ?? null), nowMs),
     seen:
       known === null
         ? memory.seen
@@ -96,7 +96,7 @@ export function rememberLate(memory: Memory, raw: RawState, nowMs: number): Memo
     ...memory,
     stops: fold(memory.stops, { ...stop, ending: null }, nowMs),
     configs: fold(memory.configs, { ...config, ending: null }, nowMs),
-    cap: newerCap(memory.cap, parseCap(raw.cap ?? null)),
+    caps: withSeen(memory.caps, parseCap(raw.cap ?? null), nowMs),
   };
 }
 
@@ -112,7 +112,7 @@ export function effectiveState(memory: Memory, nowMs: number): EffectiveState {
   const usable = ageMs !== null && ageMs <= LAST_GOOD_MAX_MS;
   const stored = usable && memory.config !== null ? memory.config.value : null;
   const now = stored === null ? null : configInForce(memory.seen, stored, nowMs);
-  const cap = stored === null ? null : capInForce(stored, memory.cap);
+  const cap = stored === null ? null : lowestInForce(stored, memory.caps);
   return {
     source: stored === null ? "none" : memory.fresh ? "kv" : "last-good",
     config: now === null ? null : withCap(now.config, cap),

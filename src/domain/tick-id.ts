@@ -6,6 +6,9 @@ const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const TIME_CHARS = 10;
 const REST_CHARS = 16;
 
+/** Ticks overlap, and clocks of services differ, by less than this; what is further ahead is no time of a tick. */
+const AHEAD_MS = 2 * 60_000;
+
 export function tickId(tickMs: number, judged: string): string {
   return base32(Math.max(0, Math.floor(tickMs)), TIME_CHARS) + hashChars(`${tickMs}/${judged}`);
 }
@@ -14,6 +17,14 @@ export function tickId(tickMs: number, judged: string): string {
 export function tickOf(id: string): number {
   if (!/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(id)) return Number.NaN;
   return [...id.slice(0, TIME_CHARS)].reduce((ms, char) => ms * 32 + ALPHABET.indexOf(char), 0);
+}
+
+/**
+ * Whether a tick can have been then; all in milliseconds since the epoch. False for what is no time: what somebody
+ * has damaged, made up or dated by a wrong clock must neither stand for an action nor hide one.
+ */
+export function hasBeen(ms: number, nowMs: number): boolean {
+  return Number.isFinite(ms) && ms <= nowMs + AHEAD_MS;
 }
 
 /** ulid spec: 48 bits of milliseconds, Crockford's base 32, most significant first. */

@@ -1,7 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { GuardianCap } from "../../src/domain/cap.ts";
-import { capInForce, newerCap, parseCap, serialiseCap } from "../../src/domain/cap.ts";
+import {
+  capInForce,
+  liftOf,
+  lowestInForce,
+  parseCap,
+  serialiseCap,
+  withSeen,
+} from "../../src/domain/cap.ts";
 import type { Memory } from "../../src/domain/memory.ts";
 import { EMPTY_MEMORY, effectiveState, remember } from "../../src/domain/memory.ts";
 import type { CanaryConfig } from "../../src/domain/state.ts";
@@ -90,9 +97,31 @@ describe("the guardian's cap", () => {
       const cap = parseCap(text);
       expect(cap?.percent).toBe(0);
       expect(inForce(TOOL, cap)).toBe(true);
-      expect(inForce({ ...TOOL, lifts_cap: { id: "unreadable", at: "" } }, cap)).toBe(false);
+      expect(inForce({ ...TOOL, lifts_cap: { id: cap?.id, at: "" } }, cap)).toBe(false);
+      expect(inForce({ ...TOOL, lifts: [{ id: cap?.id }] }, cap)).toBe(false);
       expect(inForce({ ...TOOL, lifts_cap: { id: "X", at: iso(9) } }, cap)).toBe(true);
+      // Nor does a word by hand: nobody knows which was first.
+      const { revision: _r, updated_by: _u, ...hand } = TOOL;
+      expect(inForce({ ...hand, last_updated: iso(9) }, cap)).toBe(true);
     }
+    // The next one that cannot be read is another.
+    const [one, other] = [parseCap("{"), parseCap("[")];
+    expect(inForce({ ...TOOL, lifts_cap: { id: one?.id } }, other)).toBe(true);
+  });
+
+  it("is lifted together with all older ones; one yet to come by its id alone", () => {
+    const unreadable = parseCap("{") ?? CAP;
+    const ahead = capOf(9_999, 30);
+    const nowMs = START_MS + 60_000;
+    for (const odd of [unreadable, ahead]) {
+      const lifted = { ...TOOL, lifts_cap: liftOf([CAP, odd], nowMs) };
+      expect([CAP, odd].filter((cap) => inForce(lifted, cap))).toEqual([]);
+      expect(inForce(lifted, capOf(-5, 1))).toBe(false);
+      expect(inForce(lifted, capOf(2, 1))).toBe(true);
+    }
+    const before = { ...TOOL, lifts_cap: liftOf([CAP], nowMs) };
+    const next = { ...TOOL, lifts_cap: liftOf([unreadable, before.lifts_cap], nowMs) };
+    expect(inForce(next, CAP)).toBe(false);
   });
 });
 
@@ -101,6 +130,7 @@ const reads = fc.array(fc.record({ config: fc.nat(2), cap: fc.option(fc.nat(2), 
   minLength: 1,
   maxLength: 6,
 });
+const READ_MS = START_MS + 600_000;
 const CAPS = [capOf(0, 10), capOf(5, 5), capOf(10, 2)];
 const CONFIGS: CanaryConfig[] = [
   TOOL,
@@ -118,17 +148,20 @@ function shareAfter(
       stop: null,
       cap: cap === null ? null : JSON.stringify(CAPS[cap]),
     };
-    return fold(before, remember(before, raw, START_MS + index));
+    return fold(before, remember(before, raw, READ_MS + index));
   }, EMPTY_MEMORY);
-  return effectiveState(memory, START_MS + all.length).config?.canary_percent ?? -1;
+  return effectiveState(memory, READ_MS + all.length).config?.canary_percent ?? -1;
 }
 
 describe("an isolate's memory of a cap", () => {
   const allowed = (all: readonly { config: number; cap: number | null }[]): number => {
     const config = CONFIGS[all.at(-1)?.config ?? 0] ?? TOOL;
     const seen = all.map(({ cap }) => (cap === null ? null : (CAPS[cap] ?? null)));
-    const newest = seen.reduce<GuardianCap | null>(newerCap, null);
-    return Math.min(config.canary_percent, capInForce(config, newest)?.percent ?? 100);
+    const caps = seen.reduce<readonly GuardianCap[]>(
+      (before, cap) => withSeen(before, cap, READ_MS),
+      [],
+    );
+    return Math.min(config.canary_percent, lowestInForce(config, caps)?.percent ?? 100);
   };
 
   it("holds the newest one through stale reads and absent keys, whatever the order", () => {
@@ -139,12 +172,39 @@ describe("an isolate's memory of a cap", () => {
     );
   });
 
+  /** With a cap that is lifted, then one that cannot be read, or is dated ahead; and the other way round. */
+  const ODD = [
+    { text: "{", percent: 0 },
+    { text: JSON.stringify(capOf(9_999, 4)), percent: 4 },
+  ];
+  it.each(ODD)("holds one whose time says nothing beside those it has read: $text", (odd) => {
+    const lifted = JSON.stringify({ ...CONFIGS[2], lifts_cap: { id: CAP.id, at: iso(10) } });
+    const raw = (cap: string | null) => ({ config: lifted, stop: null, cap });
+    const known = JSON.stringify(CAPS[0]);
+    const share = (texts: (string | null)[], config = lifted) => {
+      const memory = texts.reduce(
+        (before, cap) => remember(before, { ...raw(cap), config }, READ_MS),
+        EMPTY_MEMORY,
+      );
+      return effectiveState(memory, READ_MS).config?.canary_percent;
+    };
+    expect(share([known])).toBe(50);
+    for (const texts of [[odd.text], [known, odd.text], [odd.text, known], [odd.text, null]]) {
+      expect(share(texts)).toBe(odd.percent);
+    }
+    const named = { ...CONFIGS[2], lifts_cap: liftOf([parseCap(odd.text) ?? CAP, CAP], READ_MS) };
+    expect(share([known, odd.text], JSON.stringify(named))).toBe(50);
+    // What the guardian writes after that is obeyed all the same.
+    const after = JSON.stringify({ ...capOf(11, 1), at: new Date(READ_MS + 1).toISOString() });
+    expect(share([odd.text, after], JSON.stringify(named))).toBe(1);
+  });
+
   it("would lose it if it kept what it read last", () => {
     const forgetting = fc.check(
       fc.property(reads, (all) => {
         const share = shareAfter(all, (before, next) => ({
           ...next,
-          cap: next.cap === before.cap ? null : next.cap,
+          caps: next.caps === before.caps ? [] : next.caps.slice(-1),
         }));
         return share <= allowed(all);
       }),

@@ -3,7 +3,6 @@ import { describe, expect, it } from "vitest";
 import type { GuardianCap } from "../../src/domain/cap.ts";
 import type { Action } from "../../src/domain/guardian.ts";
 import {
-  actionsIn,
   decideAction,
   entryOf,
   isLatched,
@@ -21,6 +20,7 @@ import { tickId } from "../../src/domain/tick-id.ts";
 import { BASE, START_MS } from "./ramp-world.ts";
 
 const FAIL: { verdict: "fail"; problems: Finding[] } = { verdict: "fail", problems: [] };
+const GIVEN = { tickMs: START_MS, host: "w", tool: "t", notes: [] };
 const TEN: CanaryConfig = { ...BASE, canary_percent: 10 };
 
 function stateOf(config: CanaryConfig | null, stop: StopDocument | null = null) {
@@ -186,6 +186,7 @@ function documentOf({ kind, id, why }: Action, tickMs: number): string {
     last_tick: at,
     latched,
     told: null,
+    told_odd: null,
     verdict: "fail",
     since: null,
   } satisfies GuardianDocument);
@@ -284,21 +285,21 @@ describe("AT-14: flapping, duplicated and overlapping ticks", () => {
           id: "A",
           through,
         });
-        expect(isLatched({ ...known, arm: null })).toBe(true);
-        expect(isLatched({ ...known, arm: arm(null) })).toBe(true);
-        expect(isLatched({ ...known, arm: arm(before) })).toBe(true);
-        expect(isLatched({ ...known, arm: arm(action.id) })).toBe(false);
-        expect(newestAction(actionsIn(known))).toBe(action.id);
+        expect(isLatched({ ...known, arm: null }, START_MS)).toBe(true);
+        expect(isLatched({ ...known, arm: arm(null) }, START_MS)).toBe(true);
+        expect(isLatched({ ...known, arm: arm(before) }, START_MS)).toBe(true);
+        expect(isLatched({ ...known, arm: arm(action.id) }, START_MS)).toBe(false);
+        expect(newestAction(known, START_MS)?.id).toBe(action.id);
       }
     }
-    expect(isLatched({ ...nothing, arm: null })).toBe(false);
+    expect(isLatched({ ...nothing, arm: null }, START_MS)).toBe(false);
   });
 
   it("takes an arm without what it names, as the first version wrote it, for one that saw nothing", () => {
     const old = parseGuardianArm('{"schema":1,"at":"2099-01-01T00:00:00Z","by":"ada","id":"A"}');
     expect(old).toMatchObject({ through: null });
     const cap = decideAction(seenOf("reduce"))?.cap ?? null;
-    expect(isLatched({ ...seenOf("reduce"), cap, arm: old })).toBe(true);
+    expect(isLatched({ ...seenOf("reduce"), cap, arm: old }, START_MS)).toBe(true);
   });
 
   it("gets no lower by acting twice, when all that knows of the first time is read late", () => {
@@ -326,6 +327,72 @@ describe("AT-14: flapping, duplicated and overlapping ticks", () => {
     expect(decideAction({ ...seenOf("reduce"), arm })).toBeNull();
     const next = { ...seenOf("reduce"), arm, tickMs: START_MS + 60_000 };
     expect(decideAction(next)).not.toBeNull();
+  });
+
+  const armOf = (through: string | null): GuardianArm => {
+    return { schema: 1, at: "", by: "ada", id: "A", through };
+  };
+  const AHEAD = tickId(START_MS + 86_400_000, "R");
+  const NOT_ITS_OWN = ["unreadable-0123", "HAND", "", "Z".repeat(26), AHEAD];
+
+  it.each(NOT_ITS_OWN)("takes no other id for an action, nor an arm for one: %j", (id) => {
+    const own = decideAction(seenOf("reduce"));
+    if (own?.cap == null) throw new Error("it should act");
+    const cap = { ...own.cap, id };
+    const entry = { ...entryOf(own, GIVEN), id, at: "" };
+    const latched = { at: "", action: "reduce" as const, id, why: "" };
+    const guardian = { latched, since: null } as unknown as GuardianDocument;
+    const stop = { active: false, id, by: "guardian" };
+    const odd = { guardian, cap, entries: [entry], state: stateOf(TEN, stop) };
+    expect(newestAction(odd, START_MS)).toBeNull();
+    expect(decideAction({ ...seenOf("reduce"), ...odd })).not.toBeNull();
+    expect(decideAction({ ...seenOf("reduce"), arm: armOf(id) })).not.toBeNull();
+    // Beside a true one it hides nothing, and an arm that names it arms through nothing.
+    const both = { ...odd, entries: [entryOf(own, GIVEN), entry] };
+    expect(newestAction(both, START_MS)?.id).toBe(own.id);
+    const next = { ...seenOf("reduce"), ...both, tickMs: START_MS + 60_000 };
+    expect(decideAction({ ...next, arm: armOf(id) })).toBeNull();
+    expect(decideAction({ ...next, arm: armOf(own.id) })).not.toBeNull();
+  });
+
+  it("remembers what any witness knows, as they are lost one by one", () => {
+    const own = decideAction(seenOf("disable"));
+    if (own === null) throw new Error("it should act");
+    const alone = { guardian: null, cap: null, entries: [], state: stateOf(TEN) };
+    const expected = { id: own.id, action: "disable" };
+    expect(newestAction({ ...alone, cap: own.cap }, START_MS)).toMatchObject(expected);
+    const entries = [entryOf(own, GIVEN)];
+    expect(newestAction({ ...alone, entries }, START_MS)).toMatchObject(expected);
+  });
+
+  it("hears no word that is yet to come, and is held back by none", () => {
+    const entry = (minutes: number, emergency: boolean): JournalEntry =>
+      ({
+        id: `E${minutes}`,
+        at: new Date(START_MS + minutes * 60_000).toISOString(),
+        actor: "ada",
+        command: emergency ? "not-aus" : "restore",
+        before: { percent: 10, emergency: !emergency },
+        after: { percent: 10, emergency },
+      }) as unknown as JournalEntry;
+    const seen = (entries: JournalEntry[]) => decideAction({ ...seenOf("reduce"), entries });
+    expect(seen([entry(-1, true)])).toBeNull();
+    expect(seen([entry(120, true)])).not.toBeNull();
+    expect(seen([entry(-1, true), entry(120, false)])).toBeNull();
+    const known = { ...seenOf("reduce"), entries: [entry(120, true)] };
+    const first = since(known, START_MS);
+    const entries = [entry(1, false), entry(120, true)];
+    const guardian = { since: first } as unknown as GuardianDocument;
+    expect(since({ ...known, guardian }, START_MS + 60_000)).toEqual(first);
+    expect(since({ ...known, guardian, entries }, START_MS + 60_000).mark).not.toBe(first.mark);
+  });
+
+  it.each(["", "soon", "2099-01-01T00:00:00Z"])("begins anew after a since of %j", (at) => {
+    const { mark } = since(seenOf("reduce"), START_MS);
+    const guardian = { since: { mark, at } } as unknown as GuardianDocument;
+    expect(since({ ...seenOf("reduce"), guardian }, START_MS).at).toBe(
+      new Date(START_MS).toISOString(),
+    );
   });
 
   it("counts what was measured since it first saw what people did, by its own clock", () => {

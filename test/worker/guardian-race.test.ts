@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { GUARDIAN_CAP_KEY, parseCap, serialiseCap } from "../../src/domain/cap.ts";
 import type { Action } from "../../src/domain/guardian.ts";
-import { actionsIn, decideAction, newestAction } from "../../src/domain/guardian.ts";
+import { decideAction, newestAction } from "../../src/domain/guardian.ts";
 import type { GuardianArm } from "../../src/domain/guardian-document.ts";
 import { EMPTY_MEMORY, effectiveState, type Memory, remember } from "../../src/domain/memory.ts";
 import type { CanaryConfig, RawState } from "../../src/domain/state.ts";
@@ -122,9 +122,8 @@ function happen(world: World, drawn: Drawn, write: Write): void {
   } else if (drawn.what === "arm") {
     const raw = read(kv);
     const cap = parseCap(raw.cap ?? null);
-    const through = newestAction(
-      actionsIn({ guardian: null, cap, entries: [], state: parseState(raw) }),
-    );
+    const known = { guardian: null, cap, entries: [], state: parseState(raw) };
+    const through = newestAction(known, world.nowMs)?.id ?? null;
     world.arm = { schema: 1, at: "", by: "ada", id: String(world.nowMs), through };
   } else look(world, drawn.isolate);
 }

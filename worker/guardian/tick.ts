@@ -6,15 +6,19 @@
 import { parseCap } from "../../src/domain/cap.ts";
 import { sentence } from "../../src/domain/finding-text.ts";
 import type { Action, GuardianKnown } from "../../src/domain/guardian.ts";
-import { decideAction, entryOf, since } from "../../src/domain/guardian.ts";
+import {
+  decideAction,
+  entryOf,
+  knownSince,
+  newestAction,
+  since,
+} from "../../src/domain/guardian.ts";
 import type { GuardianArm, GuardianDocument } from "../../src/domain/guardian-document.ts";
 import { parseGuardian, parseGuardianArm } from "../../src/domain/guardian-document.ts";
 import type { JournalEntry } from "../../src/domain/journal.ts";
-import type { NextNotice } from "../../src/domain/notices/changes.ts";
-import { nextNotice, noticeOf, parseTold, toldAfter } from "../../src/domain/notices/changes.ts";
 import type { Notice } from "../../src/domain/notices/notice.ts";
-import { noticeKey } from "../../src/domain/notices/notice.ts";
 import { noticeOfEntry } from "../../src/domain/notices/of-entry.ts";
+import { oddKeys } from "../../src/domain/odd-keys.ts";
 import type { Assessment } from "../../src/domain/policy-evaluate.ts";
 import { evaluate } from "../../src/domain/policy-evaluate.ts";
 import type { Observed } from "../../src/domain/policy-observations.ts";
@@ -26,7 +30,6 @@ import { rampNotice } from "../../src/domain/ramp-text.ts";
 import type { ParsedState, RawState } from "../../src/domain/state.ts";
 import { parseConfig, parseState } from "../../src/domain/state.ts";
 import type { Bindings, Settings } from "../env.ts";
-import { createNotifier } from "../notify/notifier.ts";
 import type { GuardianTexts } from "./kv.ts";
 import {
   readState,
@@ -34,7 +37,6 @@ import {
   recentEntries,
   writeCap,
   writeEntry,
-  writeGuardian,
   writeRamp,
   writeRampShare,
   writeStop,
@@ -42,6 +44,7 @@ import {
 import { observe } from "./observe.ts";
 import { stepRamp } from "./ramp.ts";
 import { endEntry, stepEntry } from "./ramp-entries.ts";
+import { hostOf, rememberAndTell, tellLate, warn } from "./tell.ts";
 
 export interface TickGiven {
   settings: Settings;
@@ -53,7 +56,7 @@ export interface TickGiven {
   waitUntil(work: Promise<unknown>): void;
 }
 
-interface Tick extends TickGiven {
+export interface Tick extends TickGiven {
   kv: KVNamespace;
   texts: GuardianTexts;
   raw: RawState;
@@ -63,6 +66,8 @@ interface Tick extends TickGiven {
   notices: Notice[];
   latched: GuardianDocument["latched"];
   since: NonNullable<GuardianDocument["since"]>;
+  /** What cannot be read in KV, or not be believed, in words. */
+  odd: readonly string[];
 }
 
 /** A run that comes later than this would act on a state of things that is over. */
@@ -76,11 +81,15 @@ export async function tick(given: TickGiven): Promise<void> {
   const texts = await readTexts(kv);
   const ramp = parseRamp(texts.ramp);
   const running = ramp !== null && ramp.mode === "detached" && !isOver(ramp) ? ramp : null;
-  if (mode === "off" && running === null) return;
+  if (mode === "off" && running === null) {
+    if (texts.ramp !== null && ramp === null) warn("ramp cannot be read: no ramp is carried out");
+    return;
+  }
   if (isLate(given)) return tellLate(given);
   const guardian = parseGuardian(texts.guardian);
   const before = await entriesOf(kv, given.tickMs);
-  const sinceS = guardian?.since ? Date.parse(guardian.since.at) / 1_000 : null;
+  const known = knownSince(guardian, given.tickMs);
+  const sinceS = known === null ? null : Date.parse(known.at) / 1_000;
   const { tickMs: nowMs } = given;
   const observations = await observe({ ...given, policy, nowMs, entries: before, sinceS });
   const assessment = evaluate(observations, policy);
@@ -103,14 +112,17 @@ async function looked(
   given: TickGiven & Pick<Tick, "kv" | "texts" | "guardian">,
   entries: Observed<readonly JournalEntry[]>,
 ): Promise<Tick> {
-  const { kv, texts, guardian, tickMs } = given;
+  const { kv, texts, tickMs } = given;
   const raw = await readState(kv);
-  const known = { ...given, raw, state: parseState(raw), arm: parseGuardianArm(texts.arm) };
+  const run = { ...given, raw, state: parseState(raw), arm: parseGuardianArm(texts.arm) };
+  const known = knownOf(run, entries);
   return {
-    ...known,
+    ...run,
     notices: [],
-    latched: guardian?.latched ?? null,
-    since: since(knownOf(known, entries), tickMs),
+    // What any of its witnesses knows it remembers: they are lost, or age out, one by one.
+    latched: newestAction(known, tickMs),
+    since: since(known, tickMs),
+    odd: oddKeys(raw, texts, tickMs),
   };
 }
 
@@ -124,28 +136,6 @@ function knownOf(
 
 function isLate({ tickMs, now }: TickGiven): boolean {
   return now() - tickMs > LATE_MS;
-}
-
-/** Writes nothing: a run that was on time may have written since. */
-async function tellLate({ settings, env, tickMs, now, random }: TickGiven): Promise<void> {
-  const at = new Date(now()).toISOString();
-  const title = `the guardian's run of ${new Date(tickMs).toISOString()} came late: it did nothing`;
-  warn(title);
-  const notifier = createNotifier(settings.notify, { random, email: env.NOTIFY_EMAIL });
-  const { env: name } = settings.notify;
-  await notifier.send([
-    {
-      kind: "event",
-      key: noticeKey(name, "guardian"),
-      env: name,
-      severity: "warning",
-      title,
-      details: [],
-      next: `pixcanary status --env ${name}`,
-      at,
-      source: hostOf({ settings }),
-    },
-  ]);
 }
 
 async function entriesOf(
@@ -201,73 +191,4 @@ async function carryOn(
   run.notices.push(rampNotice(ramp, settings.notify.env, tickMs));
   const entry = endEntry(ramp, state, hostOf(run));
   await writeEntry(kv, entry).catch((error: unknown) => warn(`journal: ${String(error)}`));
-}
-
-/** One notice per change of native's health, and the document of this tick. */
-async function rememberAndTell(run: Tick, assessment: Assessment): Promise<void> {
-  const { settings, kv, tickMs, random, env, notices } = run;
-  const told = parseTold(run.guardian?.told ?? null);
-  const next = healthNotice(told, assessment, run);
-  if (next.notice !== null) {
-    const where = {
-      env: settings.notify.env,
-      topic: "health" as const,
-      nowMs: tickMs,
-      source: hostOf(run),
-    };
-    notices.push(noticeOf(next.notice, { ...where, next: commandFor(assessment, where.env) }));
-  }
-  const document = (said: GuardianDocument["told"]): string =>
-    JSON.stringify({
-      schema: 1,
-      mode: settings.guardian.mode,
-      last_tick: new Date(tickMs).toISOString(),
-      latched: run.latched,
-      told: said,
-      verdict: assessment.verdict,
-      since: run.since,
-    } satisfies GuardianDocument);
-  // The latch is kept before anybody is told: a pager that hangs must not take it away.
-  const before = told === null ? null : JSON.stringify(told);
-  await writeGuardian(kv, document(before)).catch((error: unknown) =>
-    warn(`guardian: ${String(error)}`),
-  );
-  const notifier = createNotifier(settings.notify, { random, email: env.NOTIFY_EMAIL });
-  if (notices.length === 0) return;
-  const reports = await notifier.send(notices);
-  for (const { ok, channel, problem } of reports) if (!ok) warn(`notice by ${channel}: ${problem}`);
-  const delivered = reports.length === 0 || reports.some(({ ok }) => ok);
-  const after = toldAfter(told, next, delivered);
-  const text = after === null ? null : JSON.stringify(after);
-  if (text !== before) {
-    await writeGuardian(kv, document(text)).catch((error: unknown) =>
-      warn(`guardian: ${String(error)}`),
-    );
-  }
-}
-
-/** No data is not good news: only a pass closes what is open. */
-function healthNotice(
-  told: ReturnType<typeof parseTold>,
-  { verdict, recommendation, problems }: Assessment,
-  { tickMs, settings }: Tick,
-): NextNotice {
-  if (recommendation === "none" && verdict !== "pass") return { told, notice: null };
-  const [first, ...others] = problems;
-  const title = first === undefined ? "native is healthy again" : sentence(first);
-  const details = [...others.map(sentence), `guardian: ${settings.guardian.mode}`];
-  return nextNotice(told, { level: recommendation, title, details }, tickMs);
-}
-
-function commandFor({ recommendation }: Assessment, env: string): string {
-  const verb = recommendation === "none" || recommendation === "notify" ? "status" : recommendation;
-  return `pixcanary ${verb} --env ${env}`;
-}
-
-function hostOf({ settings }: Pick<Tick, "settings">): string {
-  return `worker ${settings.workerVersion ?? "unknown"}`;
-}
-
-function warn(text: string): void {
-  console.warn(JSON.stringify({ level: "WARN", guardian: text.slice(0, 500) }));
 }

@@ -33,7 +33,7 @@ export async function begin(
     const first = await firstDocument(steps, input, ports);
     if ("kind" in first) return first;
     const ramp = { ...first, known_entries: known };
-    await armGuardian(ports, ramp.id, steps.base.state);
+    await armGuardian(ports, ramp.id, steps.guardian);
     return input.detach ? await handOver(ramp, ports) : await carryOut(ramp, input, ports);
   } catch (error) {
     if (error instanceof LocalError) return diskRefused(error, ports);

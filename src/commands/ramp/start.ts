@@ -14,6 +14,7 @@ import type { Ports } from "../../ports.ts";
 import type { Change, CommandDef, Given, Outcome, Planned } from "../command.ts";
 import type { RestoreSteps } from "../restore.ts";
 import { restore } from "../restore.ts";
+import { type GuardianSeen, lookAtGuardian } from "../shared/arm-guardian.ts";
 import type { Base } from "../shared/change-config.ts";
 import { READ_LIMIT_MS, readBase, unreachable } from "../shared/change-config.ts";
 import { observe } from "../shared/health.ts";
@@ -54,8 +55,10 @@ export type StartInput = Given<typeof input>;
 export interface StartSteps {
   plan: PlannedStep[];
   base: Base;
-  /** With `--from-stop`: the restore that the ramp begins with. */
+  /** With `--from-stop`: what the ramp begins with. */
   restore: RestoreSteps | null;
+  /** What the guardian has done, or why that is not known. */
+  guardian: GuardianSeen | string;
 }
 
 /** Five of the cron's minutes. */
@@ -110,9 +113,9 @@ async function plan(given: StartInput, ports: Ports): Promise<Planned<StartSteps
   ]);
   if (!("state" in base)) return { kind: "ended", outcome: unreachable(base, ports) };
   for (const warning of found.warnings) ports.progress.warn(warning);
-  const refusal =
-    (found.known === null ? null : unfinished(found.known.ramp, found.known.alive, ports)) ??
-    notNow(base, parsed, given, ports);
+  const { known } = found;
+  const running = known === null ? null : unfinished(known.ramp, known.alive, ports);
+  const refusal = running ?? notNow(base, parsed, given, ports);
   if (refusal !== null) return refusal;
   if ("reason" in warnings) return skewed(warnings.reason, ports);
   if (given.fromStop) return fromStop(given, base, parsed, [...warnings.notes, ...cron], ports);
@@ -238,7 +241,7 @@ async function fromStop(
     risk: "exposure",
     changes,
     notes: all,
-    steps: { plan: steps, base, restore: planned.steps },
+    steps: { plan: steps, base, restore: planned.steps, guardian: planned.steps.guardian },
   };
 }
 
@@ -254,7 +257,8 @@ async function judged(
   ports: Ports,
 ): Promise<Planned<StartSteps, RampData>> {
   const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
-  const [sightings, { observations }] = await Promise.all([
+  const [guardian, sightings, { observations }] = await Promise.all([
+    lookAtGuardian(ports, base.state, signal),
     Promise.all(ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "full" }))),
     observe(ports, signal, []),
   ]);
@@ -265,13 +269,8 @@ async function judged(
   const notes = [...findings.map(noteOf), ...warnings];
   if (given.force) notes.push("forced: no gates, nothing is judged");
   const changes = changesOf(steps, before, 0, steps.length);
-  return {
-    kind: "plan",
-    risk: "exposure",
-    changes,
-    notes,
-    steps: { plan: steps, base, restore: null },
-  };
+  const begun = { plan: steps, base, restore: null, guardian };
+  return { kind: "plan", risk: "exposure", changes, notes, steps: begun };
 }
 
 function notSafe(failed: readonly Finding[], ports: Ports): Planned<never, RampData> {

@@ -25,7 +25,8 @@ export async function readBase(ports: Ports, signal?: AbortSignal): Promise<Base
   try {
     const raw = await ports.store.read({ signal: limit });
     const { config: configText, stop: stopText, rampShare: shareText = null } = raw;
-    return { state: keepingLifted(parseState(raw), raw), configText, stopText, shareText };
+    const nowMs = ports.apiClock.now() ?? ports.clock.now();
+    return { state: keepingLifted(parseState(raw), raw, nowMs), configText, stopText, shareText };
   } catch (thrown) {
     const error = asUpstream(thrown);
     const timedOut = limit.aborted && !ports.interrupt.aborted;
@@ -35,14 +36,14 @@ export async function readBase(ports: Ports, signal?: AbortSignal): Promise<Base
 }
 
 /** A cap that a word by hand has voided is named by whatever is made of that config. */
-function keepingLifted(state: ParsedState, raw: RawState): ParsedState {
+function keepingLifted(state: ParsedState, raw: RawState, nowMs: number): ParsedState {
   const { config, capped } = state;
   const cap = parseCap(raw.cap ?? null);
   if (config.kind !== "valid" || cap === null || capped !== undefined) return state;
   if (config.value.lifts_cap !== undefined) return state;
   return {
     ...state,
-    config: { kind: "valid", value: { ...config.value, lifts_cap: liftOf(cap) } },
+    config: { kind: "valid", value: { ...config.value, lifts_cap: liftOf([cap], nowMs) } },
   };
 }
 

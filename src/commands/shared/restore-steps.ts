@@ -4,11 +4,12 @@ import { liftOf } from "../../domain/cap.ts";
 import type { Snapshot } from "../../domain/journal.ts";
 import type { Finding } from "../../domain/prerequisites.ts";
 import { obstacles } from "../../domain/prerequisites.ts";
-import type { StopDocument } from "../../domain/state.ts";
+import type { CanaryConfig, StopDocument } from "../../domain/state.ts";
 import { nextConfig, releaseOf, watermarkOf } from "../../domain/transition.ts";
 import type { CallOptions, Ports } from "../../ports.ts";
 import type { CommonInput, Outcome } from "../command.ts";
 import { interruptedBy } from "../command.ts";
+import type { GuardianSeen } from "./arm-guardian.ts";
 import { armGuardian } from "./arm-guardian.ts";
 import type { Base } from "./change-config.ts";
 import { refused, writeConfigOnce } from "./change-config.ts";
@@ -40,7 +41,9 @@ interface Steps {
   /** A stop that locations may still hold although none is stored: released before `config` goes up. */
   orphan: Pick<StopDocument, "id" | "at"> | null;
   /** The guardian's, which the new configuration lifts. */
-  cap: Pick<GuardianCap, "id" | "at"> | null;
+  caps: Pick<GuardianCap, "id" | "at">[];
+  /** What the human was shown of it. */
+  guardian: GuardianSeen | string;
   /** All that the plan saw: the new config and the release name them. */
   names: Names;
 }
@@ -86,7 +89,7 @@ export async function goBackUp(
   };
   const run: Run = { steps, input, ports, call, startedMs, revision, data, wrote: false };
   const outcome = await writeThenRelease(run);
-  if (outcome.kind === "done") await armGuardian(ports, revision, steps.base.state);
+  if (outcome.kind === "done") await armGuardian(ports, revision, steps.guardian);
   if (run.wrote) await trace(run, outcome);
   return outcome;
 }
@@ -95,13 +98,13 @@ async function writeThenRelease(run: Run): Promise<Outcome<RestoreData>> {
   const { steps, ports, call, data, revision } = run;
   const present = steps.base.state.config.kind === "valid" ? steps.base.state.config.value : null;
   const author = { ...authorOf(run), id: revision };
-  const next = nextConfig(
-    present,
-    { percent: steps.percent, emergency: false, tag: steps.tag },
-    author,
-    steps.names.lifts,
+  const config = liftingCaps(
+    nextConfig(present, { percent: steps.percent, emergency: false, tag: steps.tag }, author, [
+      ...steps.caps.map(({ id }) => ({ id })),
+      ...steps.names.lifts,
+    ]),
+    run,
   );
-  const config = steps.cap === null ? next : { ...next, lifts_cap: liftOf(steps.cap) };
   if (steps.orphan !== null) {
     const ended = await release(run, steps.orphan, {
       stopText: steps.base.stopText,
@@ -130,6 +133,14 @@ async function writeThenRelease(run: Run): Promise<Outcome<RestoreData>> {
   data.release = released;
   if (run.input.verify && !isLive(released)) return pending(run, "every /qa to show the release");
   return done(run);
+}
+
+/** What the config before it has lifted stays lifted. */
+function liftingCaps(config: CanaryConfig, { steps, ports }: Run): CanaryConfig {
+  if (steps.caps.length === 0) return config;
+  const before = config.lifts_cap === undefined ? [] : [config.lifts_cap];
+  const nowMs = ports.apiClock.now() ?? ports.clock.now();
+  return { ...config, lifts_cap: liftOf([...steps.caps, ...before], nowMs) };
 }
 
 /** What to release; for an unreadable stop or time, everything up to the time of the plan. */

@@ -9,7 +9,7 @@ export type NoticeKind = "trigger" | "resolve" | "reminder" | "event";
 export type NoticeSeverity = "critical" | "warning" | "info";
 
 /** What a notice is about; each topic is open or closed for itself. `change` is never open. */
-export type NoticeTopic = "health" | "stop" | "ramp" | "guardian" | "change" | "test";
+export type NoticeTopic = "health" | "stop" | "ramp" | "guardian" | "keys" | "change" | "test";
 
 export type ChannelName = "pagerduty" | "slack" | "webhook" | "email";
 
