@@ -3,7 +3,8 @@
  * then. The rows are the policy's own; nothing is judged here by any other rule.
  */
 
-import type { BucketRow, FailureBucketRow, OrphanRow } from "./metrics.ts";
+import { uncaught } from "./caught-intents.ts";
+import type { BucketRow, FailureBucketRow } from "./metrics.ts";
 import type { Window } from "./metrics-sql.ts";
 import type { OrphanBucketRow } from "./metrics-window.ts";
 import type { Policy } from "./policy.ts";
@@ -66,6 +67,8 @@ export interface WindowSeen {
   health: Observed<readonly BucketRow[]>;
   failures: Observed<readonly FailureBucketRow[]>;
   orphans: Observed<readonly OrphanBucketRow[]>;
+  /** `caughtWindows` of the journal: their intents count here as little as in `assess`. */
+  caught: readonly Window[];
   /** When the share had last been reduced by then; both in seconds since the epoch. */
   lastReductionS(atS: number): Observed<number | null>;
 }
@@ -160,6 +163,10 @@ function sliding(seen: WindowSeen, policy: Policy): (endS: number) => Observatio
   const health = piecewise(seen.health);
   const failures = piecewise(seen.failures);
   const orphans = piecewise(seen.orphans);
+  const uncaughtIn = (piece: WindowSeen["orphans"]): Observations["orphans"] =>
+    piece.kind === "unseen"
+      ? piece
+      : { kind: "seen", value: uncaught(piece.value, seen.caught, policy.bucketSeconds) };
   return (endS) => {
     const nowS = endS + policy.settleSeconds;
     const asked = questions(nowS, policy);
@@ -167,7 +174,7 @@ function sliding(seen: WindowSeen, policy: Policy): (endS: number) => Observatio
       nowS,
       health: health(asked.health),
       failures: failures(asked.failures),
-      orphans: sumOf(orphans(asked.orphans)),
+      orphans: uncaughtIn(orphans(asked.orphans)),
       lastReductionS: seen.lastReductionS(nowS),
     };
   };
@@ -194,11 +201,4 @@ function firstFrom(rows: readonly { bucket: number }[], bucketS: number): number
     else high = middle;
   }
   return low;
-}
-
-function sumOf(piece: Observed<readonly OrphanBucketRow[]>): Observed<OrphanRow> {
-  if (piece.kind === "unseen") return piece;
-  const sum = (part: "intents" | "finalized") =>
-    piece.value.reduce((total, row) => total + row[part], 0);
-  return { kind: "seen", value: { intents: sum("intents"), finalized: sum("finalized") } };
 }

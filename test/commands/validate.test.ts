@@ -361,3 +361,31 @@ test("a cohort for smoke checks that are left out is a mistake", async () => {
   expect(exitCodeOf(await ask(portsOf(), { smoke: false, cohort: "native" }))).toBe(2);
   expect(validate.input.safeParse({ cohort: "proxy" }).success).toBe(false);
 });
+
+test("intents that an emergency caught are no orphans, as in assess", async () => {
+  const stop = stopEntry(6 * HOUR_S);
+  const stopS = Date.parse(stop.at) / 1_000;
+  const end = new Date((stopS + 600) * 1_000).toISOString();
+  const released = {
+    ...stop,
+    id: "E2",
+    at: end,
+    command: "restore",
+    after: { ...stop.after, emergency: false },
+  };
+  const bucket = Math.floor((stopS - 120) / 60) * 60;
+  const rows = {
+    "orphaned intents by minute": [bucket, bucket + HOUR_S].map((start, after) => ({
+      bucket: start,
+      intents: 500,
+      finalized: 500 * after,
+    })),
+  };
+  const verdictOf = async (entries: World["entries"]) => {
+    const outcome = await ask(portsOf({ rows, ...(entries === undefined ? {} : { entries }) }));
+    const { policy } = "data" in outcome && outcome.data ? outcome.data : expect.fail("no data");
+    return policy.find(({ rule }) => rule === "orphaned_intents")?.verdict;
+  };
+  expect(await verdictOf([stop, released])).toBe("pass");
+  expect(await verdictOf(undefined)).toBe("fail");
+});

@@ -1,6 +1,7 @@
 /** The policy over a window: at each minute what assess would have said, nothing hidden by gaps or age. */
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
+import type { Window } from "../../src/domain/metrics-sql.ts";
 import type { Policy, Rule } from "../../src/domain/policy.ts";
 import { DEFAULT_POLICY, RULES } from "../../src/domain/policy.ts";
 import { evaluate } from "../../src/domain/policy-evaluate.ts";
@@ -28,10 +29,14 @@ interface Past {
   at?: (startS: number) => Change | null;
   intents?: (startS: number) => { intents: number; finalized: number };
   reducedS?: number;
+  caught?: Window[];
 }
 
 /** The answers to all questions of the plan. */
-function answers(plan: WindowPlan, { policy = POLICY, at, intents, reducedS }: Past): WindowSeen {
+function answers(
+  plan: WindowPlan,
+  { policy = POLICY, at, intents, reducedS, caught = [] }: Past,
+): WindowSeen {
   const starts = (pieces: WindowPlan["health"]) =>
     pieces.flatMap(({ fromS, toS }) =>
       Array.from(
@@ -60,6 +65,7 @@ function answers(plan: WindowPlan, { policy = POLICY, at, intents, reducedS }: P
     health: { kind: "seen", value: rows },
     failures: { kind: "seen", value: failed.filter(({ r2, database }) => r2 + database > 0) },
     orphans: { kind: "seen", value: made },
+    caught,
     lastReductionS: (atS) => ({
       kind: "seen",
       value: reducedS !== undefined && reducedS <= atS ? reducedS : null,
@@ -318,6 +324,10 @@ test("orphaned intents and a reduction that did not help are found as well", () 
   expect(orphans).toMatchObject({ verdict: "fail", failed: [{ worst: 11 }] });
   // Fifty minutes in which the hour held all eleven.
   expect(orphans.evaluations.fail).toBe(50);
+  // But for those that an emergency caught, as in `assess`.
+  const caught = [{ fromS: noonS, toS: noonS + 60 }];
+  const without = ruleOf(judged(DAY_S, { intents: lost, caught }), "orphaned_intents");
+  expect(without).toMatchObject({ verdict: "pass", failed: [] });
   const warning = during(noonS, 30, { native: { errors: 20 } });
   const window = judged(DAY_S, { at: warning, reducedS: noonS + 300 });
   expect(ruleOf(window, "reduction_did_not_help")).toMatchObject({

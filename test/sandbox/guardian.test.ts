@@ -136,6 +136,28 @@ describe("the guardian, enforcing", () => {
     ).toEqual([]);
   });
 
+  it("writes nothing at a tick that comes late, and says so", async () => {
+    sandbox.control.forgetNotices();
+    const keys = written();
+    await tick("FRA", new Date(Date.now() - 95_000));
+    expect(keys).toEqual([]);
+    expect(JSON.stringify(sandbox.control.notices())).toContain("came late: it did nothing");
+  });
+
+  it("finds what it did in the newest of 1,100 entries of the journal", async () => {
+    const [latched, stop] = [guardian()?.latched, text("stop") ?? ""];
+    const day = new Date(latched?.at ?? "").toISOString().slice(0, 10);
+    const keys = Array.from({ length: 1_100 }, (_, i) => `journal/${day}T00:00:00-${i}`);
+    for (const key of keys) sandbox.control.store.put(key, "{}");
+    // The journal alone knows that it has acted.
+    sandbox.control.store.delete("guardian");
+    sandbox.control.store.put("stop", JSON.stringify({ ...JSON.parse(stop), by: "ada" }));
+    await tick();
+    expect(guardian()?.latched).toMatchObject({ id: latched?.id, action: "not-aus" });
+    sandbox.control.store.put("stop", stop);
+    for (const key of keys) sandbox.control.store.delete(key);
+  });
+
   it("leaves it to people until one has armed it again", async () => {
     // By hand, past restore: the stop is released and native goes on failing.
     const stop = parseStop(text("stop"));

@@ -18,7 +18,7 @@ export interface ObserveGiven {
   nowMs: number;
   entries: Observed<readonly JournalEntry[]>;
   /** Intents made before are not counted: a stop that is over has caught some half-way. Seconds. */
-  sinceS: number | null;
+  sinceS: number;
   waitUntil(work: Promise<unknown>): void;
 }
 
@@ -43,8 +43,8 @@ export async function observe(given: ObserveGiven): Promise<Observations> {
   };
 }
 
-function later({ fromS, toS }: Window, sinceS: number | null): Window {
-  return { fromS: Math.min(toS, Math.max(fromS, sinceS ?? 0)), toS };
+function later({ fromS, toS }: Window, sinceS: number): Window {
+  return { fromS: Math.min(toS, Math.max(fromS, sinceS)), toS };
 }
 
 /** One question to the metrics. Never rejects. */

@@ -4,6 +4,7 @@
  */
 
 import { parseCap } from "../../src/domain/cap.ts";
+import { caughtWindows } from "../../src/domain/caught-intents.ts";
 import { sentence } from "../../src/domain/finding-text.ts";
 import type { Action, GuardianKnown } from "../../src/domain/guardian.ts";
 import {
@@ -29,6 +30,7 @@ import { isOver, parseRamp, parseRampControl } from "../../src/domain/ramp-docum
 import { rampNotice } from "../../src/domain/ramp-text.ts";
 import type { ParsedState, RawState } from "../../src/domain/state.ts";
 import { parseConfig, parseState } from "../../src/domain/state.ts";
+import { timeOf } from "../../src/domain/time.ts";
 import type { Bindings, Settings } from "../env.ts";
 import type { GuardianTexts } from "./kv.ts";
 import {
@@ -88,8 +90,7 @@ export async function tick(given: TickGiven): Promise<void> {
   if (isLate(given)) return tellLate(given);
   const guardian = parseGuardian(texts.guardian);
   const before = await entriesOf(kv, given.tickMs);
-  const known = knownSince(guardian, given.tickMs);
-  const sinceS = known === null ? null : Date.parse(known.at) / 1_000;
+  const sinceS = intentsFromS(given, guardian, before);
   const { tickMs: nowMs } = given;
   const observations = await observe({ ...given, policy, nowMs, entries: before, sinceS });
   const assessment = evaluate(observations, policy);
@@ -106,6 +107,22 @@ export async function tick(given: TickGiven): Promise<void> {
   function judged(): Assessment {
     return evaluate(sinceChange(observations, Date.parse(run.since.at) / 1_000), policy);
   }
+}
+
+/**
+ * Without those that an emergency caught, and those of before it first saw what people did last. One that the
+ * journal does not end is on, or was ended by hand: that is seen.
+ */
+function intentsFromS(
+  { tickMs, settings }: TickGiven,
+  guardian: GuardianDocument | null,
+  entries: Observed<readonly JournalEntry[]>,
+): number {
+  const seen = entries.kind === "seen" ? entries.value : [];
+  const nowS = tickMs / 1_000;
+  const caught = caughtWindows(seen, nowS, settings.guardian.policy);
+  const known = timeOf(knownSince(guardian, tickMs)?.at) / 1_000;
+  return Math.max(0, known, ...caught.map(({ toS }) => toS).filter((toS) => toS < nowS));
 }
 
 async function looked(

@@ -1,6 +1,7 @@
 /** Everything that `validate` looks at, gathered side by side and within its limits. Never throws. */
 import type { AchievedShare } from "../../domain/achieved-share.ts";
 import { unknownShare } from "../../domain/achieved-share.ts";
+import { caughtWindows } from "../../domain/caught-intents.ts";
 import { expectationOf } from "../../domain/expectation.ts";
 import type { JournalEntry } from "../../domain/journal.ts";
 import { timeOf } from "../../domain/memory.ts";
@@ -78,11 +79,13 @@ export async function gather(ports: Ports, wanted: Wanted, signal: AbortSignal):
       : { kind: "unseen", because: base.message };
   const { entries, gap } = journal;
   const { policy } = ports.target;
+  const caught = caughtWindows(entries, plan.nowS, policy);
+  const lastReductionS = reductionsOf(entries, gap);
   return {
     after: await changedMeanwhile(silent, base, signal),
     ...{ base, doctor, live, smoke, metrics, entries },
     ...{ share: share.share, shareFailure: share.failure },
-    policy: overWindow(plan, { ...metrics, lastReductionS: reductionsOf(entries, gap) }, policy),
+    policy: overWindow(plan, { ...metrics, caught, lastReductionS }, policy),
     quiet: quietSince(plan.window.fromS, {
       ...{ state, entries },
       journalGap: gap,

@@ -1,0 +1,258 @@
+/**
+ * The cron's entry of the real Worker, on a clock that stands still, a KV of pages, and metrics and a pager that
+ * answer on loopback.
+ */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { parseCap } from "../../src/domain/cap.ts";
+import { parseGuardian } from "../../src/domain/guardian-document.ts";
+import { parseStop } from "../../src/domain/state.ts";
+import { tickId } from "../../src/domain/tick-id.ts";
+import worker from "../../worker/index.ts";
+import { json, startServer, type TestServer } from "../adapters/server.ts";
+
+const START_MS = Date.parse("2026-01-10T12:00:00Z");
+const MINUTE_MS = 60_000;
+const PAGE = 1_000;
+const CONFIG = {
+  canary_percent: 20,
+  canary_tag: "B2a",
+  emergency_proxy: false,
+  last_updated: "2026-01-10T09:00:00Z",
+  revision: "01JCQ000000000000000000001",
+  updated_by: "ada",
+};
+
+let server: TestServer;
+let kv: Map<string, string>;
+let puts: string[];
+/** Percent of native's requests that fail in the minute that begins then. */
+let failing: (startMs: number) => number;
+/** When the metrics answer; null: at once. */
+let answersAtMs: number | null;
+/** As KV pages its lists; false is the broken twin that takes the first page for all. */
+let paged: boolean;
+
+beforeAll(async () => {
+  server = await startServer();
+});
+afterAll(() => server.close());
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ["Date"], now: START_MS });
+  kv = new Map([["config", JSON.stringify(CONFIG)]]);
+  puts = [];
+  failing = () => 0;
+  answersAtMs = null;
+  paged = true;
+  server.reply((res, seen) => {
+    if (seen.url === "/hook") return json(200, {})(res, seen);
+    if (answersAtMs !== null) vi.setSystemTime(answersAtMs);
+    json(200, { data: seen.body.includes(" AS cohort") ? healthRows() : [] })(res, seen);
+  });
+  vi.spyOn(console, "warn").mockImplementation(() => undefined);
+  // It has known for long how things are.
+  await tickOnTime(START_MS - 30 * MINUTE_MS);
+  vi.setSystemTime(START_MS);
+  puts = [];
+  failing = () => 50;
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+function healthRows(): object[] {
+  const nowMs = Math.floor(Date.now() / MINUTE_MS) * MINUTE_MS;
+  return Array.from({ length: 60 }, (_, index) => nowMs - index * MINUTE_MS).flatMap((startMs) =>
+    (["native", "proxy"] as const).map((cohort) => {
+      const errors = cohort === "native" ? failing(startMs) * 10 : 0;
+      const requests = { requests: 1_000, observations: 1_000 };
+      const latency = { p50: 10, p90: 20, p95: 25, p99: 30 };
+      return {
+        bucket: startMs / 1_000,
+        cohort,
+        ...requests,
+        errors,
+        errorObservations: errors,
+        ...latency,
+      };
+    }),
+  );
+}
+
+const NAMESPACE = {
+  async get(keys: string[]) {
+    return new Map(keys.map((key) => [key, kv.get(key) ?? null]));
+  },
+  async put(key: string, text: string) {
+    puts.push(key);
+    kv.set(key, text);
+  },
+  async list({ prefix, cursor = "0" }: { prefix: string; cursor?: string }) {
+    const names = [...kv.keys()].filter((key) => key.startsWith(prefix)).toSorted();
+    const next = Number(cursor) + PAGE;
+    const keys = names.slice(Number(cursor), next).map((name) => ({ name }));
+    return { keys, list_complete: !paged || next >= names.length, cursor: String(next) };
+  },
+};
+
+async function tick(atMs: number): Promise<void> {
+  const env = {
+    ENVIRONMENT: "production",
+    GUARDIAN: "enforce",
+    POLICY: JSON.stringify({ settleSeconds: 0 }),
+    ANALYTICS_TOKEN: "token",
+    CLOUDFLARE_ACCOUNT_ID: "0".repeat(32),
+    ANALYTICS_DATASET: "canary",
+    ANALYTICS_API_URL: server.url,
+    NOTIFY_WEBHOOK_URL: `${server.url}/hook`,
+    KV_CANARY_CONFIG: NAMESPACE,
+  };
+  const context = { waitUntil: () => undefined };
+  await worker.scheduled({ scheduledTime: atMs } as never, env as never, context as never);
+}
+
+async function tickOnTime(atMs: number): Promise<void> {
+  vi.setSystemTime(atMs);
+  await tick(atMs);
+}
+
+const told = (): string =>
+  server.seen
+    .filter(({ url }) => url === "/hook")
+    .map(({ body }) => body)
+    .join("\n");
+const isStopped = (): boolean => {
+  const stop = parseStop(kv.get("stop") ?? null);
+  return stop.kind === "valid" && stop.value.active;
+};
+const guardian = () => parseGuardian(kv.get("guardian") ?? null);
+
+describe("a run of the cron that comes late", () => {
+  it("writes nothing and says so, from 90 s on; before that it acts", async () => {
+    vi.setSystemTime(START_MS + 90_001);
+    await tick(START_MS);
+    expect(puts).toEqual([]);
+    expect(told()).toContain("came late: it did nothing");
+    vi.setSystemTime(START_MS + 90_000);
+    await tick(START_MS);
+    expect(puts).toContain("stop");
+  });
+
+  it("writes nothing either when what it asks takes so long", async () => {
+    answersAtMs = START_MS + 90_001;
+    await tick(START_MS);
+    expect(puts).toEqual([]);
+    expect(told()).toContain("came late: it did nothing");
+  });
+});
+
+describe("what the guardian has done", () => {
+  /** 1,099 entries of other people that morning, then its own. */
+  function fillJournal(): void {
+    const at = (index: number) => new Date(START_MS - (1_200 - index) * 1_000).toISOString();
+    const side = { percent: 20, emergency: false, revision: null };
+    const entry = {
+      schema: 1,
+      command: "logs",
+      host: "h",
+      reason: null,
+      incident: null,
+      before: side,
+      after: side,
+      revision: null,
+      verification: { outcome: "live", locations: [], elapsed_ms: 0 },
+      tool: "pixcanary",
+    };
+    for (let index = 0; index < 1_100; index += 1) {
+      const own = index === 1_099;
+      const id = own ? tickId(START_MS - 2 * MINUTE_MS, "R") : `E${index}`;
+      const actor = own ? "guardian" : "ada";
+      kv.set(
+        `journal/${at(index)}-${id}`,
+        JSON.stringify({ ...entry, id, at: at(index), actor, command: own ? "disable" : "logs" }),
+      );
+    }
+  }
+
+  it("it finds in the newest of 1,100 journal entries, on whatever page they are", async () => {
+    fillJournal();
+    await tickOnTime(START_MS);
+    expect(guardian()).toMatchObject({ verdict: "fail", latched: { action: "disable" } });
+    expect(isStopped()).toBe(false);
+  });
+
+  it("it would not find on the first page alone", async () => {
+    fillJournal();
+    paged = false;
+    await tickOnTime(START_MS);
+    expect(isStopped()).toBe(true);
+  });
+});
+
+describe("a restore within the minute of a stop", () => {
+  function restoreByHand(atMs: number): void {
+    const through = guardian()?.latched?.id ?? null;
+    const at = new Date(atMs).toISOString();
+    const release = { active: false, id: "R", at, by: "ada", releases: { id: through } };
+    kv.set("stop", JSON.stringify(release));
+    kv.set("guardian-arm", JSON.stringify({ schema: 1, at, by: "ada", id: "A", through }));
+  }
+
+  it("is not stopped again by what was measured before it, and by what fails after it once", async () => {
+    let curedMs = START_MS + 30_000;
+    failing = (startMs) => (startMs < curedMs ? 50 : 0);
+    await tickOnTime(START_MS);
+    expect(isStopped()).toBe(true);
+    restoreByHand(curedMs);
+    for (let minute = 1; minute <= 6; minute += 1) {
+      await tickOnTime(START_MS + minute * MINUTE_MS);
+      expect(isStopped()).toBe(false);
+    }
+    expect(guardian()?.verdict).toBe("pass");
+    curedMs = Number.POSITIVE_INFINITY;
+    const fromMs = START_MS + 7 * MINUTE_MS;
+    failing = (startMs) => (startMs >= fromMs ? 50 : 0);
+    for (let minute = 7; minute <= 12; minute += 1) await tickOnTime(START_MS + minute * MINUTE_MS);
+    expect(isStopped()).toBe(true);
+    restoreByHand(fromMs);
+    kv.delete("guardian-arm");
+    for (let minute = 13; minute <= 20; minute += 1)
+      await tickOnTime(START_MS + minute * MINUTE_MS);
+    expect(isStopped()).toBe(false);
+  });
+});
+
+describe("what cannot be read in KV", () => {
+  it("holds the guardian back neither now nor later, and is told once and when it is over", async () => {
+    failing = () => 0;
+    kv.set("guardian-cap", "{");
+    kv.set("guardian-arm", "{");
+    await tickOnTime(START_MS);
+    await tickOnTime(START_MS + MINUTE_MS);
+    expect(told().match(/guardian-cap cannot be read/g)).toHaveLength(1);
+    expect(told()).toContain("guardian-arm cannot be read");
+    expect(parseCap(kv.get("guardian-cap") ?? null)?.percent).toBe(0);
+    kv.delete("guardian-cap");
+    kv.delete("guardian-arm");
+    await tickOnTime(START_MS + 2 * MINUTE_MS);
+    expect(told()).toContain("all keys in KV can be read again");
+    kv.set("guardian-cap", "{");
+    failing = () => 50;
+    await tickOnTime(START_MS + 3 * MINUTE_MS);
+    expect(isStopped()).toBe(true);
+  });
+
+  it("keeps its latch, through a memory of its own that is damaged", async () => {
+    await tickOnTime(START_MS);
+    const own = guardian()?.latched?.id;
+    kv.set("guardian", "{");
+    await tickOnTime(START_MS + MINUTE_MS);
+    expect(told()).toContain("guardian cannot be read");
+    expect(guardian()?.latched?.id).toBe(own);
+    // Its other witnesses are gone: it remembers what they knew.
+    kv.delete("stop");
+    for (const key of kv.keys()) if (key.startsWith("journal/")) kv.delete(key);
+    await tickOnTime(START_MS + 2 * MINUTE_MS);
+    expect(isStopped()).toBe(false);
+  });
+});
