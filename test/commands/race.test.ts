@@ -142,14 +142,14 @@ describe("AT-1: a stop against a restore of an earlier stop", () => {
   it("stays in force when the release is refused and repeated", async () => {
     await fc.assert(
       fc.asyncProperty(fc.scheduler(), (scheduler) => restoreRace(scheduler, refusingOnce)),
-      { numRuns: Math.ceil(RUNS / 40) },
+      { numRuns: Math.ceil(RUNS / 100) },
     );
   });
 
   it("stays in force, however they interleave", async () => {
     await fc.assert(
       fc.asyncProperty(fc.scheduler(), (scheduler) => restoreRace(scheduler, (store) => store)),
-      { numRuns: Math.ceil(RUNS / 20) },
+      { numRuns: Math.ceil(RUNS / 50) },
     );
   });
 

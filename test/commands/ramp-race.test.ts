@@ -21,7 +21,7 @@ import {
 import { rampPorts, runReduce } from "../support/ramp-ports.ts";
 import { INPUT } from "./ramp-stage.ts";
 
-const RUNS = Number(process.env.PIXCANARY_RAMP_RACE_RUNS ?? 5_000);
+const RUNS = Number(process.env.PIXCANARY_RAMP_RACE_RUNS ?? 2_000);
 
 type Store = (kv: ModelKv, scheduler: fc.Scheduler, staleness: number[]) => StateStore;
 

@@ -27,8 +27,8 @@ import {
 
 const SEED = Number(process.env.PIXCANARY_FAULT_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const PAIRS = Number(process.env.PIXCANARY_FAULT_PAIRS ?? 200);
-const LANES = 9;
-const SKEWED_LANES = 3;
+const LANES = 6;
+const SKEWED_LANES = 2;
 const BUDGET_MS = 1_000;
 
 const untap = tapFetch();

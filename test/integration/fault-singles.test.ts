@@ -13,11 +13,11 @@ import { ensureBundle } from "../worker/bundle.ts";
 import { brokenPromises } from "./invariants.ts";
 import { type Lane, LanePool, startLanes, stopIsStored, tokenEnv, writeConfig } from "./lane.ts";
 
-vi.setConfig({ maxConcurrency: 5 });
+vi.setConfig({ maxConcurrency: 3 });
 
 /** For what would go on for ever; whatever ends by itself has all the time that it takes. */
 const SHORT_S = "2";
-const LANES = 5;
+const LANES = 3;
 /** The moment is short. */
 const OFTEN = { ...PATIENCE, interval: 2 };
 

@@ -22,7 +22,7 @@ import { BASE, rampOf, START_MS } from "../domain/ramp-world.ts";
 import { type ModelKv, modelStore, playOut, stored } from "../support/fake-ports.ts";
 import { rampPorts, runReduce } from "../support/ramp-ports.ts";
 
-const RUNS = Number(process.env.PIXCANARY_RAMP_RACE_RUNS ?? 3_000);
+const RUNS = Number(process.env.PIXCANARY_RAMP_RACE_RUNS ?? 1_500);
 const TICKS = 14;
 const TICK_MS = 65_000;
 const GIVEN = {

@@ -21,7 +21,7 @@ import {
 } from "../../src/domain/state.ts";
 import { BASE, START_MS } from "../domain/ramp-world.ts";
 
-const RUNS = 5_000;
+const RUNS = 2_000;
 const TICK_MS = 60_000;
 const ISOLATES = 3;
 const FULL: CanaryConfig = { ...BASE, canary_percent: 50 };
