@@ -203,29 +203,26 @@ describe("AT-8 in modes open and off", () => {
   });
 });
 
-describe("AT-8 without any readable configuration", () => {
-  test.each([null, "{"])(
-    "config %j: proxy for everybody, by emergency or default",
-    async (text) => {
-      const stage = await openStage({ vars: { CANARY_OVERRIDE: "signed" }, config: text });
-      try {
-        const problems: string[] = [];
-        for (const stop of STOPS) {
-          const state = { percent: 100, stop, flag: false } as const;
-          await stage.worker.endEmergencies();
-          await stage.worker.putState(text, documentsOf(state, 1).stop);
-          const cells = cellsOf(state, true);
-          const answers = await stage.askAll(cells);
-          const judge: Judge = (cell) => expectedOf(cell, false);
-          problems.push(...complaintsOf(cells, answers, judge, "none"));
-        }
-        expect(problems).toEqual([]);
-      } finally {
-        await stage.dispose();
-        await stage.origin.close();
+test("AT-8 without any readable configuration: proxy for everybody, by emergency or default", async () => {
+  const stage = await openStage({ vars: { CANARY_OVERRIDE: "signed" }, config: null });
+  try {
+    const problems: string[] = [];
+    for (const text of [null, "{"]) {
+      for (const stop of STOPS) {
+        const state = { percent: 100, stop, flag: false } as const;
+        await stage.worker.endEmergencies();
+        await stage.worker.putState(text, documentsOf(state, 1).stop);
+        const cells = cellsOf(state, true).filter(({ method }) => method === "GET");
+        const answers = await stage.askAll(cells);
+        const judge: Judge = (cell) => expectedOf(cell, false);
+        problems.push(...complaintsOf(cells, answers, judge, "none"));
       }
-    },
-  );
+    }
+    expect(problems).toEqual([]);
+  } finally {
+    await stage.dispose();
+    await stage.origin.close();
+  }
 });
 
 function smallerSet(state: (typeof STATES)[number], mode: Cell["mode"]): Cell[] {
