@@ -32,8 +32,8 @@ export function spanOf(changes: readonly StateChange[], ms: number | null): numb
   return span;
 }
 
-/** What KV promises: a location may serve the old value for 60 s; isolates hold state for 5 s more. */
-const LATE_MS = 65_000;
+/** What KV promises: a location may serve the old value for 60 s; isolates hold state for 6 s and a read more. */
+const LATE_MS = 67_000;
 
 const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 
