@@ -11,7 +11,7 @@ import { decide } from "../../src/domain/decide.ts";
 import type { JournalEntry } from "../../src/domain/journal.ts";
 import { EMPTY_MEMORY, effectiveState, remember } from "../../src/domain/memory.ts";
 import type { QaDocument } from "../../src/domain/qa.ts";
-import { parseStop, type StopDocument } from "../../src/domain/state.ts";
+import { parseStop, type RawState, type StopDocument } from "../../src/domain/state.ts";
 import type { Ports, Sighting, StateStore } from "../../src/ports.ts";
 import { UpstreamError } from "../../src/ports.ts";
 import { qaDocument } from "../../worker/qa/document.ts";
@@ -223,9 +223,13 @@ describe("an emergency by hand that stale reads of the API hid", () => {
   const HAND = '{"emergency_proxy":true,"last_updated":"2020-01-01T00:00:00Z"}';
   const reads = { config: HAND, stop: null };
   /** Isolates hold what they saw; the API answers its first reads from before the emergency. */
-  function stale(staleReads = 2, others: Partial<ModelKv> = {}): { kv: ModelKv; ports: Ports } {
+  function stale(
+    staleReads = 2,
+    others: Partial<ModelKv> = {},
+    alsoRead: (now: RawState) => string | null = () => null,
+  ): { kv: ModelKv; ports: Ports } {
     const kv: ModelKv = { config: [configAt(OLD), HAND], stop: [null], ...others };
-    let memory = remember(EMPTY_MEMORY, reads, 0);
+    let memory = others.config === undefined ? remember(EMPTY_MEMORY, reads, 0) : EMPTY_MEMORY;
     const ports = world(kv, (store) => {
       let reads = 0;
       return {
@@ -245,6 +249,8 @@ describe("an emergency by hand that stale reads of the API hid", () => {
       looks += 1;
       if (looks >= 10 * LOOKS) budget.abort();
       const nowMs = ports.clock.now();
+      const config = alsoRead(stored(kv));
+      if (config !== null) memory = remember(memory, { ...stored(kv), config }, nowMs);
       memory = remember(memory, stored(kv), nowMs);
       const state = effectiveState(memory, nowMs);
       const facts = { state, override: false, cookie: null, draw: 0 };
@@ -294,15 +300,65 @@ describe("an emergency by hand that stale reads of the API hid", () => {
       expect(stored(kv).config).toBe(HAND);
     },
   );
-  it.each(["reduce", "disable"] as const)("is put back by %s, and told", async (command) => {
-    const { kv, ports } = stale();
-    expect(await run(command, ports)).toMatchObject({
+  /** Its plan asks no location: what all see by then is named. */
+  const goUp = async (ports: Ports, how = seen) => {
+    const up = { ...how, to: 20 };
+    const planned = await restore.plan(up, { ...ports, qa: { ...ports.qa, urls: [] } });
+    if (planned.kind !== "plan") throw new Error("not planned");
+    return restore.apply(planned.steps, up, ports);
+  };
+  it.each(["reduce", "disable", "restore"] as const)(
+    "is put back by %s, and told",
+    async (command) => {
+      const { kv, ports } = stale();
+      expect(await (command === "restore" ? goUp(ports) : run(command, ports))).toMatchObject({
+        kind: "failed",
+        code: "conflict",
+        message: expect.stringContaining("somebody by hand"),
+        truth: expect.stringMatching(/^it was put back in force, everybody is sent to proxy; /),
+        data: { after: { emergency: true } },
+      });
+      expect(fresh(kv)).toMatchObject({ emergency: true });
+    },
+  );
+  const STOP = JSON.stringify({ active: true, id: "S", at: OLD });
+  it("keeps a restore from releasing the stop that it did see", async () => {
+    const { kv, ports } = stale(2, { stop: [STOP] });
+    expect(await goUp(ports)).toMatchObject({
       kind: "failed",
       code: "conflict",
       message: expect.stringContaining("somebody by hand"),
-      truth: expect.stringMatching(/^it was put back in force, everybody is sent to proxy; /),
+      truth: expect.stringMatching(/^an emergency is stored, everybody is sent to proxy; /),
+    });
+    expect(stored(kv).stop).toBe(STOP);
+  });
+  it("is put back by a restore where only the proof of the release shows it", async () => {
+    const { kv, ports } = stale(2, { config: [configAt(OLD)], stop: [STOP] }, (now) => {
+      return now.stop === STOP ? null : HAND;
+    });
+    expect(await goUp(ports)).toMatchObject({
+      kind: "failed",
+      code: "conflict",
+      truth: expect.stringMatching(/^it was put back in force, /),
     });
     expect(fresh(kv)).toMatchObject({ emergency: true });
+  });
+  it("as a stop that another release has covered is named by the next restore, wherever it is", async () => {
+    const { kv, ports } = stale(0, { config: [configAt(OLD)], stop: [STOP] });
+    const other = JSON.stringify({ active: true, id: "OTHER", at: OLD });
+    const { mark } =
+      effectiveState(remember(EMPTY_MEMORY, { config: null, stop: other }, 0), 0).inForce[0] ?? {};
+    kv.config.push(
+      JSON.stringify({
+        ...JSON.parse(configAt(OLD)),
+        emergency_proxy: true,
+        lifts: [{ id: "OTHER", mark }],
+      }),
+    );
+    await goUp(ports, { ...seen, verify: false });
+    expect(parseStop(stored(kv).stop)).toMatchObject({
+      value: { releases: { stops: expect.arrayContaining([expect.objectContaining({ mark })]) } },
+    });
   });
   it("ends with the next restore, everywhere", async () => {
     const { kv, ports } = stale();

@@ -12,8 +12,7 @@ import { namesOf } from "./emergencies.ts";
 import { leaveTrace, snapshotOf } from "./leave-trace.ts";
 import type { LiveProof } from "./prove-live.ts";
 import { isLive, NOT_ASKED } from "./prove-live.ts";
-import type { PutBack } from "./put-back.ts";
-import { proveOrFind, putBack } from "./put-back.ts";
+import { covered, proveOrFind, putBack } from "./put-back.ts";
 import { askAfterRefuge, NOT_ASKED_REFUGE, refugeLines } from "./refuge.ts";
 import { invocation, liveLine, missingLines, OTHERS_FOLLOW, share } from "./words.ts";
 
@@ -66,7 +65,12 @@ export async function applyRelief(
   const { canary_percent: percent, revision = "" } = config;
   const expected = { emergency: isEmergency(steps.base.state), revision, percent };
   const { proof, lost } = input.verify
-    ? await proveOrFind(ports, expected, { signal, startedMs, what: "config" })
+    ? await proveOrFind(ports, expected, {
+        signal,
+        startedMs,
+        what: "config",
+        ours: { config, release: null },
+      })
     : { proof: NOT_ASKED, lost: [] };
   data.live = proof.live;
   data.missing = proof.missing;
@@ -104,24 +108,6 @@ async function unseenEmergency(
 
 function asksForEmergency({ state: { config } }: Base): boolean {
   return isEmergency({ config, stop: { kind: "absent" } });
-}
-
-/** An emergency was on that the plan had not seen: it stands. */
-function covered(
-  command: "reduce" | "disable",
-  { by, truth, config, inForce }: PutBack,
-  { data, ports }: { data: ReliefData; ports: Ports },
-): Outcome<ReliefData> {
-  data.after.emergency = inForce;
-  if (config !== null) data.after.revision = config.revision ?? null;
-  return {
-    kind: "failed",
-    code: "conflict",
-    message: `an emergency is on that ${command} did not see when it read KV: ${by}`,
-    truth,
-    next: invocation(ports.target, inForce ? "status" : "not-aus"),
-    data,
-  };
 }
 
 function nextDocument(steps: ReliefSteps, input: CommonInput, ports: Ports): CanaryConfig {

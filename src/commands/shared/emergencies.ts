@@ -4,7 +4,7 @@ import { mergeNames, nameOf, readEmergencies } from "../../domain/emergency.ts";
 import { endsBy } from "../../domain/emergency-ledger.ts";
 import type { Sighting } from "../../domain/expectation.ts";
 import type { JournalEntry } from "../../domain/journal.ts";
-import type { Name } from "../../domain/state.ts";
+import type { Name, RawState } from "../../domain/state.ts";
 import { timeOf } from "../../domain/time.ts";
 import type { Base } from "./change-config.ts";
 
@@ -34,9 +34,12 @@ export function namesOf(
       ...(after.revision === null ? [] : [{ id: after.revision }]),
     ])
     .reverse();
+  // What is put back in force names what it found, of either key.
+  const { config } = base.state;
+  const found = config.kind === "valid" && config.value.emergency_proxy ? config.value.lifts : [];
   // Exact names first: an id alone is what is left when nothing is known of the text.
   return {
-    stops: mergeNames(named("stop"), ids, told),
+    stops: mergeNames(named("stop"), found, ids, told),
     lifts: mergeNames(named("config"), ids, told),
   };
 }
@@ -59,11 +62,19 @@ export function shownAt({ qa }: Sighting): Asked[] {
   }));
 }
 
-/** What a location shows and nothing that is stored asks for or ends: nobody has released it. */
-export function lostIn(shown: readonly Asked[], stored: Base, nowMs: number): Asked[] {
-  const { configText: config, stopText: stop, state } = stored;
-  const read = readEmergencies({ config, stop }, state);
-  const endings = [read.stop.ending, read.config.ending].filter((ending) => ending !== null);
+/** What KV holds, or is about to hold. */
+export type Texts = Pick<RawState, Asked["key"]>;
+
+/** What a location shows and nothing in these ends: nobody has released it. */
+export function lostIn(
+  shown: readonly Asked[],
+  documents: readonly Texts[],
+  nowMs: number,
+): Asked[] {
+  const endings = documents
+    .map((texts) => readEmergencies(texts))
+    .flatMap(({ stop, config }) => [stop.ending, config.ending])
+    .filter((ending) => ending !== null);
   return shown.filter((asked) => {
     const held = { ...asked, ownMs: timeOf(asked.at), seenMs: nowMs, endedBy: [] };
     return !endings.some((ending) => endsBy(ending, held, false));

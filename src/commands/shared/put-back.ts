@@ -1,20 +1,24 @@
 /**
- * An emergency that a change of `config` has covered without having seen it. Isolates that saw it hold
- * it, as the change does not name it; one that starts now would know nothing of it. So it is put back.
+ * An emergency that a change has covered without having seen it. Isolates that saw it hold it, as the
+ * change does not name it; one that starts now would know nothing of it. So it is put back: by whatever
+ * writes `config` or a release.
  */
 import type { Asked } from "../../domain/emergency.ts";
 import { nameOf } from "../../domain/emergency.ts";
 import type { Sighting } from "../../domain/expectation.ts";
-import type { CanaryConfig } from "../../domain/state.ts";
+import type { Snapshot } from "../../domain/journal.ts";
+import type { CanaryConfig, StopDocument } from "../../domain/state.ts";
 import { isEmergency } from "../../domain/state.ts";
 import { nextConfig } from "../../domain/transition.ts";
 import type { Ports } from "../../ports.ts";
+import type { Outcome } from "../command.ts";
 import { readBase } from "./change-config.ts";
+import type { Texts } from "./emergencies.ts";
 import { authorsOf, lostIn, shownAt } from "./emergencies.ts";
 import type { LiveProof, LookOptions } from "./prove-live.ts";
 import { proveLive } from "./prove-live.ts";
 import { asUpstream, mayHaveWritten, settle } from "./settle.ts";
-import { share } from "./words.ts";
+import { invocation, share } from "./words.ts";
 
 const WRITE_LIMIT_MS = 20_000;
 const MAX_REASON = 400;
@@ -28,29 +32,74 @@ export interface PutBack {
   inForce: boolean;
 }
 
-/** As `proveLive`; ends at the first location that holds an emergency which nobody has released. */
+/** What a command has written, or will write once this is proved. */
+export interface Ours {
+  config: CanaryConfig;
+  /** Null: none, and one that is on stays on. */
+  release: StopDocument | null;
+}
+
+/**
+ * As `proveLive`; ends at the first location that holds an emergency which nobody has released and `ours`
+ * does not end.
+ */
 export async function proveOrFind(
   ports: Ports,
   expected: { emergency: boolean; revision: string; percent?: number },
-  options: LookOptions & { what: string },
+  options: LookOptions & { what: string; ours: Ours },
 ): Promise<{ proof: LiveProof; lost: Asked[] }> {
+  const { ours, signal: limit } = options;
+  const lifts = ours.release !== null || !expected.emergency;
   const found = new AbortController();
   let lost: Asked[] = [];
   const isForeign = async (sighting: Sighting): Promise<boolean> => {
-    const shown = expected.emergency ? [] : shownAt(sighting);
-    if (shown.length === 0) return false;
-    const stored = await readBase(ports, options.signal);
-    if (!("state" in stored)) return false;
-    const here = lostIn(shown, stored, ports.clock.now());
+    const here = lifts ? await lostAt(ports, [sighting], ours, limit) : [];
     if (here.length > 0) {
       lost = here;
       found.abort();
     }
     return here.length > 0;
   };
-  const signal = AbortSignal.any([options.signal, found.signal]);
+  const signal = AbortSignal.any([limit, found.signal]);
   const proof = await proveLive(ports, expected, { ...options, signal, isForeign });
+  if (lifts && lost.length === 0) lost = await lostAt(ports, proof.sightings, ours, limit);
   return { proof, lost };
+}
+
+async function lostAt(
+  ports: Ports,
+  sightings: readonly Sighting[],
+  { config, release }: Ours,
+  signal: AbortSignal,
+): Promise<Asked[]> {
+  const ours: Texts = {
+    config: JSON.stringify(config),
+    stop: release === null ? null : JSON.stringify(release),
+  };
+  const nowMs = ports.clock.now();
+  const shown = lostIn(sightings.flatMap(shownAt), [ours], nowMs);
+  if (shown.length === 0) return [];
+  const stored = await readBase(ports, signal);
+  if (!("state" in stored)) return [];
+  return lostIn(shown, [{ config: stored.configText, stop: stored.stopText }], nowMs);
+}
+
+/** How a command ends that had not seen an emergency: it stands. */
+export function covered<T extends { after: Snapshot }>(
+  command: string,
+  { by, truth, config, inForce }: PutBack,
+  { data, ports }: { data: T; ports: Ports },
+): Outcome<T> {
+  data.after.emergency = inForce;
+  if (config !== null) data.after.revision = config.revision ?? null;
+  return {
+    kind: "failed",
+    code: "conflict",
+    message: `an emergency is on that ${command} did not see when it read KV: ${by}`,
+    truth,
+    next: invocation(ports.target, inForce ? "status" : "not-aus"),
+    data,
+  };
 }
 
 /** Writes it over `ours` unless an emergency is stored already. Never throws. */

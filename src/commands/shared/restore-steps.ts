@@ -16,7 +16,9 @@ import { refused, writeConfigOnce } from "./change-config.ts";
 import type { Names } from "./emergencies.ts";
 import { leaveTrace, snapshotOf } from "./leave-trace.ts";
 import type { LiveProof } from "./prove-live.ts";
-import { isLive, NOT_ASKED, proveLive } from "./prove-live.ts";
+import { isLive, NOT_ASKED } from "./prove-live.ts";
+import type { Ours } from "./put-back.ts";
+import { covered, proveOrFind, putBack } from "./put-back.ts";
 import type { Guard } from "./release-stop.ts";
 import { releaseStop } from "./release-stop.ts";
 import { invocation, liveLine, missingLines, OTHERS_FOLLOW, share } from "./words.ts";
@@ -55,6 +57,8 @@ interface Run {
   call: CallOptions;
   startedMs: number;
   revision: string;
+  /** What is written, in this order but for an orphan's release. */
+  ours: Ours;
   data: RestoreData;
   /** Whether anything was, or may have been, written. */
   wrote: boolean;
@@ -87,29 +91,37 @@ export async function goBackUp(
     config: null,
     release: null,
   };
-  const run: Run = { steps, input, ports, call, startedMs, revision, data, wrote: false };
+  const ours = documentsOf(steps, input, ports, revision);
+  const run: Run = { steps, input, ports, call, startedMs, revision, ours, data, wrote: false };
   const outcome = await writeThenRelease(run);
   if (outcome.kind === "done") await armGuardian(ports, revision, steps.guardian);
   if (run.wrote) await trace(run, outcome);
   return outcome;
 }
 
+function documentsOf(steps: Steps, input: CommonInput, ports: Ports, revision: string): Ours {
+  const { base, percent, tag, names, caps, orphan, plannedAt } = steps;
+  const present = base.state.config.kind === "valid" ? base.state.config.value : null;
+  const nowMs = ports.clock.now();
+  const author = { actor: ports.identity.actor, reason: input.reason, nowMs, id: revision };
+  const next = nextConfig(present, { percent, emergency: false, tag }, author, [
+    ...caps.map(({ id }) => ({ id })),
+    ...names.lifts,
+  ]);
+  const stop = orphan ?? stopInForce(base, plannedAt);
+  const releaser = { ...author, id: ports.rng.ulid(nowMs, revision) };
+  return {
+    config: liftingCaps(next, steps, ports),
+    release: stop === null ? null : releaseOf(stop, releaser, names.stops),
+  };
+}
+
 async function writeThenRelease(run: Run): Promise<Outcome<RestoreData>> {
   const { steps, ports, call, data, revision } = run;
-  const present = steps.base.state.config.kind === "valid" ? steps.base.state.config.value : null;
-  const author = { ...authorOf(run), id: revision };
-  const config = liftingCaps(
-    nextConfig(present, { percent: steps.percent, emergency: false, tag: steps.tag }, author, [
-      ...steps.caps.map(({ id }) => ({ id })),
-      ...steps.names.lifts,
-    ]),
-    run,
-  );
-  if (steps.orphan !== null) {
-    const ended = await release(run, steps.orphan, {
-      stopText: steps.base.stopText,
-      revision: null,
-    });
+  const { config, release } = run.ours;
+  const { stopText } = steps.base;
+  if (steps.orphan !== null && release !== null) {
+    const ended = await writeRelease(run, release, { stopText, revision: null });
     if (ended !== null) return ended;
   }
   const write = await writeConfigOnce(ports, steps.base, config, { ...call, recheck: true });
@@ -118,29 +130,34 @@ async function writeThenRelease(run: Run): Promise<Outcome<RestoreData>> {
   if (write.kind === "unknown")
     return pending(run, `proof that config was written: ${write.error.message}`);
 
-  const stopped = stopInForce(steps.base, steps.plannedAt);
-  const proof = await prove(run, "config", { emergency: stopped !== null, revision });
+  const stopped = stopInForce(steps.base, steps.plannedAt) !== null;
+  const { proof, lost } = await prove(run, "config", { emergency: stopped, revision });
   data.config = proof;
+  if (lost.length > 0) return covered("restore", await putBack(lost, config, ports), run);
   if (run.input.verify && !isLive(proof)) {
-    const held = stopped === null ? "" : "; the stop is NOT released, everybody is still at proxy";
+    const held = stopped ? "; the stop is NOT released, everybody is still at proxy" : "";
     return pending(run, `every /qa to show revision ${revision}${held}`);
   }
-  if (stopped === null) return done(run);
-  const ended = await release(run, stopped, { stopText: steps.base.stopText, revision });
+  if (!stopped || release === null) return done(run);
+  const ended = await writeRelease(run, release, { stopText, revision });
   if (ended !== null) return ended;
   data.after.emergency = false;
-  const released = await prove(run, "release", { emergency: false, revision });
+  const { proof: released, lost: late } = await prove(run, "release", {
+    emergency: false,
+    revision,
+  });
   data.release = released;
+  if (late.length > 0) return covered("restore", await putBack(late, config, ports), run);
   if (run.input.verify && !isLive(released)) return pending(run, "every /qa to show the release");
   return done(run);
 }
 
 /** What the config before it has lifted stays lifted. */
-function liftingCaps(config: CanaryConfig, { steps, ports }: Run): CanaryConfig {
-  if (steps.caps.length === 0) return config;
+function liftingCaps(config: CanaryConfig, { caps }: Steps, ports: Ports): CanaryConfig {
+  if (caps.length === 0) return config;
   const before = config.lifts_cap === undefined ? [] : [config.lifts_cap];
   const nowMs = ports.apiClock.now() ?? ports.clock.now();
-  return { ...config, lifts_cap: liftOf([...steps.caps, ...before], nowMs) };
+  return { ...config, lifts_cap: liftOf([...caps, ...before], nowMs) };
 }
 
 /** What to release; for an unreadable stop or time, everything up to the time of the plan. */
@@ -151,19 +168,13 @@ function stopInForce(base: Base, plannedAt: string): Pick<StopDocument, "id" | "
 }
 
 /** Null when it is released. */
-async function release(
+async function writeRelease(
   run: Run,
-  stop: Pick<StopDocument, "id" | "at">,
+  release: StopDocument,
   guard: Guard,
 ): Promise<Outcome<RestoreData> | null> {
-  const { ports, call, data, revision } = run;
-  const author = { ...authorOf(run), id: ports.rng.ulid(ports.clock.now(), revision) };
-  const result = await releaseStop(
-    ports,
-    releaseOf(stop, author, run.steps.names.stops),
-    guard,
-    call,
-  );
+  const { ports, call, data } = run;
+  const result = await releaseStop(ports, release, guard, call);
   if (result.kind === "released" || result.kind === "unknown") run.wrote = true;
   switch (result.kind) {
     case "released":
@@ -186,15 +197,10 @@ async function prove(
   run: Run,
   what: string,
   expected: { emergency: boolean; revision: string },
-): Promise<LiveProof> {
-  if (!run.input.verify) return NOT_ASKED;
-  const { call, startedMs } = run;
-  return proveLive(run.ports, expected, { signal: call.signal, startedMs, what });
-}
-
-function authorOf(run: Run) {
-  const nowMs = run.ports.clock.now();
-  return { actor: run.ports.identity.actor, reason: run.input.reason, nowMs };
+): ReturnType<typeof proveOrFind> {
+  if (!run.input.verify) return { proof: NOT_ASKED, lost: [] };
+  const { call, startedMs, ours } = run;
+  return proveOrFind(run.ports, expected, { signal: call.signal, startedMs, what, ours });
 }
 
 function done(run: Run): Outcome<RestoreData> {
