@@ -19,7 +19,8 @@ export interface SandboxOptions {
   rateLimits?: boolean;
   /**
    * The Worker's own time limits (of reads, queries, pings) are so many times as long: on a machine that
-   * has much else to do, what is healthy stays so. 1 unless given.
+   * has much else to do, what is healthy stays so. `/qa` bears as many times the looks of a token: one
+   * with nothing else to do is quick. 1 unless given.
    */
   patience?: number;
   /** Another build of the Worker than dist/worker/index.js. */

@@ -37,7 +37,7 @@ export interface EdgesOptions {
   databaseUrl: string;
   kv: KvService;
   native: NativeFaults;
-  /** By this the Worker's time limits are multiplied. */
+  /** By this the Worker's time limits are multiplied, and how often a token may ask `/qa`. */
   patience: number;
   sessions: Sessions;
   onPoint: PointListener;
@@ -168,7 +168,10 @@ function canaryWorker(colo: string, options: EdgesOptions, services: NodeService
     hyperdrives: { HYPERDRIVE: options.databaseUrl },
     ratelimits: {
       QA_LIMIT_ANON: { namespace_id: `anon-${colo}`, simple: ANON_LIMIT },
-      QA_LIMIT_TOKEN: { namespace_id: `token-${colo}`, simple: TOKEN_LIMIT },
+      QA_LIMIT_TOKEN: {
+        namespace_id: `token-${colo}`,
+        simple: { ...TOKEN_LIMIT, limit: TOKEN_LIMIT.limit * options.patience },
+      },
     },
   };
 }
