@@ -42,6 +42,7 @@ export const assess: CommandDef<NoFlags, null, AssessData> = {
   examples: ["pixcanary assess --env production", "pixcanary assess --env production --json"],
   options: [],
   mutates: false,
+  anyHost: true,
   timeoutMs: 20_000,
   input: z.object({}),
   plan: async () => ({ kind: "answer", steps: null }),

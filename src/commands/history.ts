@@ -26,6 +26,7 @@ export const history: CommandDef<typeof input, null, HistoryData> = {
   examples: ["pixcanary history --env production", "pixcanary history --limit 100 --json"],
   options: [{ flags: "--limit <n>", description: "how many of the newest entries (20)" }],
   mutates: false,
+  anyHost: true,
   timeoutMs: 20_000,
   input,
   plan: async () => ({ kind: "answer", steps: null }),

@@ -74,6 +74,7 @@ export const logsPull: CommandDef<typeof input, null, LogsPullData> = {
     { flags: "--max-bytes <size>", description: "refuse to fetch more in all (default: 10GiB)" },
   ],
   mutates: false,
+  anyHost: true,
   timeoutMs: TIMEOUT_MS,
   input,
   plan: async () => ({ kind: "answer", steps: null }),

@@ -79,6 +79,7 @@ export const logsTail: CommandDef<typeof input, null, LogsTailData> = {
     'With --json each line is a document: {"type": "line" | "open" | "lost" | "dropped" | "resumed", …}; the last one, ' +
     "without a type, says how it ended.",
   mutates: false,
+  anyHost: true,
   streams: true,
   timeoutMs: DAY_MS,
   input,

@@ -5,6 +5,7 @@ import { createQaProbe } from "../../src/adapters/qa-client.ts";
 import { Secret } from "../../src/adapters/secrets.ts";
 import { createVisitorHttp } from "../../src/adapters/visitor-http.ts";
 import { runSmoke, type SmokeReport } from "../../src/commands/shared/smoke.ts";
+import { drawsFor } from "../../src/commands/shared/smoke-cors.ts";
 import { altered } from "../../src/commands/shared/smoke-flow.ts";
 import { smokeJudged } from "../../src/commands/shared/validate-reasons.ts";
 import type { QaDocument } from "../../src/domain/qa.ts";
@@ -191,6 +192,14 @@ test("a perfect API passes, its cookie is kept, and the token goes to /qa alone"
   expect(api.filter(({ headers }) => headers.authorization !== undefined)).toEqual([]);
 });
 
+test("draws until all but one in a thousand runs meet both cohorts, down to 1 %", () => {
+  for (const percent of [1, 2, 5, 50, 95, 99]) {
+    const rarer = Math.min(percent, 100 - percent) / 100;
+    expect((1 - rarer) ** drawsFor(percent)).toBeLessThanOrEqual(0.001);
+  }
+  expect(drawsFor(0.01)).toBe(drawsFor(1));
+});
+
 describe("a cohort that nobody was drawn to is told, and keeps nobody from going on", () => {
   const neverProxy: Spoil = (seen, good) =>
     seen.headers["x-canary"] === "1"
@@ -201,7 +210,7 @@ describe("a cohort that nobody was drawn to is told, and keeps nobody from going
     expect(smokeJudged(await report(neverProxy))).toEqual({
       verdict: "pass",
       figures: "5 of 6 checks, served by native",
-      details: ["CORS: inconclusive: proxy was not met in 90 draws, so its CORS is not known"],
+      details: ["CORS: inconclusive: proxy was not met in 10 draws, so its CORS is not known"],
     });
   });
 

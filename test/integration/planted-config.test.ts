@@ -84,6 +84,16 @@ describe("a file that others can write", () => {
 });
 
 describe("a host that is not allowed", () => {
+  test.each(["history", "assess", "logs pull --since 1h"])(
+    "is nothing to %s, which asks no /qa",
+    async (words) => {
+      await place([STRANGE], 0o644, { logsBucket: "logs" });
+      const ended = await run(words.split(" "));
+      expect(ended.stderr).not.toContain("not allowed");
+      expect(seen).toContain("Bearer api-planted");
+      expect(seen).not.toContain("Bearer qa-planted");
+    },
+  );
   test("is refused with the line that allows it, which works as shown", async () => {
     await place([STRANGE]);
     const refused = await run(["status"]);

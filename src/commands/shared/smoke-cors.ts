@@ -27,9 +27,15 @@ const PREFLIGHTS = [
 ] as const;
 /** The first two are refused by both cohorts: a page must be able to read refusals. */
 const ROUTES = ["/api/pixcapture/download/none", "/api/jobs/none", "/api/jobs"] as const;
-/** Of 5 %, all but one in a hundred runs meet both cohorts. */
-const MOST_DRAWS = 90;
+/** As many as 1 % needs: a smaller share may not be met. */
+const MOST_DRAWS = 688;
 const DRAWS_AT_ONCE = 10;
+
+/** So many that all but one in a thousand runs meet the rarer cohort: (1 - p)^n = 0.001. */
+export function drawsFor(percent: number): number {
+  const rarer = Math.min(percent, 100 - percent) / 100;
+  return Math.min(MOST_DRAWS, Math.ceil(Math.log(0.001) / Math.log(1 - rarer)));
+}
 
 export interface CorsCheck {
   ports: Ports;
@@ -56,7 +62,7 @@ export async function checkCors(check: CorsCheck): Promise<Judged> {
   }
   if (met.visitors.length === 0) return inconclusive("GET /api/jobs shows no decision");
   if (met.missing !== null) {
-    const detail = `${met.missing} was not met in ${MOST_DRAWS} draws, so its CORS is not known`;
+    const detail = `${met.missing} was not met in ${met.draws} draws, so its CORS is not known`;
     return { ...inconclusive(detail), unmet: met.missing };
   }
   const by = ["/qa", ...met.visitors.map(({ cohort }) => cohort)].join(", ");
@@ -118,7 +124,9 @@ interface Met {
 }
 
 /** Visitors of each cohort that serves anybody now; `missing` is one that could not be met. */
-async function meetCohorts(check: CorsCheck): Promise<{ visitors: Met[]; missing: Cohort | null }> {
+async function meetCohorts(
+  check: CorsCheck,
+): Promise<{ visitors: Met[]; missing: Cohort | null; draws: number }> {
   const met = new Map<Cohort, Met>();
   const draw = async (headers: Met["headers"]): Promise<VisitorAnswer> => {
     const answer = await ask(check, "/api/jobs", headers);
@@ -134,13 +142,15 @@ async function meetCohorts(check: CorsCheck): Promise<{ visitors: Met[]; missing
   await draw({ [OVERRIDE_HEADER]: "1" });
   const percent = sampledPercent(first.header(DECISION_HEADER));
   const isDrawn = percent !== null && percent > 0 && percent < 100;
-  for (let drawn = 0; isDrawn && met.size < 2 && drawn < MOST_DRAWS; drawn += DRAWS_AT_ONCE) {
+  const most = isDrawn ? drawsFor(percent) : 0;
+  let draws = 0;
+  for (; met.size < 2 && draws < most; draws += DRAWS_AT_ONCE) {
     await Promise.all(Array.from({ length: DRAWS_AT_ONCE }, () => draw({})));
   }
   const cohorts = ["native", "proxy"] as const;
   const visitors = cohorts.flatMap((cohort) => met.get(cohort) ?? []);
   const missing = cohorts.find((cohort) => !met.has(cohort)) ?? null;
-  return { visitors, missing: isDrawn ? missing : null };
+  return { visitors, missing: isDrawn ? missing : null, draws };
 }
 
 async function routeProblem(
