@@ -40,7 +40,7 @@ class LongFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    setupFiles: ["test/support/no-reuse.ts"],
+    setupFiles: ["test/support/connections.ts"],
     // They end a hang; no test is judged by how long it took. Waits inside end before, and say for what.
     testTimeout: 2 * HANG_MS,
     hookTimeout: 2 * HANG_MS,

@@ -274,7 +274,7 @@ describe("causes", () => {
         { changes },
       ),
     ).toEqual([]);
-    const { causes: found } = of([...repeat(3, () => late(66)), late(66, { colo: "IAD" })], {
+    const { causes: found } = of([...repeat(3, () => late(68)), late(68, { colo: "IAD" })], {
       changes,
     });
     expect(found).toMatchObject([{ category: "kv_propagation", count: 0 }]);
