@@ -8,7 +8,7 @@ import { type AddressInfo, createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { COHORT_COOKIE, cookiePayload } from "../src/domain/cohort-cookie.ts";
+import { COHORT_COOKIE, cookiePayload } from "../src/domain/decision/cookie.ts";
 import { offerLoad } from "./load.ts";
 import { alternate, type Goal, median, spread } from "./statistics.ts";
 

@@ -1,13 +1,13 @@
 /** What commands need from the world. Adapters implement these; tests may, too. */
-import type { Target } from "./domain/environment.ts";
-import type { Expectation, Sighting } from "./domain/expectation.ts";
-import type { JournalEntry } from "./domain/journal.ts";
+import type { Target } from "./domain/config/environment.ts";
+import type { TokenHost } from "./domain/config/token-hosts.ts";
 import type { Window as LogWindow } from "./domain/logs/batch-name.ts";
 import type { LogManifest } from "./domain/logs/manifest.ts";
-import type { Query } from "./domain/metrics.ts";
+import type { Query } from "./domain/metrics/queries.ts";
 import type { Notice } from "./domain/notices/notice.ts";
-import type { CanaryConfig, RawState, StopDocument } from "./domain/state.ts";
-import type { TokenHost } from "./domain/token-hosts.ts";
+import type { Expectation, Sighting } from "./domain/proof/expectation.ts";
+import type { CanaryConfig, RawState, StopDocument } from "./domain/state/documents.ts";
+import type { JournalEntry } from "./domain/state/journal.ts";
 
 /**
  * How a call to the Cloudflare API ended badly.

@@ -1,5 +1,5 @@
 /** Analytics Engine's SQL API, asked from the Worker. */
-import type { Query } from "../src/domain/metrics.ts";
+import type { Query } from "../src/domain/metrics/queries.ts";
 import type { AnalyticsSettings } from "./env.ts";
 
 export interface AnswerLimits {

@@ -1,14 +1,14 @@
 /** Signs and verifies the cohort cookie and the signed override. Runs in workerd and in Node. */
-import type { SignedCookie } from "../src/domain/cohort-cookie.ts";
+import type { SignedCookie } from "../src/domain/decision/cookie.ts";
 import {
   cookieCandidates,
   cookieHeaderValue,
   cookiePayload,
   isCurrent,
   parseCookie,
-} from "../src/domain/cohort-cookie.ts";
-import type { Cohort } from "../src/domain/decide.ts";
-import { isOverrideCurrent, parseOverride } from "../src/domain/override.ts";
+} from "../src/domain/decision/cookie.ts";
+import type { Cohort } from "../src/domain/decision/decide.ts";
+import { isOverrideCurrent, parseOverride } from "../src/domain/decision/override.ts";
 import type { HmacKey } from "./hmac.ts";
 import { fromBase64, importHmacKey, signText, verifyText } from "./hmac.ts";
 

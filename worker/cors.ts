@@ -1,7 +1,7 @@
 /** CORS of what the edge answers by itself: nothing is allowed but to the origins that are listed. */
-import { CANARY_HEADER, DECISION_HEADER } from "../src/domain/decision-headers.ts";
-import type { Route } from "../src/domain/routes.ts";
-import { classify } from "../src/domain/routes.ts";
+import { CANARY_HEADER, DECISION_HEADER } from "../src/domain/decision/headers.ts";
+import type { Route } from "../src/domain/decision/routes.ts";
+import { classify } from "../src/domain/decision/routes.ts";
 import { pathOf } from "./exchange.ts";
 
 export interface CorsPolicy {

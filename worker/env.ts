@@ -1,10 +1,11 @@
 /** Bindings, vars and secrets of this Worker, parsed once per isolate. */
-import type { GuardianMode } from "../src/domain/guardian-document.ts";
-import type { OverrideMode } from "../src/domain/override.ts";
-import { overrideMode } from "../src/domain/override.ts";
-import type { Policy } from "../src/domain/policy.ts";
-import { DEFAULT_POLICY, policySchema } from "../src/domain/policy.ts";
-import { isQaToken, QA_TOKEN_FORM } from "../src/domain/qa-token.ts";
+
+import { isQaToken, QA_TOKEN_FORM } from "../src/domain/config/qa-token.ts";
+import type { OverrideMode } from "../src/domain/decision/override.ts";
+import { overrideMode } from "../src/domain/decision/override.ts";
+import type { GuardianMode } from "../src/domain/guardian/document.ts";
+import type { Policy } from "../src/domain/policy/table.ts";
+import { DEFAULT_POLICY, policySchema } from "../src/domain/policy/table.ts";
 import type { CookieKey } from "./cookie-signer.ts";
 import { parseCookieKeys } from "./cookie-signer.ts";
 import type { NotifyBindings, NotifySettings } from "./notify/settings.ts";

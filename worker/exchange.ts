@@ -1,7 +1,7 @@
 /** One request on its way through the stages, and what is learnt about it. */
-import type { Decision } from "../src/domain/decide.ts";
-import type { EffectiveState } from "../src/domain/memory.ts";
-import type { Route } from "../src/domain/routes.ts";
+import type { Decision } from "../src/domain/decision/decide.ts";
+import type { Route } from "../src/domain/decision/routes.ts";
+import type { EffectiveState } from "../src/domain/state/isolate-memory.ts";
 import type { Bindings } from "./env.ts";
 import type { Admission } from "./qa/admission.ts";
 

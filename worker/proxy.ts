@@ -1,7 +1,11 @@
 /** Hands a request to the legacy origin and its answer back, both untouched but for the headers below. */
-import { COHORT_COOKIE, withoutCohortCookie } from "../src/domain/cohort-cookie.ts";
-import type { Passage } from "../src/domain/origin-headers.ts";
-import { FROM_CLOUDFLARE, LOCATION_HEADERS, passageOf } from "../src/domain/origin-headers.ts";
+import { COHORT_COOKIE, withoutCohortCookie } from "../src/domain/decision/cookie.ts";
+import type { Passage } from "../src/domain/proxy/origin-headers.ts";
+import {
+  FROM_CLOUDFLARE,
+  LOCATION_HEADERS,
+  passageOf,
+} from "../src/domain/proxy/origin-headers.ts";
 import { ClientGoneError, isBroken } from "./client-gone.ts";
 import { pathAndQueryOf } from "./exchange.ts";
 

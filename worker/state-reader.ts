@@ -3,16 +3,17 @@
  * young knowledge is used as it is, older is refreshed in the background, only what is too old is
  * waited for, and that not for long and not while KV is failing. (AT-5, AT-6)
  */
-import type { EffectiveState, Memory } from "../src/domain/memory.ts";
+
+import type { RawState } from "../src/domain/state/documents.ts";
+import { rawState, STATE_KEYS } from "../src/domain/state/documents.ts";
+import type { EffectiveState, Memory } from "../src/domain/state/isolate-memory.ts";
 import {
   EMPTY_MEMORY,
   effectiveState,
   remember,
   rememberFailure,
   rememberLate,
-} from "../src/domain/memory.ts";
-import type { RawState } from "../src/domain/state.ts";
-import { rawState, STATE_KEYS } from "../src/domain/state.ts";
+} from "../src/domain/state/isolate-memory.ts";
 
 /** Younger than this: used without asking. */
 export const FRESH_MS = 1_000;

@@ -2,8 +2,8 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
-import type { AllowedHosts } from "../domain/token-hosts.ts";
-import { parseHosts } from "../domain/token-hosts.ts";
+import type { AllowedHosts } from "../domain/config/token-hosts.ts";
+import { parseHosts } from "../domain/config/token-hosts.ts";
 import { examinePath } from "./trusted-path.ts";
 
 const MAX_BYTES = 64 * 1024;

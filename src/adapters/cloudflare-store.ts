@@ -7,7 +7,7 @@ import {
   STOP_KEY,
   serialiseConfig,
   serialiseStop,
-} from "../domain/state.ts";
+} from "../domain/state/documents.ts";
 import type { CallOptions, Clock, StateStore } from "../ports.ts";
 import { UpstreamError } from "../ports.ts";
 import { createClock } from "./clock.ts";

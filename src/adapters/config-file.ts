@@ -9,11 +9,11 @@ import {
   environmentForRelief,
   environmentSchema,
   reliefFileSchema,
-} from "../domain/environment.ts";
-import { escapeForTerminal } from "../domain/escape.ts";
-import { shellQuote } from "../domain/manual.ts";
-import { NOTIFY_KEYS } from "../domain/notices/config.ts";
-import { DEFAULT_POLICY } from "../domain/policy.ts";
+} from "../domain/config/environment.ts";
+import { shellQuote } from "../domain/config/manual.ts";
+import { NOTIFY_KEYS } from "../domain/config/notify.ts";
+import { DEFAULT_POLICY } from "../domain/policy/table.ts";
+import { escapeForTerminal } from "../domain/text/escape.ts";
 import { findJsonMistake } from "./json-position.ts";
 import { examinePath } from "./trusted-path.ts";
 

@@ -1,6 +1,6 @@
 /** Who acts, as it goes into documents and the journal. */
 import { hostname, userInfo } from "node:os";
-import { GUARDIAN } from "../domain/guardian-document.ts";
+import { GUARDIAN } from "../domain/guardian/document.ts";
 import type { Identity } from "../ports.ts";
 
 const MAX_CHARS = 100;

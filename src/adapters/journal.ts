@@ -7,7 +7,7 @@ import {
   type JournalEntry,
   journalKey,
   parseJournalEntry,
-} from "../domain/journal.ts";
+} from "../domain/state/journal.ts";
 import type { Clock, Journal } from "../ports.ts";
 import { createClock } from "./clock.ts";
 import { ApiFailure, callApi, parseJson, resultOf } from "./cloudflare-call.ts";

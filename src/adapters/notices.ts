@@ -1,6 +1,7 @@
 /** Tells people through PagerDuty, Slack and webhooks. Never throws: a notice that is lost is a warning. */
-import type { NotifyConfig } from "../domain/notices/config.ts";
-import { configuredChannels } from "../domain/notices/config.ts";
+import type { NotifyConfig } from "../domain/config/notify.ts";
+import { configuredChannels } from "../domain/config/notify.ts";
+import { isSafeUrl } from "../domain/config/safe-url.ts";
 import type { ChannelName, Notice } from "../domain/notices/notice.ts";
 import type { Link } from "../domain/notices/pagerduty.ts";
 import { PAGERDUTY_URL, pagerDutyRequest } from "../domain/notices/pagerduty.ts";
@@ -8,7 +9,6 @@ import type { Answer, NoticeRequest, SendLimits } from "../domain/notices/retry.
 import { retryAfterMs, sendWithRetries } from "../domain/notices/retry.ts";
 import { slackRequest } from "../domain/notices/slack.ts";
 import { webhookRequest } from "../domain/notices/webhook.ts";
-import { isSafeUrl } from "../domain/safe-url.ts";
 import type { CallOptions, Clock, NoticeReport, Notifier } from "../ports.ts";
 import type { Redact } from "./redact.ts";
 import type { Secret, SecretName } from "./secrets.ts";

@@ -1,9 +1,10 @@
 /** Looks at `/qa` of each location. Never throws: what went wrong is part of the sighting. */
-import { CANARY_HEADER, parseCanaryHeader } from "../domain/decision-headers.ts";
-import { isSafeQaUrl } from "../domain/environment.ts";
-import { type QaDocument, qaSchema } from "../domain/qa.ts";
-import { NO_QA_TOKEN, QA_TOKEN_FORM, WRONG_TOKENS } from "../domain/qa-token.ts";
-import { type AllowedHosts, mayGetToken, NO_HOSTS } from "../domain/token-hosts.ts";
+
+import { isSafeQaUrl } from "../domain/config/environment.ts";
+import { NO_QA_TOKEN, QA_TOKEN_FORM, WRONG_TOKENS } from "../domain/config/qa-token.ts";
+import { type AllowedHosts, mayGetToken, NO_HOSTS } from "../domain/config/token-hosts.ts";
+import { CANARY_HEADER, parseCanaryHeader } from "../domain/decision/headers.ts";
+import { type QaDocument, qaSchema } from "../domain/proof/qa-document.ts";
 import type { Clock, QaProbe, Sighting } from "../ports.ts";
 import { readCapped } from "./capped-body.ts";
 import { parseJson } from "./cloudflare-call.ts";

@@ -1,5 +1,5 @@
 /** Takes secrets out of text before it becomes a message. (AT-19) */
-import { escapeForTerminal } from "../domain/escape.ts";
+import { escapeForTerminal } from "../domain/text/escape.ts";
 import type { Secret } from "./secrets.ts";
 
 export type Redact = (text: string) => string;

@@ -1,6 +1,6 @@
 /** HTTP as a visitor's browser does it, for checking the environment's API from outside. */
-import { isSafeQaUrl } from "../domain/environment.ts";
-import { type AllowedHosts, mayGetToken, NO_HOSTS } from "../domain/token-hosts.ts";
+import { isSafeQaUrl } from "../domain/config/environment.ts";
+import { type AllowedHosts, mayGetToken, NO_HOSTS } from "../domain/config/token-hosts.ts";
 import type { CallOptions, Clock, VisitorAnswer, VisitorHttp, VisitorRequest } from "../ports.ts";
 import { UpstreamError } from "../ports.ts";
 import { readCapped } from "./capped-body.ts";

@@ -4,8 +4,8 @@ import { createNotifier } from "../adapters/notices.ts";
 import type { GrowingRedactor } from "../adapters/redact.ts";
 import { createRng } from "../adapters/rng.ts";
 import { loadSecret, type Secret, SecretError, type SecretName } from "../adapters/secrets.ts";
-import type { Environment } from "../domain/environment.ts";
-import { allowCommand, strangersIn } from "../domain/token-hosts.ts";
+import type { Environment } from "../domain/config/environment.ts";
+import { allowCommand, strangersIn } from "../domain/config/token-hosts.ts";
 import type { Clock, Notifier } from "../ports.ts";
 import type { Shell } from "./run.ts";
 

@@ -23,9 +23,9 @@ import { createGrowingRedactor } from "../adapters/redact.ts";
 import { createRng } from "../adapters/rng.ts";
 import { loadSecret, type Secret } from "../adapters/secrets.ts";
 import { createVisitorHttp } from "../adapters/visitor-http.ts";
-import type { Environment } from "../domain/environment.ts";
-import { apiBaseUrlOf, findEnvironment, toTarget } from "../domain/environment.ts";
-import { escapeForTerminal } from "../domain/escape.ts";
+import type { Environment } from "../domain/config/environment.ts";
+import { apiBaseUrlOf, findEnvironment, toTarget } from "../domain/config/environment.ts";
+import { escapeForTerminal } from "../domain/text/escape.ts";
 import type {
   AccountProbe,
   ApiClock,

@@ -3,7 +3,7 @@
  * tolerated. A stop must go on when nobody reads its output any more.
  */
 import pc from "picocolors";
-import { escapeForTerminal, escapeLines } from "../domain/escape.ts";
+import { escapeForTerminal, escapeLines } from "../domain/text/escape.ts";
 
 export interface Console {
   /** The answer. */

@@ -1,6 +1,6 @@
 /** A plan as a before → after table. */
 import type { Change } from "../commands/command.ts";
-import { escapeForTerminal } from "../domain/escape.ts";
+import { escapeForTerminal } from "../domain/text/escape.ts";
 
 export function changesText(plan: {
   changes: readonly Change[];

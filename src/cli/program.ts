@@ -1,7 +1,7 @@
 /** The commander tree, from the list of verbs. Knows words and flags, nothing of what verbs do. */
 import { Command, CommanderError } from "commander";
 import type { CommandDef, OptionSpec } from "../commands/command.ts";
-import { escapeLines } from "../domain/escape.ts";
+import { escapeLines } from "../domain/text/escape.ts";
 import { exitCodeTable } from "./exit.ts";
 
 /** Flags that every verb takes, before or after its name. */

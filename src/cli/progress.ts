@@ -1,6 +1,6 @@
 /** Progress as lines on stderr: nothing that swallows Ctrl-C, and one line that moves at the most. */
-import { seconds } from "../commands/shared/words.ts";
-import { escapeForTerminal } from "../domain/escape.ts";
+import { seconds } from "../commands/lib/format.ts";
+import { escapeForTerminal } from "../domain/text/escape.ts";
 import type { Progress, Stage } from "../ports.ts";
 
 /** `replace` shows a line in the place of the one it showed before; null without a terminal. */

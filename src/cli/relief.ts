@@ -4,9 +4,9 @@
  */
 import "./lean-zod.ts";
 import type { CommandDef } from "../commands/command.ts";
-import { disable } from "../commands/disable.ts";
-import { notAus } from "../commands/not-aus.ts";
-import { reduce } from "../commands/reduce.ts";
+import { disable } from "../commands/lower/disable.ts";
+import { reduce } from "../commands/lower/reduce.ts";
+import { notAus } from "../commands/not-aus/not-aus.ts";
 import { start } from "./start.ts";
 
 const commands = [notAus, reduce, disable] as unknown as readonly CommandDef[];

@@ -1,6 +1,6 @@
 /** One outcome, as text for people or as one JSON document for programs. */
 import type { CommandDef, Outcome } from "../commands/command.ts";
-import { escapeFields, escapeJson } from "../domain/escape.ts";
+import { escapeFields, escapeJson } from "../domain/text/escape.ts";
 import { exitCodeOf } from "./exit.ts";
 
 export interface Report {

@@ -2,11 +2,11 @@
 import { ConfigError } from "../adapters/config-file.ts";
 import type { CommandDef, CommonInput, Outcome, Planned } from "../commands/command.ts";
 import { interruptedBy } from "../commands/command.ts";
-import { skewWarning } from "../commands/shared/clock-skew.ts";
-import { invocation, shellWord } from "../commands/shared/words.ts";
-import { escapeForTerminal } from "../domain/escape.ts";
-import { manualText, manualWay } from "../domain/manual.ts";
-import { STOP_KEY } from "../domain/state.ts";
+import { skewWarning } from "../commands/lib/clock-skew.ts";
+import { invocation, shellWord } from "../commands/lib/format.ts";
+import { manualText, manualWay } from "../domain/config/manual.ts";
+import { STOP_KEY } from "../domain/state/documents.ts";
+import { escapeForTerminal } from "../domain/text/escape.ts";
 import type { Ports, Target } from "../ports.ts";
 import { compose, type World } from "./compose.ts";
 import { composeIfAny, NOWHERE } from "./compose-if-any.ts";

@@ -1,7 +1,7 @@
 /** The terminal for commands that run for long: redrawn in place, or one line per change. */
 import pc from "picocolors";
-import { escapeForTerminal } from "../domain/escape.ts";
-import { cut } from "../domain/text-width.ts";
+import { escapeForTerminal } from "../domain/text/escape.ts";
+import { cut } from "../domain/text/width.ts";
 import type { Screen } from "../ports.ts";
 import type { Console } from "./console.ts";
 import { paintLines, wantsColor } from "./console.ts";

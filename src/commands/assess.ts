@@ -3,19 +3,19 @@
  * runbook recommends. Reads only. Exit 0 when all is well; 20 when it is not, or is not known.
  */
 import * as z from "zod";
-import { escapeForTerminal } from "../domain/escape.ts";
-import type { Finding } from "../domain/policy-evaluate.ts";
-import { unmeasured } from "../domain/policy-evaluate.ts";
-import { isEmergency } from "../domain/state.ts";
-import { wrap } from "../domain/text-width.ts";
+import type { Finding } from "../domain/policy/evaluate.ts";
+import { unmeasured } from "../domain/policy/evaluate.ts";
+import { isEmergency } from "../domain/state/documents.ts";
+import { escapeForTerminal } from "../domain/text/escape.ts";
+import { wrap } from "../domain/text/width.ts";
 import type { Ports, UpstreamError } from "../ports.ts";
 import type { CommandDef, CommonInput, NoFlags, Outcome } from "./command.ts";
-import { readBase } from "./shared/change-config.ts";
-import type { InForce } from "./shared/findings.ts";
-import { findingLines, recommendedCommand, sentence } from "./shared/findings.ts";
-import { assessHealth, HEALTH_LIMIT_MS, sayingLate } from "./shared/health.ts";
-import { missingPart, unjudged, whyNoData } from "./shared/situation.ts";
-import { invocation } from "./shared/words.ts";
+import type { InForce } from "./lib/findings-text.ts";
+import { findingLines, recommendedCommand, sentence } from "./lib/findings-text.ts";
+import { invocation } from "./lib/format.ts";
+import { assessHealth, HEALTH_LIMIT_MS, sayingLate } from "./lib/native-health.ts";
+import { readBase } from "./lib/stored-state.ts";
+import { missingPart, unjudged, whyNoData } from "./lib/summary-text.ts";
 
 const COLUMNS = 80;
 

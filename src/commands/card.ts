@@ -1,9 +1,9 @@
 /** The runbook's cheat sheet for the configured environment, to print and keep near. Offline. */
 import * as z from "zod";
-import { manualWay } from "../domain/manual.ts";
+import { manualWay } from "../domain/config/manual.ts";
 import type { Target } from "../ports.ts";
 import type { CommandDef, NoFlags } from "./command.ts";
-import { invocation } from "./shared/words.ts";
+import { invocation } from "./lib/format.ts";
 
 export interface CardData {
   env: string;

@@ -7,11 +7,11 @@ import type * as z from "zod";
 import type { Ports, Rehearsal, TrafficCounts } from "../ports.ts";
 import type { CommandDef, CommonInput, Outcome } from "./command.ts";
 import { interruptedBy } from "./command.ts";
-import { disable } from "./disable.ts";
-import { pullTheStop } from "./not-aus.ts";
-import { reduce } from "./reduce.ts";
-import { restore } from "./restore.ts";
-import { invocation, seconds } from "./shared/words.ts";
+import { invocation, seconds } from "./lib/format.ts";
+import { disable } from "./lower/disable.ts";
+import { reduce } from "./lower/reduce.ts";
+import { pullTheStop } from "./not-aus/not-aus.ts";
+import { restore } from "./restore/restore.ts";
 
 export interface DrillStep {
   step: string;

@@ -1,16 +1,16 @@
 /** Which rule decides for a visitor, and why: the Worker's own decision function, run here. */
 import * as z from "zod";
-import { isCurrent, parseCookie } from "../domain/cohort-cookie.ts";
-import type { Cohort, Decision } from "../domain/decide.ts";
-import { DRAWS, decide } from "../domain/decide.ts";
-import { decisionHeader } from "../domain/decision-headers.ts";
-import type { EffectiveState } from "../domain/memory.ts";
-import { EMPTY_MEMORY, effectiveState, remember } from "../domain/memory.ts";
+import { isCurrent, parseCookie } from "../domain/decision/cookie.ts";
+import type { Cohort, Decision } from "../domain/decision/decide.ts";
+import { DRAWS, decide } from "../domain/decision/decide.ts";
+import { decisionHeader } from "../domain/decision/headers.ts";
+import type { EffectiveState } from "../domain/state/isolate-memory.ts";
+import { EMPTY_MEMORY, effectiveState, remember } from "../domain/state/isolate-memory.ts";
 import type { Ports } from "../ports.ts";
 import type { CommandDef, Given, Outcome } from "./command.ts";
-import { READ_LIMIT_MS, unreachable } from "./shared/change-config.ts";
-import { asUpstream } from "./shared/settle.ts";
-import { share } from "./shared/words.ts";
+import { share } from "./lib/format.ts";
+import { READ_LIMIT_MS, unreachable } from "./lib/stored-state.ts";
+import { asUpstream } from "./lib/write-result.ts";
 
 const input = z.object({
   cohort: z.enum(["native", "proxy"], "must be native or proxy").optional(),

@@ -1,10 +1,10 @@
 /** Who changed what, when and why, newest last. Reads the journal in KV and the local one. */
 import * as z from "zod";
-import type { JournalEntry } from "../domain/journal.ts";
+import type { JournalEntry } from "../domain/state/journal.ts";
 import type { Ports } from "../ports.ts";
 import type { CommandDef, Outcome } from "./command.ts";
-import { READ_LIMIT_MS } from "./shared/change-config.ts";
-import { entryLine } from "./shared/entry-line.ts";
+import { entryLine } from "./lib/journal-line.ts";
+import { READ_LIMIT_MS } from "./lib/stored-state.ts";
 
 const input = z.object({
   limit: z

@@ -2,25 +2,25 @@
 import { assess } from "./assess.ts";
 import { card } from "./card.ts";
 import type { CommandDef } from "./command.ts";
-import { disable } from "./disable.ts";
-import { doctor } from "./doctor.ts";
+import { doctor } from "./doctor/doctor.ts";
 import { explain } from "./explain.ts";
 import { history } from "./history.ts";
-import { logsErrors } from "./logs-errors.ts";
-import { logsPull } from "./logs-pull.ts";
-import { logsTail } from "./logs-tail.ts";
-import { notAus } from "./not-aus.ts";
+import { logsErrors } from "./logs/errors.ts";
+import { logsPull } from "./logs/pull.ts";
+import { logsTail } from "./logs/tail.ts";
+import { disable } from "./lower/disable.ts";
+import { reduce } from "./lower/reduce.ts";
+import { notAus } from "./not-aus/not-aus.ts";
 import { rampAbort } from "./ramp/abort.ts";
 import { rampPause } from "./ramp/pause.ts";
 import { rampResume } from "./ramp/resume.ts";
 import { rampStart } from "./ramp/start.ts";
 import { rampStatus } from "./ramp/status.ts";
-import { reduce } from "./reduce.ts";
-import { restore } from "./restore.ts";
-import { status } from "./status.ts";
-import { validate } from "./validate.ts";
-import { verify } from "./verify.ts";
-import { watch } from "./watch.ts";
+import { restore } from "./restore/restore.ts";
+import { status } from "./status/status.ts";
+import { validate } from "./validate/validate.ts";
+import { verify } from "./verify/verify.ts";
+import { watch } from "./watch/watch.ts";
 
 export const commands = [
   notAus,

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { ulid } from "ulid";
 import * as z from "zod";
-import { CONFIG_KEY, serialiseConfig } from "../domain/state.ts";
+import { CONFIG_KEY, serialiseConfig } from "../domain/state/documents.ts";
 import { AnalyticsEngine } from "./analytics/engine.ts";
 import { analyticsRoutes } from "./api/analytics-routes.ts";
 import { type ApiDeps, createApi } from "./api/app.ts";

@@ -1,9 +1,9 @@
 /** AT-7: goes through the values and says what each leads to. The same code in workerd and in Node. */
-import { decide } from "../../src/domain/decide.ts";
-import type { EffectiveState } from "../../src/domain/memory.ts";
-import { LAST_GOOD_MAX_MS } from "../../src/domain/memory.ts";
-import type { CanaryConfig, Parsed } from "../../src/domain/state.ts";
-import { parseConfig } from "../../src/domain/state.ts";
+import { decide } from "../../src/domain/decision/decide.ts";
+import type { CanaryConfig, Parsed } from "../../src/domain/state/documents.ts";
+import { parseConfig } from "../../src/domain/state/documents.ts";
+import type { EffectiveState } from "../../src/domain/state/isolate-memory.ts";
+import { LAST_GOOD_MAX_MS } from "../../src/domain/state/isolate-memory.ts";
 import { createStateReader } from "../../worker/state-reader.ts";
 import type { Value } from "./config-corpus.ts";
 import { configValues } from "./config-corpus.ts";

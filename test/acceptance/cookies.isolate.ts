@@ -1,6 +1,6 @@
 /** Runs in workerd: verifies forged cookies by the million, and rotates keys under sessions. */
-import { COHORT_COOKIE, cookieCandidates, isCurrent } from "../../src/domain/cohort-cookie.ts";
-import type { Cohort } from "../../src/domain/decide.ts";
+import { COHORT_COOKIE, cookieCandidates, isCurrent } from "../../src/domain/decision/cookie.ts";
+import type { Cohort } from "../../src/domain/decision/decide.ts";
 import type { Random } from "../../src/sandbox/random.ts";
 import { seededRandom } from "../../src/sandbox/random.ts";
 import type { CookieKey } from "../../worker/cookie-signer.ts";

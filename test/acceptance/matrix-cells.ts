@@ -1,5 +1,5 @@
 /** AT-8: the cells of the decision matrix, and what each of them sends. */
-import { overridePayload } from "../../src/domain/override.ts";
+import { overridePayload } from "../../src/domain/decision/override.ts";
 import { importHmacKey, signText } from "../../worker/hmac.ts";
 import { session, type WorkerUnderTest } from "../worker/harness.ts";
 

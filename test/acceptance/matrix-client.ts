@@ -5,7 +5,7 @@ import type { IncomingMessage } from "node:http";
 import { request as httpRequest } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Pool } from "undici";
-import { parseCanaryHeader } from "../../src/domain/decision-headers.ts";
+import { parseCanaryHeader } from "../../src/domain/decision/headers.ts";
 import { HANG_MS } from "../support/patience.ts";
 import { TAG } from "../worker/harness.ts";
 import type { TestOrigin } from "../worker/origin.ts";

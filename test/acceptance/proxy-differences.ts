@@ -7,8 +7,8 @@ import {
   FROM_CLOUDFLARE,
   LOCATION_HEADERS,
   SET_BY_EDGE,
-} from "../../src/domain/origin-headers.ts";
-import { isForSharedCaches, privateCacheControl } from "../../src/domain/shared-caching.ts";
+} from "../../src/domain/proxy/origin-headers.ts";
+import { isForSharedCaches, privateCacheControl } from "../../src/domain/proxy/shared-caching.ts";
 
 export interface Difference {
   side: "request" | "response";

@@ -1,19 +1,19 @@
 /** AT-6: stale, reordered and negative-cached reads never undo a stop that was seen. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { nameOf, readEmergencies } from "../../src/domain/emergency.ts";
-import type { Held, Ledger } from "../../src/domain/emergency-ledger.ts";
-import { EMPTY_LEDGER } from "../../src/domain/emergency-ledger.ts";
-import type { EffectiveState, Memory } from "../../src/domain/memory.ts";
+import type { Name, RawState, StopDocument } from "../../src/domain/state/documents.ts";
+import { parseState, serialiseStop } from "../../src/domain/state/documents.ts";
+import { nameOf, readEmergencies } from "../../src/domain/state/emergency.ts";
+import type { Held, Ledger } from "../../src/domain/state/emergency-ledger.ts";
+import { EMPTY_LEDGER } from "../../src/domain/state/emergency-ledger.ts";
+import type { EffectiveState, Memory } from "../../src/domain/state/isolate-memory.ts";
 import {
   EMPTY_MEMORY,
   effectiveState,
   remember,
   rememberFailure,
-} from "../../src/domain/memory.ts";
-import type { Name, RawState, StopDocument } from "../../src/domain/state.ts";
-import { parseState, serialiseStop } from "../../src/domain/state.ts";
-import { releaseOf, watermarkOf } from "../../src/domain/transition.ts";
+} from "../../src/domain/state/isolate-memory.ts";
+import { releaseOf, watermarkOf } from "../../src/domain/state/transitions.ts";
 import { configText } from "../worker/harness.ts";
 
 const SEQUENCES = 100_000;

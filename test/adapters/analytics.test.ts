@@ -1,7 +1,7 @@
 /** Questions to the SQL API, whatever it answers: bounded, asked again where that helps, and in words. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createMetrics } from "../../src/adapters/analytics.ts";
-import { requestsByCohort } from "../../src/domain/metrics.ts";
+import { requestsByCohort } from "../../src/domain/metrics/queries.ts";
 import type { Metrics, UpstreamError } from "../../src/ports.ts";
 import { HANG_MS } from "../support/patience.ts";
 import { ACCOUNT, placeAt, TOKEN } from "./kv.ts";

@@ -8,7 +8,7 @@ import {
   parseStop,
   STATE_KEYS,
   type StopDocument,
-} from "../../src/domain/state.ts";
+} from "../../src/domain/state/documents.ts";
 import { type StateStore, UpstreamError } from "../../src/ports.ts";
 import { HANG_MS } from "../support/patience.ts";
 import { ACCOUNT, kvReply, NAMESPACE, placeAt, TOKEN } from "./kv.ts";

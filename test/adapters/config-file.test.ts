@@ -15,8 +15,8 @@ import {
   findEnvironment,
   isSafeApiUrl,
   toTarget,
-} from "../../src/domain/environment.ts";
-import { DEFAULT_POLICY } from "../../src/domain/policy.ts";
+} from "../../src/domain/config/environment.ts";
+import { DEFAULT_POLICY } from "../../src/domain/policy/table.ts";
 
 const ENV = {
   accountId: "a".repeat(32),

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createJournal, defaultStateDir } from "../../src/adapters/journal.ts";
-import { type JournalEntry, journalKey } from "../../src/domain/journal.ts";
+import { type JournalEntry, journalKey } from "../../src/domain/state/journal.ts";
 import { HANG_MS } from "../support/patience.ts";
 import { kvReply, placeAt, TOKEN } from "./kv.ts";
 import { failure, hang, startServer, type TestServer } from "./server.ts";

@@ -5,10 +5,15 @@ import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Target } from "../../src/domain/environment.ts";
-import { type ManualDocument, manualText, manualWay, shellQuote } from "../../src/domain/manual.ts";
-import { DEFAULT_POLICY } from "../../src/domain/policy.ts";
-import { parseConfig, parseStop } from "../../src/domain/state.ts";
+import type { Target } from "../../src/domain/config/environment.ts";
+import {
+  type ManualDocument,
+  manualText,
+  manualWay,
+  shellQuote,
+} from "../../src/domain/config/manual.ts";
+import { DEFAULT_POLICY } from "../../src/domain/policy/table.ts";
+import { parseConfig, parseStop } from "../../src/domain/state/documents.ts";
 import { HANG_MS } from "../support/patience.ts";
 import { startServer, success, type TestServer } from "./server.ts";
 

@@ -7,7 +7,7 @@ import { createClock } from "../../src/adapters/clock.ts";
 import { createNotifier, type NotifierOptions } from "../../src/adapters/notices.ts";
 import { createGrowingRedactor } from "../../src/adapters/redact.ts";
 import { loadSecret, type SecretName } from "../../src/adapters/secrets.ts";
-import type { NotifyConfig } from "../../src/domain/notices/config.ts";
+import type { NotifyConfig } from "../../src/domain/config/notify.ts";
 import type { Notice } from "../../src/domain/notices/notice.ts";
 import { delayBefore, retryAfterMs } from "../../src/domain/notices/retry.ts";
 import { NoticeReceivers } from "../../src/sandbox/notices/receivers.ts";

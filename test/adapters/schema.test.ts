@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { configFileSchema } from "../../src/domain/environment.ts";
+import { configFileSchema } from "../../src/domain/config/environment.ts";
 
 const FILE = new URL("../../schema/pixcanary.schema.json", import.meta.url);
 

@@ -9,7 +9,7 @@ import {
   NO_HOSTS,
   parseHosts,
   strangersIn,
-} from "../../src/domain/token-hosts.ts";
+} from "../../src/domain/config/token-hosts.ts";
 
 describe("a token may go to", () => {
   it.each([

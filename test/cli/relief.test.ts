@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { parseStop } from "../../src/domain/state.ts";
+import { parseStop } from "../../src/domain/state/documents.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
 import { ensureCli } from "../support/cli.ts";
 import { ENOUGH_S, HANG_MS } from "../support/patience.ts";

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { frameOf, isUtf8 } from "../../src/cli/screen.ts";
-import { widthOf } from "../../src/domain/text-width.ts";
+import { widthOf } from "../../src/domain/text/width.ts";
 import { hostileText } from "../support/hostile-text.ts";
 
 describe("a frame", () => {

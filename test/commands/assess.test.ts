@@ -6,15 +6,15 @@ import { reportText } from "../../src/cli/report.ts";
 import type { AssessData } from "../../src/commands/assess.ts";
 import { assess } from "../../src/commands/assess.ts";
 import type { Outcome } from "../../src/commands/command.ts";
-import type { Observations, Observed } from "../../src/domain/policy-observations.ts";
-import { widthOf } from "../../src/domain/text-width.ts";
+import type { Observations, Observed } from "../../src/domain/policy/observations.ts";
+import { widthOf } from "../../src/domain/text/width.ts";
 import type { Metrics, Ports } from "../../src/ports.ts";
 import { UpstreamError } from "../../src/ports.ts";
-import type { Change } from "../domain/policy-world.ts";
-import { minutes, seen } from "../domain/policy-world.ts";
+import type { Change } from "../domain/policy/world.ts";
+import { minutes, seen } from "../domain/policy/world.ts";
 import { hostileText } from "../support/hostile-text.ts";
 import { GIVEN } from "../support/ports-of.ts";
-import { NOW_MS, PORTS, TARGET, VirtualClock } from "./watch-world.ts";
+import { NOW_MS, PORTS, TARGET, VirtualClock } from "./watch/world.ts";
 
 /** Answers with what was observed; what was not seen is a failure of the API. */
 function metricsOf({ health, failures, orphans }: Observations): Metrics {

@@ -7,7 +7,7 @@ import { exitCodeOf } from "../../src/cli/exit.ts";
 import { reportText } from "../../src/cli/report.ts";
 import { type AssessData, assess } from "../../src/commands/assess.ts";
 import type { Outcome } from "../../src/commands/command.ts";
-import type { MetricPoint } from "../../src/domain/metric-point.ts";
+import type { MetricPoint } from "../../src/domain/metrics/point.ts";
 import type { SandboxControl, TrafficInput } from "../../src/sandbox/index.ts";
 import { ensureCli, runCli } from "../support/cli.ts";
 import { untilLive } from "../support/live.ts";

@@ -1,7 +1,7 @@
 /** Two operators at the same time: whoever loses is told so, and a stop always wins. */
 
 import { describe, expect, test, vi } from "vitest";
-import { restore } from "../../src/commands/restore.ts";
+import { restore } from "../../src/commands/restore/restore.ts";
 import { runCli } from "../support/cli.ts";
 import { ENOUGH_S, PATIENCE } from "../support/patience.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compose } from "../../src/cli/compose.ts";
 import { reportJson, reportText } from "../../src/cli/report.ts";
-import { notAus, pullTheStop } from "../../src/commands/not-aus.ts";
+import { notAus, pullTheStop } from "../../src/commands/not-aus/not-aus.ts";
 import type { Ports } from "../../src/ports.ts";
 import { seededRandom } from "../../src/sandbox/random.ts";
 import { HANG_MS } from "../support/patience.ts";

@@ -1,9 +1,9 @@
 /** `verify --fleet` with locations that lag: who is named, how long it took, what is not claimed. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import type { VerifyData } from "../../src/commands/verify.ts";
-import { verify } from "../../src/commands/verify.ts";
-import type { FleetLocation } from "../../src/domain/fleet.ts";
-import { type MetricPoint, toDataPoint } from "../../src/domain/metric-point.ts";
+import type { VerifyData } from "../../src/commands/verify/verify.ts";
+import { verify } from "../../src/commands/verify/verify.ts";
+import { type MetricPoint, toDataPoint } from "../../src/domain/metrics/point.ts";
+import type { FleetLocation } from "../../src/domain/proof/fleet.ts";
 import { ensureCli, runCli } from "../support/cli.ts";
 import { untilReady } from "../support/live.ts";
 import { AMPLE_S, ENOUGH_S, HANG_MS, PATIENCE } from "../support/patience.ts";

@@ -3,11 +3,16 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, vi } from "vitest";
-import { parseCanaryHeader } from "../../src/domain/decision-headers.ts";
-import { timeOf } from "../../src/domain/memory.ts";
-import { type QaDocument, qaSchema } from "../../src/domain/qa.ts";
-import type { ParsedState } from "../../src/domain/state.ts";
-import { isEmergency, parseConfig, parseState, parseStop } from "../../src/domain/state.ts";
+import { parseCanaryHeader } from "../../src/domain/decision/headers.ts";
+import { type QaDocument, qaSchema } from "../../src/domain/proof/qa-document.ts";
+import type { ParsedState } from "../../src/domain/state/documents.ts";
+import {
+  isEmergency,
+  parseConfig,
+  parseState,
+  parseStop,
+} from "../../src/domain/state/documents.ts";
+import { timeOf } from "../../src/domain/state/isolate-memory.ts";
 import type { Sandbox, SandboxOptions } from "../../src/sandbox/index.ts";
 import { ensureCli, PLAIN_ENV } from "../support/cli.ts";
 import { endingOf } from "../support/ending.ts";

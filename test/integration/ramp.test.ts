@@ -4,9 +4,9 @@
  */
 import type { ChildProcess } from "node:child_process";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import type { RampDocument } from "../../src/domain/ramp-document.ts";
-import { parseRamp } from "../../src/domain/ramp-document.ts";
-import { parseConfig } from "../../src/domain/state.ts";
+import type { RampDocument } from "../../src/domain/ramp/document.ts";
+import { parseRamp } from "../../src/domain/ramp/document.ts";
+import { parseConfig } from "../../src/domain/state/documents.ts";
 import type { CaughtPoint } from "../../src/sandbox/edge/services.ts";
 import type { SandboxControl } from "../../src/sandbox/index.ts";
 import { type CliResult, ensureCli, runCli } from "../support/cli.ts";

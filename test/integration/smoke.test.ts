@@ -1,7 +1,7 @@
 /** `verify --smoke` against the real Worker: all six pass, and each is broken by its own fault alone. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import type { SmokeReport } from "../../src/commands/shared/smoke.ts";
-import { runSmoke, SMOKE_CHECKS } from "../../src/commands/shared/smoke.ts";
+import type { SmokeReport } from "../../src/commands/smoke/checks.ts";
+import { runSmoke, SMOKE_CHECKS } from "../../src/commands/smoke/checks.ts";
 import { PAGES_ORIGIN } from "../../src/sandbox/types.ts";
 import { ensureCli, runCli } from "../support/cli.ts";
 import { untilLive, untilReady } from "../support/live.ts";

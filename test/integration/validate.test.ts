@@ -6,10 +6,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vit
 import { exitCodeOf } from "../../src/cli/exit.ts";
 import { reportText } from "../../src/cli/report.ts";
 import type { CommandDef, Outcome } from "../../src/commands/command.ts";
-import type { ValidateData } from "../../src/commands/shared/validate-data.ts";
-import { validate } from "../../src/commands/validate.ts";
-import type { MetricPoint } from "../../src/domain/metric-point.ts";
-import { parseStop } from "../../src/domain/state.ts";
+import type { ValidateData } from "../../src/commands/validate/data.ts";
+import { validate } from "../../src/commands/validate/validate.ts";
+import type { MetricPoint } from "../../src/domain/metrics/point.ts";
+import { parseStop } from "../../src/domain/state/documents.ts";
 import type { SandboxControl } from "../../src/sandbox/index.ts";
 import { PAGES_ORIGIN } from "../../src/sandbox/types.ts";
 import { ensureCli, runCli } from "../support/cli.ts";

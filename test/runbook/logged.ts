@@ -1,7 +1,7 @@
 /** Log files of the last minutes, as Logpush would have written them: a database that goes away. */
 import { gzipSync } from "node:zlib";
-import type { LogLine } from "../../src/domain/log-line.ts";
 import { batchKey } from "../../src/domain/logs/batch-name.ts";
+import type { LogLine } from "../../src/domain/logs/line.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
 
 const EVENTS = 40;

@@ -1,6 +1,6 @@
 /** Metrics of the last minutes, as the Workers would have written them: healthy, or native failing. */
-import type { Cohort } from "../../src/domain/decide.ts";
-import { type MetricPoint, toDataPoint } from "../../src/domain/metric-point.ts";
+import type { Cohort } from "../../src/domain/decision/decide.ts";
+import { type MetricPoint, toDataPoint } from "../../src/domain/metrics/point.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
 
 const MINUTES = 75;

@@ -1,8 +1,8 @@
 /** A location that still shows an earlier, already released stop does not prove the new one. */
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { CommandDef } from "../../src/commands/command.ts";
-import { pullTheStop } from "../../src/commands/not-aus.ts";
-import { restore } from "../../src/commands/restore.ts";
+import { pullTheStop } from "../../src/commands/not-aus/not-aus.ts";
+import { restore } from "../../src/commands/restore/restore.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
 import { ENOUGH_S, WORKER_PATIENCE } from "../support/patience.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";

@@ -1,15 +1,15 @@
 /** The guardian in the real workerd: what it does by itself, once, and what it leaves to people. */
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { CommandDef } from "../../src/commands/command.ts";
-import { pullTheStop } from "../../src/commands/not-aus.ts";
+import { pullTheStop } from "../../src/commands/not-aus/not-aus.ts";
 import { rampStart } from "../../src/commands/ramp/start.ts";
-import { restore } from "../../src/commands/restore.ts";
-import type { GuardianDocument } from "../../src/domain/guardian-document.ts";
-import { parseGuardian } from "../../src/domain/guardian-document.ts";
-import type { JournalEntry } from "../../src/domain/journal.ts";
-import { parseJournalEntry } from "../../src/domain/journal.ts";
-import { parseRamp, type RampDocument } from "../../src/domain/ramp-document.ts";
-import { parseState, parseStop, rawState } from "../../src/domain/state.ts";
+import { restore } from "../../src/commands/restore/restore.ts";
+import type { GuardianDocument } from "../../src/domain/guardian/document.ts";
+import { parseGuardian } from "../../src/domain/guardian/document.ts";
+import { parseRamp, type RampDocument } from "../../src/domain/ramp/document.ts";
+import { parseState, parseStop, rawState } from "../../src/domain/state/documents.ts";
+import type { JournalEntry } from "../../src/domain/state/journal.ts";
+import { parseJournalEntry } from "../../src/domain/state/journal.ts";
 import type { Ports } from "../../src/ports.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
 import { PATIENCE } from "../support/patience.ts";

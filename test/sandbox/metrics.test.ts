@@ -3,8 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { createMetrics } from "../../src/adapters/analytics.ts";
 import { createCloudflareClient } from "../../src/adapters/cloudflare-client.ts";
 import { Secret } from "../../src/adapters/secrets.ts";
-import * as metrics from "../../src/domain/metrics.ts";
-import { type QaDocument, qaSchema } from "../../src/domain/qa.ts";
+import * as metrics from "../../src/domain/metrics/queries.ts";
+import { type QaDocument, qaSchema } from "../../src/domain/proof/qa-document.ts";
 import type { Metrics } from "../../src/ports.ts";
 import type { Sandbox, TrafficReport } from "../../src/sandbox/index.ts";
 import { DATASET } from "../../src/sandbox/types.ts";

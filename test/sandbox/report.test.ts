@@ -1,6 +1,6 @@
 /** How upload flows are counted: what moved must not pass for what drifted, nor the reverse. */
 import { describe, expect, test } from "vitest";
-import type { Cohort } from "../../src/domain/decide.ts";
+import type { Cohort } from "../../src/domain/decision/decide.ts";
 import { type Answer, type FlowTrace, Tally } from "../../src/sandbox/traffic/report.ts";
 
 function answer(cohort: Cohort, status: number, fellBack = false): Answer {

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { connect } from "node:net";
 import { dirname } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { type QaDocument, qaSchema } from "../../src/domain/qa.ts";
+import { type QaDocument, qaSchema } from "../../src/domain/proof/qa-document.ts";
 import { type CaughtPoint, type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
 import { untilLive } from "../support/live.ts";
 import { PATIENCE } from "../support/patience.ts";

@@ -5,10 +5,10 @@
  */
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { CommandDef } from "../../src/commands/command.ts";
-import { disable } from "../../src/commands/disable.ts";
-import { pullTheStop } from "../../src/commands/not-aus.ts";
-import { reduce } from "../../src/commands/reduce.ts";
-import { restore } from "../../src/commands/restore.ts";
+import { disable } from "../../src/commands/lower/disable.ts";
+import { reduce } from "../../src/commands/lower/reduce.ts";
+import { pullTheStop } from "../../src/commands/not-aus/not-aus.ts";
+import { restore } from "../../src/commands/restore/restore.ts";
 import type { Ports } from "../../src/ports.ts";
 import type { Sandbox, TrafficReport } from "../../src/sandbox/index.ts";
 import { untilLive } from "../support/live.ts";

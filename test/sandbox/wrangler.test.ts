@@ -1,7 +1,7 @@
 /** The real wrangler against the sandbox's API: what the runbook types must work here. */
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { qaSchema } from "../../src/domain/qa.ts";
+import { qaSchema } from "../../src/domain/proof/qa-document.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
 import { HANG_MS, PATIENCE, WORKER_PATIENCE } from "../support/patience.ts";
 import { startSandbox } from "../support/sandbox.ts";

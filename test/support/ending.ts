@@ -1,5 +1,5 @@
 /** What `restore` would write to end what `/qa` shows to be in force. */
-import type { QaDocument } from "../../src/domain/qa.ts";
+import type { QaDocument } from "../../src/domain/proof/qa-document.ts";
 
 type Shown = NonNullable<QaDocument["emergencies"]>;
 

@@ -3,8 +3,8 @@
  * may answer an older version. Real commands run on it; nothing else of the world is needed.
  */
 import type { Scheduler } from "fast-check";
-import { DEFAULT_POLICY } from "../../src/domain/policy.ts";
-import type { CanaryConfig, RawState, StopDocument } from "../../src/domain/state.ts";
+import { DEFAULT_POLICY } from "../../src/domain/policy/table.ts";
+import type { CanaryConfig, RawState, StopDocument } from "../../src/domain/state/documents.ts";
 import type { Clock, Ports, StateStore } from "../../src/ports.ts";
 
 /** What a key held, oldest first; the last one is what is stored. */

@@ -1,6 +1,6 @@
 /** What the isolates themselves go by, whatever the store holds. */
 import { expect, vi } from "vitest";
-import { type QaDocument, qaSchema } from "../../src/domain/qa.ts";
+import { type QaDocument, qaSchema } from "../../src/domain/proof/qa-document.ts";
 import type { SandboxDescription } from "../../src/sandbox/index.ts";
 import { DATASET } from "../../src/sandbox/types.ts";
 import { PATIENCE } from "./patience.ts";

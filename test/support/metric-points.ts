@@ -1,5 +1,5 @@
 /** Metric points for tests, with sensible values for what a test does not care about. */
-import { type MetricPoint, toDataPoint } from "../../src/domain/metric-point.ts";
+import { type MetricPoint, toDataPoint } from "../../src/domain/metrics/point.ts";
 import type { StoredPoint } from "../../src/sandbox/analytics/engine.ts";
 import { DATASET } from "../../src/sandbox/types.ts";
 

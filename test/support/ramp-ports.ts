@@ -1,10 +1,10 @@
 /** Ports for races with ramps: time goes by as somebody waits, what is stored is live, one journal for all. */
-import { reduce } from "../../src/commands/reduce.ts";
-import type { JournalEntry } from "../../src/domain/journal.ts";
-import { isEmergency, parseState } from "../../src/domain/state.ts";
+import { reduce } from "../../src/commands/lower/reduce.ts";
+import { isEmergency, parseState } from "../../src/domain/state/documents.ts";
+import type { JournalEntry } from "../../src/domain/state/journal.ts";
 import type { Ports, Sighting, StateStore } from "../../src/ports.ts";
-import { INPUT } from "../commands/ramp-stage.ts";
-import { START_MS } from "../domain/ramp-world.ts";
+import { INPUT } from "../commands/ramp/stage.ts";
+import { START_MS } from "../domain/ramp/world.ts";
 import { type ModelKv, modelPorts, stored } from "./fake-ports.ts";
 
 /** Looks at `/qa` until this long has passed, as a command with a deadline does. */

@@ -1,8 +1,8 @@
 /** The signer alone; the million mutations of AT-17 build on it. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { COOKIE_MAX_AGE_S } from "../../src/domain/cohort-cookie.ts";
-import { overridePayload } from "../../src/domain/override.ts";
+import { COOKIE_MAX_AGE_S } from "../../src/domain/decision/cookie.ts";
+import { overridePayload } from "../../src/domain/decision/override.ts";
 import { createCookieSigner, parseCookieKeys } from "../../worker/cookie-signer.ts";
 import { importHmacKey, signText } from "../../worker/hmac.ts";
 

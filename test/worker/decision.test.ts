@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { overridePayload } from "../../src/domain/override.ts";
+import { overridePayload } from "../../src/domain/decision/override.ts";
 import { importHmacKey, signText } from "../../worker/hmac.ts";
 import type { WorkerUnderTest } from "./harness.ts";
 import { startWorker } from "./harness.ts";

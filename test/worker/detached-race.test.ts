@@ -5,20 +5,25 @@
  */
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { pullTheStop } from "../../src/commands/not-aus.ts";
-import { carryOut } from "../../src/commands/ramp/run.ts";
-import type { JournalEntry } from "../../src/domain/journal.ts";
-import { EMPTY_MEMORY, effectiveState, type Memory, remember } from "../../src/domain/memory.ts";
-import { DEFAULT_POLICY } from "../../src/domain/policy.ts";
-import { isOver, parseRamp, type RampDocument } from "../../src/domain/ramp-document.ts";
-import type { RampShare } from "../../src/domain/ramp-share.ts";
-import { serialiseRampShare } from "../../src/domain/ramp-share.ts";
-import type { CanaryConfig, RawState } from "../../src/domain/state.ts";
-import { isEmergency, parseConfig, parseState } from "../../src/domain/state.ts";
+import { pullTheStop } from "../../src/commands/not-aus/not-aus.ts";
+import { carryOut } from "../../src/commands/ramp/loop.ts";
+import { DEFAULT_POLICY } from "../../src/domain/policy/table.ts";
+import { isOver, parseRamp, type RampDocument } from "../../src/domain/ramp/document.ts";
+import type { RampShare } from "../../src/domain/ramp/share.ts";
+import { serialiseRampShare } from "../../src/domain/ramp/share.ts";
+import type { CanaryConfig, RawState } from "../../src/domain/state/documents.ts";
+import { isEmergency, parseConfig, parseState } from "../../src/domain/state/documents.ts";
+import {
+  EMPTY_MEMORY,
+  effectiveState,
+  type Memory,
+  remember,
+} from "../../src/domain/state/isolate-memory.ts";
+import type { JournalEntry } from "../../src/domain/state/journal.ts";
 import type { Settings } from "../../worker/env.ts";
 import { stepRamp } from "../../worker/guardian/ramp.ts";
-import { INPUT } from "../commands/ramp-stage.ts";
-import { BASE, rampOf, START_MS } from "../domain/ramp-world.ts";
+import { INPUT } from "../commands/ramp/stage.ts";
+import { BASE, rampOf, START_MS } from "../domain/ramp/world.ts";
 import { type ModelKv, modelStore, playOut, stored } from "../support/fake-ports.ts";
 import { rampPorts, runReduce } from "../support/ramp-ports.ts";
 

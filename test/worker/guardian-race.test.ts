@@ -4,12 +4,11 @@
  */
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { GUARDIAN_CAP_KEY, parseCap, serialiseCap } from "../../src/domain/cap.ts";
-import type { Action } from "../../src/domain/guardian.ts";
-import { decideAction, newestAction } from "../../src/domain/guardian.ts";
-import type { GuardianArm } from "../../src/domain/guardian-document.ts";
-import { EMPTY_MEMORY, effectiveState, type Memory, remember } from "../../src/domain/memory.ts";
-import type { CanaryConfig, RawState } from "../../src/domain/state.ts";
+import { GUARDIAN_CAP_KEY, parseCap, serialiseCap } from "../../src/domain/guardian/cap.ts";
+import type { Action } from "../../src/domain/guardian/decide.ts";
+import { decideAction, newestAction } from "../../src/domain/guardian/decide.ts";
+import type { GuardianArm } from "../../src/domain/guardian/document.ts";
+import type { CanaryConfig, RawState } from "../../src/domain/state/documents.ts";
 import {
   CONFIG_KEY,
   isEmergency,
@@ -18,8 +17,14 @@ import {
   rawState,
   STOP_KEY,
   serialiseStop,
-} from "../../src/domain/state.ts";
-import { BASE, START_MS } from "../domain/ramp-world.ts";
+} from "../../src/domain/state/documents.ts";
+import {
+  EMPTY_MEMORY,
+  effectiveState,
+  type Memory,
+  remember,
+} from "../../src/domain/state/isolate-memory.ts";
+import { BASE, START_MS } from "../domain/ramp/world.ts";
 
 const RUNS = 2_000;
 const TICK_MS = 60_000;

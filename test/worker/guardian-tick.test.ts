@@ -3,10 +3,10 @@
  * answer on loopback.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { parseCap } from "../../src/domain/cap.ts";
-import { parseGuardian } from "../../src/domain/guardian-document.ts";
-import { parseStop } from "../../src/domain/state.ts";
-import { tickId } from "../../src/domain/tick-id.ts";
+import { parseCap } from "../../src/domain/guardian/cap.ts";
+import { parseGuardian } from "../../src/domain/guardian/document.ts";
+import { tickId } from "../../src/domain/guardian/tick-id.ts";
+import { parseStop } from "../../src/domain/state/documents.ts";
 import worker from "../../worker/index.ts";
 import { json, startServer, type TestServer } from "../adapters/server.ts";
 

@@ -1,7 +1,7 @@
 /** `metrics_24h` of `/qa`: there when it can be had, absent when not, and never in the way. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { requestsByCohort } from "../../src/domain/metrics.ts";
-import { qaSchema } from "../../src/domain/qa.ts";
+import { requestsByCohort } from "../../src/domain/metrics/queries.ts";
+import { qaSchema } from "../../src/domain/proof/qa-document.ts";
 import { type Bindings, parseSettings } from "../../worker/env.ts";
 import { createMetrics24h, type Metrics24h } from "../../worker/qa/metrics.ts";
 import { hang, json, type Reply, startServer, type TestServer, text } from "../adapters/server.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parseCanaryHeader } from "../../src/domain/decision-headers.ts";
-import { qaSchema } from "../../src/domain/qa.ts";
+import { parseCanaryHeader } from "../../src/domain/decision/headers.ts";
+import { qaSchema } from "../../src/domain/proof/qa-document.ts";
 import type { WorkerUnderTest } from "./harness.ts";
 import { bearer, configText, QA_TOKEN, startWorker } from "./harness.ts";
 

@@ -1,7 +1,7 @@
 /** Slow reads: a stop is obeyed however long KV takes to answer, on a runtime that drops work. (AT-5) */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { EffectiveState } from "../../src/domain/memory.ts";
+import type { EffectiveState } from "../../src/domain/state/isolate-memory.ts";
 import type { KeepAlive } from "../../worker/state-reader.ts";
 import { createStateReader, READ_LIMIT_MS } from "../../worker/state-reader.ts";
 import { FakeRequest, FakeRuntime } from "./fake-runtime.ts";

@@ -1,7 +1,7 @@
 /** The state reader alone, with time, chance and KV in the test's hands. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { LAST_GOOD_MAX_MS } from "../../src/domain/memory.ts";
+import { LAST_GOOD_MAX_MS } from "../../src/domain/state/isolate-memory.ts";
 import {
   FRESH_MS,
   NEXT_READ_MS,

@@ -1,19 +1,19 @@
 /** What the guardian reads and writes in KV. Reads may be a minute old, each key by itself. */
-import type { GuardianCap } from "../../src/domain/cap.ts";
-import { GUARDIAN_CAP_KEY, serialiseCap } from "../../src/domain/cap.ts";
-import { GUARDIAN_ARM_KEY, GUARDIAN_KEY } from "../../src/domain/guardian-document.ts";
-import type { JournalEntry } from "../../src/domain/journal.ts";
+import type { GuardianCap } from "../../src/domain/guardian/cap.ts";
+import { GUARDIAN_CAP_KEY, serialiseCap } from "../../src/domain/guardian/cap.ts";
+import { GUARDIAN_ARM_KEY, GUARDIAN_KEY } from "../../src/domain/guardian/document.ts";
+import { RAMP_CONTROL_KEY, RAMP_KEY } from "../../src/domain/ramp/document.ts";
+import type { RampShare } from "../../src/domain/ramp/share.ts";
+import { RAMP_SHARE_KEY, serialiseRampShare } from "../../src/domain/ramp/share.ts";
+import type { RawState, StopDocument } from "../../src/domain/state/documents.ts";
+import { rawState, STATE_KEYS, STOP_KEY, serialiseStop } from "../../src/domain/state/documents.ts";
+import type { JournalEntry } from "../../src/domain/state/journal.ts";
 import {
   JOURNAL_PREFIX,
   JOURNAL_TTL_S,
   journalKey,
   parseJournalEntry,
-} from "../../src/domain/journal.ts";
-import { RAMP_CONTROL_KEY, RAMP_KEY } from "../../src/domain/ramp-document.ts";
-import type { RampShare } from "../../src/domain/ramp-share.ts";
-import { RAMP_SHARE_KEY, serialiseRampShare } from "../../src/domain/ramp-share.ts";
-import type { RawState, StopDocument } from "../../src/domain/state.ts";
-import { rawState, STATE_KEYS, STOP_KEY, serialiseStop } from "../../src/domain/state.ts";
+} from "../../src/domain/state/journal.ts";
 import { withLimit } from "../limit.ts";
 
 /** The least that KV allows. */

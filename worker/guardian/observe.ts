@@ -1,10 +1,15 @@
 /** What the policy judges, gathered at the edge: metrics by SQL, orphans from the database. */
-import type { JournalEntry } from "../../src/domain/journal.ts";
-import type { OrphanRow, Query, Window } from "../../src/domain/metrics.ts";
-import { failureBuckets, healthBuckets, orphanedIntents } from "../../src/domain/metrics.ts";
-import type { Policy } from "../../src/domain/policy.ts";
-import type { Observations, Observed } from "../../src/domain/policy-observations.ts";
-import { lastReduction, questions } from "../../src/domain/policy-observations.ts";
+
+import type { OrphanRow, Query, Window } from "../../src/domain/metrics/queries.ts";
+import {
+  failureBuckets,
+  healthBuckets,
+  orphanedIntents,
+} from "../../src/domain/metrics/queries.ts";
+import type { Observations, Observed } from "../../src/domain/policy/observations.ts";
+import { lastReduction, questions } from "../../src/domain/policy/observations.ts";
+import type { Policy } from "../../src/domain/policy/table.ts";
+import type { JournalEntry } from "../../src/domain/state/journal.ts";
 import { askAnalytics } from "../analytics.ts";
 import type { Bindings, Settings } from "../env.ts";
 import { describeDatabaseError, withDatabase } from "../native/database.ts";

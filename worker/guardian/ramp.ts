@@ -3,24 +3,24 @@
  * a minute old: hence a raise that leaves `config` alone, and is void once that says anything else.
  */
 
-import { foldFleet } from "../../src/domain/fleet.ts";
-import { type Action, actionOf } from "../../src/domain/guardian.ts";
-import type { JournalEntry } from "../../src/domain/journal.ts";
-import { timeOf } from "../../src/domain/memory.ts";
-import { locationsByRevision, requestSeries } from "../../src/domain/metrics.ts";
-import type { Policy } from "../../src/domain/policy.ts";
-import { evaluate } from "../../src/domain/policy-evaluate.ts";
-import type { Observations, Observed } from "../../src/domain/policy-observations.ts";
-import { since } from "../../src/domain/policy-observations.ts";
-import type { Order, Seen } from "../../src/domain/ramp.ts";
-import { advance, needs, relieved, written } from "../../src/domain/ramp.ts";
-import { rampShare } from "../../src/domain/ramp-config.ts";
-import { coveredBy } from "../../src/domain/ramp-covered.ts";
-import type { RampControl, RampDocument } from "../../src/domain/ramp-document.ts";
-import { gateOf, nativeRequestsOf } from "../../src/domain/ramp-gate.ts";
-import { placeInPlan } from "../../src/domain/ramp-place.ts";
-import type { RampShare } from "../../src/domain/ramp-share.ts";
-import type { CanaryConfig, Parsed, ParsedState } from "../../src/domain/state.ts";
+import { type Action, actionOf } from "../../src/domain/guardian/decide.ts";
+import { locationsByRevision, requestSeries } from "../../src/domain/metrics/queries.ts";
+import { evaluate } from "../../src/domain/policy/evaluate.ts";
+import type { Observations, Observed } from "../../src/domain/policy/observations.ts";
+import { since } from "../../src/domain/policy/observations.ts";
+import type { Policy } from "../../src/domain/policy/table.ts";
+import { foldFleet } from "../../src/domain/proof/fleet.ts";
+import type { Order, Seen } from "../../src/domain/ramp/advance.ts";
+import { advance, needs, relieved, written } from "../../src/domain/ramp/advance.ts";
+import { rampShare } from "../../src/domain/ramp/config.ts";
+import type { RampControl, RampDocument } from "../../src/domain/ramp/document.ts";
+import { gateOf, nativeRequestsOf } from "../../src/domain/ramp/gate.ts";
+import { coveredBy } from "../../src/domain/ramp/overwritten.ts";
+import { placeInPlan } from "../../src/domain/ramp/position.ts";
+import type { RampShare } from "../../src/domain/ramp/share.ts";
+import type { CanaryConfig, Parsed, ParsedState } from "../../src/domain/state/documents.ts";
+import { timeOf } from "../../src/domain/state/isolate-memory.ts";
+import type { JournalEntry } from "../../src/domain/state/journal.ts";
 import type { Settings } from "../env.ts";
 import { ask } from "./observe.ts";
 

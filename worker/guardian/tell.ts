@@ -1,11 +1,12 @@
 /** What a tick remembers, and whom it tells: one notice per change of what is wrong. */
-import { sentence } from "../../src/domain/finding-text.ts";
-import type { GuardianDocument } from "../../src/domain/guardian-document.ts";
+
+import type { GuardianDocument } from "../../src/domain/guardian/document.ts";
 import type { NextNotice, Told } from "../../src/domain/notices/changes.ts";
 import { nextNotice, noticeOf, parseTold, toldAfter } from "../../src/domain/notices/changes.ts";
 import type { Notice, NoticeTopic } from "../../src/domain/notices/notice.ts";
 import { noticeKey } from "../../src/domain/notices/notice.ts";
-import type { Assessment } from "../../src/domain/policy-evaluate.ts";
+import type { Assessment } from "../../src/domain/policy/evaluate.ts";
+import { sentence } from "../../src/domain/policy/finding-text.ts";
 import type { Settings } from "../env.ts";
 import { createNotifier } from "../notify/notifier.ts";
 import { writeGuardian } from "./kv.ts";

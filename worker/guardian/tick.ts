@@ -3,34 +3,34 @@
  * native traffic away comes first, and nobody's pager may delay it. Never rejects.
  */
 
-import { parseCap } from "../../src/domain/cap.ts";
-import { caughtWindows } from "../../src/domain/caught-intents.ts";
-import { sentence } from "../../src/domain/finding-text.ts";
-import type { Action, GuardianKnown } from "../../src/domain/guardian.ts";
+import { parseCap } from "../../src/domain/guardian/cap.ts";
+import type { Action, GuardianKnown } from "../../src/domain/guardian/decide.ts";
 import {
   decideAction,
   entryOf,
   knownSince,
   newestAction,
   since,
-} from "../../src/domain/guardian.ts";
-import type { GuardianArm, GuardianDocument } from "../../src/domain/guardian-document.ts";
-import { parseGuardian, parseGuardianArm } from "../../src/domain/guardian-document.ts";
-import type { JournalEntry } from "../../src/domain/journal.ts";
+} from "../../src/domain/guardian/decide.ts";
+import type { GuardianArm, GuardianDocument } from "../../src/domain/guardian/document.ts";
+import { parseGuardian, parseGuardianArm } from "../../src/domain/guardian/document.ts";
+import { timeOf } from "../../src/domain/lib/time.ts";
 import type { Notice } from "../../src/domain/notices/notice.ts";
 import { noticeOfEntry } from "../../src/domain/notices/of-entry.ts";
-import { oddKeys } from "../../src/domain/odd-keys.ts";
-import type { Assessment } from "../../src/domain/policy-evaluate.ts";
-import { evaluate } from "../../src/domain/policy-evaluate.ts";
-import type { Observed } from "../../src/domain/policy-observations.ts";
-import { sinceChange } from "../../src/domain/policy-observations.ts";
-import { GATE } from "../../src/domain/ramp.ts";
-import type { RampDocument } from "../../src/domain/ramp-document.ts";
-import { isOver, parseRamp, parseRampControl } from "../../src/domain/ramp-document.ts";
-import { rampNotice } from "../../src/domain/ramp-text.ts";
-import type { ParsedState, RawState } from "../../src/domain/state.ts";
-import { parseConfig, parseState } from "../../src/domain/state.ts";
-import { timeOf } from "../../src/domain/time.ts";
+import { caughtWindows } from "../../src/domain/policy/caught-intents.ts";
+import type { Assessment } from "../../src/domain/policy/evaluate.ts";
+import { evaluate } from "../../src/domain/policy/evaluate.ts";
+import { sentence } from "../../src/domain/policy/finding-text.ts";
+import type { Observed } from "../../src/domain/policy/observations.ts";
+import { sinceChange } from "../../src/domain/policy/observations.ts";
+import { GATE } from "../../src/domain/ramp/advance.ts";
+import type { RampDocument } from "../../src/domain/ramp/document.ts";
+import { isOver, parseRamp, parseRampControl } from "../../src/domain/ramp/document.ts";
+import { rampNotice } from "../../src/domain/ramp/text.ts";
+import type { ParsedState, RawState } from "../../src/domain/state/documents.ts";
+import { parseConfig, parseState } from "../../src/domain/state/documents.ts";
+import type { JournalEntry } from "../../src/domain/state/journal.ts";
+import { oddKeys } from "../../src/domain/state/odd-keys.ts";
 import type { Bindings, Settings } from "../env.ts";
 import type { GuardianTexts } from "./kv.ts";
 import {

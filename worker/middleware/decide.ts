@@ -1,15 +1,15 @@
 /** Decides the cohort, and shows the decision on the answer. */
-import type { Cohort, Decision } from "../../src/domain/decide.ts";
-import { DRAWS, decide } from "../../src/domain/decide.ts";
+import type { Cohort, Decision } from "../../src/domain/decision/decide.ts";
+import { DRAWS, decide } from "../../src/domain/decision/decide.ts";
 import {
   CANARY_HEADER,
   canaryHeader,
   DECISION_HEADER,
   decisionHeader,
-} from "../../src/domain/decision-headers.ts";
-import type { EffectiveState } from "../../src/domain/memory.ts";
-import { OVERRIDE_HEADER } from "../../src/domain/override.ts";
-import { isForSharedCaches, privateCacheControl } from "../../src/domain/shared-caching.ts";
+} from "../../src/domain/decision/headers.ts";
+import { OVERRIDE_HEADER } from "../../src/domain/decision/override.ts";
+import { isForSharedCaches, privateCacheControl } from "../../src/domain/proxy/shared-caching.ts";
+import type { EffectiveState } from "../../src/domain/state/isolate-memory.ts";
 import { isPreflight } from "../cors.ts";
 import type { Deps } from "../deps.ts";
 import type { Exchange, Stage } from "../exchange.ts";

@@ -1,6 +1,6 @@
 /** Outermost: opens the exchange, and writes point and log line when it is answered. */
 import type { Context, Handler } from "hono";
-import { classify, isQaPath } from "../../src/domain/routes.ts";
+import { classify, isQaPath } from "../../src/domain/decision/routes.ts";
 import { CLIENT_GONE_STATUS } from "../client-gone.ts";
 import type { AppEnv, Deps } from "../deps.ts";
 import type { Exchange, Stage } from "../exchange.ts";

@@ -1,5 +1,5 @@
 /** What a native handler gets. */
-import type { FailureCause, PointKind } from "../../src/domain/metric-point.ts";
+import type { FailureCause, PointKind } from "../../src/domain/metrics/point.ts";
 import type { Bindings, Settings } from "../env.ts";
 import type { UrlSigner } from "./url-signer.ts";
 

@@ -8,7 +8,7 @@ import { errorResponse } from "./context.ts";
 import { download, listJobs, showJob } from "./jobs.ts";
 import { createIntent, finalize, upload } from "./uploads.ts";
 
-/** Keys are the templates of src/domain/routes.ts. */
+/** Keys are the templates of src/domain/decision/routes.ts. */
 const HANDLERS: Readonly<Record<string, (context: NativeContext) => Promise<Response>>> = {
   "/api/pixcapture/upload/intent": createIntent,
   "/api/pixcapture/upload/:id": upload,

@@ -1,5 +1,5 @@
 /** Whose doing a failed call to R2 or the database is. Only what is not the visitor's counts as a failure. */
-import type { FailureCause } from "../../src/domain/metric-point.ts";
+import type { FailureCause } from "../../src/domain/metrics/point.ts";
 import { ClientGoneError } from "../client-gone.ts";
 import { TimeLimitError } from "../limit.ts";
 

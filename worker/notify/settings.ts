@@ -1,6 +1,7 @@
 /** Which channels this Worker may tell people through, from its vars and secrets. */
+
+import { isSafeUrl } from "../../src/domain/config/safe-url.ts";
 import { PAGERDUTY_URL } from "../../src/domain/notices/pagerduty.ts";
-import { isSafeUrl } from "../../src/domain/safe-url.ts";
 
 /** All optional; a channel without its secret is not configured. */
 export interface NotifyBindings {

@@ -1,8 +1,9 @@
-/** Builds the `/qa` document of src/domain/qa.ts. */
-import type { GuardianCap } from "../../src/domain/cap.ts";
-import type { Decision } from "../../src/domain/decide.ts";
-import type { EffectiveState } from "../../src/domain/memory.ts";
-import type { QaDocument } from "../../src/domain/qa.ts";
+/** Builds the `/qa` document of src/domain/proof/qa-document.ts. */
+
+import type { Decision } from "../../src/domain/decision/decide.ts";
+import type { GuardianCap } from "../../src/domain/guardian/cap.ts";
+import type { QaDocument } from "../../src/domain/proof/qa-document.ts";
+import type { EffectiveState } from "../../src/domain/state/isolate-memory.ts";
 
 export interface QaFacts {
   nowMs: number;

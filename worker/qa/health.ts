@@ -1,5 +1,5 @@
 /** Pings of native's and proxy's backends, cached for a few seconds per isolate. */
-import type { QaDocument } from "../../src/domain/qa.ts";
+import type { QaDocument } from "../../src/domain/proof/qa-document.ts";
 import type { Bindings, Settings } from "../env.ts";
 import { withLimit } from "../limit.ts";
 import { describeDatabaseError, withDatabase } from "../native/database.ts";

@@ -1,7 +1,7 @@
 /** The figures of the last 24 hours for `/qa`, from Analytics Engine's SQL API. */
-import type { CohortRow } from "../../src/domain/metrics.ts";
-import { requestsByCohort } from "../../src/domain/metrics.ts";
-import type { QaDocument } from "../../src/domain/qa.ts";
+import type { CohortRow } from "../../src/domain/metrics/queries.ts";
+import { requestsByCohort } from "../../src/domain/metrics/queries.ts";
+import type { QaDocument } from "../../src/domain/proof/qa-document.ts";
 import { askAnalytics } from "../analytics.ts";
 import type { AnalyticsSettings } from "../env.ts";
 import { withLimit } from "../limit.ts";

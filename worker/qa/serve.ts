@@ -1,6 +1,7 @@
 /** Answers `/qa` and `/api/qa`, in every outcome of admission. */
-import type { QaDocument } from "../../src/domain/qa.ts";
-import { NO_QA_TOKEN, WRONG_TOKENS } from "../../src/domain/qa-token.ts";
+
+import { NO_QA_TOKEN, WRONG_TOKENS } from "../../src/domain/config/qa-token.ts";
+import type { QaDocument } from "../../src/domain/proof/qa-document.ts";
 import { addCorsHeaders, qaCors } from "../cors.ts";
 import type { Deps } from "../deps.ts";
 import type { Exchange, Stage } from "../exchange.ts";

@@ -1,5 +1,5 @@
 /** Where log lines go. */
-import type { LogLine } from "../../src/domain/log-line.ts";
+import type { LogLine } from "../../src/domain/logs/line.ts";
 
 export interface LogSink {
   write(line: LogLine): void;

@@ -1,6 +1,6 @@
 /** Where metric points go. */
-import type { MetricPoint } from "../../src/domain/metric-point.ts";
-import { toDataPoint } from "../../src/domain/metric-point.ts";
+import type { MetricPoint } from "../../src/domain/metrics/point.ts";
+import { toDataPoint } from "../../src/domain/metrics/point.ts";
 
 export interface MetricSink {
   write(point: MetricPoint): void;

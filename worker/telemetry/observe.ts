@@ -1,7 +1,7 @@
 /** Turns the exchange of a request into its metric points and its log line. */
-import type { LogLine } from "../../src/domain/log-line.ts";
-import { deviceOf, levelOf, SUCCESS_SAMPLE_RATE } from "../../src/domain/log-line.ts";
-import type { FailureCause, MetricPoint, PointKind } from "../../src/domain/metric-point.ts";
+import type { LogLine } from "../../src/domain/logs/line.ts";
+import { deviceOf, levelOf, SUCCESS_SAMPLE_RATE } from "../../src/domain/logs/line.ts";
+import type { FailureCause, MetricPoint, PointKind } from "../../src/domain/metrics/point.ts";
 import type { Deps } from "../deps.ts";
 import type { Exchange } from "../exchange.ts";
 

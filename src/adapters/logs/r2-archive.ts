@@ -1,8 +1,8 @@
 /** The logs bucket through R2's REST API: listed by day, read as streams. */
 import * as z from "zod";
+import { once } from "../../domain/lib/lazy.ts";
 import type { DayListing } from "../../domain/logs/batch-name.ts";
 import { batchRange, dayListings, mayHold, withoutSlash } from "../../domain/logs/batch-name.ts";
-import { once } from "../../domain/once.ts";
 import type { CallOptions, Clock, LogArchive, LogContent, LogObject } from "../../ports.ts";
 import { createClock } from "../clock.ts";
 import { ApiFailure, callApi, parseJson, streamApi } from "../cloudflare-call.ts";

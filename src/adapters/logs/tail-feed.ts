@@ -1,6 +1,6 @@
 /** One WebSocket of a live tail: Node's own, with subprotocol `trace-v1`. */
 import * as z from "zod";
-import { once } from "../../domain/once.ts";
+import { once } from "../../domain/lib/lazy.ts";
 import type { TailNotice } from "../../ports.ts";
 import { ApiFailure, parseJson } from "../cloudflare-call.ts";
 

@@ -7,7 +7,7 @@
  * is given up, so that nothing is missed.
  */
 import * as z from "zod";
-import { once } from "../../domain/once.ts";
+import { once } from "../../domain/lib/lazy.ts";
 import type { CallOptions, Clock, LogTail, TailNotice } from "../../ports.ts";
 import { UpstreamError } from "../../ports.ts";
 import { createClock, MAX_TIMER_MS } from "../clock.ts";

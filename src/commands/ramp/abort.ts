@@ -1,20 +1,20 @@
 /** Ends a ramp and goes back to the share before it. Relief: never asks, and needs nobody to be alive. */
 import * as z from "zod";
-import type { RampDocument } from "../../domain/ramp-document.ts";
-import { isOver } from "../../domain/ramp-document.ts";
-import { isEmergency } from "../../domain/state.ts";
+import type { RampDocument } from "../../domain/ramp/document.ts";
+import { isOver } from "../../domain/ramp/document.ts";
+import { isEmergency } from "../../domain/state/documents.ts";
 import type { Ports } from "../../ports.ts";
 import type { CommandDef, CommonInput, Given, Outcome } from "../command.ts";
-import type { ReliefData } from "../shared/apply-relief.ts";
-import { applyRelief } from "../shared/apply-relief.ts";
-import type { Base } from "../shared/change-config.ts";
-import { readBase, unreachable } from "../shared/change-config.ts";
-import { invocation, liveLine, missingLines } from "../shared/words.ts";
+import { invocation, liveLine, missingLines } from "../lib/format.ts";
+import type { Base } from "../lib/stored-state.ts";
+import { readBase, unreachable } from "../lib/stored-state.ts";
+import type { ReliefData } from "../lower/apply.ts";
+import { applyRelief } from "../lower/apply.ts";
 import { newControl, runningRamp, send } from "./control.ts";
-import type { RampData } from "./end.ts";
-import { shareOf } from "./end.ts";
-import { type KnownRamp, keep, showInKv } from "./keep.ts";
+import type { RampData } from "./outcome.ts";
+import { shareOf } from "./outcome.ts";
 import { renderRamp } from "./render.ts";
+import { type KnownRamp, keep, showInKv } from "./store.ts";
 
 const input = z.object({ keep: z.boolean().default(false) });
 

@@ -1,13 +1,13 @@
 /** A word for the ramp, wherever it is carried out: KV key `ramp-control`, which only people write. */
-import type { RampControl, RampDocument } from "../../domain/ramp-document.ts";
-import { isOver, RAMP_CONTROL_KEY } from "../../domain/ramp-document.ts";
+import type { RampControl, RampDocument } from "../../domain/ramp/document.ts";
+import { isOver, RAMP_CONTROL_KEY } from "../../domain/ramp/document.ts";
 import type { Ports, UpstreamError } from "../../ports.ts";
 import type { CommonInput, Outcome, Planned } from "../command.ts";
-import { READ_LIMIT_MS } from "../shared/change-config.ts";
-import { asUpstream } from "../shared/settle.ts";
-import { invocation } from "../shared/words.ts";
-import type { RampData } from "./end.ts";
-import { findRamp, type KnownRamp } from "./keep.ts";
+import { invocation } from "../lib/format.ts";
+import { READ_LIMIT_MS } from "../lib/stored-state.ts";
+import { asUpstream } from "../lib/write-result.ts";
+import type { RampData } from "./outcome.ts";
+import { findRamp, type KnownRamp } from "./store.ts";
 
 const LIMIT_MS = 15_000;
 

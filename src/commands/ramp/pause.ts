@@ -2,12 +2,12 @@
 import * as z from "zod";
 import type { Ports } from "../../ports.ts";
 import type { CommandDef, CommonInput, NoFlags, Outcome } from "../command.ts";
-import { unreachable } from "../shared/change-config.ts";
-import { invocation } from "../shared/words.ts";
+import { invocation } from "../lib/format.ts";
+import { unreachable } from "../lib/stored-state.ts";
 import { newControl, runningRamp, send } from "./control.ts";
-import type { RampData } from "./end.ts";
-import type { KnownRamp } from "./keep.ts";
+import type { RampData } from "./outcome.ts";
 import { renderRamp } from "./render.ts";
+import type { KnownRamp } from "./store.ts";
 
 export const rampPause: CommandDef<NoFlags, KnownRamp, RampData> = {
   name: "ramp pause",

@@ -1,6 +1,6 @@
 /** `--plan`: a plan, or the name of one in pixcanary.json. */
-import type { PlannedStep } from "../../domain/ramp-plan.ts";
-import { PLAN_HELP, parsePlan } from "../../domain/ramp-plan.ts";
+import type { PlannedStep } from "../../domain/ramp/plan.ts";
+import { PLAN_HELP, parsePlan } from "../../domain/ramp/plan.ts";
 import type { Target } from "../../ports.ts";
 
 /** A text says what is wrong. */

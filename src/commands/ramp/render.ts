@@ -1,8 +1,8 @@
 /** What is left on the screen when a ramp's run, or a word about it, has ended. */
-import { escapeForTerminal } from "../../domain/escape.ts";
+import { escapeForTerminal } from "../../domain/text/escape.ts";
 import type { Outcome } from "../command.ts";
-import type { RampData } from "./end.ts";
-import { rampLines } from "./view.ts";
+import type { RampData } from "./outcome.ts";
+import { rampLines } from "./text.ts";
 
 export function renderRamp(outcome: Outcome<RampData>): string {
   if (!("data" in outcome) || !outcome.data) return "";

@@ -6,15 +6,15 @@ import * as z from "zod";
 import type { Ports } from "../../ports.ts";
 import { LocalError } from "../../ports.ts";
 import type { CommandDef, CommonInput, NoFlags, Outcome } from "../command.ts";
-import { unreachable } from "../shared/change-config.ts";
-import { invocation } from "../shared/words.ts";
-import { diskRefused, lockHere } from "./begin.ts";
+import { invocation } from "../lib/format.ts";
+import { unreachable } from "../lib/stored-state.ts";
 import { newControl, runningRamp, send } from "./control.ts";
-import { type RampData, shareOf, stepText } from "./end.ts";
-import type { KnownRamp } from "./keep.ts";
+import { diskRefused, lockHere } from "./launch.ts";
+import { carryOut, RAMP_BUDGET_MS } from "./loop.ts";
+import { type RampData, shareOf, stepText } from "./outcome.ts";
 import { renderRamp } from "./render.ts";
-import { carryOut, RAMP_BUDGET_MS } from "./run.ts";
-import { nowText } from "./view.ts";
+import type { KnownRamp } from "./store.ts";
+import { nowText } from "./text.ts";
 
 export const rampResume: CommandDef<NoFlags, KnownRamp, RampData> = {
   name: "ramp resume",

@@ -3,31 +3,31 @@
  * (`--detach`) by the Worker's cron. More native traffic: shows the plan, asks, default no.
  */
 import * as z from "zod";
-import { GUARDIAN_KEY, parseGuardian } from "../../domain/guardian-document.ts";
-import { backToNormal } from "../../domain/policy-normal.ts";
-import type { Finding } from "../../domain/prerequisites.ts";
-import { obstacles, prerequisites } from "../../domain/prerequisites.ts";
-import { isOver, type RampDocument } from "../../domain/ramp-document.ts";
-import { durationText, type PlannedStep, parseDuration } from "../../domain/ramp-plan.ts";
-import { isEmergency } from "../../domain/state.ts";
+import { GUARDIAN_KEY, parseGuardian } from "../../domain/guardian/document.ts";
+import { backToNormal } from "../../domain/policy/back-to-normal.ts";
+import type { Finding } from "../../domain/policy/prerequisites.ts";
+import { obstacles, prerequisites } from "../../domain/policy/prerequisites.ts";
+import { isOver, type RampDocument } from "../../domain/ramp/document.ts";
+import { durationText, type PlannedStep, parseDuration } from "../../domain/ramp/plan.ts";
+import { isEmergency } from "../../domain/state/documents.ts";
 import type { Ports } from "../../ports.ts";
 import type { Change, CommandDef, Given, Outcome, Planned } from "../command.ts";
-import type { RestoreSteps } from "../restore.ts";
-import { restore } from "../restore.ts";
-import { type GuardianSeen, lookAtGuardian } from "../shared/arm-guardian.ts";
-import type { Base } from "../shared/change-config.ts";
-import { READ_LIMIT_MS, readBase, unreachable } from "../shared/change-config.ts";
-import { observe } from "../shared/health.ts";
-import { snapshotOf } from "../shared/leave-trace.ts";
-import { invocation, share } from "../shared/words.ts";
-import { begin } from "./begin.ts";
-import { clockAndToken } from "./clock-and-token.ts";
-import type { RampData } from "./end.ts";
-import { shareOf, stepText } from "./end.ts";
-import { findRamp } from "./keep.ts";
+import { invocation, share } from "../lib/format.ts";
+import { observe } from "../lib/native-health.ts";
+import { type GuardianSeen, lookAtGuardian } from "../lib/rearm-guardian.ts";
+import { snapshotOf } from "../lib/record-change.ts";
+import type { Base } from "../lib/stored-state.ts";
+import { READ_LIMIT_MS, readBase, unreachable } from "../lib/stored-state.ts";
+import type { RestoreSteps } from "../restore/restore.ts";
+import { restore } from "../restore/restore.ts";
+import { begin } from "./launch.ts";
+import { RAMP_BUDGET_MS } from "./loop.ts";
+import type { RampData } from "./outcome.ts";
+import { shareOf, stepText } from "./outcome.ts";
 import { planOf } from "./plan-input.ts";
+import { clockAndToken } from "./preflight.ts";
 import { renderRamp } from "./render.ts";
-import { RAMP_BUDGET_MS } from "./run.ts";
+import { findRamp } from "./store.ts";
 
 const input = z.object({
   plan: z.string("is missing: --plan 5:2h,10:24h,25:24h,50:24h,100, or the name of one"),

@@ -1,13 +1,13 @@
 /** Where the ramp stands: by this machine's file, or as KV shows it. Reads only. */
 import * as z from "zod";
-import { escapeForTerminal } from "../../domain/escape.ts";
-import { isOver } from "../../domain/ramp-document.ts";
+import { isOver } from "../../domain/ramp/document.ts";
+import { escapeForTerminal } from "../../domain/text/escape.ts";
 import type { Ports } from "../../ports.ts";
 import type { CommandDef, NoFlags, Outcome } from "../command.ts";
-import { READ_LIMIT_MS } from "../shared/change-config.ts";
-import { age, invocation } from "../shared/words.ts";
-import { findRamp, type KnownRamp } from "./keep.ts";
-import { rampLines } from "./view.ts";
+import { age, invocation } from "../lib/format.ts";
+import { READ_LIMIT_MS } from "../lib/stored-state.ts";
+import { findRamp, type KnownRamp } from "./store.ts";
+import { rampLines } from "./text.ts";
 
 export interface RampStatusData {
   ramp: KnownRamp["ramp"] | null;

@@ -1,12 +1,13 @@
 /** What `watch` tells without a terminal: a fact when it is new, and again when it has changed. */
-import type { FleetLocation } from "../../domain/fleet.ts";
-import type { Finding } from "../../domain/policy-evaluate.ts";
-import { placeOf } from "../../domain/prerequisites.ts";
-import type { ParsedState } from "../../domain/state.ts";
-import { isEmergency } from "../../domain/state.ts";
+
+import type { Finding } from "../../domain/policy/evaluate.ts";
+import { placeOf } from "../../domain/policy/prerequisites.ts";
+import type { FleetLocation } from "../../domain/proof/fleet.ts";
+import type { ParsedState } from "../../domain/state/documents.ts";
+import { isEmergency } from "../../domain/state/documents.ts";
 import type { Sighting, Target } from "../../ports.ts";
-import { entryLine } from "../shared/entry-line.ts";
-import { labelOf, recommendedCommand, sentence } from "../shared/findings.ts";
+import { labelOf, recommendedCommand, sentence } from "../lib/findings-text.ts";
+import { entryLine } from "../lib/journal-line.ts";
 import {
   achievedText,
   capLine,
@@ -14,7 +15,7 @@ import {
   configuredText,
   emergencyLine,
   healthLine,
-} from "../shared/situation.ts";
+} from "../lib/summary-text.ts";
 import type { Look, Part, WatchModel } from "./model.ts";
 import { partsOf } from "./model.ts";
 

@@ -1,10 +1,10 @@
 /** What `watch` knows: each part by itself, with its age and with what is wrong with it. */
-import type { AchievedShare } from "../../domain/achieved-share.ts";
-import type { Sighting } from "../../domain/expectation.ts";
-import type { FleetLocation } from "../../domain/fleet.ts";
-import type { JournalEntry } from "../../domain/journal.ts";
-import type { ParsedState } from "../../domain/state.ts";
-import type { assessHealth } from "../shared/health.ts";
+import type { AchievedShare } from "../../domain/proof/achieved-share.ts";
+import type { Sighting } from "../../domain/proof/expectation.ts";
+import type { FleetLocation } from "../../domain/proof/fleet.ts";
+import type { ParsedState } from "../../domain/state/documents.ts";
+import type { JournalEntry } from "../../domain/state/journal.ts";
+import type { assessHealth } from "../lib/native-health.ts";
 
 /** The newest answer is kept when a later one cannot be had. */
 export interface Part<T> {

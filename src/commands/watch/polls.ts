@@ -3,21 +3,22 @@
  * budget first; "too many requests" slows everything down. An upstream failure becomes part of the
  * view: nothing here throws for it.
  */
-import { compare, expectationOf } from "../../domain/expectation.ts";
-import type { FleetExpectation, FleetLocation } from "../../domain/fleet.ts";
-import { fleetExpectation, fleetWindow, foldFleet } from "../../domain/fleet.ts";
-import { locationsByRevision } from "../../domain/metrics.ts";
-import type { Pace, Spent } from "../../domain/request-budget.ts";
-import { FULL_PACE, faster, slower, spend, waitForRoom } from "../../domain/request-budget.ts";
-import type { ParsedState } from "../../domain/state.ts";
-import { STATE_KEYS } from "../../domain/state.ts";
+
+import { locationsByRevision } from "../../domain/metrics/queries.ts";
+import { compare, expectationOf } from "../../domain/proof/expectation.ts";
+import type { FleetExpectation, FleetLocation } from "../../domain/proof/fleet.ts";
+import { fleetExpectation, fleetWindow, foldFleet } from "../../domain/proof/fleet.ts";
+import type { ParsedState } from "../../domain/state/documents.ts";
+import { STATE_KEYS } from "../../domain/state/documents.ts";
 import type { Ports, Sighting } from "../../ports.ts";
-import { readBase } from "../shared/change-config.ts";
-import { assessHealth } from "../shared/health.ts";
-import { asUpstream } from "../shared/settle.ts";
-import { askShare } from "../shared/share-now.ts";
+import { askShare } from "../lib/achieved-share.ts";
+import { assessHealth } from "../lib/native-health.ts";
+import { readBase } from "../lib/stored-state.ts";
+import { asUpstream } from "../lib/write-result.ts";
 import type { Part, WatchModel } from "./model.ts";
 import { emptyPart, failed, looked, seen } from "./model.ts";
+import type { Pace, Spent } from "./request-budget.ts";
+import { FULL_PACE, faster, slower, spend, waitForRoom } from "./request-budget.ts";
 
 /** For one part: what takes longer is not worth waiting for, as it is asked again soon. */
 const PART_LIMIT_MS = 8_000;

@@ -2,13 +2,15 @@
  * The live view, as lines for a terminal of this size. Pure: the same model at the same moment gives the
  * same lines. What matters most comes first and is kept longest when there is little room.
  */
-import { escapeForTerminal } from "../../domain/escape.ts";
-import type { JournalEntry } from "../../domain/journal.ts";
-import type { Finding } from "../../domain/policy-evaluate.ts";
-import { placeOf } from "../../domain/prerequisites.ts";
-import { cut, widthOf } from "../../domain/text-width.ts";
+
+import type { Finding } from "../../domain/policy/evaluate.ts";
+import { placeOf } from "../../domain/policy/prerequisites.ts";
+import type { JournalEntry } from "../../domain/state/journal.ts";
+import { escapeForTerminal } from "../../domain/text/escape.ts";
+import { cut, widthOf } from "../../domain/text/width.ts";
 import type { Target } from "../../ports.ts";
-import { labelOf, recommendedCommand, sentence } from "../shared/findings.ts";
+import { labelOf, recommendedCommand, sentence } from "../lib/findings-text.ts";
+import { age, invocation, share } from "../lib/format.ts";
 import {
   achievedText,
   affectedText,
@@ -17,8 +19,7 @@ import {
   configuredText,
   emergencyLine,
   healthLine,
-} from "../shared/situation.ts";
-import { age, invocation, share } from "../shared/words.ts";
+} from "../lib/summary-text.ts";
 import { isBehind, locationText, shownAt, storedOf } from "./changes.ts";
 import type { Look, WatchModel } from "./model.ts";
 import { partsOf } from "./model.ts";

@@ -1,6 +1,6 @@
 /** What `logs pull` writes next to the files, and what `logs errors` reads with them. */
 import * as z from "zod";
-import { once } from "../once.ts";
+import { once } from "../lib/lazy.ts";
 
 export const MANIFEST_FILE = "manifest.json";
 

@@ -1,6 +1,7 @@
 /** One log line, whatever shape it came in: a Logpush trace event's message, or a plain line of NDJSON. */
-import type { LogLine } from "../log-line.ts";
+
 import { ownCopy } from "./counter.ts";
+import type { LogLine } from "./line.ts";
 
 /** The Worker's levels; other writers' are kept in capitals. */
 export type Level = LogLine["level"] | (string & {});

@@ -1,5 +1,5 @@
 /** What a live tail shows of a trace event: the Worker's own lines, other output, exceptions. */
-import { levelOf } from "../log-line.ts";
+import { levelOf } from "./line.ts";
 
 export const LEVELS = ["INFO", "WARN", "ERROR"] as const;
 export type Level = (typeof LEVELS)[number];

@@ -1,5 +1,5 @@
 /** The changes of state that logs are compared with, and the spans of time between them. */
-import type { JournalEntry } from "../journal.ts";
+import type { JournalEntry } from "../state/journal.ts";
 
 export interface StateChange {
   atMs: number;

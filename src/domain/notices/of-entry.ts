@@ -1,5 +1,5 @@
 /** What people are told of a change, from its journal entry: who, why, before → after, how proved. */
-import type { JournalEntry } from "../journal.ts";
+import type { JournalEntry } from "../state/journal.ts";
 import type { Notice } from "./notice.ts";
 import { noticeKey } from "./notice.ts";
 

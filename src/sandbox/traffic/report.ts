@@ -1,6 +1,6 @@
 /** What the visitors saw, counted. */
-import type { Cohort } from "../../domain/decide.ts";
-import type { SeenDecision } from "../../domain/decision-headers.ts";
+import type { Cohort } from "../../domain/decision/decide.ts";
+import type { SeenDecision } from "../../domain/decision/headers.ts";
 
 /** How a flow was kept or lost when it did not stay with one backend. */
 export interface Split {

@@ -1,6 +1,6 @@
 /** A visitor with a cookie jar and a home location. */
 import { type Dispatcher, request } from "undici";
-import { DECISION_HEADER, parseCanaryHeader } from "../../domain/decision-headers.ts";
+import { DECISION_HEADER, parseCanaryHeader } from "../../domain/decision/headers.ts";
 import type { Random } from "../random.ts";
 import type { Answer, FlowTrace, Tally } from "./report.ts";
 

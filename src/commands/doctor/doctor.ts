@@ -1,0 +1,280 @@
+/**
+ * Would the stop work right now? Checks everything it needs, each with its fix. Writes one probe key
+ * that expires by itself; changes nothing else. Exit 0, 20 when something is wrong, 23 for the token.
+ */
+import * as z from "zod";
+import { QA_TOKEN_FORM } from "../../domain/config/qa-token.ts";
+import type { GuardianCap } from "../../domain/guardian/cap.ts";
+import { placeOf } from "../../domain/policy/prerequisites.ts";
+import type { Sighting } from "../../domain/proof/expectation.ts";
+import type { ParsedState } from "../../domain/state/documents.ts";
+import { parseState } from "../../domain/state/documents.ts";
+import type { Ports, UpstreamError } from "../../ports.ts";
+import type { CommandDef, Outcome } from "../command.ts";
+import { skewMs } from "../lib/clock-skew.ts";
+import { invocation } from "../lib/format.ts";
+import { READ_LIMIT_MS } from "../lib/stored-state.ts";
+import { asUpstream } from "../lib/write-result.ts";
+import { sightChecks } from "./metrics-and-logs.ts";
+import { noticeChecks } from "./notifications.ts";
+
+/** A token that ends within a ramp's day is as good as expired. */
+const EXPIRY_WARNING_MS = 7 * 86_400_000;
+const SKEW_FAILURE_MS = 30_000;
+
+export interface Check {
+  name: string;
+  result: "pass" | "warn" | "fail";
+  detail: string;
+  /** What to do; null when it passed. */
+  fix: string | null;
+}
+
+export interface DoctorData {
+  checks: Check[];
+}
+
+const input = z.object({ notify: z.boolean().default(false) });
+
+export const doctor: CommandDef<typeof input, null, DoctorData> = {
+  name: "doctor",
+  summary: "Check everything that a stop needs",
+  details:
+    "Token, account, namespace (writes and deletes one probe key), state keys, every /qa, clock and Node " +
+    "version. Run it before you need it: before each rollout, and in the quarterly drill. Metrics and " +
+    "logs that cannot be read are warnings: a stop needs neither. With --notify it also sends a test " +
+    "notice to everybody who is told of changes, and pages whom PagerDuty pages.",
+  examples: ["pixcanary doctor --env production", "pixcanary doctor --env production --notify"],
+  options: [{ flags: "--notify", description: "send a test notice through each channel" }],
+  mutates: false,
+  anyHost: true,
+  timeoutMs: 30_000,
+  input,
+  plan: async () => ({ kind: "answer", steps: null }),
+  apply: (_steps, { notify }, ports) => diagnose(ports, notify),
+  render,
+};
+
+/** What was looked at, and what it comes to. */
+export interface Examined {
+  checks: Check[];
+  token: Token | UpstreamError;
+  /** One full look per `/qa`. */
+  sightings: Sighting[];
+}
+
+/** Never throws. Writes, reads and deletes the probe key; with `notify`, sends a test notice. */
+export async function examine(ports: Ports, given: AbortSignal, notify = false): Promise<Examined> {
+  const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS * 2), given]);
+  const attempt = async <T>(work: Promise<T>): Promise<T | UpstreamError> => work.catch(asUpstream);
+  const [token, namespace, writable, raw, sightings, notices, sight] = await Promise.all([
+    attempt(ports.account.token({ signal })),
+    attempt(ports.account.namespace({ signal })),
+    attempt(ports.account.writable({ signal }).then(() => "yes" as const)),
+    attempt(ports.store.read({ signal })),
+    Promise.all(ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "full" }))),
+    noticeChecks(ports, { test: notify }),
+    sightChecks(ports, signal),
+  ]);
+  const nowMs = ports.clock.now();
+  const state = isError(raw) ? raw : parseState(raw);
+  const checks: Check[] = [
+    nodeCheck(ports.nodeVersion),
+    hostCheck(ports.tokenHosts),
+    tokenCheck(token, nowMs),
+    reachable("namespace", namespace, (found) => `${found.title} (${ports.target.namespaceId})`),
+    reachable("KV write", writable, () => "probe key written, read and deleted"),
+    ...stateChecks(state, ports),
+    ...sightings.map(qaCheck),
+    ...sight,
+    ...notices,
+    skewCheck(ports),
+  ];
+  return { checks, token, sightings };
+}
+
+async function diagnose(ports: Ports, notify: boolean): Promise<Outcome<DoctorData>> {
+  const { checks, token } = await examine(ports, ports.interrupt, notify);
+  const data = { checks };
+  const failed = checks.filter((check) => check.result === "fail");
+  if (failed.length === 0) return { kind: "done", changed: false, data };
+  const next = failed[0]?.fix ?? invocation(ports.target, "doctor");
+  if (isError(token) && token.kind === "auth") {
+    const truth = "a stop could not be written with this token";
+    return { kind: "failed", code: "auth", message: token.message, truth, next, data };
+  }
+  const reason = `${failed.length} of ${checks.length} checks failed`;
+  return { kind: "unhealthy", data, reason, next };
+}
+
+function isError(value: unknown): value is UpstreamError {
+  return value instanceof Error;
+}
+
+function nodeCheck(version: string): Check {
+  return { name: "Node", result: "pass", detail: `v${version}`, fix: null };
+}
+
+/** Who would get what: a configuration may have come from anywhere. */
+function hostCheck({ list, problem, allow }: Ports["tokenHosts"]): Check {
+  const named = list.map(
+    ({ token, host, allowed }) => `${token} → ${host}${allowed ? "" : " (not sent)"}`,
+  );
+  const detail = [...named, ...(problem === null ? [] : [problem])].join(" · ");
+  const refused = list.some(({ allowed }) => !allowed);
+  if (refused) return { name: "token hosts", result: "fail", detail, fix: allow };
+  return problem === null
+    ? { name: "token hosts", result: "pass", detail, fix: null }
+    : {
+        name: "token hosts",
+        result: "warn",
+        detail,
+        fix: "chmod go-w what it names, or make it yours",
+      };
+}
+
+type Token = Awaited<ReturnType<Ports["account"]["token"]>>;
+
+function tokenCheck(token: Token | UpstreamError, nowMs: number): Check {
+  const fix = "create a token with Workers KV Storage: Edit, then: export CLOUDFLARE_API_TOKEN=…";
+  if (isError(token)) return { name: "token", result: "fail", detail: token.message, fix };
+  if (token.status !== "active") {
+    return { name: "token", result: "fail", detail: `is ${token.status}`, fix };
+  }
+  if (token.expiresOn === null)
+    return { name: "token", result: "pass", detail: "active", fix: null };
+  const leftMs = Date.parse(token.expiresOn) - nowMs;
+  const detail = `active, expires ${token.expiresOn}`;
+  if (leftMs <= 0) return { name: "token", result: "fail", detail, fix };
+  return leftMs < EXPIRY_WARNING_MS
+    ? { name: "token", result: "warn", detail, fix: "renew it before it expires" }
+    : { name: "token", result: "pass", detail, fix: null };
+}
+
+function reachable<T>(
+  name: string,
+  value: T | UpstreamError,
+  describe: (value: T) => string,
+): Check {
+  if (!isError(value)) return { name, result: "pass", detail: describe(value), fix: null };
+  const fixes: Record<UpstreamError["kind"], string> = {
+    auth: "check CLOUDFLARE_API_TOKEN",
+    forbidden: "give the token Workers KV Storage: Edit on this account",
+    "not-found": "check accountId and namespaceId in pixcanary.json",
+    rejected: "check accountId and namespaceId in pixcanary.json",
+    deadline: "check the network and www.cloudflarestatus.com, then run doctor again",
+    unavailable: "check the network and www.cloudflarestatus.com, then run doctor again",
+    ambiguous: "check the network and www.cloudflarestatus.com, then run doctor again",
+  };
+  return { name, result: "fail", detail: value.message, fix: fixes[value.kind] };
+}
+
+function stateChecks(state: ParsedState | UpstreamError, ports: Ports): Check[] {
+  if (isError(state)) return [reachable("state", state, () => "")];
+  const { config, stop, capped } = state;
+  const seed = invocation(ports.target, 'restore --to 0 --reason "first config"');
+  return [
+    config.kind === "valid"
+      ? {
+          name: "config",
+          result: config.value.canary_tag === ports.target.canaryTag ? "pass" : "warn",
+          detail: `${config.value.canary_percent} %, tag ${config.value.canary_tag}`,
+          fix:
+            config.value.canary_tag === ports.target.canaryTag
+              ? null
+              : "set canaryTag in pixcanary.json to the stored tag",
+        }
+      : {
+          name: "config",
+          result: "fail",
+          detail: config.kind === "absent" ? "does not exist" : config.problem,
+          fix: seed,
+        },
+    stop.kind === "invalid"
+      ? {
+          name: "stop",
+          result: "fail",
+          detail: stop.problem,
+          fix: invocation(ports.target, "not-aus"),
+        }
+      : {
+          name: "stop",
+          result: "pass",
+          detail: stop.kind === "valid" && stop.value.active ? "active" : "not active",
+          fix: null,
+        },
+    ...(capped === undefined ? [] : [capCheck(capped.cap, ports)]),
+  ];
+}
+
+function capCheck({ percent, at, by, reason }: GuardianCap, { target }: Ports): Check {
+  return {
+    name: "cap",
+    result: "warn",
+    detail: `at most ${percent} % since ${at || "an unknown time"} by ${by}: ${reason}`,
+    fix: `${invocation(target, "restore")} --reason "…"   # when the cause is fixed`,
+  };
+}
+
+function qaCheck(sighting: Sighting): Check {
+  const name = `/qa ${placeOf(sighting)}`;
+  if (sighting.qa === null) {
+    return {
+      name,
+      result: "fail",
+      detail: sighting.problem ?? "no document",
+      fix: qaFix(sighting),
+    };
+  }
+  const { health, canary, cookie_key_ids: keys } = sighting.qa;
+  const sick = [
+    ...(health.native.status === "failing"
+      ? [`native failing: ${health.native.problem ?? "?"}`]
+      : []),
+    ...(health.proxy.status === "failing"
+      ? [`proxy, the refuge, failing: ${health.proxy.problem ?? "?"}`]
+      : []),
+    ...(canary.source === "kv" ? [] : [`state from ${canary.source}, not from KV`]),
+    ...(keys.length === 0 ? ["no cookie keys: nobody is sampled (secret COOKIE_KEYS)"] : []),
+  ];
+  return sick.length === 0
+    ? { name, result: "pass", detail: `answers, state from KV, keys ${keys.join(", ")}`, fix: null }
+    : { name, result: "warn", detail: sick.join("; "), fix: "see the runbook, section 5" };
+}
+
+function qaFix({ status, problem }: Sighting): string {
+  if (problem?.includes(QA_TOKEN_FORM) === true) {
+    return "T=$(openssl rand -hex 32); printf %s $T | npx wrangler secret put QA_TOKEN --env <env>; export PIXCANARY_QA_TOKEN=$T";
+  }
+  if (status === 401) return "export PIXCANARY_QA_TOKEN=… (the Worker's secret QA_TOKEN)";
+  if (status === 429)
+    return "wait, then check PIXCANARY_QA_TOKEN: it must be the Worker's QA_TOKEN";
+  return "check qaUrls in pixcanary.json, and that the Worker is deployed there";
+}
+
+function skewCheck(clocks: Parameters<typeof skewMs>[0]): Check {
+  const name = "clock";
+  const aheadMs = skewMs(clocks);
+  if (aheadMs === null) {
+    return { name, result: "warn", detail: "the API's time is unknown", fix: "run doctor again" };
+  }
+  if (aheadMs === 0) return { name, result: "pass", detail: "in step with the API's", fix: null };
+  const awayMs = Math.abs(aheadMs);
+  return {
+    name,
+    result: awayMs > SKEW_FAILURE_MS ? "fail" : "warn",
+    detail: `${Math.round(awayMs / 1_000)} s from the API's`,
+    fix: "synchronise this machine's clock (timedatectl set-ntp true)",
+  };
+}
+
+function render(outcome: Outcome<DoctorData>): string {
+  if (!("data" in outcome) || outcome.data === undefined) return "";
+  const symbols = { pass: "✔", warn: "!", fail: "✖" } as const;
+  return outcome.data.checks
+    .flatMap((check) => [
+      `  ${symbols[check.result]} ${check.name.padEnd(12)} ${check.detail}`,
+      ...(check.fix === null ? [] : [`      fix: ${check.fix}`]),
+    ])
+    .join("\n");
+}

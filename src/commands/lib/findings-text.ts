@@ -1,0 +1,98 @@
+/** The policy's findings in words for people, and what to paste. Shared by assess, status and watch. */
+
+import type { Assessment, Finding } from "../../domain/policy/evaluate.ts";
+import { amount, digits, labelOf, sentence } from "../../domain/policy/finding-text.ts";
+import { escapeForTerminal } from "../../domain/text/escape.ts";
+import { wrap } from "../../domain/text/width.ts";
+import type { Target } from "../../ports.ts";
+import { invocation, shellWord } from "./format.ts";
+
+/** The mark decides the colour of a line; the word next to it says the same. */
+const MARKS: Readonly<Record<Finding["verdict"], string>> = {
+  pass: "✔",
+  fail: "✖",
+  inconclusive: "!",
+  no_data: "?",
+};
+
+const COLUMNS = 80;
+const INDENT = " ".repeat(15);
+const HEAD = cells(" ", "verdict", "finding", "value / limit", "window, UTC", "sample");
+
+/**
+ * A table in 80 columns: mark, verdict, what, value and limit, window, sample (requests, or intents);
+ * below a row why, unless it plainly passed. What several rows cannot see is said once. Escaped.
+ */
+export function findingLines(findings: readonly Finding[]): string[] {
+  const said = new Set<string>();
+  const rows = findings.flatMap((finding) => {
+    const { verdict, detail, because } = finding;
+    const line = rowOf(finding);
+    const why = because === null ? detail : `${detail}; explained by ${labelOf(because)}`;
+    const plain = verdict === "pass" && (finding.value ?? 0) <= finding.limit;
+    if (plain || (verdict === "no_data" && said.has(why))) return [line];
+    said.add(why);
+    return [line, ...wrap(`${INDENT}${escapeForTerminal(why)}`, COLUMNS, INDENT)];
+  });
+  return [HEAD, ...rows];
+}
+
+function rowOf(finding: Finding): string {
+  const { verdict, rule, value, limit, unit, samples, minimum } = finding;
+  const shown = value === null ? "–" : digits(value);
+  return cells(
+    MARKS[verdict],
+    verdict,
+    labelOf(rule),
+    `${shown} / ${digits(limit)} ${unit}`,
+    windowText(finding),
+    minimum === 0 ? "" : String(Math.round(samples)),
+  );
+}
+
+function cells(mark: string, verdict: string, ...rest: [string, string, string, string]): string {
+  const [label, value, window, sample] = rest;
+  const left = `${mark.padEnd(1)} ${verdict.padEnd(12)} ${label.padEnd(24)} ${value.padEnd(16)}`;
+  return `${left} ${window.padEnd(12)} ${sample.padStart(8)}`.trimEnd();
+}
+
+/** Seconds only in a rehearsal, whose buckets need them. */
+function windowText({ window: { fromS, toS } }: Finding): string {
+  const short = fromS % 60 === 0 && toS % 60 === 0;
+  const clock = (s: number) => new Date(s * 1_000).toISOString().slice(11, short ? 16 : 19);
+  return fromS === toS ? "" : `${clock(fromS)}–${clock(toS)}`;
+}
+
+/** What is stored, as far as advice depends on it; null when it could not be read. */
+export interface InForce {
+  emergency: boolean;
+  /** Null when there is no readable config. */
+  percent: number | null;
+}
+
+/**
+ * The one command for the strongest problem, ready to paste. Says so when it is in force already, for
+ * then the metrics still show the minutes before it, or visitors who keep an older cookie.
+ */
+export function recommendedCommand(
+  { problems, recommendation }: Pick<Assessment, "problems" | "recommendation">,
+  target: Target,
+  inForce: InForce | null,
+): string | null {
+  const [first] = problems;
+  if (first === undefined || recommendation === "none") return null;
+  if (recommendation === "notify") {
+    const whom = target.contacts.onCall === null ? "" : ` (${target.contacts.onCall})`;
+    return `tell whoever runs the legacy origin${whom}: ${sentence(first)}`;
+  }
+  if (inForce?.emergency === true) {
+    return `${invocation(target, "verify")}   # an emergency is on already`;
+  }
+  const reason = `--reason ${shellWord(sentence(first))}`;
+  if (recommendation !== "not-aus" && inForce?.percent === 0) {
+    return `${invocation(target, `not-aus ${reason}`)}   # the share is 0 % already: only this moves visitors with a cookie`;
+  }
+  return invocation(target, `${recommendation} ${reason}`);
+}
+
+export { amount, labelOf, sentence };

@@ -1,0 +1,63 @@
+/** Small pieces of text that several verbs share. */
+
+import { shellQuote } from "../../domain/config/manual.ts";
+import { escapeForTerminal } from "../../domain/text/escape.ts";
+import type { Target } from "../../ports.ts";
+import type { LiveProof } from "./prove-live.ts";
+
+/** The one sentence about KV that must not be forgotten when only some locations can be seen. */
+export const OTHERS_FOLLOW =
+  "Locations not listed follow as their KV copies expire (60 s or more); isolates hold state up to 6 s plus a KV read.";
+
+export function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
+}
+
+export function share(percent: number | null): string {
+  return percent === null ? "unknown" : `${percent} %`;
+}
+
+/** A pasteable command line for this environment. */
+export function invocation(target: Pick<Target, "env" | "configPath">, words: string): string {
+  const all = words.split(" ");
+  const options = all.findIndex((word) => !/^[a-z][a-z-]*$/.test(word));
+  const verb = options === -1 ? all : all.slice(0, options);
+  const config = target.configPath === null ? [] : ["--config", shellWord(target.configPath)];
+  return ["pixcanary", ...verb, ...config, "--env", target.env, ...all.slice(verb.length)].join(
+    " ",
+  );
+}
+
+/** Quoted for a POSIX shell where that is needed. */
+export function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : shellQuote(word);
+}
+
+export function liveLine(proof: Pick<LiveProof, "live" | "missing">): string {
+  const live = [...proof.live]
+    .sort((a, b) => a.elapsedMs - b.elapsedMs)
+    .map((l) => `${escapeForTerminal(l.location)} ${seconds(l.elapsedMs)}`);
+  return live.length === 0 ? "nowhere yet" : live.join(" · ");
+}
+
+export function missingLines(proof: Pick<LiveProof, "missing">): string[] {
+  return proof.missing.map(
+    (m) => `  not seen  ${escapeForTerminal(m.location)}: ${escapeForTerminal(m.because)}`,
+  );
+}
+
+/** "14:02:11Z, 3 min ago". */
+export function timeWithAge(iso: string | null | undefined, nowMs: number): string {
+  const ms = Date.parse(iso ?? "");
+  if (Number.isNaN(ms)) return "at an unknown time";
+  return `${new Date(ms).toISOString().replace(/\.\d+Z$/, "Z")}, ${age(nowMs - ms)}`;
+}
+
+/** "3 min ago", for milliseconds. */
+export function age(ms: number): string {
+  if (ms < 0) return "in the future";
+  if (ms < 90_000) return `${Math.round(ms / 1000)} s ago`;
+  if (ms < 5_400_000) return `${Math.round(ms / 60_000)} min ago`;
+  if (ms < 129_600_000) return `${Math.round(ms / 3_600_000)} h ago`;
+  return `${Math.round(ms / 86_400_000)} days ago`;
+}

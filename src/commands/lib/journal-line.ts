@@ -1,0 +1,34 @@
+/** One journal entry on one line. */
+
+import type { JournalEntry } from "../../domain/state/journal.ts";
+import { escapeForTerminal } from "../../domain/text/escape.ts";
+import { seconds, share, timeWithAge } from "./format.ts";
+
+export function entryLine(entry: JournalEntry, nowMs: number): string {
+  const told = toldOnly(entry);
+  if (told !== null) {
+    return escapeForTerminal(`${timeWithAge(entry.at, nowMs)}  ${told}`);
+  }
+  const from = entry.before === null ? "?" : shareOrStop(entry.before);
+  const incident = entry.incident === null ? "" : ` [${entry.incident}]`;
+  const reason = entry.reason === null ? "" : ` "${entry.reason}"`;
+  const { outcome, locations, elapsed_ms: elapsedMs } = entry.verification;
+  const seen =
+    locations.length === 0
+      ? outcome
+      : `${outcome} at ${locations.join(", ")} in ${seconds(elapsedMs)}`;
+  return escapeForTerminal(
+    `${timeWithAge(entry.at, nowMs)}  ${entry.command}  ${from} → ${shareOrStop(entry.after)}  ` +
+      `${entry.actor}${incident}${reason}  (${seen})`,
+  );
+}
+
+/** An entry that changed nothing says what happened, such as how a ramp ended. */
+function toldOnly({ command, before, after, notes }: JournalEntry): string | null {
+  const same = before?.percent === after.percent && before.emergency === after.emergency;
+  return command === "ramp" && same ? (notes[0] ?? null) : null;
+}
+
+function shareOrStop(side: { percent: number | null; emergency: boolean | null }): string {
+  return side.emergency === true ? "STOP" : share(side.percent);
+}

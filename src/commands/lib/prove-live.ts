@@ -1,0 +1,91 @@
+/** Written is not live: look at every `/qa` until each shows what is expected, or time is up. */
+
+import { placeOf } from "../../domain/policy/prerequisites.ts";
+import type { Expectation, Sighting } from "../../domain/proof/expectation.ts";
+import { compare } from "../../domain/proof/expectation.ts";
+import type { Ports } from "../../ports.ts";
+
+export interface LiveAt {
+  url: string;
+  location: string;
+  elapsedMs: number;
+}
+
+export interface LiveProof {
+  live: LiveAt[];
+  missing: { url: string; location: string; because: string }[];
+  /** The last look at each URL. */
+  sightings: Sighting[];
+}
+
+export interface LookOptions {
+  signal: AbortSignal;
+  startedMs: number;
+  isForeign?: (sighting: Sighting) => Promise<boolean>;
+}
+
+/** Quick at first, since KV is often visible at once nearby; then well inside the 300 looks/min. */
+const FIRST_DELAY_MS = 40;
+const MAX_DELAY_MS = 2_000;
+
+/** The proof of a run with `--no-verify`. */
+export const NOT_ASKED: LiveProof = { live: [], missing: [], sightings: [] };
+
+export function isLive(proof: Pick<LiveProof, "live" | "missing">): boolean {
+  return proof.live.length > 0 && proof.missing.length === 0;
+}
+
+/**
+ * `startedMs` is on the monotonic clock: elapsed times count from there. A function is asked before
+ * each comparison, for an expectation that becomes clearer while we look. `isForeign` is asked of a
+ * sighting that shows something else, and ends the looking there. Never throws.
+ */
+export async function proveLive(
+  ports: Ports,
+  expected: Expectation | (() => Expectation),
+  options: LookOptions & { what: string },
+): Promise<LiveProof> {
+  const proof: LiveProof = { live: [], missing: [], sightings: [] };
+  await Promise.all(
+    ports.qa.urls.map(async (url) => {
+      const { sighting, because } = await proveAt(ports, url, expected, options);
+      proof.sightings.push(sighting);
+      const location = placeOf(sighting);
+      if (because !== null) {
+        proof.missing.push({ url, location, because });
+        return;
+      }
+      const elapsedMs = ports.clock.monotonic() - options.startedMs;
+      proof.live.push({ url, location, elapsedMs });
+      ports.progress.stage({ kind: "live", what: options.what, location, url, elapsedMs });
+    }),
+  );
+  return proof;
+}
+
+async function proveAt(
+  ports: Ports,
+  url: string,
+  expected: Expectation | (() => Expectation),
+  { signal, startedMs, isForeign }: LookOptions,
+): Promise<{ sighting: Sighting; because: string | null }> {
+  let told = "";
+  for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(delayMs * 2, MAX_DELAY_MS)) {
+    const sighting = await ports.qa.look(url, { signal, health: "cached" });
+    const now = typeof expected === "function" ? expected() : expected;
+    const comparison = compare(now, sighting);
+    if (comparison.seen) return { sighting, because: null };
+    const { because } = comparison;
+    if (signal.aborted || (await isForeign?.(sighting)) === true) return { sighting, because };
+    if (because !== told && delayMs >= 200) {
+      told = because;
+      const elapsedMs = ports.clock.monotonic() - startedMs;
+      ports.progress.stage({ kind: "waiting", location: placeOf(sighting), because, elapsedMs });
+    }
+    try {
+      await ports.clock.sleep(delayMs * (0.75 + ports.rng.next() / 2), signal);
+    } catch {
+      return { sighting, because };
+    }
+  }
+}

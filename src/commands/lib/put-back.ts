@@ -1,0 +1,138 @@
+/**
+ * An emergency that a change has covered without having seen it. Isolates that saw it hold it, as the
+ * change does not name it; one that starts now would know nothing of it. So it is put back: by whatever
+ * writes `config` or a release.
+ */
+
+import type { Sighting } from "../../domain/proof/expectation.ts";
+import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
+import { isEmergency } from "../../domain/state/documents.ts";
+import type { Asked } from "../../domain/state/emergency.ts";
+import { nameOf } from "../../domain/state/emergency.ts";
+import type { Snapshot } from "../../domain/state/journal.ts";
+import { nextConfig } from "../../domain/state/transitions.ts";
+import type { Ports } from "../../ports.ts";
+import type { Outcome } from "../command.ts";
+import type { Texts } from "./emergencies.ts";
+import { authorsOf, lostIn, shownAt } from "./emergencies.ts";
+import { invocation, share } from "./format.ts";
+import type { LiveProof, LookOptions } from "./prove-live.ts";
+import { proveLive } from "./prove-live.ts";
+import { readBase } from "./stored-state.ts";
+import { asUpstream, mayHaveWritten, settle } from "./write-result.ts";
+
+const WRITE_LIMIT_MS = 20_000;
+const MAX_REASON = 400;
+
+export interface PutBack {
+  by: string;
+  /** What is true now. */
+  truth: string;
+  /** Null when somebody's emergency is stored, or nothing could be written. */
+  config: CanaryConfig | null;
+  inForce: boolean;
+}
+
+/** What a command has written, or will write once this is proved. */
+export interface Ours {
+  config: CanaryConfig;
+  /** Null: none, and one that is on stays on. */
+  release: StopDocument | null;
+}
+
+/**
+ * As `proveLive`; ends at the first location that holds an emergency which nobody has released and `ours`
+ * does not end.
+ */
+export async function proveOrFind(
+  ports: Ports,
+  expected: { emergency: boolean; revision: string; percent?: number },
+  options: LookOptions & { what: string; ours: Ours },
+): Promise<{ proof: LiveProof; lost: Asked[] }> {
+  const { ours, signal: limit } = options;
+  const lifts = ours.release !== null || !expected.emergency;
+  const found = new AbortController();
+  let lost: Asked[] = [];
+  const isForeign = async (sighting: Sighting): Promise<boolean> => {
+    const here = lifts ? await lostAt(ports, [sighting], ours, limit) : [];
+    if (here.length > 0) {
+      lost = here;
+      found.abort();
+    }
+    return here.length > 0;
+  };
+  const signal = AbortSignal.any([limit, found.signal]);
+  const proof = await proveLive(ports, expected, { ...options, signal, isForeign });
+  if (lifts && lost.length === 0) lost = await lostAt(ports, proof.sightings, ours, limit);
+  return { proof, lost };
+}
+
+async function lostAt(
+  ports: Ports,
+  sightings: readonly Sighting[],
+  { config, release }: Ours,
+  signal: AbortSignal,
+): Promise<Asked[]> {
+  const ours: Texts = {
+    config: JSON.stringify(config),
+    stop: release === null ? null : JSON.stringify(release),
+  };
+  const nowMs = ports.clock.now();
+  const shown = lostIn(sightings.flatMap(shownAt), [ours], nowMs);
+  if (shown.length === 0) return [];
+  const stored = await readBase(ports, signal);
+  if (!("state" in stored)) return [];
+  return lostIn(shown, [{ config: stored.configText, stop: stored.stopText }], nowMs);
+}
+
+/** How a command ends that had not seen an emergency: it stands. */
+export function covered<T extends { after: Snapshot }>(
+  command: string,
+  { by, truth, config, inForce }: PutBack,
+  { data, ports }: { data: T; ports: Ports },
+): Outcome<T> {
+  data.after.emergency = inForce;
+  if (config !== null) data.after.revision = config.revision ?? null;
+  return {
+    kind: "failed",
+    code: "conflict",
+    message: `an emergency is on that ${command} did not see when it read KV: ${by}`,
+    truth,
+    next: invocation(ports.target, inForce ? "status" : "not-aus"),
+    data,
+  };
+}
+
+/** Writes it over `ours` unless an emergency is stored already. Never throws. */
+export async function putBack(
+  lost: readonly Asked[],
+  ours: CanaryConfig,
+  ports: Ports,
+): Promise<PutBack> {
+  const by = authorsOf(lost);
+  const signal = ports.clock.timeout(WRITE_LIMIT_MS);
+  const kept = `${share(ours.canary_percent)} is stored for when it is released`;
+  const now = await readBase(ports, signal);
+  if ("state" in now && isEmergency(now.state)) {
+    const truth = `an emergency is stored, everybody is sent to proxy; ${kept}`;
+    return { by, truth, config: null, inForce: true };
+  }
+  const nowMs = ports.clock.now();
+  const author = {
+    actor: ports.identity.actor,
+    reason: `puts back the emergency by ${by}`.slice(0, MAX_REASON),
+    nowMs,
+    id: ports.rng.ulid(nowMs, ours.revision),
+  };
+  const to = { percent: ours.canary_percent, emergency: true, tag: ours.canary_tag };
+  const config = nextConfig(ours, to, author, lost.map(nameOf));
+  const write = await settle(ports.store.writeConfig(config, { signal, atWill: true }), () =>
+    ports.clock.monotonic(),
+  );
+  if (write.kind === "failed" && !mayHaveWritten(write)) {
+    const why = asUpstream(write.error).message;
+    return { by, truth: `it could not be put back: ${why}`, config: null, inForce: false };
+  }
+  const truth = `it was put back in force, everybody is sent to proxy; ${kept}`;
+  return { by, truth, config, inForce: true };
+}

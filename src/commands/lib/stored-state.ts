@@ -1,0 +1,184 @@
+/** One guarded write of `config`: what reduce, disable and restore share. */
+
+import { liftOf, parseCap } from "../../domain/guardian/cap.ts";
+import type { CanaryConfig, ParsedState, RawState } from "../../domain/state/documents.ts";
+import { parseState } from "../../domain/state/documents.ts";
+import type { CallOptions, Ports } from "../../ports.ts";
+import { UpstreamError } from "../../ports.ts";
+import type { Outcome } from "../command.ts";
+import { invocation } from "./format.ts";
+import { asUpstream } from "./write-result.ts";
+
+/** Reading is all that planning does; an API that takes longer is not going to take the write. */
+export const READ_LIMIT_MS = 8_000;
+
+export interface Base {
+  state: ParsedState;
+  /** The texts that the plan was made on. */
+  configText: string | null;
+  stopText: string | null;
+  shareText: string | null;
+}
+
+export async function readBase(ports: Ports, signal?: AbortSignal): Promise<Base | UpstreamError> {
+  const limit = signal ?? AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
+  try {
+    const raw = await ports.store.read({ signal: limit });
+    const { config: configText, stop: stopText, rampShare: shareText = null } = raw;
+    const nowMs = ports.apiClock.now() ?? ports.clock.now();
+    return { state: keepingLifted(parseState(raw), raw, nowMs), configText, stopText, shareText };
+  } catch (thrown) {
+    const error = asUpstream(thrown);
+    const timedOut = limit.aborted && !ports.interrupt.aborted;
+    if (!timedOut) return error;
+    return new UpstreamError("deadline", `${error.message}, until time was up`, { cause: error });
+  }
+}
+
+/** A cap that a word by hand has voided is named by whatever is made of that config. */
+function keepingLifted(state: ParsedState, raw: RawState, nowMs: number): ParsedState {
+  const { config, capped } = state;
+  const cap = parseCap(raw.cap ?? null);
+  if (config.kind !== "valid" || cap === null || capped !== undefined) return state;
+  if (config.value.lifts_cap !== undefined) return state;
+  return {
+    ...state,
+    config: { kind: "valid", value: { ...config.value, lifts_cap: liftOf([cap], nowMs) } },
+  };
+}
+
+/** Nobody has changed `config`, nor the share that a ramp raises it to. */
+export function isSameShare(one: Base, other: Base): boolean {
+  return one.configText === other.configText && one.shareText === other.shareText;
+}
+
+export type ConfigWrite =
+  | { kind: "written"; config: CanaryConfig }
+  | { kind: "conflict"; by: string }
+  | { kind: "unknown"; config: CanaryConfig; error: UpstreamError }
+  | { kind: "failed"; error: UpstreamError };
+
+/** KV refuses a second write of a key within one second; this many are worth waiting for. */
+const MAX_ATTEMPTS = 6;
+
+/**
+ * Writes once against the base: before each attempt after the first, and when `recheck` is set before
+ * the first as well, `config` must still be what the plan was made on (and `stop`, with `alsoStop`, for
+ * who adds exposure and does not look again). Then reads back: a foreign
+ * value means that somebody wrote after us, and the author is told.
+ */
+export async function writeConfigOnce(
+  ports: Ports,
+  base: Base,
+  config: CanaryConfig,
+  options: CallOptions & { recheck: boolean; alsoStop?: boolean },
+): Promise<ConfigWrite> {
+  let recheck = options.recheck;
+  for (let attempt = 1; ; attempt += 1) {
+    if (recheck) {
+      const now = await readBase(ports, options.signal);
+      if (!("state" in now)) return { kind: "failed", error: now };
+      if (!isSameShare(now, base)) return { kind: "conflict", by: authorOf(now.state) };
+      if (options.alsoStop === true && now.stopText !== base.stopText) {
+        return { kind: "conflict", by: stopAuthorOf(now.state) };
+      }
+    }
+    try {
+      await ports.store.writeConfig(config, options);
+      return readBack(ports, config, options.signal);
+    } catch (thrown) {
+      const error = asUpstream(thrown);
+      if (error.kind === "ambiguous") return readBackLost(ports, config, options.signal, error);
+      if (error.kind !== "unavailable" || attempt >= MAX_ATTEMPTS) return { kind: "failed", error };
+      options.onRetry?.(error.message);
+      const waitMs =
+        Math.min(error.retryAfterMs ?? 300 * attempt, 2_000) * (1 + ports.rng.next() / 2);
+      try {
+        await ports.clock.sleep(waitMs, options.signal);
+      } catch {
+        return { kind: "failed", error };
+      }
+      recheck = true;
+    }
+  }
+}
+
+/** KV may answer one old read after a write: a foreign value counts only when it is there twice. */
+async function readBack(
+  ports: Ports,
+  config: CanaryConfig,
+  signal: AbortSignal,
+): Promise<ConfigWrite> {
+  let foreign: string | null = null;
+  for (let look = 0; look < 2; look += 1) {
+    const now = await readBase(ports, signal);
+    if (!("state" in now)) return { kind: "written", config };
+    const stored = now.state.config;
+    if (stored.kind === "valid" && stored.value.revision === config.revision) {
+      return { kind: "written", config };
+    }
+    foreign = authorOf(now.state);
+  }
+  return { kind: "conflict", by: foreign ?? "unknown" };
+}
+
+async function readBackLost(
+  ports: Ports,
+  config: CanaryConfig,
+  signal: AbortSignal,
+  error: UpstreamError,
+): Promise<ConfigWrite> {
+  const now = await readBase(ports, signal);
+  if ("state" in now && now.state.config.kind === "valid") {
+    if (now.state.config.value.revision === config.revision) return { kind: "written", config };
+  }
+  return { kind: "unknown", config, error };
+}
+
+function stopAuthorOf({ stop }: ParsedState): string {
+  const by = stop.kind === "valid" ? (stop.value.by ?? "somebody by hand") : "somebody";
+  return `${by} (the stop was changed)`;
+}
+
+/** Who stands in the stored configuration, and what it says. */
+export function authorOf(state: ParsedState): string {
+  if (state.config.kind !== "valid") return "somebody (the value is not readable)";
+  const { updated_by: by, revision, canary_percent: percent, reason } = state.config.value;
+  const why = reason === undefined ? "" : `, "${reason}"`;
+  return `${by ?? "somebody by hand"} (${percent} %, revision ${revision ?? "none"}${why})`;
+}
+
+export function refused<T>(
+  write: Extract<ConfigWrite, { kind: "conflict" | "failed" }>,
+  data: T,
+  ports: Pick<Ports, "target">,
+): Outcome<T> {
+  const next = invocation(ports.target, "status");
+  if (write.kind === "conflict") {
+    const message = `somebody else wrote config: ${write.by}`;
+    return {
+      kind: "failed",
+      code: "conflict",
+      message,
+      truth: "theirs is in force, not ours",
+      next,
+      data,
+    };
+  }
+  return { ...unreachable(write.error, ports), data };
+}
+
+/** The API said no or nothing, and nothing was written. */
+export function unreachable(
+  error: UpstreamError,
+  ports: Pick<Ports, "target">,
+): Extract<Outcome<never>, { kind: "failed" }> {
+  const auth = error.kind === "auth" || error.kind === "forbidden";
+  return {
+    kind: "failed",
+    code: auth ? "auth" : error.kind === "deadline" ? "deadline" : "upstream",
+    message: error.message,
+    truth: "nothing was written; config is as it was",
+    next: invocation(ports.target, auth ? "doctor" : "not-aus"),
+  };
+}

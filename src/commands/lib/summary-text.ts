@@ -1,0 +1,126 @@
+/** What is going on, in the words that status and watch share. Not yet escaped. */
+
+import type { Finding } from "../../domain/policy/evaluate.ts";
+import { unmeasured } from "../../domain/policy/evaluate.ts";
+import type { Verdict } from "../../domain/policy/prerequisites.ts";
+import type { Family, Rule } from "../../domain/policy/table.ts";
+import type { AchievedShare } from "../../domain/proof/achieved-share.ts";
+import type { CanaryConfig, ParsedState, StopDocument } from "../../domain/state/documents.ts";
+import { labelOf, sentence } from "./findings-text.ts";
+import { share, timeWithAge } from "./format.ts";
+
+/** Null when no emergency is on. Unknown parts are left out. */
+export function emergencyLine(
+  stored: { emergency: boolean; config: CanaryConfig | null; stop: StopDocument | null },
+  nowMs: number,
+): string | null {
+  if (!stored.emergency) return null;
+  const { stop, config } = stored;
+  const document = stop?.active === true ? stop : null;
+  const by = document === null ? "config" : (document.by ?? "?");
+  const at = document === null ? config?.last_updated : document.at;
+  const reason = document === null ? config?.reason : document.reason;
+  const since = at === undefined ? "" : ` since ${timeWithAge(at, nowMs)}`;
+  const why = reason === undefined ? "" : `: ${reason}`;
+  return `! EMERGENCY: everybody is sent to proxy${since} by ${by}${why}`;
+}
+
+/** Null when the guardian has set no limit that is in force. */
+export function capLine(capped: ParsedState["capped"], nowMs: number): string | null {
+  if (capped === undefined) return null;
+  const { cap, asked } = capped;
+  const held = asked > cap.percent ? `; config says ${asked} %` : "";
+  const why = cap.reason === "" ? "" : `: ${cap.reason}`;
+  return `! CAPPED at ${cap.percent} % since ${timeWithAge(cap.at, nowMs)} by ${cap.by}${why}${held}`;
+}
+
+export interface HealthSummary {
+  verdict: Verdict;
+  problems: readonly Finding[];
+  findings: readonly Finding[];
+}
+
+/** Is anything wrong, by the policy. */
+export function healthLine({ verdict, problems, findings }: HealthSummary): string {
+  switch (verdict) {
+    case "fail": {
+      const [first, ...others] = problems;
+      const worst = first === undefined ? "the policy fails" : sentence(first);
+      const more = others.length === 0 ? "" : `; also ${labels(others.map(({ rule }) => rule))}`;
+      return `✖ wrong: ${worst}${more}`;
+    }
+    case "inconclusive": {
+      const open = findings.filter((finding) => finding.verdict === "inconclusive");
+      return `! not clear yet: ${open.map(sentence).join("; ")}`;
+    }
+    case "no_data":
+      return `? no data on native's ${missingPart(findings)}: ${whyNoData(findings)}`;
+    case "pass":
+      return `✔ nothing is wrong: no row of the policy fails${unjudged(findings)}`;
+    default:
+      return verdict satisfies never;
+  }
+}
+
+function labels(rules: readonly Rule[]): string {
+  return rules.map(labelOf).join(", ");
+}
+
+const PARTS: Readonly<Partial<Record<Family, string>>> = {
+  latency: "latency",
+  r2: "R2 failures",
+  database: "database failures",
+};
+
+/** "health" when not even its errors are known, else the first part that is not. */
+export function missingPart(findings: readonly Finding[]): string {
+  const [first = "errors"] = unmeasured(findings);
+  return PARTS[first] ?? "health";
+}
+
+/** Of the row that needs least of those that would tell. */
+export function whyNoData(findings: readonly Finding[]): string {
+  const [first = "errors"] = unmeasured(findings);
+  const rows = findings.filter(({ family }) => family === first);
+  return (first === "errors" ? rows[0] : rows.at(-1))?.detail ?? "not asked yet";
+}
+
+/** A row that says nothing is not one that passes. */
+export function unjudged(findings: readonly Finding[]): string {
+  const silent = findings.filter(({ verdict }) => verdict === "no_data").length;
+  return silent === 0 ? "" : `, ${silent} of ${findings.length} cannot be judged`;
+}
+
+/** "9.8 % of 4,213 new visitors (as configured, within chance)". */
+export function achievedText(achieved: AchievedShare): string {
+  if (achieved.achieved === null) return `no data (${achieved.detail})`;
+  const drawn = count(achieved.sampled);
+  const visitors = achieved.sampled === 1 ? "new visitor" : "new visitors";
+  const mark = achieved.verdict === "fail" ? "NOT as configured: " : "";
+  return `${percent(achieved.achieved)} of ${drawn} ${visitors} (${mark}${achieved.detail})`;
+}
+
+/** Who is affected: old draws live on in cookies, so this differs from the share of new visitors. */
+export function affectedText(achieved: AchievedShare): string | null {
+  if (achieved.of_requests === null) return null;
+  return `${percent(achieved.of_requests)} of ${count(achieved.requests)} requests are served by native`;
+}
+
+export function configuredText(config: CanaryConfig | null): string {
+  if (config === null) return "unknown";
+  return `${share(config.canary_percent)} of new visitors to native, tag ${config.canary_tag}`;
+}
+
+/** When, by whom and why. */
+export function changedText(config: CanaryConfig, nowMs: number): string {
+  const why = config.reason === undefined ? "" : `, "${config.reason}"`;
+  return `${timeWithAge(config.last_updated, nowMs)}, ${config.updated_by ?? "by hand"}${why}`;
+}
+
+export function percent(value: number): string {
+  return `${Number(value.toFixed(value < 10 ? 2 : 1))} %`;
+}
+
+export function count(value: number): string {
+  return Math.round(value).toLocaleString("en-GB");
+}

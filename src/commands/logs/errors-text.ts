@@ -1,0 +1,164 @@
+/** What `logs errors` found, for a person: who is affected, since when, why, and what that rests on. */
+
+import type { AnalysisReport, GroupReport } from "../../domain/logs/analysis.ts";
+import { CATEGORIES } from "../../domain/logs/classify.ts";
+import type { Mark } from "../../domain/logs/marks.ts";
+import { escapeForTerminal } from "../../domain/text/escape.ts";
+import type { LogReading } from "../../ports.ts";
+import { bytesText, isoSeconds } from "../lib/time-window.ts";
+
+export interface LogsErrorsData extends AnalysisReport {
+  /** Those that were grouped. */
+  levels: string[];
+  /** Of event times, RFC 3339; null is open. */
+  window: { since: string | null; until: string | null };
+  /** Changes of state, from the journal, oldest first. */
+  changes_known: { at: string; command: string; revision: string | null }[];
+  reading: LogReading;
+  /** How many groups a person is shown. */
+  top: number;
+}
+
+const MAX_VALUES = 4;
+const MAX_STACK_LINES = 4;
+const MAX_PROBLEMS = 10;
+const MAX_RATES = 12;
+
+export function errorsText(data: LogsErrorsData): string {
+  const parts = [
+    summary(data),
+    data.causes.length === 0 ? "" : causesText(data),
+    ...data.groups.slice(0, data.top).map((group, index) => groupText(group, index + 1)),
+    rest(data),
+    ratesText(data),
+    problemsText(data.reading),
+  ];
+  return parts.filter((part) => part !== "").join("\n\n");
+}
+
+function summary(data: LogsErrorsData): string {
+  const { lines, broken, truncated, matched, records, reading } = data;
+  const levels = escapeForTerminal(data.levels.join(", "));
+  const span =
+    data.first_at === null || data.last_at === null
+      ? ""
+      : `, ${seconds(data.first_at)} to ${seconds(data.last_at)}`;
+  const read = `${reading.files} ${reading.files === 1 ? "file" : "files"}, ${bytesText(reading.expanded_bytes)}, ${lines} lines`;
+  const flaws = [
+    broken > 0 ? `${broken} lines broken` : "",
+    truncated > 0 ? `${truncated} messages cut by Logpush` : "",
+  ].filter((text) => text !== "");
+  const head =
+    matched === 0
+      ? `  no ${levels} among ${records} log lines${span}`
+      : `  ${matched} ${levels} among ${records} log lines${span}, in ${data.groups.length} groups`;
+  const notes = flaws.length === 0 ? [] : [`! ${flaws.join(", ")}`];
+  return [head, `  read      ${read}`, ...notes].join("\n");
+}
+
+function causesText({ causes, matched }: LogsErrorsData): string {
+  const lines = causes.flatMap(({ name, count, look, evidence }) => [
+    count === 0
+      ? `  ${name}: look at ${look}`
+      : `  ${name}: ${count} of ${matched}; look at ${look}`,
+    ...evidence.map((text) => `    because ${escapeForTerminal(text)}`),
+  ]);
+  return ["  likely causes (runbook, section 5)", ...lines].join("\n");
+}
+
+function groupText(group: GroupReport, rank: number): string {
+  const { count, share, message, example } = group;
+  const head = `${rank}. ${count} (${percent(share)})  ${escapeForTerminal(message)}`;
+  const when =
+    group.first_seen === null || group.last_seen === null
+      ? "unknown"
+      : `${seconds(group.first_seen)} to ${seconds(group.last_seen)}`;
+  const rows: [string, string][] = [
+    ["when", when],
+    ["cohort", values(group.cohorts)],
+    ["phase", values(group.phases)],
+    ["route", values(group.routes)],
+    ["location", values(group.locations)],
+    ["country", values(group.countries)],
+    ["device", values(group.devices)],
+    ["status", values(group.statuses)],
+    ...group.categories.map(({ category, evidence }): [string, string] => [
+      "cause",
+      `${CATEGORIES[category].name}: ${escapeForTerminal(evidence.join("; "))}`,
+    ]),
+    ["example", exampleText(example)],
+  ];
+  return [
+    head,
+    ...group.changes.map(markText),
+    ...rows.filter(([, text]) => text !== "").map(([name, text]) => `   ${name.padEnd(9)} ${text}`),
+    ...stackLines(example.stack),
+  ].join("\n");
+}
+
+function exampleText({ ray_id: rayId, at, message }: GroupReport["example"]): string {
+  const where = [rayId === null ? null : `ray ${rayId}`, at === null ? null : seconds(at)];
+  const known = where.filter((text) => text !== null).join(", ");
+  return escapeForTerminal(known === "" ? message : `${known}: ${message}`);
+}
+
+function stackLines(stack: string | null): string[] {
+  const frames = (stack ?? "").split("\n").filter((line) => /^\s*at /.test(line));
+  return frames
+    .slice(0, MAX_STACK_LINES)
+    .map((line) => `             ${escapeForTerminal(line.trim())}`);
+}
+
+function markText({ kind, since, count, factor }: Mark): string {
+  const change = escapeForTerminal(`${since.command} at ${seconds(since.at)}`);
+  return kind === "new"
+    ? `! new since ${change} (${count} since then, none before)`
+    : `! grew ${factor?.toFixed(1)}-fold per request after ${change}`;
+}
+
+function rest({ groups, top, others }: LogsErrorsData): string {
+  const hidden = groups.slice(top).reduce((sum, group) => sum + group.count, 0);
+  const lines = [
+    hidden > 0
+      ? `  … ${hidden} more in ${groups.length - top} groups (--top ${groups.length})`
+      : "",
+    others > 0 ? `! ${others} more in groups beyond the limit: only counted` : "",
+  ];
+  return lines.filter((line) => line !== "").join("\n");
+}
+
+function ratesText({ rates }: LogsErrorsData): string {
+  const shown = rates.filter(({ requests }) => requests > 0).slice(0, MAX_RATES);
+  if (shown.length === 0) return "";
+  const lines = shown.map(({ cohort, phase, requests, errors, error_rate: rate }) => {
+    const name = escapeForTerminal(`${cohort} ${phase}`).padEnd(16);
+    return `   ${name} ${errors} of about ${Math.round(requests)} (${percent(rate ?? 0)})`;
+  });
+  return ["  errors of requests, successes re-weighted by their sample rate", ...lines].join("\n");
+}
+
+function problemsText({ problems, problem_count: all, partial }: LogReading): string {
+  if (all === 0) return partial ? "! not everything was read" : "";
+  const lines = problems.slice(0, MAX_PROBLEMS).map(({ file, offset, what }) => {
+    const at = offset === null ? "" : ` at byte ${offset}`;
+    return `!   ${escapeForTerminal(`${file}${at}: ${what}`)}`;
+  });
+  const more = all > lines.length ? [`!   … and ${all - lines.length} more`] : [];
+  return ["! partly read: what could be read is counted above", ...lines, ...more].join("\n");
+}
+
+function values(counts: Readonly<Record<string, number>>): string {
+  const pairs = Object.entries(counts).sort(([, a], [, b]) => b - a);
+  const shown = pairs.slice(0, MAX_VALUES).map(([value, count]) => `${value} ${count}`);
+  if (pairs.length > MAX_VALUES) shown.push("…");
+  return escapeForTerminal(shown.join(" · "));
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(share < 0.1 ? 2 : 1)} %`;
+}
+
+function seconds(iso: string): string {
+  const ms = Date.parse(iso);
+  return Number.isNaN(ms) ? iso : isoSeconds(ms);
+}

@@ -1,0 +1,248 @@
+/** Groups the errors of log files, here or in R2, and says what the lines tell of their causes. */
+import * as z from "zod";
+import { LogAnalysis } from "../../domain/logs/analysis.ts";
+import type { LogFilter } from "../../domain/logs/filter.ts";
+import { changesOf, type StateChange } from "../../domain/logs/timeline.ts";
+import type { LogReading, LogSource, LogWindow, Ports } from "../../ports.ts";
+import { LocalError } from "../../ports.ts";
+import { type CommandDef, type Given, interruptedBy, type Outcome } from "../command.ts";
+import { invocation } from "../lib/format.ts";
+import { READ_LIMIT_MS } from "../lib/stored-state.ts";
+import {
+  bytesText,
+  TIME_HELP,
+  type TimePoint,
+  timePointSchema,
+  windowOf,
+  windowText,
+} from "../lib/time-window.ts";
+import { asUpstream } from "../lib/write-result.ts";
+import { errorsText, type LogsErrorsData } from "./errors-text.ts";
+
+const TIMEOUT_MS = 10 * 60_000;
+/** More changes than the analysis tells apart are not asked for. */
+const JOURNAL_ENTRIES = 20;
+const DEFAULT_TOP = 20;
+const MAX_MIB = 1_048_576;
+
+const word = z.string().min(1).max(200);
+
+const input = z.object({
+  paths: z.array(z.string().min(1).max(4_096)).max(100_000).default([]),
+  since: timePointSchema.optional(),
+  until: timePointSchema.optional(),
+  prefix: z.string().max(1_024).optional(),
+  level: word.default("ERROR").transform((text) => text.toUpperCase().split(",")),
+  route: word.optional(),
+  cohort: word.optional(),
+  grep: word
+    .transform((text, context) => {
+      try {
+        return new RegExp(text, "i");
+      } catch {
+        context.addIssue({ code: "custom", message: "must be a regular expression" });
+        return z.NEVER;
+      }
+    })
+    .optional(),
+  top: count(100_000, DEFAULT_TOP),
+  maxMib: count(MAX_MIB).optional(),
+});
+type Input = Given<typeof input>;
+
+function count(most: number, fallback?: number) {
+  const text = z
+    .string()
+    .refine((digits) => /^[1-9]\d{0,6}$/.test(digits) && Number(digits) <= most, {
+      message: `must be a number from 1 to ${most}`,
+    });
+  return (fallback === undefined ? text : text.default(String(fallback))).transform(Number);
+}
+
+export const logsErrors: CommandDef<typeof input, null, LogsErrorsData> = {
+  name: "logs errors",
+  summary: "Group the errors of log files, with likely causes",
+  details:
+    "Reads trace events of Logpush and plain NDJSON, compressed or not, from files, folders, standard " +
+    "input (-), or straight from R2 when no path is given (then the last hour, unless told otherwise). " +
+    "Errors are grouped by message with ids and numbers folded; rates are re-weighted by the sample rate " +
+    "of successes; what the journal knows of changes marks what is new since then. Changes nothing, and " +
+    "answers with 0 also when there are errors. Files need no configuration and no token.",
+  examples: [
+    "pixcanary logs errors incident-logs/20260501T005001Z",
+    "pixcanary logs errors --env production --since 30m --cohort native",
+    "zcat old.log.gz | pixcanary logs errors - --json",
+  ],
+  arguments: [{ flags: "[paths...]", description: "files, folders, or - (default: from R2)" }],
+  options: [
+    { flags: "--since <time>", description: `events from then on: ${TIME_HELP}` },
+    { flags: "--until <time>", description: "events before then" },
+    { flags: "--prefix <prefix>", description: "in R2, in place of the environment's logsPrefix" },
+    { flags: "--level <levels>", description: "levels to group, e.g. WARN,ERROR (ERROR)" },
+    { flags: "--route <route>", description: "only this route, e.g. /api/jobs/:id" },
+    { flags: "--cohort <cohort>", description: "only native, or only proxy" },
+    { flags: "--grep <pattern>", description: "only errors whose text or stack matches" },
+    { flags: "--top <n>", description: `groups to print (${DEFAULT_TOP}); --json has all` },
+    { flags: "--max-mib <n>", description: "most to read of one file, expanded (4096)" },
+  ],
+  needs: ({ paths }) => (paths.length > 0 ? "if-any" : "environment"),
+  mutates: false,
+  timeoutMs: TIMEOUT_MS,
+  input,
+  plan: async () => ({ kind: "answer", steps: null }),
+  apply: (_steps, given, ports) => analyse(given, ports),
+  render: (outcome) => ("data" in outcome && outcome.data ? errorsText(outcome.data) : ""),
+};
+
+/** What is to be read, and which events of it. */
+interface Wanted {
+  sources: Iterable<LogSource> | AsyncIterable<LogSource>;
+  /** In words, for a person. */
+  place: string;
+  window: Partial<LogWindow>;
+}
+
+async function analyse(given: Input, ports: Ports): Promise<Outcome<LogsErrorsData>> {
+  const deadline = ports.clock.timeout(given.timeoutMs);
+  const signal = AbortSignal.any([deadline, ports.interrupt]);
+  try {
+    const wanted = await (given.paths.length > 0
+      ? fromFiles(given, ports)
+      : fromBucket(given, ports, signal));
+    if (wanted === null) return usage("--since must lie before --until", ports);
+    const changes = await changesKnown(ports, signal);
+    const analysis = new LogAnalysis({ filter: filterOf(given, wanted.window), changes });
+    ports.progress.note(`reading ${wanted.place}`);
+    const reading = await ports.logs.reader.read(wanted.sources, analysis, {
+      signal,
+      maxExpandedBytes: given.maxMib === undefined ? undefined : given.maxMib * 1024 ** 2,
+    });
+    const data = dataOf({ given, wanted, changes, reading }, analysis);
+    return ended(data, deadline, ports);
+  } catch (error) {
+    return failed(error, ports);
+  }
+}
+
+async function fromFiles(given: Input, ports: Ports): Promise<Wanted | null> {
+  const { sources, warnings, window } = await ports.logs.reader.find(given.paths);
+  for (const warning of warnings) ports.progress.warn(warning);
+  const asked = boundsOf(given, ports.clock.now());
+  if (asked.sinceMs !== undefined && asked.sinceMs >= (asked.untilMs ?? Infinity)) return null;
+  const bytes = sources.reduce((sum, source) => sum + (source.bytes ?? 0), 0);
+  const size = bytes > 0 ? ` (${bytesText(bytes)})` : "";
+  const open = asked.sinceMs === undefined && asked.untilMs === undefined;
+  const events = open && window !== null ? `, events from ${windowText(window)}` : "";
+  return {
+    sources,
+    place: `${sources.length} file${sources.length === 1 ? "" : "s"}${size}${events}`,
+    window: open && window !== null ? window : asked,
+  };
+}
+
+async function fromBucket(given: Input, ports: Ports, signal: AbortSignal): Promise<Wanted | null> {
+  const { archive } = ports.logs;
+  const window = windowOf(given, ports.clock.now());
+  if (window === null) return null;
+  const onRetry = (problem: string): void => ports.progress.warn(`${problem}; trying again`);
+  const call = { signal, onRetry };
+  const place = given.prefix === undefined ? {} : { prefix: given.prefix };
+  const objects = archive.list(window, { ...call, ...place })[Symbol.asyncIterator]();
+  // The first answer is waited for: a bucket that cannot be listed is a failure, not "no errors".
+  const first = await objects.next();
+  const sources = async function* (): AsyncGenerator<LogSource> {
+    for (let next = first; next.done !== true; next = await objects.next()) {
+      const { key, size } = next.value;
+      const open = async () => (await archive.read(key, call)).chunks;
+      yield { name: key, bytes: size, open };
+    }
+  };
+  const bucket = archive.place === null ? "R2" : `R2 bucket ${archive.place.bucket}`;
+  return { sources: sources(), place: `${bucket}, events from ${windowText(window)}`, window };
+}
+
+function boundsOf({ since, until }: Input, nowMs: number): Partial<LogWindow> {
+  const at = (point: TimePoint): number => ("atMs" in point ? point.atMs : nowMs - point.agoMs);
+  return {
+    ...(since === undefined ? {} : { sinceMs: at(since) }),
+    ...(until === undefined ? {} : { untilMs: at(until) }),
+  };
+}
+
+function filterOf(given: Input, window: Partial<LogWindow>): LogFilter {
+  return {
+    levels: new Set(given.level.map((level) => level.trim())),
+    route: given.route ?? null,
+    cohort: given.cohort ?? null,
+    grep: given.grep ?? null,
+    sinceMs: window.sinceMs ?? null,
+    untilMs: window.untilMs ?? null,
+  };
+}
+
+/** The journal only adds marks: without it, the errors are told all the same. */
+async function changesKnown(ports: Ports, signal: AbortSignal): Promise<StateChange[]> {
+  const limit = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), signal]);
+  const { entries, warnings } = await ports.journal.recent(JOURNAL_ENTRIES, { signal: limit });
+  for (const warning of warnings) ports.progress.warn(warning);
+  return changesOf(entries);
+}
+
+interface Answer {
+  given: Input;
+  wanted: Wanted;
+  changes: readonly StateChange[];
+  reading: LogReading;
+}
+
+function dataOf(answer: Answer, analysis: LogAnalysis): LogsErrorsData {
+  const { given, wanted, changes, reading } = answer;
+  const iso = (ms: number | undefined): string | null =>
+    ms === undefined ? null : new Date(ms).toISOString();
+  return {
+    ...analysis.report(),
+    levels: given.level,
+    window: { since: iso(wanted.window.sinceMs), until: iso(wanted.window.untilMs) },
+    changes_known: changes.map(({ atMs, command, revision }) => ({
+      at: new Date(atMs).toISOString(),
+      command,
+      revision,
+    })),
+    reading,
+    top: given.top,
+  };
+}
+
+/** What was found is told in any case; whether that is all is said by the outcome. */
+function ended(data: LogsErrorsData, deadline: AbortSignal, ports: Ports): Outcome<LogsErrorsData> {
+  const { files } = data.reading;
+  const truth = `read ${data.lines} lines of ${files} file${files === 1 ? "" : "s"}`;
+  const signal = interruptedBy(ports.interrupt);
+  if (signal !== null) return { kind: "interrupted", signal, truth, next: "", data };
+  if (!deadline.aborted) return { kind: "done", changed: false, data };
+  const message = "not all was read within the time limit (--timeout)";
+  return { kind: "failed", code: "deadline", message, truth, next: "", data };
+}
+
+function usage(message: string, ports: Ports): Outcome<LogsErrorsData> {
+  const next = ports.target.env === "" ? "pixcanary logs errors --help" : "";
+  return { kind: "failed", code: "usage", message, truth: "nothing was read", next };
+}
+
+function failed(error: unknown, ports: Ports): Outcome<LogsErrorsData> {
+  const truth = "nothing was read";
+  const signal = interruptedBy(ports.interrupt);
+  if (signal !== null) return { kind: "interrupted", signal, truth, next: "" };
+  if (error instanceof LocalError) return usage(error.message, ports);
+  if (error instanceof DOMException && error.name === "TimeoutError") {
+    const message = "not done within the time limit (--timeout)";
+    return { kind: "failed", code: "deadline", message, truth, next: "" };
+  }
+  const failure = asUpstream(error);
+  const auth = failure.kind === "auth" || failure.kind === "forbidden";
+  const unset = ports.logs.archive.place === null;
+  const next = invocation(ports.target, auth || unset ? "doctor" : "logs pull");
+  const upstream = failure.kind === "deadline" ? "deadline" : "upstream";
+  const code = unset ? "usage" : auth ? "auth" : upstream;
+  return { kind: "failed", code, message: failure.message, truth, next };
+}

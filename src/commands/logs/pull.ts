@@ -1,0 +1,276 @@
+/** Downloads the log files of a time window from R2 into a folder, checked, with a manifest. */
+import * as z from "zod";
+import { AFTER_MS, BEFORE_MS, stamp, withoutSlash } from "../../domain/logs/batch-name.ts";
+import type { CallOptions, LogObject, LogWindow, Ports } from "../../ports.ts";
+import { LocalError } from "../../ports.ts";
+import type { CommandDef, Given, Outcome } from "../command.ts";
+import { interruptedBy } from "../command.ts";
+import { invocation, shellWord } from "../lib/format.ts";
+import { bytesText, TIME_HELP, timePointSchema, windowOf } from "../lib/time-window.ts";
+import { asUpstream } from "../lib/write-result.ts";
+import { type PullProblem, type PullResult, pullFiles } from "./pull-files.ts";
+import { manifestFor, windowField } from "./pull-manifest.ts";
+import { pullText } from "./pull-text.ts";
+
+const MAX_FILES = 100_000;
+/** See src/adapters/logs/pace.ts. */
+const MANY_FILES = 300;
+const TIMEOUT_MS = 30 * 60_000;
+
+const input = z.object({
+  since: timePointSchema.optional(),
+  until: timePointSchema.optional(),
+  prefix: z.string().max(1_024).optional(),
+  all: z.boolean().default(false),
+  out: z.string().min(1).max(1_000).optional(),
+  maxBytes: z
+    .string()
+    .default("10GiB")
+    .transform((text, context) => {
+      const bytes = bytesOf(text);
+      if (bytes !== null) return bytes;
+      context.addIssue({ code: "custom", message: "must be a size, e.g. 500MiB or 10GiB" });
+      return z.NEVER;
+    }),
+});
+type Input = Given<typeof input>;
+
+export interface LogsPullData {
+  /** Null when there was nothing to fetch. */
+  folder: string | null;
+  bucket: string;
+  prefix: string;
+  /** RFC 3339; null: everything below the prefix. */
+  window: { since: string; until: string } | null;
+  /** Found in the bucket. */
+  files: number;
+  fetched: number;
+  /** Complete from an earlier run. */
+  there: number;
+  /** Of the files that are complete. */
+  bytes: number;
+  problems: PullProblem[];
+}
+
+export const logsPull: CommandDef<typeof input, null, LogsPullData> = {
+  name: "logs pull",
+  summary: "Download the log files of a time window from R2",
+  details:
+    "Lists the logs bucket by day and file name, downloads what may hold events of the window (the last " +
+    "hour by default), checks sizes and etags, and writes a manifest with hashes. Batches arrive minutes " +
+    `late and out of order: files from ${BEFORE_MS / 60_000} min before to ${AFTER_MS / 60_000} min after the window are fetched, too, and the ` +
+    "manifest keeps the window, by which `logs errors` reads the events. Run it again with --out to resume.",
+  examples: [
+    "pixcanary logs pull --env production",
+    "pixcanary logs pull --env production --since 2h --out incident-42",
+    "pixcanary logs pull --env production --since 2026-05-01T00:30:00Z --until 2026-05-01T01:00:00Z",
+  ],
+  options: [
+    { flags: "--since <time>", description: `events from then on: ${TIME_HELP} (default: 1h)` },
+    { flags: "--until <time>", description: "events before then (default: now)" },
+    { flags: "--prefix <prefix>", description: "in place of the environment's logsPrefix" },
+    { flags: "--all", description: "everything below the prefix, whatever its name and time" },
+    { flags: "--out <dir>", description: "folder (default: incident-logs/<UTC>); resumes there" },
+    { flags: "--max-bytes <size>", description: "refuse to fetch more in all (default: 10GiB)" },
+  ],
+  mutates: false,
+  anyHost: true,
+  timeoutMs: TIMEOUT_MS,
+  input,
+  plan: async () => ({ kind: "answer", steps: null }),
+  apply: (_steps, given, ports) => pull(given, ports),
+  render: pullText,
+};
+
+/** What was asked for, settled. */
+interface Wanted {
+  window: LogWindow | null;
+  prefix: string;
+  /** Where the files go, as given or made up. */
+  out: string;
+  maxBytes: number;
+}
+
+async function pull(given: Input, ports: Ports): Promise<Outcome<LogsPullData>> {
+  const wanted = wantedOf(given, ports);
+  if ("problem" in wanted) return usage(wanted.problem, ports);
+  const signal = AbortSignal.any([ports.clock.timeout(given.timeoutMs), ports.interrupt]);
+  const call: CallOptions = {
+    signal,
+    onRetry: (problem) => ports.progress.warn(`${problem}; trying again`),
+  };
+  try {
+    const objects = await listAll(wanted, ports, call);
+    if (objects === null) return usage(`more than ${MAX_FILES} files; narrow the window`, ports);
+    if (objects.length === 0) return empty(wanted, ports);
+    return await fetchAll(objects, wanted, ports, call);
+  } catch (error) {
+    return stopped(error, { wanted, ports, data: null });
+  }
+}
+
+function wantedOf(given: Input, ports: Ports): Wanted | { problem: string } {
+  const nowMs = ports.clock.now();
+  if (given.all && (given.since !== undefined || given.until !== undefined)) {
+    return { problem: "--all takes no --since and no --until" };
+  }
+  const window = given.all ? null : windowOf(given, nowMs);
+  if (window === null && !given.all) return { problem: "--since must lie before --until" };
+  return {
+    window,
+    prefix: withoutSlash(given.prefix ?? ports.logs.archive.place?.prefix ?? ""),
+    out: given.out ?? `incident-logs/${stamp(nowMs)}Z`,
+    maxBytes: given.maxBytes,
+  };
+}
+
+/** Null when there are too many to be meant. */
+async function listAll(
+  { window, prefix }: Wanted,
+  { logs, progress }: Ports,
+  call: CallOptions,
+): Promise<LogObject[] | null> {
+  const objects: LogObject[] = [];
+  for await (const object of logs.archive.list(window, { ...call, prefix })) {
+    objects.push(object);
+    if (objects.length > MAX_FILES) return null;
+    if (objects.length % 100 === 0) progress.update(`  listing: ${objects.length} files`);
+  }
+  progress.update("");
+  return objects;
+}
+
+async function fetchAll(
+  objects: readonly LogObject[],
+  wanted: Wanted,
+  ports: Ports,
+  call: CallOptions,
+): Promise<Outcome<LogsPullData>> {
+  const bytes = objects.reduce((sum, { size }) => sum + size, 0);
+  const what = `${objects.length} files, ${bytesText(bytes)}`;
+  if (bytes > wanted.maxBytes) {
+    return usage(`${what}: more than --max-bytes ${bytesText(wanted.maxBytes)}`, ports);
+  }
+  const folder = await ports.logs.folders.open(wanted.out);
+  const manifest = await manifestFor(folder, wanted, ports);
+  if (manifest === null) {
+    return usage(`${wanted.out} holds logs from elsewhere: choose another --out`, ports);
+  }
+  ports.progress.note(`${what} → ${wanted.out}`);
+  if (objects.length > MANY_FILES) {
+    ports.progress.note(
+      "after the first 300, the API's budget lets some 140 files a minute through",
+    );
+  }
+  const result = await pullFiles(objects, folder, manifest, ports, call);
+  const data = dataOf(objects.length, result, wanted, ports);
+  if (result.stopped !== null) return stopped(result.stopped, { wanted, ports, data });
+  return result.problems.length === 0 ? complete(data, wanted, ports) : broken(data, wanted, ports);
+}
+
+function dataOf(
+  files: number,
+  { fetched, there, bytes, problems }: PullResult,
+  wanted: Wanted,
+  ports: Ports,
+): LogsPullData {
+  return { ...noData(wanted, ports), folder: wanted.out, files, fetched, there, bytes, problems };
+}
+
+function noData({ window, prefix }: Wanted, ports: Ports): LogsPullData {
+  return {
+    folder: null,
+    bucket: ports.logs.archive.place?.bucket ?? "",
+    prefix,
+    window: windowField(window),
+    files: 0,
+    fetched: 0,
+    there: 0,
+    bytes: 0,
+    problems: [],
+  };
+}
+
+function complete(data: LogsPullData, { out }: Wanted, ports: Ports): Outcome<LogsPullData> {
+  const next = invocation(ports.target, `logs errors ${shellWord(out)}`);
+  return { kind: "done", changed: true, data, next };
+}
+
+function empty(wanted: Wanted, ports: Ports): Outcome<LogsPullData> {
+  const next = invocation(ports.target, "logs pull --since 1d");
+  return { kind: "done", changed: false, data: noData(wanted, ports), next };
+}
+
+function broken(data: LogsPullData, wanted: Wanted, ports: Ports): Outcome<LogsPullData> {
+  return {
+    kind: "failed",
+    code: "upstream",
+    message: `${data.problems.length} of ${data.files} files could not be had`,
+    truth: `${data.fetched + data.there} files are complete in ${wanted.out}; the manifest names them`,
+    next: resume(wanted, ports),
+    data,
+  };
+}
+
+function usage(message: string, ports: Ports): Outcome<LogsPullData> {
+  const next = invocation(ports.target, "logs pull --help");
+  return { kind: "failed", code: "usage", message, truth: "nothing was fetched", next };
+}
+
+interface Stopped {
+  wanted: Wanted;
+  ports: Ports;
+  /** Null before the first file. */
+  data: LogsPullData | null;
+}
+
+/** Ended early: what is complete stays, and the same command goes on from there. */
+function stopped(error: unknown, { wanted, ports, data }: Stopped): Outcome<LogsPullData> {
+  const done = data === null ? 0 : data.fetched + data.there;
+  const truth =
+    data === null
+      ? "nothing was fetched"
+      : `${done} of ${data.files} files are complete in ${wanted.out}`;
+  const common = { truth, next: resume(wanted, ports), ...(data === null ? {} : { data }) };
+  const signal = interruptedBy(ports.interrupt);
+  if (signal !== null) return { kind: "interrupted", signal, ...common };
+  if (error instanceof DOMException && error.name === "TimeoutError") {
+    const message = "not done within the time limit (--timeout)";
+    return { kind: "failed", code: "deadline", message, ...common };
+  }
+  if (error instanceof LocalError) {
+    return { kind: "failed", code: "usage", message: error.message, ...common };
+  }
+  const failure = asUpstream(error);
+  const auth = failure.kind === "auth" || failure.kind === "forbidden";
+  // Without a bucket in the configuration the same words would fail the same way.
+  const unset = ports.logs.archive.place === null;
+  const next = auth || unset ? invocation(ports.target, "doctor") : common.next;
+  const code = unset ? "usage" : auth ? "auth" : "upstream";
+  return { kind: "failed", code, message: failure.message, ...common, next };
+}
+
+/** The same files again, whatever the time is by then. */
+function resume({ window, prefix, out }: Wanted, ports: Ports): string {
+  const time =
+    window === null
+      ? ["--all"]
+      : [
+          "--since",
+          new Date(window.sinceMs).toISOString(),
+          "--until",
+          new Date(window.untilMs).toISOString(),
+        ];
+  const place = prefix === ports.logs.archive.place?.prefix ? [] : ["--prefix", shellWord(prefix)];
+  const words = ["logs pull", ...time, ...place, "--out", shellWord(out)];
+  return invocation(ports.target, words.join(" "));
+}
+
+const UNITS: Readonly<Record<string, number>> = { K: 1, M: 2, G: 3, T: 4 };
+
+/** "500MiB", "10GiB", "1073741824"; null for anything else. */
+function bytesOf(text: string): number | null {
+  const match = /^(\d{1,15})\s*(?:([KMGT])i?B?|B)?$/i.exec(text.trim());
+  if (match === null) return null;
+  return Number(match[1]) * 1024 ** (UNITS[(match[2] ?? "").toUpperCase()] ?? 0);
+}

@@ -1,0 +1,177 @@
+/** Writes a lower share, proves it and leaves its trace. Shared by `reduce` and `disable`. */
+
+import type { CanaryConfig } from "../../domain/state/documents.ts";
+import { isEmergency } from "../../domain/state/documents.ts";
+import type { Snapshot } from "../../domain/state/journal.ts";
+import { nextConfig } from "../../domain/state/transitions.ts";
+import type { Ports } from "../../ports.ts";
+import type { CommonInput, Outcome } from "../command.ts";
+import { interruptedBy } from "../command.ts";
+import { namesOf } from "../lib/emergencies.ts";
+import { invocation, liveLine, missingLines, OTHERS_FOLLOW, share } from "../lib/format.ts";
+import type { LiveProof } from "../lib/prove-live.ts";
+import { isLive, NOT_ASKED } from "../lib/prove-live.ts";
+import { askAfterRefuge, NOT_ASKED_REFUGE, refugeLines } from "../lib/proxy-health.ts";
+import { covered, proveOrFind, putBack } from "../lib/put-back.ts";
+import { leaveTrace, snapshotOf } from "../lib/record-change.ts";
+import type { Base, ConfigWrite } from "../lib/stored-state.ts";
+import { authorOf, readBase, refused, writeConfigOnce } from "../lib/stored-state.ts";
+
+const SECOND_LOOK_MS = 2_000;
+
+export interface ReliefSteps {
+  base: Base;
+  to: { percent: number; emergency: boolean; tag: string };
+}
+
+export interface ReliefData {
+  before: Snapshot;
+  after: Snapshot;
+  live: LiveProof["live"];
+  missing: LiveProof["missing"];
+  /** What is wrong with proxy itself, as far as was known by the end. */
+  proxy_sick: string | null;
+  note: string | null;
+}
+
+export async function applyRelief(
+  command: "reduce" | "disable",
+  steps: ReliefSteps,
+  input: CommonInput,
+  ports: Ports,
+): Promise<Outcome<ReliefData>> {
+  const startedMs = ports.clock.monotonic();
+  const signal = AbortSignal.any([ports.clock.timeout(input.timeoutMs), ports.interrupt]);
+  const config = nextDocument(steps, input, ports);
+  const data = emptyData(steps, config);
+  const by = await unseenEmergency(steps.base, ports, signal);
+  if (by !== null) {
+    data.after = { ...data.before, emergency: true };
+    const truth = "everybody is sent to proxy; nothing was written";
+    return covered(command, { by, truth, config: null, inForce: true }, { data, ports });
+  }
+  const onRetry = (problem: string) => ports.progress.warn(`${problem}; trying again`);
+  const write = await writeConfigOnce(ports, steps.base, config, {
+    signal,
+    onRetry,
+    recheck: false,
+  });
+  if (write.kind === "written") {
+    const elapsedMs = ports.clock.monotonic() - startedMs;
+    ports.progress.stage({ kind: "stored", what: "config", elapsedMs });
+  }
+  if (write.kind === "conflict" || write.kind === "failed") return refused(write, data, ports);
+
+  const refuge = input.verify ? askAfterRefuge(ports) : NOT_ASKED_REFUGE;
+  const { canary_percent: percent, revision = "" } = config;
+  const expected = { emergency: isEmergency(steps.base.state), revision, percent };
+  const { proof, lost } = input.verify
+    ? await proveOrFind(ports, expected, {
+        signal,
+        startedMs,
+        what: "config",
+        ours: { config, release: null },
+      })
+    : { proof: NOT_ASKED, lost: [] };
+  data.live = proof.live;
+  data.missing = proof.missing;
+  const outcome =
+    lost.length === 0
+      ? verdict(command, write, proof, { data, input, ports })
+      : covered(command, await putBack(lost, config, ports), { data, ports });
+  await leaveTrace(ports, input, {
+    command,
+    id: revision,
+    before: data.before,
+    after: data.after,
+    outcome: traceOf(outcome, write, proof),
+    locations: proof.live.map((l) => l.location),
+    elapsedMs: ports.clock.monotonic() - startedMs,
+  });
+  data.proxy_sick = refuge.problem(proof.sightings);
+  refuge.end();
+  return outcome;
+}
+
+/**
+ * The author of an emergency in `config` that the plan had not seen, on an old copy from the API. Relief does
+ * not wait for certainty: when this look fails, it goes on.
+ */
+async function unseenEmergency(
+  base: Base,
+  ports: Ports,
+  signal: AbortSignal,
+): Promise<string | null> {
+  if (asksForEmergency(base)) return null;
+  const now = await readBase(ports, AbortSignal.any([ports.clock.timeout(SECOND_LOOK_MS), signal]));
+  return "state" in now && asksForEmergency(now) ? authorOf(now.state) : null;
+}
+
+function asksForEmergency({ state: { config } }: Base): boolean {
+  return isEmergency({ config, stop: { kind: "absent" } });
+}
+
+function nextDocument(steps: ReliefSteps, input: CommonInput, ports: Ports): CanaryConfig {
+  const { config } = steps.base.state;
+  const present = config.kind === "valid" ? config.value : null;
+  const nowMs = ports.clock.now();
+  const id = ports.rng.ulid(nowMs, present?.revision);
+  const author = { actor: ports.identity.actor, reason: input.reason, nowMs, id };
+  // What goes on under our name will be released by its own as well.
+  const lifts = steps.to.emergency ? namesOf(steps.base, [], [], nowMs).lifts : [];
+  return nextConfig(present, steps.to, author, lifts);
+}
+
+function emptyData(steps: ReliefSteps, config: CanaryConfig): ReliefData {
+  const before = snapshotOf(steps.base.state);
+  const after = {
+    percent: steps.to.percent,
+    emergency: before.emergency,
+    revision: config.revision ?? null,
+  };
+  return { before, after, live: [], missing: [], proxy_sick: null, note: null };
+}
+
+type Sent = Extract<ConfigWrite, { kind: "written" | "unknown" }>;
+
+function verdict(
+  command: "reduce" | "disable",
+  write: Sent,
+  proof: LiveProof,
+  { data, input, ports }: { data: ReliefData; input: CommonInput; ports: Ports },
+): Outcome<ReliefData> {
+  const verify = invocation(ports.target, "verify");
+  const signal = interruptedBy(ports.interrupt);
+  if (isLive(proof) || (!input.verify && write.kind === "written")) {
+    return { kind: "done", changed: true, data, next: invocation(ports.target, "status") };
+  }
+  if (signal !== null) {
+    const how = write.kind === "written" ? "stored" : "perhaps stored";
+    const truth = `${data.after.percent} % is ${how}, not yet seen live everywhere`;
+    return { kind: "interrupted", signal, truth, next: verify, data };
+  }
+  if (write.kind === "written") {
+    const waitingFor = `every /qa to show ${data.after.percent} %`;
+    return { kind: "pending", data, waitingFor, next: verify };
+  }
+  const waitingFor = `proof that it was written: ${write.error.message}`;
+  return { kind: "pending", data, waitingFor, next: invocation(ports.target, command) };
+}
+
+function traceOf(outcome: Outcome<ReliefData>, write: Sent, proof: LiveProof) {
+  if (isLive(proof)) return "live" as const;
+  if (outcome.kind === "interrupted") return "interrupted" as const;
+  return write.kind === "written" ? ("stored" as const) : ("unknown" as const);
+}
+
+export function renderRelief(outcome: Outcome<ReliefData>): string {
+  if (!("data" in outcome) || outcome.data === undefined) return "";
+  const { data } = outcome;
+  const lines = [`  share     ${share(data.before.percent)} → ${share(data.after.percent)}`];
+  const looked = data.live.length + data.missing.length > 0;
+  if (looked) lines.push(`  live      ${liveLine(data)}`, ...missingLines(data));
+  lines.push(...refugeLines(data.proxy_sick));
+  if (data.note !== null) lines.push(`  ${data.note}`);
+  if (outcome.kind === "done" && outcome.changed) lines.push(`  ${OTHERS_FOLLOW}`);
+  return lines.join("\n");
+}

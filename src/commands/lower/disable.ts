@@ -1,0 +1,68 @@
+/**
+ * No new visitors to native (0 %), a slow wind-down: whoever holds a native cookie keeps native for
+ * up to 24 h. Never asks. Refuses during an emergency: writing "no emergency" would lift it.
+ */
+import * as z from "zod";
+import { isEmergency } from "../../domain/state/documents.ts";
+import type { Ports } from "../../ports.ts";
+import type { CommandDef, NoFlags, Planned } from "../command.ts";
+import { invocation, share } from "../lib/format.ts";
+import { snapshotOf } from "../lib/record-change.ts";
+import { readBase, unreachable } from "../lib/stored-state.ts";
+import type { ReliefData, ReliefSteps } from "./apply.ts";
+import { applyRelief, renderRelief } from "./apply.ts";
+
+export const disable: CommandDef<NoFlags, ReliefSteps, ReliefData> = {
+  name: "disable",
+  summary: "Send no new visitors to native (0 %); cookies stay valid",
+  details:
+    "Nobody new is drawn into native. Visitors who already hold a native cookie keep it for up to " +
+    "24 h: this is not a stop, see `not-aus`. Never asks.",
+  examples: ['pixcanary disable --env production --reason "database maintenance"'],
+  options: [],
+  mutates: true,
+  relief: true,
+  timeoutMs: 90_000,
+  input: z.object({}),
+  plan: (_input, ports) => plan(ports),
+  apply: (steps, input, ports) => applyRelief("disable", steps, input, ports),
+  render: renderRelief,
+};
+
+async function plan(ports: Ports): Promise<Planned<ReliefSteps, ReliefData>> {
+  const base = await readBase(ports);
+  if (!("state" in base)) return { kind: "ended", outcome: unreachable(base, ports) };
+  const before = snapshotOf(base.state);
+  if (isEmergency(base.state)) {
+    return {
+      kind: "ended",
+      outcome: {
+        kind: "failed",
+        code: "conflict",
+        message: "an emergency is on; disable would lift it",
+        truth: "everybody is at proxy, which is more than disable does",
+        next: invocation(ports.target, "status"),
+      },
+    };
+  }
+  const { config } = base.state;
+  if (config.kind === "valid" && config.value.canary_percent === 0) {
+    const data: ReliefData = {
+      before,
+      after: before,
+      live: [],
+      missing: [],
+      proxy_sick: null,
+      note: "already at 0 %",
+    };
+    return { kind: "ended", outcome: { kind: "done", changed: false, data } };
+  }
+  const tag = config.kind === "valid" ? config.value.canary_tag : ports.target.canaryTag;
+  return {
+    kind: "plan",
+    risk: "relief",
+    changes: [{ what: "share of new visitors", before: share(before.percent), after: "0 %" }],
+    notes: ["visitors with a native cookie stay native for up to 24 h"],
+    steps: { base, to: { percent: 0, emergency: false, tag } },
+  };
+}

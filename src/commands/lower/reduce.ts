@@ -1,0 +1,89 @@
+/**
+ * Fewer visitors to native: halves the share, or sets a lower one. Never asks, and never raises.
+ * Done means: the new revision is stored and every `/qa` of the environment shows it.
+ */
+import * as z from "zod";
+import { halfOf } from "../../domain/state/transitions.ts";
+import type { Ports } from "../../ports.ts";
+import type { CommandDef, Given, Outcome, Planned } from "../command.ts";
+import { invocation, share } from "../lib/format.ts";
+import { percentInput } from "../lib/percent-input.ts";
+import { snapshotOf } from "../lib/record-change.ts";
+import { readBase, unreachable } from "../lib/stored-state.ts";
+import type { ReliefData, ReliefSteps } from "./apply.ts";
+import { applyRelief, renderRelief } from "./apply.ts";
+
+const input = z.object({ to: percentInput.optional() });
+type Input = Given<typeof input>;
+
+export const reduce: CommandDef<typeof input, ReliefSteps, ReliefData> = {
+  name: "reduce",
+  summary: "Lower the share of visitors that native serves",
+  details:
+    "New visitors are drawn at the lower share. Visitors who already hold a native cookie stay native " +
+    "for up to 24 h; only `not-aus` moves them. Never asks. Without --to, halves the share.",
+  examples: ["pixcanary reduce --env production", "pixcanary reduce --env production --to 2.5"],
+  options: [
+    { flags: "--to <percent>", description: "the new share; must be lower than the present one" },
+  ],
+  mutates: true,
+  relief: true,
+  timeoutMs: 90_000,
+  input,
+  plan,
+  apply: (steps, given, ports) => applyRelief("reduce", steps, given, ports),
+  render: renderRelief,
+};
+
+async function plan(given: Input, ports: Ports): Promise<Planned<ReliefSteps, ReliefData>> {
+  const base = await readBase(ports);
+  if (!("state" in base)) return { kind: "ended", outcome: unreachable(base, ports) };
+  const { config } = base.state;
+  if (config.kind !== "valid") {
+    const problem = config.kind === "absent" ? "there is no config" : `config ${config.problem}`;
+    return ended({
+      kind: "failed",
+      code: "conflict",
+      message: `${problem}: there is no share to reduce`,
+      truth: "the Worker uses its last good config for 10 min, then proxy",
+      next: invocation(ports.target, "disable"),
+    });
+  }
+  const present = config.value.canary_percent;
+  const percent = given.to ?? halfOf(present);
+  if (percent > present) {
+    return ended({
+      kind: "failed",
+      code: "usage",
+      message: `${percent} % is more than the present ${present} %; reduce only lowers`,
+      truth: `still at ${present} %`,
+      next: invocation(ports.target, `restore --to ${percent} --reason "…"`),
+    });
+  }
+  if (percent === present) {
+    const before = snapshotOf(base.state);
+    const stopped = before.emergency ? "; an emergency is on, everybody is at proxy" : "";
+    const note = `already at ${present} %${stopped}`;
+    const data: ReliefData = {
+      before,
+      after: before,
+      live: [],
+      missing: [],
+      proxy_sick: null,
+      note,
+    };
+    return ended({ kind: "done", changed: false, data });
+  }
+  const to = { percent, emergency: config.value.emergency_proxy, tag: config.value.canary_tag };
+  return {
+    kind: "plan",
+    risk: "relief",
+    changes: [{ what: "share of new visitors", before: share(present), after: share(percent) }],
+    notes: [],
+    steps: { base, to },
+  };
+}
+
+function ended(outcome: Outcome<ReliefData>): Planned<ReliefSteps, ReliefData> {
+  return { kind: "ended", outcome };
+}

@@ -1,0 +1,113 @@
+/**
+ * Reads a stop back, and writes it again when another writer's older intention has covered it: the
+ * last writer towards safety wins. Both keys count. A restore that is under way overwrites `config`
+ * before it looks at `stop` for the last time; as long as one of the two is ours after its write, it
+ * cannot release a stop that it has not seen. (AT-1)
+ */
+
+import type { CanaryConfig, ParsedState, StopDocument } from "../../domain/state/documents.ts";
+import { parseState } from "../../domain/state/documents.ts";
+import { releases } from "../../domain/state/emergency.ts";
+import type { CallOptions, Ports } from "../../ports.ts";
+import type { WriteResult } from "../lib/write-result.ts";
+import { settle, wrote } from "../lib/write-result.ts";
+import type { StopRun } from "./verdict.ts";
+
+/** Nobody overwrites a stop more often than this by accident. */
+const MAX_ROUNDS = 20;
+const PATIENCE_MS = 150;
+
+export interface Documents {
+  stop: StopDocument;
+  config: CanaryConfig;
+}
+
+export interface InForceCall extends CallOptions {
+  elapsed: () => number;
+  stopWrite: Promise<WriteResult>;
+  configWrite: Promise<WriteResult>;
+  /** Settles when the stop is live, or will not be within the budget. */
+  proof: Promise<unknown>;
+}
+
+export async function keepInForce(
+  ports: Ports,
+  documents: Documents,
+  call: InForceCall,
+): Promise<StopRun["stored"]> {
+  await call.stopWrite;
+  const settled = await withinPatience(Promise.all([call.configWrite, call.proof]), ports);
+  const { stored, state } = await keepStop(ports, documents.stop, call);
+  if (stored.kind !== "stored" || (settled && isMirrored(state))) return stored;
+  await call.configWrite;
+  await keepMirror(ports, documents, call);
+  return stored;
+}
+
+/**
+ * Being live matters more than being read back: the read leaves the looks the first go, and then
+ * usually shows both keys at once. It does not wait long, though, when a location lags.
+ */
+function withinPatience(work: Promise<unknown>, ports: Ports): Promise<boolean> {
+  const patience = ports.clock.timeout(PATIENCE_MS);
+  const late = new Promise<boolean>((resolve) => {
+    patience.addEventListener("abort", () => resolve(false), { once: true });
+  });
+  return Promise.race([work.then(() => true), late]);
+}
+
+function isMirrored(state: ParsedState | null): boolean {
+  return state?.config.kind === "valid" && state.config.value.emergency_proxy;
+}
+
+interface Kept {
+  stored: StopRun["stored"];
+  /** What was read last; null when it could not be read. */
+  state: ParsedState | null;
+}
+
+async function keepStop(ports: Ports, stop: StopDocument, call: InForceCall): Promise<Kept> {
+  let state: ParsedState | null = null;
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    state = await read(ports, call);
+    if (state === null) break;
+    if (state.stop.kind === "valid" && state.stop.value.active) {
+      const elapsedMs = call.elapsed();
+      ports.progress.stage({ kind: "stored", what: "stop", elapsedMs });
+      const own = state.stop.value.id === stop.id;
+      return { stored: { kind: "stored", elapsedMs, own }, state };
+    }
+    if (releasedOnPurpose(state, stop))
+      return { stored: { kind: "released", by: byOf(state) }, state };
+    if (!wrote(await settle(ports.store.writeStop(stop, call), call.elapsed))) break;
+  }
+  return { stored: { kind: "unknown" }, state };
+}
+
+/** The mirror may be overwritten by a writer that read before the stop: put it back. */
+async function keepMirror(ports: Ports, documents: Documents, call: InForceCall): Promise<void> {
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    const state = await read(ports, call);
+    if (state === null || releasedOnPurpose(state, documents.stop)) return;
+    if (isMirrored(state)) return;
+    const write = ports.store.writeConfig(documents.config, { ...call, atWill: true });
+    if (!wrote(await settle(write, call.elapsed))) return;
+  }
+}
+
+async function read(ports: Ports, call: CallOptions): Promise<ParsedState | null> {
+  try {
+    return parseState(await ports.store.read(call));
+  } catch {
+    return null;
+  }
+}
+
+/** A release that names this very stop was somebody's decision after ours, and is left alone. */
+function releasedOnPurpose({ stop }: ParsedState, ours: StopDocument): boolean {
+  return stop.kind === "valid" && releases(stop.value, ours.id);
+}
+
+function byOf({ stop }: ParsedState): string {
+  return stop.kind === "valid" ? (stop.value.by ?? "somebody") : "somebody";
+}

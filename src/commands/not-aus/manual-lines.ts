@@ -1,0 +1,8 @@
+/** The manual stop, for when the tool could not finish it. */
+import { manualWay } from "../../domain/config/manual.ts";
+import type { Target } from "../../ports.ts";
+
+export function manualLines(target: Target): string[] {
+  const way = manualWay(target, { key: "stop", active: true });
+  return [way.put, ...way.dashboard, ...way.verify];
+}

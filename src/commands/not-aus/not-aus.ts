@@ -1,0 +1,163 @@
+/**
+ * Everybody back to proxy, now. Writes `stop` and mirrors `config` at once, blind: no read, lock or
+ * prompt comes before. Done means: the stop is written and every `/qa` of the environment shows the
+ * emergency; anything less is said to be pending.
+ */
+import * as z from "zod";
+import { escapeForTerminal } from "../../domain/text/escape.ts";
+import type { Ports } from "../../ports.ts";
+import type { CommandDef, CommonInput, NoFlags, Outcome } from "../command.ts";
+import { liveLine, missingLines, OTHERS_FOLLOW, seconds, timeWithAge } from "../lib/format.ts";
+import type { LiveProof } from "../lib/prove-live.ts";
+import { isLive } from "../lib/prove-live.ts";
+import { refugeLines } from "../lib/proxy-health.ts";
+import { leaveTrace } from "../lib/record-change.ts";
+import { wrote } from "../lib/write-result.ts";
+import { manualLines } from "./manual-lines.ts";
+import type { StopRun } from "./verdict.ts";
+import { isWithoutEffect, stopVerdict } from "./verdict.ts";
+import { WRITE_SHARE, writeAndProve } from "./write-and-prove.ts";
+
+export interface NotAusData {
+  stop: { id: string; at: string };
+  written: { stop_ms: number | null; config_ms: number | null };
+  stored: { stop_ms: number | null };
+  live: LiveProof["live"];
+  missing: LiveProof["missing"];
+  /** The emergency that was already on, if one was. */
+  already: { at: string; by: string | null; reason: string | null } | null;
+  /** What is wrong with proxy itself, as far as was known by the end. */
+  proxy_sick: string | null;
+  manual: string[];
+  at_ms: number;
+}
+
+export const notAus: CommandDef<NoFlags, null, NotAusData> = {
+  name: "not-aus",
+  summary: "Stop: bring everybody back to proxy, at once",
+  details:
+    "Every visitor is served by the legacy origin, sticky cookies and test headers included, until " +
+    "`restore`. Never asks. Uploads that began on native and are not finished will have to begin again.",
+  examples: [
+    "pixcanary not-aus --env production",
+    'pixcanary not-aus --env production --reason "5xx spike" --incident INC-42',
+  ],
+  options: [],
+  mutates: true,
+  relief: true,
+  timeoutMs: 10_000,
+  input: z.object({}),
+  async plan() {
+    return {
+      kind: "plan",
+      risk: "relief",
+      changes: [
+        { what: "stop", before: "not read", after: "active" },
+        { what: "config", before: "not read", after: "0 %, emergency on" },
+      ],
+      notes: [],
+      steps: null,
+    };
+  },
+  apply: (_steps, input, ports) => pullTheStop(input, ports),
+  render,
+};
+
+export async function pullTheStop(input: CommonInput, ports: Ports): Promise<Outcome<NotAusData>> {
+  const startedMs = ports.clock.monotonic();
+  const within = (ms: number) => AbortSignal.any([ports.clock.timeout(ms), ports.interrupt]);
+  const signal = within(input.timeoutMs);
+  const writeSignal = within(input.timeoutMs * WRITE_SHARE);
+  const run = await writeAndProve(input, ports, { signal, writeSignal, startedMs });
+  const data = dataOf(run, ports);
+  const outcome = stopVerdict(run, data, ports);
+  await leaveTrace(ports, input, {
+    command: "not-aus",
+    id: run.stop.id ?? "",
+    before: beforeOf(run),
+    after: { percent: 0, emergency: true, revision: run.stop.id ?? null },
+    outcome: traceOutcome(run, outcome),
+    locations: run.proof.live.map((l) => l.location),
+    elapsedMs: ports.clock.monotonic() - startedMs,
+    unwritten: isWithoutEffect(run),
+  });
+  data.proxy_sick = run.refuge.problem(run.proof.sightings);
+  run.refuge.end();
+  return outcome;
+}
+
+function beforeOf({ before }: StopRun) {
+  if (before === null) return null;
+  const { canary_percent: percent, emergency_proxy: emergency, revision = null } = before;
+  return { percent, emergency, revision };
+}
+
+function traceOutcome(run: StopRun, outcome: Outcome<NotAusData>) {
+  if (outcome.kind === "interrupted") return "interrupted" as const;
+  if (run.verify && isLive(run.proof)) return "live" as const;
+  if (run.stored.kind === "stored") return "stored" as const;
+  return wrote(run.writes.stop) ? ("written" as const) : ("unknown" as const);
+}
+
+function dataOf(run: StopRun, ports: Ports): NotAusData {
+  const ms = (result: StopRun["writes"]["stop"]) =>
+    result.kind === "written" ? Math.round(result.elapsedMs) : null;
+  const already = run.before?.emergency_proxy === true ? run.before : null;
+  return {
+    stop: { id: run.stop.id ?? "", at: run.stop.at ?? "" },
+    written: { stop_ms: ms(run.writes.stop), config_ms: ms(run.writes.config) },
+    stored: { stop_ms: run.stored.kind === "stored" ? Math.round(run.stored.elapsedMs) : null },
+    live: run.proof.live,
+    missing: run.proof.missing,
+    already:
+      already === null
+        ? null
+        : {
+            at: already.last_updated,
+            by: already.updated_by ?? null,
+            reason: already.reason ?? null,
+          },
+    proxy_sick: null,
+    manual: manualLines(ports.target),
+    at_ms: ports.clock.now(),
+  };
+}
+
+/** A stop that was not written has nothing to be live: what `/qa` shows is in the headline. */
+function liveLines(outcome: Outcome<NotAusData>, data: NotAusData): string[] {
+  if (outcome.kind === "failed") return [];
+  return [`  live      ${liveLine(data)}`, ...missingLines(data)];
+}
+
+function render(outcome: Outcome<NotAusData>): string {
+  if (!("data" in outcome) || outcome.data === undefined) return "";
+  const { data } = outcome;
+  const stage = (ms: number | null) => (ms === null ? "–" : seconds(ms));
+  const lines = [
+    `  stop      ${data.stop.id}`,
+    `  written   stop ${stage(data.written.stop_ms)} · config ${stage(data.written.config_ms)}`,
+    `  stored    ${stage(data.stored.stop_ms)}`,
+    ...liveLines(outcome, data),
+  ];
+  if (data.already !== null) {
+    const { at, by, reason } = data.already;
+    const why = reason === null ? "" : ` ("${reason}")`;
+    lines.push(
+      escapeForTerminal(
+        `  before    stopped since ${timeWithAge(at, data.at_ms)} by ${by ?? "?"}${why}`,
+      ),
+    );
+  }
+  lines.push(...refugeLines(data.proxy_sick));
+  if (outcome.kind === "done" && data.written.config_ms === null) {
+    lines.push(
+      "! config is not known to mirror the stop: repeat not-aus, so that both keys hold it",
+    );
+  }
+  if (outcome.kind === "done") lines.push(`  ${OTHERS_FOLLOW}`);
+  // A stop that is stored needs no hands, only time.
+  if (outcome.kind !== "done" && data.stored.stop_ms === null) {
+    lines.push("By hand:", ...data.manual.map((line) => `  ${line}`));
+  }
+  return lines.join("\n");
+}

@@ -1,0 +1,129 @@
+/** From what happened during a stop to what may be said about it. Never "stopped" without proof. */
+import { compare } from "../../domain/proof/expectation.ts";
+import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
+import type { Ports } from "../../ports.ts";
+import type { Outcome, Signal } from "../command.ts";
+import { invocation } from "../lib/format.ts";
+import type { LiveProof } from "../lib/prove-live.ts";
+import { isLive } from "../lib/prove-live.ts";
+import type { Refuge } from "../lib/proxy-health.ts";
+import type { WriteResult } from "../lib/write-result.ts";
+import { mayHaveWritten, wrote } from "../lib/write-result.ts";
+
+export interface StopRun {
+  stop: StopDocument;
+  writes: { stop: WriteResult; config: WriteResult };
+  stored:
+    | { kind: "stored"; elapsedMs: number; own: boolean }
+    | { kind: "released"; by: string }
+    | { kind: "unknown" };
+  proof: LiveProof;
+  /** Still being asked after; the caller ends it. */
+  refuge: Refuge;
+  /** `config` from before, when the read that was sent along with the writes caught it. */
+  before: CanaryConfig | null;
+  verify: boolean;
+  interrupted: Signal | null;
+}
+
+export function stopVerdict<T extends { already: unknown }>(
+  run: StopRun,
+  data: T,
+  ports: Pick<Ports, "target">,
+): Outcome<T> {
+  const again = invocation(ports.target, "not-aus");
+  const verify = invocation(ports.target, "verify");
+  const latched = wrote(run.writes.stop) || run.stored.kind === "stored" || seenByOwnId(run);
+  const live = isLive(run.proof);
+  const truth = truthOf(run, latched);
+
+  if (run.interrupted !== null) {
+    return {
+      kind: "interrupted",
+      signal: run.interrupted,
+      truth,
+      next: latched ? verify : again,
+      data,
+    };
+  }
+  if (run.stored.kind === "released") {
+    const message = `${run.stored.by} released this stop while it was being proved`;
+    const next = invocation(ports.target, "status");
+    return {
+      kind: "failed",
+      code: "conflict",
+      message,
+      truth: "the stop is not in force",
+      next,
+      data,
+    };
+  }
+  const shown = live || !run.verify;
+  if (isProved(run) && shown) {
+    const back = `${invocation(ports.target, "restore")} --reason "…"`;
+    const changed = data.already === null;
+    const headline = changed ? undefined : "already stopped; this stop renews the earlier one";
+    return { kind: "done", changed, data, next: back, ...(headline && { headline }) };
+  }
+  if (latched && !shown) {
+    return {
+      kind: "pending",
+      data,
+      waitingFor: `every /qa to show the emergency; ${truth}`,
+      next: verify,
+    };
+  }
+  if (latched || wrote(run.writes.config) || anyAmbiguous(run)) {
+    return {
+      kind: "pending",
+      data,
+      waitingFor: `proof that the stop is stored; ${truth}`,
+      next: again,
+    };
+  }
+  return failure(run, data, truth, again);
+}
+
+/** Nothing of this stop is known to be written or under way; or somebody has released it since. */
+export function isWithoutEffect(run: StopRun): boolean {
+  if (run.stored.kind === "released") return true;
+  const written = wrote(run.writes.stop) || wrote(run.writes.config) || isProved(run);
+  return !written && !anyAmbiguous(run);
+}
+
+function failure<T>(run: StopRun, data: T, truth: string, next: string): Outcome<T> {
+  const { stop } = run.writes;
+  const error = stop.kind === "failed" ? stop.error : null;
+  const auth = error?.kind === "auth" || error?.kind === "forbidden";
+  const message = `the stop could not be written: ${error?.message ?? "unknown"}`;
+  return { kind: "failed", code: auth ? "auth" : "upstream", message, truth, next, data };
+}
+
+/**
+ * An acknowledgement is no proof, nor is an emergency at `/qa` that another stop may have caused:
+ * this one must have been read back, or seen by its own id.
+ */
+function isProved(run: StopRun): boolean {
+  return run.stored.kind === "stored" || seenByOwnId(run);
+}
+
+/** The answer to the write was lost, yet a location shows this very stop: it is written. */
+function seenByOwnId(run: StopRun): boolean {
+  return run.proof.sightings.some(
+    (s) => s.qa?.stop.active === true && s.qa.stop.id === run.stop.id,
+  );
+}
+
+function anyAmbiguous(run: StopRun): boolean {
+  return mayHaveWritten(run.writes.stop) || mayHaveWritten(run.writes.config);
+}
+
+function truthOf(run: StopRun, latched: boolean): string {
+  const seen = run.proof.sightings.filter((s) => compare({ emergency: true }, s).seen).length;
+  const live = `emergency seen at ${seen} of ${run.proof.sightings.length} /qa`;
+  if (latched) return `the stop is ${run.stored.kind === "stored" ? "stored" : "written"}, ${live}`;
+  if (wrote(run.writes.config))
+    return `only config says emergency, the latch is not written, ${live}`;
+  if (anyAmbiguous(run)) return `the stop may have been written (its answer was lost), ${live}`;
+  return `nothing is known to be written, ${live}`;
+}

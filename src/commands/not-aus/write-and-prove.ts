@@ -1,0 +1,166 @@
+/** The stop itself: both writes at once, kept in force against other writers, and looked at. */
+import type { Expectation, Sighting } from "../../domain/proof/expectation.ts";
+import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
+import { parseState } from "../../domain/state/documents.ts";
+import { timeOf } from "../../domain/state/isolate-memory.ts";
+import { stopNow } from "../../domain/state/transitions.ts";
+import type { CallOptions, Ports } from "../../ports.ts";
+import { UpstreamError } from "../../ports.ts";
+import type { CommonInput } from "../command.ts";
+import { interruptedBy } from "../command.ts";
+import type { LiveProof } from "../lib/prove-live.ts";
+import { NOT_ASKED, proveLive } from "../lib/prove-live.ts";
+import { askAfterRefuge, NOT_ASKED_REFUGE } from "../lib/proxy-health.ts";
+import type { WriteResult } from "../lib/write-result.ts";
+import { mayHaveWritten, settle, wrote } from "../lib/write-result.ts";
+import { keepInForce } from "./keep-in-force.ts";
+import type { StopRun } from "./verdict.ts";
+
+export const EMERGENCY = { emergency: true } as const;
+
+/** The writes end a little before the budget, so that a last look can still tell what is true. */
+export const WRITE_SHARE = 0.85;
+/** Once the stop is written, its mirror in `config` is worth this much more waiting. */
+const MIRROR_GRACE_MS = 2_500;
+
+/** KV promises "60 s or more"; nobody has seen copies live as long as this. */
+const STALE_STOP_MS = 10 * 60_000;
+
+export interface Timing {
+  signal: AbortSignal;
+  writeSignal: AbortSignal;
+  startedMs: number;
+}
+
+export async function writeAndProve(
+  input: CommonInput,
+  ports: Ports,
+  timing: Timing,
+): Promise<StopRun> {
+  const { clock, rng, store, target, identity } = ports;
+  const nowMs = clock.now();
+  const author = { actor: identity.actor, reason: input.reason, nowMs, id: rng.ulid(nowMs) };
+  const documents = stopNow(target.canaryTag, author);
+  const elapsed = () => clock.monotonic() - timing.startedMs;
+  const call: CallOptions = { signal: timing.writeSignal, onRetry: complainOnce(ports) };
+  const mirror = { ...call, atWill: true };
+
+  const stopWrite = settle(store.writeStop(documents.stop, call), elapsed);
+  // Nothing waits for this read: it may still catch what the mirror is about to overwrite.
+  let known: CanaryConfig | null = null;
+  void readBefore(ports, documents.config, timing.signal).then((config) => {
+    known = config;
+  });
+  const configWrite = settle(store.writeConfig(documents.config, mirror), elapsed);
+  void stopWrite.then((result) => announce(ports, "stop", result));
+  void configWrite.then((result) => announce(ports, "config", result));
+
+  // Whichever arrives first already is an emergency: no reason to wait for the other before looking.
+  const sent = await anyMayHaveArrived([stopWrite, configWrite]);
+  const mirrored = stopWrite.then(() => withinGrace(configWrite, ports));
+  const expected = () => proofOf(documents.stop, known, nowMs);
+  const refuge = sent && input.verify ? askAfterRefuge(ports) : NOT_ASKED_REFUGE;
+  const proving = input.verify ? look(ports, sent, timing, expected) : Promise.resolve(NOT_ASKED);
+  const writes = { stopWrite, configWrite: mirrored, proof: proving };
+  const [stop, config, stored, proof] = await Promise.all([
+    stopWrite,
+    mirrored,
+    keepInForce(ports, documents, { ...call, elapsed, ...writes }),
+    proving,
+  ]);
+  return {
+    stop: documents.stop,
+    writes: { stop, config },
+    stored,
+    proof,
+    refuge,
+    before: known,
+    verify: input.verify,
+    interrupted: interruptedBy(ports.interrupt),
+  };
+}
+
+function announce(ports: Ports, what: "stop" | "config", result: WriteResult): void {
+  if (result.kind === "written") {
+    ports.progress.stage({ kind: "written", what, elapsedMs: result.elapsedMs });
+  }
+}
+
+/** Waits until one write has arrived; false when all have failed for certain. */
+async function anyMayHaveArrived(writes: readonly Promise<WriteResult>[]): Promise<boolean> {
+  const arrived = writes.map(async (write) => {
+    if (!wrote(await write)) throw new Error("not this one");
+  });
+  try {
+    await Promise.any(arrived);
+    return true;
+  } catch {
+    return (await Promise.all(writes)).some(mayHaveWritten);
+  }
+}
+
+/** Waits for the proof when there is something to prove; else looks once, to say what is true. */
+async function look(
+  ports: Ports,
+  sent: boolean,
+  timing: Timing,
+  expected: () => Expectation,
+): Promise<LiveProof> {
+  if (sent) return proveLive(ports, expected, { ...timing, what: "stop" });
+  return { live: [], missing: [], sightings: await lookOnce(ports, timing.signal) };
+}
+
+/**
+ * As strict as what is known by then: before the read has answered, only this very stop will do.
+ * When an emergency was on before, any emergency seen is one that nobody has released. Otherwise it
+ * must be ours: what shows may be a stop that was released a moment ago.
+ */
+function proofOf(stop: StopDocument, before: CanaryConfig | null, nowMs: number): Expectation {
+  if (before?.emergency_proxy === true) return EMERGENCY;
+  const lastMs = before === null ? Number.NaN : timeOf(before.last_updated);
+  // A time that cannot be read says nothing about how long ago it was.
+  const quietMs = Number.isFinite(lastMs) ? nowMs - lastMs : 0;
+  return { emergency: true, stop: { id: stop.id ?? "", headerSuffices: quietMs > STALE_STOP_MS } };
+}
+
+/** The mirror is worth waiting for, but only so long: KV takes one write per key and second. */
+function withinGrace(write: Promise<WriteResult>, ports: Ports): Promise<WriteResult> {
+  const late = (): WriteResult => {
+    const message = "config has not been acknowledged yet";
+    return { kind: "failed", error: new UpstreamError("ambiguous", message) };
+  };
+  const grace = AbortSignal.any([ports.clock.timeout(MIRROR_GRACE_MS), ports.interrupt]);
+  const over = new Promise<WriteResult>((resolve) => {
+    if (grace.aborted) resolve(late());
+    grace.addEventListener("abort", () => resolve(late()), { once: true });
+  });
+  return Promise.race([write, over]);
+}
+
+/** `config` from before this stop: the share to go back to, and since when an emergency is on. */
+async function readBefore(
+  ports: Ports,
+  mirror: CanaryConfig,
+  signal: AbortSignal,
+): Promise<CanaryConfig | null> {
+  try {
+    const { config } = parseState(await ports.store.read({ signal, configAlone: true }));
+    const ours = config.kind === "valid" && config.value.revision === mirror.revision;
+    return config.kind === "valid" && !ours ? config.value : null;
+  } catch {
+    return null;
+  }
+}
+
+function lookOnce(ports: Ports, signal: AbortSignal): Promise<Sighting[]> {
+  return Promise.all(ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "cached" })));
+}
+
+function complainOnce(ports: Ports): (problem: string) => void {
+  let told = false;
+  return (problem) => {
+    if (told) return;
+    told = true;
+    ports.progress.warn(`${problem}; trying again until the deadline`);
+  };
+}

@@ -1,0 +1,76 @@
+/** How a ramp's run ends, as an outcome: what happened, what is true now, what to type next. */
+import { GATE } from "../../domain/ramp/advance.ts";
+import type { RampDocument } from "../../domain/ramp/document.ts";
+import { shareOf, stepText } from "../../domain/ramp/text.ts";
+import type { Ports } from "../../ports.ts";
+import type { CommonInput, Outcome } from "../command.ts";
+import { interruptedBy } from "../command.ts";
+import { invocation } from "../lib/format.ts";
+import type { RunState } from "./loop.ts";
+
+export interface RampData {
+  ramp: RampDocument;
+  at_ms: number;
+}
+
+export function endOf(run: RunState, _input: CommonInput, ports: Ports): Outcome<RampData> {
+  const { ramp } = run;
+  const data: RampData = { ramp, at_ms: ports.clock.now() };
+  const status = invocation(ports.target, "status");
+  switch (ramp.state) {
+    case "done": {
+      const headline = `done, ${shareOf(ramp)} since ${ramp.live_at ?? ramp.updated_at}`;
+      return { kind: "done", changed: true, data, headline, next: status };
+    }
+    case "failed":
+      return {
+        kind: "unhealthy",
+        data,
+        reason: ramp.ended?.why ?? "the gate failed",
+        next: status,
+      };
+    case "conflict":
+    case "aborted":
+      return {
+        kind: "failed",
+        code: "conflict",
+        message: conflictText(ramp),
+        truth: "theirs is in force; the ramp has ended and writes nothing more",
+        next: status,
+        data,
+      };
+    case "running":
+    case "paused":
+      return standing(run, data, ports);
+    default:
+      return ramp.state satisfies never;
+  }
+}
+
+function conflictText({ state, ended }: RampDocument): string {
+  const { by = "somebody", why = "" } = ended ?? {};
+  return state === "aborted" ? `aborted by ${by}: ${why}` : `${by}: ${why}`;
+}
+
+/** The process ends, the ramp does not. */
+function standing(run: RunState, data: RampData, ports: Ports): Outcome<RampData> {
+  const { ramp, problem } = run;
+  const next = invocation(ports.target, "ramp resume");
+  const lease = leaseText(ramp);
+  if (ramp.paused?.by === GATE) {
+    const reason = `paused at ${shareOf(ramp)}: ${ramp.paused.why}${lease}`;
+    return { kind: "unhealthy", data, reason, next };
+  }
+  const signal = interruptedBy(ports.interrupt);
+  const truth = `the ramp stands at ${shareOf(ramp)}, ${stepText(ramp)}${lease}`;
+  if (signal !== null) return { kind: "interrupted", signal, truth, next, data };
+  const message = problem ?? "time is up";
+  return { kind: "failed", code: "deadline", message, truth, next, data };
+}
+
+export function leaseText({ lease_until, lease_s, base }: RampDocument): string {
+  if (lease_s === null || lease_until === null) return "";
+  return `; unless somebody goes on, the Worker falls back to ${base.percent} % at ${lease_until}`;
+}
+
+export { shareOf, stepText };

@@ -1,0 +1,33 @@
+/** What would stop a ramp half-way: a clock that is wrong, a token that ends before the plan does. */
+import type { PlannedStep } from "../../domain/ramp/plan.ts";
+import type { Ports } from "../../ports.ts";
+import { skewMs } from "../lib/clock-skew.ts";
+
+const SKEW_LIMIT_MS = 30_000;
+/** A ramp takes longer than planned as soon as a step is extended. */
+const SPARE_MS = 86_400_000;
+
+/** `reason`: the start is refused. */
+export async function clockAndToken(
+  steps: readonly PlannedStep[],
+  ports: Ports,
+  signal: AbortSignal,
+): Promise<{ notes: string[] } | { reason: string }> {
+  try {
+    const { expiresOn } = await ports.account.token({ signal });
+    const nowMs = ports.clock.now();
+    const awayMs = Math.abs(skewMs(ports) ?? 0);
+    if (awayMs > SKEW_LIMIT_MS) {
+      return { reason: `this machine's clock is ${Math.round(awayMs / 1_000)} s from the API's` };
+    }
+    const lengthMs = steps.reduce((sum, { holdS }) => sum + (holdS ?? 0) * 1_000, 0);
+    const endsMs = expiresOn === null ? Number.POSITIVE_INFINITY : Date.parse(expiresOn);
+    const notes =
+      endsMs < nowMs + lengthMs + SPARE_MS
+        ? [`the API token expires at ${expiresOn}, before this ramp can be sure to have ended`]
+        : [];
+    return { notes };
+  } catch {
+    return { notes: ["the API did not tell its time and the token's end"] };
+  }
+}

@@ -1,0 +1,32 @@
+/** Shows a ramp under way: a view redrawn in place, or one line or document per change. */
+import type { Ports } from "../../ports.ts";
+import type { RunState } from "./loop.ts";
+import { changeLine, viewLines } from "./text.ts";
+
+export class Teller {
+  readonly #ports: Ports;
+  #told = "";
+
+  constructor(ports: Ports) {
+    this.#ports = ports;
+  }
+
+  show(run: RunState): void {
+    const { screen, target, clock } = this.#ports;
+    const nowMs = clock.now();
+    if (screen.inPlace) {
+      screen.show(viewLines(run, { target, nowMs, columns: screen.columns }).join("\n"));
+      return;
+    }
+    const text = changeLine(run);
+    if (text === this.#told) return;
+    this.#told = text;
+    const at = new Date(nowMs).toISOString();
+    if (screen.json) screen.document({ schema: 1, at, kind: "ramp", text, ramp: run.ramp });
+    else screen.line(`  ${at.slice(11, 19)}Z  ${text}`);
+  }
+
+  close(): void {
+    this.#ports.screen.close();
+  }
+}

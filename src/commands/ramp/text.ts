@@ -1,0 +1,126 @@
+/** A ramp in words: the live view, `ramp status`, and one line per change. Pure. */
+
+import type { RampDocument } from "../../domain/ramp/document.ts";
+import { isOver } from "../../domain/ramp/document.ts";
+import { durationText } from "../../domain/ramp/plan.ts";
+import { escapeForTerminal } from "../../domain/text/escape.ts";
+import { cut } from "../../domain/text/width.ts";
+import type { Target } from "../../ports.ts";
+import { findingLines } from "../lib/findings-text.ts";
+import { age } from "../lib/format.ts";
+import type { RunState } from "./loop.ts";
+import { shareOf, stepText } from "./outcome.ts";
+
+export interface ViewOptions {
+  target: Pick<Target, "env">;
+  nowMs: number;
+  columns: number;
+}
+
+const MARKS: Readonly<Record<RampDocument["state"], string>> = {
+  running: "→",
+  paused: "!",
+  done: "✔",
+  aborted: "✖",
+  failed: "✖",
+  conflict: "✖",
+};
+
+export function viewLines(run: RunState, { target, nowMs, columns }: ViewOptions): string[] {
+  const { ramp, assessment, problem } = run;
+  const open = assessment?.findings.filter(({ verdict }) => verdict !== "pass") ?? [];
+  const lines = [
+    ...rampLines(ramp, nowMs, target.env),
+    ...(problem === null ? [] : [`! ${problem}; trying again`]),
+    ...findingLines(open),
+    ...(isOver(ramp)
+      ? []
+      : ["  Ctrl-C leaves it where it is; ramp pause and abort work from elsewhere"]),
+  ];
+  return lines.map((line) => cut(escapeForTerminal(line), columns));
+}
+
+/** What is known of a ramp; for `ramp status` and the head of the live view. */
+export function rampLines(ramp: RampDocument, nowMs: number, env: string): string[] {
+  const state = `${MARKS[ramp.state]} ramp in ${env}: ${ramp.state}, ${shareOf(ramp)}, ${stepText(ramp)}`;
+  const who = `by ${ramp.by} on ${ramp.host}, started ${age(nowMs - Date.parse(ramp.started_at))}`;
+  return [
+    state,
+    `  plan      ${planLine(ramp)}`,
+    ...(isOver(ramp) ? [] : [`  now       ${nowText(ramp, nowMs)}`]),
+    ...gateLine(ramp),
+    ...leaseLine(ramp),
+    ...endLine(ramp),
+    `  ${ramp.mode.padEnd(9)} ${who}${ramp.reason === null ? "" : ` ("${ramp.reason}")`}`,
+  ];
+}
+
+/** `✔5 → [10] → 25 → 50 → 100`, with the times that are still to come. */
+function planLine({ plan, step, state }: RampDocument): string {
+  return plan
+    .map(({ percent, hold_s }, index) => {
+      const time = hold_s === null ? "" : `:${durationText(hold_s)}`;
+      if (index < step || (index === step && state === "done")) return `✔${percent}`;
+      return index === step ? `[${percent}${time}]` : `${percent}${time}`;
+    })
+    .join(" → ");
+}
+
+export function nowText(ramp: RampDocument, nowMs: number): string {
+  if (ramp.paused !== null) {
+    const left =
+      ramp.paused.left_s === null ? "" : `, ${durationText(ramp.paused.left_s || 1)} left`;
+    return `paused by ${ramp.paused.by}: ${ramp.paused.why}${left}`;
+  }
+  if (ramp.relief !== null) return `${ramp.relief.action}: ${ramp.relief.why}`;
+  if (ramp.step < 0) return "about to write the first step";
+  if (ramp.phase === "settle") return `waiting until ${shareOf(ramp)} is live everywhere`;
+  const untilMs = Date.parse(ramp.hold_until ?? "");
+  const next = ramp.plan[ramp.step + 1];
+  const then = next === undefined ? "then done" : `then ${next.percent} %`;
+  const longer = ramp.extended ? " (longer: too little was known)" : "";
+  return `held for another ${leftText(untilMs - nowMs)}${longer}, ${then}`;
+}
+
+export function leftText(ms: number): string {
+  const seconds = Math.max(0, Math.ceil(ms / 1_000));
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7_200) return `${Math.ceil(seconds / 60)} min`;
+  return `${(seconds / 3_600).toFixed(1)} h`;
+}
+
+function gateLine({ gate, gates, min_native_requests: least }: RampDocument): string[] {
+  if (!gates) return ["  gate      none: forced"];
+  if (gate === null) return [];
+  const count = gate.native_requests;
+  const seen = count === null ? "" : `, ${Math.round(count)} of at least ${least} native requests`;
+  const why = gate.why === "" ? "" : `: ${gate.why}`;
+  return [`  gate      ${gate.verdict}${seen}${why}`];
+}
+
+function leaseLine({ lease_until, base, state }: RampDocument): string[] {
+  if (lease_until === null || state === "done") return [];
+  return [`  lease     until ${lease_until}, then ${base.percent} % unless it is renewed`];
+}
+
+function endLine({ ended }: RampDocument): string[] {
+  return ended === null ? [] : [`  ended     ${ended.at} by ${ended.by}: ${ended.why}`];
+}
+
+/** Changes when something happened, not as time goes by. */
+export function changeLine({ ramp, problem }: RunState): string {
+  const mark = MARKS[ramp.state];
+  const gate = ramp.gate === null || isOver(ramp) ? "" : `; gate ${ramp.gate.verdict}`;
+  const trouble = problem === null ? "" : `; ${problem}`;
+  const text = `${mark} ${stepText(ramp)}, ${shareOf(ramp)}: ${happening(ramp)}${gate}${trouble}`;
+  return escapeForTerminal(text);
+}
+
+function happening(ramp: RampDocument): string {
+  if (ramp.ended !== null) return `${ramp.state}, ${ramp.ended.why} (${ramp.ended.by})`;
+  if (ramp.paused !== null) return `paused by ${ramp.paused.by}, ${ramp.paused.why}`;
+  if (ramp.relief !== null) return `${ramp.relief.action}: ${ramp.relief.why}`;
+  if (ramp.step < 0) return "begins";
+  if (ramp.phase === "settle") return "written, not yet live everywhere";
+  return `live, held until ${ramp.hold_until ?? "?"}${ramp.extended ? " (longer)" : ""}`;
+}

@@ -1,0 +1,100 @@
+/** The one write that lifts an emergency: never repeated without looking, never blind to a new stop. */
+import type { StopDocument } from "../../domain/state/documents.ts";
+import { isEmergency } from "../../domain/state/documents.ts";
+import type { CallOptions, Ports, UpstreamError } from "../../ports.ts";
+import type { Base } from "../lib/stored-state.ts";
+import { readBase } from "../lib/stored-state.ts";
+import { asUpstream } from "../lib/write-result.ts";
+
+export type Release =
+  | { kind: "released" }
+  | { kind: "conflict"; message: string; truth: string }
+  | { kind: "failed"; error: UpstreamError }
+  /** Sent, and nobody could tell whether it arrived. */
+  | { kind: "unknown"; error: UpstreamError };
+
+export interface Guard {
+  /** The text of `stop` that the operator was shown. */
+  stopText: string | null;
+  /** Our revision in `config`; null when `config` has not been written yet. */
+  revision: string | null;
+}
+
+/** KV takes one write per key and second; this many refusals are worth waiting for. */
+const MAX_ATTEMPTS = 6;
+
+export async function releaseStop(
+  ports: Ports,
+  release: StopDocument,
+  guard: Guard,
+  call: CallOptions,
+): Promise<Release> {
+  for (let attempt = 1; ; attempt += 1) {
+    const now = await readBase(ports, call.signal);
+    if (!("state" in now)) return { kind: "failed", error: now };
+    const conflict = conflictOf(now, guard);
+    if (conflict !== null) return conflict;
+    try {
+      await ports.store.writeStop(release, { ...call, once: true });
+      return await readBack(ports, release, guard, call);
+    } catch (thrown) {
+      const error = asUpstream(thrown);
+      if (error.kind === "ambiguous") return await readBack(ports, release, guard, call, error);
+      if (error.kind !== "unavailable" || attempt >= MAX_ATTEMPTS) return { kind: "failed", error };
+      call.onRetry?.(error.message);
+      const waitMs = Math.min(error.retryAfterMs ?? 300 * attempt, 2_000);
+      try {
+        await ports.clock.sleep(waitMs * (1 + ports.rng.next() / 2), call.signal);
+      } catch {
+        return { kind: "failed", error };
+      }
+    }
+  }
+}
+
+/** A stop that was pulled while the release was on its way left its mirror in `config`. */
+async function readBack(
+  ports: Ports,
+  release: StopDocument,
+  guard: Guard,
+  call: CallOptions,
+  lost?: UpstreamError,
+): Promise<Release> {
+  const now = await readBase(ports, call.signal);
+  if (!("state" in now)) return { kind: "unknown", error: lost ?? now };
+  const { stop } = now.state;
+  const arrived = stop.kind === "valid" && stop.value.id === release.id;
+  const foreign = conflictOf({ ...now, stopText: guard.stopText }, guard);
+  if (foreign !== null)
+    return arrived ? { ...foreign, truth: `released; but ${truthOf(now)}` } : foreign;
+  if (arrived) return { kind: "released" };
+  if (stop.kind === "valid" && stop.value.active && now.stopText !== guard.stopText) {
+    return pulledAgain(now);
+  }
+  return lost === undefined ? { kind: "released" } : { kind: "unknown", error: lost };
+}
+
+function conflictOf(now: Base, guard: Guard): Extract<Release, { kind: "conflict" }> | null {
+  const { config, stop } = now.state;
+  const active = stop.kind === "invalid" || (stop.kind === "valid" && stop.value.active);
+  if (now.stopText !== guard.stopText) {
+    return active ? pulledAgain(now) : conflict(now, "somebody changed stop");
+  }
+  const ours = config.kind === "valid" && config.value.revision === guard.revision;
+  return guard.revision === null || ours ? null : conflict(now, "somebody wrote config");
+}
+
+function pulledAgain(now: Base): Extract<Release, { kind: "conflict" }> {
+  return conflict(now, "the stop was pulled again");
+}
+
+function conflict(now: Base, what: string): Extract<Release, { kind: "conflict" }> {
+  const message = `${what} while restore was on its way`;
+  return { kind: "conflict", message, truth: `nothing was released; ${truthOf(now)}` };
+}
+
+function truthOf(now: Base): string {
+  return isEmergency(now.state)
+    ? "an emergency is stored, everybody is sent to proxy"
+    : "no emergency is stored any more: look at status";
+}

@@ -1,8 +1,0 @@
-/** The manual stop, for when the tool could not finish it. */
-import { manualWay } from "../../domain/manual.ts";
-import type { Target } from "../../ports.ts";
-
-export function manualLines(target: Target): string[] {
-  const way = manualWay(target, { key: "stop", active: true });
-  return [way.put, ...way.dashboard, ...way.verify];
-}

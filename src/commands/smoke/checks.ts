@@ -1,0 +1,241 @@
+/**
+ * The six checks of the QA page, each really performed from outside: API URL, CORS, credentials,
+ * signed URLs, downloads, Worker canary config. They leave one tiny upload behind.
+ */
+import { COHORT_COOKIE, COOKIE_MAX_AGE_S } from "../../domain/decision/cookie.ts";
+import type { Cohort } from "../../domain/decision/decide.ts";
+import {
+  CANARY_HEADER,
+  DECISION_HEADER,
+  parseCanaryHeader,
+} from "../../domain/decision/headers.ts";
+import type { Verdict } from "../../domain/policy/prerequisites.ts";
+import { expectationOf } from "../../domain/proof/expectation.ts";
+import type { Ports, VisitorAnswer } from "../../ports.ts";
+import { isLive, proveLive } from "../lib/prove-live.ts";
+import { readBase } from "../lib/stored-state.ts";
+import { asUpstream } from "../lib/write-result.ts";
+import { checkCors } from "./cors.ts";
+import type { Flow, Judged } from "./upload.ts";
+import {
+  checkApi,
+  checkDownloads,
+  checkSignedUrls,
+  fail,
+  inconclusive,
+  noData,
+  pass,
+  SMOKE_FILE,
+} from "./upload.ts";
+import { createVisitor } from "./visitor.ts";
+
+export const SMOKE_CHECKS = [
+  "API URL",
+  "CORS",
+  "credentials",
+  "signed URLs",
+  "downloads",
+  "Worker canary config",
+] as const;
+export type SmokeName = (typeof SMOKE_CHECKS)[number];
+
+export interface SmokeCheck {
+  name: SmokeName;
+  verdict: Verdict;
+  detail: string;
+  elapsed_ms: number;
+  /** Of CORS: nothing is wrong, but nobody was drawn to this cohort. */
+  unmet?: Cohort;
+}
+
+export interface SmokeReport {
+  at: string;
+  /** Where the API was found; null when the /qa URL does not tell. */
+  base: string | null;
+  /** Who served the upload; more than one when the visitor was moved on the way. */
+  cohorts: Cohort[];
+  file: string;
+  /** In the order of the page. */
+  checks: SmokeCheck[];
+}
+
+/** A state that was written a moment ago may take so long to show; a longer wait is plain `verify`. */
+const CONFIG_LIMIT_MS = 8_000;
+
+export interface SmokeOptions {
+  signal: AbortSignal;
+  wantsNative: boolean;
+}
+
+/** Never throws: what goes wrong is a verdict. */
+export async function runSmoke(ports: Ports, options: SmokeOptions): Promise<SmokeReport> {
+  const startedAt = new Date(ports.clock.now()).toISOString();
+  const qaUrl = ports.qa.urls[0];
+  const base = qaUrl === undefined ? null : apiBaseOf(qaUrl);
+  if (qaUrl === undefined || base === null) {
+    const why = noData("the API's address cannot be told from the /qa URLs: they end in /qa");
+    const checks = SMOKE_CHECKS.map((name) => ({ name, ...why, elapsed_ms: 0 }));
+    return { at: startedAt, base: null, cohorts: [], file: SMOKE_FILE, checks };
+  }
+  const { signal, wantsNative } = options;
+  const visitor = createVisitor({
+    http: ports.visitor,
+    base,
+    signal,
+    asksForNative: wantsNative,
+  });
+  const content = `pixcanary smoke test, ${startedAt}, ${ports.rng.ulid(ports.clock.now())}\n`;
+  const flow: Flow = { visitor, ports, signal, content, wantsNative };
+  const qa: QaChecks = { ports, qaUrl, signal };
+  const [cors, [credentials, config], flowChecks] = await Promise.all([
+    timed(ports, signal, "CORS", () => checkCors({ ...qa, base })),
+    checkWithToken(qa),
+    checkFlow(flow, ports),
+  ]);
+  const [api, signed, downloads] = flowChecks;
+  const checks = [api, cors, credentials, signed, downloads, config];
+  return { at: startedAt, base, cohorts: visitor.cohorts(), file: SMOKE_FILE, checks };
+}
+
+/** Null for an address that the Worker does not answer as `/qa`. */
+export function apiBaseOf(qaUrl: string): string | null {
+  const url = URL.parse(qaUrl);
+  return url !== null && /^(\/api)?\/qa$/.test(url.pathname) ? url.origin : null;
+}
+
+/** A check that hangs on another one is not held against what it would have looked at. */
+async function checkFlow(flow: Flow, ports: Ports): Promise<[SmokeCheck, SmokeCheck, SmokeCheck]> {
+  const { signal } = flow;
+  const skipped = (name: SmokeName, because: SmokeName): SmokeCheck => ({
+    name,
+    ...noData(`not made: ${because} did not pass`),
+    elapsed_ms: 0,
+  });
+  const api = await timed(ports, signal, "API URL", () => checkApi(flow));
+  if (api.verdict !== "pass") {
+    return [api, skipped("signed URLs", "API URL"), skipped("downloads", "API URL")];
+  }
+  let intentId: string | null = null;
+  const signed = await timed(ports, signal, "signed URLs", async () => {
+    const uploaded = await checkSignedUrls(flow);
+    intentId = uploaded.intentId;
+    return { verdict: uploaded.verdict, detail: uploaded.detail };
+  });
+  const uploadedId: string | null = intentId;
+  if (uploadedId === null) return [api, signed, skipped("downloads", "signed URLs")];
+  const downloads = await timed(ports, signal, "downloads", () => checkDownloads(flow, uploadedId));
+  return [api, signed, downloads];
+}
+
+interface QaChecks {
+  ports: Ports;
+  qaUrl: string;
+  signal: AbortSignal;
+}
+
+/** The document can be had only by who holds the token: a wrong one must not look like a wrong state. */
+async function checkWithToken(qa: QaChecks): Promise<[SmokeCheck, SmokeCheck]> {
+  const { ports, signal } = qa;
+  let admitted = false;
+  const credentials = await timed(ports, signal, "credentials", async () => {
+    const checked = await checkCredentials(qa);
+    admitted = checked.admitted;
+    return checked.judged;
+  });
+  const name = "Worker canary config";
+  if (admitted) return [credentials, await timed(ports, signal, name, () => checkConfig(qa))];
+  const why = ports.visitor.hasQaToken
+    ? "not made: /qa gave no document to our token"
+    : "not made: needs PIXCANARY_QA_TOKEN";
+  return [credentials, { name, ...noData(why), elapsed_ms: 0 }];
+}
+
+interface Credentials {
+  judged: Judged;
+  /** The token opens `/qa`. */
+  admitted: boolean;
+}
+
+/** `/qa` is closed without the token and open with it; the cookie cannot be read or forged. */
+async function checkCredentials({ ports, qaUrl, signal }: QaChecks): Promise<Credentials> {
+  const { visitor } = ports;
+  const closed = await visitor.send({ method: "GET", url: qaUrl }, { signal });
+  const open = visitor.hasQaToken
+    ? await visitor.send({ method: "GET", url: qaUrl, qaToken: true }, { signal })
+    : null;
+  const admitted = open?.status === 200 && parseCanaryHeader(open.header(CANARY_HEADER)) !== null;
+  return { judged: judgeCredentials(closed, open), admitted };
+}
+
+function judgeCredentials(closed: VisitorAnswer, open: VisitorAnswer | null): Judged {
+  if (closed.status === 429)
+    return inconclusive("/qa was asked too often (HTTP 429); wait a minute");
+  if (closed.status !== 401)
+    return fail(`/qa without a token answered HTTP ${closed.status}, not 401`);
+  const decision = parseCanaryHeader(closed.header(CANARY_HEADER));
+  if (decision === null || closed.header(DECISION_HEADER) === null) {
+    return fail("the refusal of /qa does not show the decision");
+  }
+  const cookie = judgeCookie(closed, decision.reason);
+  if (cookie.verdict === "fail") return cookie;
+  if (open === null) return inconclusive(`refused without a token (401); ${NO_TOKEN}`);
+  if (open.status === 429) return inconclusive("/qa was asked too often (HTTP 429); wait a minute");
+  if (open.status !== 200) return fail(`/qa refused our token: HTTP ${open.status}`);
+  return { ...cookie, detail: `401 without a token, 200 with it; ${cookie.detail}` };
+}
+
+const NO_TOKEN = "PIXCANARY_QA_TOKEN is needed for the rest";
+
+/** A visitor who is drawn gets a cookie that no script can read and other sites may send. */
+function judgeCookie({ setCookies }: VisitorAnswer, reason: string): Judged {
+  const cookie = setCookies.find((text) => text.startsWith(`${COHORT_COOKIE}=`));
+  if (cookie === undefined) {
+    if (reason === "sampled") return fail(`a new visitor got no ${COHORT_COOKIE} cookie`);
+    if (reason === "emergency") return pass("no cookie under an emergency, as it should be");
+    return inconclusive(`no new visitor was drawn (${reason}): no cookie to look at`);
+  }
+  const has = cookie.toLowerCase().split(/\s*;\s*/);
+  const missing = COOKIE_ATTRIBUTES.filter((name) => !has.includes(name.toLowerCase()));
+  if (missing.length > 0) return fail(`the cookie lacks ${missing.join(", ")}`);
+  return pass("cookie HttpOnly, Secure, SameSite=None");
+}
+
+const COOKIE_ATTRIBUTES = [
+  "HttpOnly",
+  "Secure",
+  "SameSite=None",
+  "Path=/",
+  `Max-Age=${COOKIE_MAX_AGE_S}`,
+];
+
+/** Every `/qa` shows what is stored, within a few seconds. */
+async function checkConfig({ ports, signal }: QaChecks): Promise<Judged> {
+  const startedMs = ports.clock.monotonic();
+  const limit = AbortSignal.any([signal, ports.clock.timeout(CONFIG_LIMIT_MS)]);
+  const base = await readBase(ports, limit);
+  if (!("state" in base)) return inconclusive(`the stored state cannot be read: ${base.message}`);
+  if (base.state.config.kind !== "valid") return fail("the stored config cannot be read as one");
+  const proof = await proveLive(ports, expectationOf(base.state), {
+    signal: limit,
+    startedMs,
+    what: "state",
+  });
+  if (isLive(proof)) return pass(`${proof.live.length} of ${proof.live.length} /qa show it`);
+  if (signal.aborted) return inconclusive("time was up");
+  return fail(proof.missing.map((m) => `${m.location}: ${m.because}`).join("; "));
+}
+
+/** Without an answer there is a failure, unless it is ours: no time left, or interrupted. */
+async function timed(
+  ports: Ports,
+  signal: AbortSignal,
+  name: SmokeName,
+  work: () => Promise<Judged>,
+): Promise<SmokeCheck> {
+  const startedMs = ports.clock.monotonic();
+  const judged = await work().catch((thrown: unknown): Judged => {
+    if (signal.aborted) return inconclusive("time was up");
+    return fail(`no answer: ${asUpstream(thrown).message}`);
+  });
+  return { name, ...judged, elapsed_ms: Math.round(ports.clock.monotonic() - startedMs) };
+}

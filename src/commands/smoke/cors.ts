@@ -1,0 +1,223 @@
+/**
+ * Whether the page's origin may use the API as a browser would: `/qa`, and the real routes of both
+ * cohorts with their preflights. Leaves nothing behind: what it asks for does not exist.
+ */
+import { COHORT_COOKIE } from "../../domain/decision/cookie.ts";
+import type { Cohort } from "../../domain/decision/decide.ts";
+import {
+  CANARY_HEADER,
+  DECISION_HEADER,
+  parseCanaryHeader,
+  sampledPercent,
+} from "../../domain/decision/headers.ts";
+import { OVERRIDE_HEADER } from "../../domain/decision/override.ts";
+import type { Ports, VisitorAnswer } from "../../ports.ts";
+import type { Judged } from "./upload.ts";
+import { fail, inconclusive, pass } from "./upload.ts";
+
+/** Reserved (RFC 2606): nobody can have it, so nobody may be allowed it. */
+export const FOREIGN_ORIGIN = "https://not-allowed.invalid";
+const ALLOW_ORIGIN = "access-control-allow-origin";
+const UPLOAD = "/api/pixcapture/upload";
+const PREFLIGHTS = [
+  ["GET", "/api/jobs"],
+  ["POST", `${UPLOAD}/intent`],
+  ["PUT", `${UPLOAD}/none`],
+  ["POST", `${UPLOAD}/finalize`],
+] as const;
+/** The first two are refused by both cohorts: a page must be able to read refusals. */
+const ROUTES = ["/api/pixcapture/download/none", "/api/jobs/none", "/api/jobs"] as const;
+/** As many as 1 % needs: a smaller share may not be met. */
+const MOST_DRAWS = 688;
+const DRAWS_AT_ONCE = 10;
+
+/** So many that all but one in a thousand runs meet the rarer cohort: (1 - p)^n = 0.001. */
+export function drawsFor(percent: number): number {
+  const rarer = Math.min(percent, 100 - percent) / 100;
+  return Math.min(MOST_DRAWS, Math.ceil(Math.log(0.001) / Math.log(1 - rarer)));
+}
+
+export interface CorsCheck {
+  ports: Ports;
+  qaUrl: string;
+  /** The API's origin. */
+  base: string;
+  signal: AbortSignal;
+}
+
+export async function checkCors(check: CorsCheck): Promise<Judged> {
+  const { pagesOrigin } = check.ports.target;
+  const open = await foreignProblem(check);
+  if (open !== null) return fail(open);
+  if (pagesOrigin === null) {
+    return inconclusive('a foreign origin is refused; name the page\'s in "pagesOrigin"');
+  }
+  const problem =
+    (await qaProblem(check, pagesOrigin)) ?? (await preflightProblem(check, pagesOrigin));
+  if (problem !== null) return fail(problem);
+  const met = await meetCohorts(check);
+  for (const visitor of met.visitors) {
+    const found = await routeProblem(check, visitor, pagesOrigin);
+    if (found !== null) return fail(found);
+  }
+  if (met.visitors.length === 0) return inconclusive("GET /api/jobs shows no decision");
+  if (met.missing !== null) {
+    const detail = `${met.missing} was not met in ${met.draws} draws, so its CORS is not known`;
+    return { ...inconclusive(detail), unmet: met.missing };
+  }
+  const by = ["/qa", ...met.visitors.map(({ cohort }) => cohort)].join(", ");
+  return pass(`${pagesOrigin} is allowed (${by}), ${FOREIGN_ORIGIN} is not`);
+}
+
+/** Another origin than the page's may neither read `/qa` nor use the API. */
+async function foreignProblem(check: CorsCheck): Promise<string | null> {
+  const asked = [
+    ["OPTIONS /qa", await askQa(check, "OPTIONS", FOREIGN_ORIGIN)],
+    ["GET /qa", await askQa(check, "GET", FOREIGN_ORIGIN)],
+    ["OPTIONS /api/jobs", await preflight(check, PREFLIGHTS[0], FOREIGN_ORIGIN)],
+    ["GET /api/jobs", await ask(check, "/api/jobs", { origin: FOREIGN_ORIGIN })],
+  ] as const;
+  const open = asked.find(([, answer]) => answer.header(ALLOW_ORIGIN) !== null);
+  return open === undefined ? null : `${open[0]} allows any origin (${FOREIGN_ORIGIN})`;
+}
+
+async function qaProblem(check: CorsCheck, origin: string): Promise<string | null> {
+  const before = await askQa(check, "OPTIONS", origin);
+  if (before.header(ALLOW_ORIGIN) !== origin) {
+    return `/qa does not allow ${origin}: see QA_ALLOWED_ORIGINS of the Worker`;
+  }
+  if (!holds(before.header("access-control-allow-headers"), "authorization")) {
+    return "the preflight of /qa does not allow the Authorization header";
+  }
+  const answer = await askQa(check, "GET", origin);
+  if (answer.header(ALLOW_ORIGIN) !== origin) {
+    return `GET /qa does not allow ${origin}, although its preflight does`;
+  }
+  return holds(answer.header("access-control-expose-headers"), CANARY_HEADER.toLowerCase())
+    ? null
+    : `/qa does not let the page read ${CANARY_HEADER}`;
+}
+
+/** A preflight carries no cookie: one answer stands for both cohorts. */
+async function preflightProblem(check: CorsCheck, origin: string): Promise<string | null> {
+  for (const route of PREFLIGHTS) {
+    const [method, path] = route;
+    const answer = await preflight(check, route, origin);
+    const what = `the preflight of ${method} ${path}`;
+    if (answer.status < 200 || answer.status > 299) return `${what} answered HTTP ${answer.status}`;
+    const problem = unreadable(answer, origin);
+    if (problem !== null) return `${what} ${problem}: see ALLOWED_ORIGINS of the Worker`;
+    const methods = answer.header("access-control-allow-methods");
+    // GET and POST need no leave (Fetch §4.8); `*` means nothing when cookies are sent.
+    if (method === "PUT" && !holds(methods, "put")) return `${what} does not allow PUT`;
+    if (!holds(answer.header("access-control-allow-headers"), "content-type")) {
+      return `${what} does not allow Content-Type`;
+    }
+  }
+  return null;
+}
+
+interface Met {
+  cohort: Cohort;
+  /** By which the same cohort serves again. */
+  headers: Readonly<Record<string, string>>;
+}
+
+/** Visitors of each cohort that serves anybody now; `missing` is one that could not be met. */
+async function meetCohorts(
+  check: CorsCheck,
+): Promise<{ visitors: Met[]; missing: Cohort | null; draws: number }> {
+  const met = new Map<Cohort, Met>();
+  const draw = async (headers: Met["headers"]): Promise<VisitorAnswer> => {
+    const answer = await ask(check, "/api/jobs", headers);
+    const seen = parseCanaryHeader(answer.header(CANARY_HEADER));
+    const cookie = answer.setCookies.find((text) => text.startsWith(`${COHORT_COOKIE}=`));
+    const kept = cookie === undefined ? headers : { cookie: cookie.split(";", 1)[0] ?? "" };
+    if (seen !== null && !met.has(seen.cohort)) {
+      met.set(seen.cohort, { cohort: seen.cohort, headers: kept });
+    }
+    return answer;
+  };
+  const first = await draw({});
+  await draw({ [OVERRIDE_HEADER]: "1" });
+  const percent = sampledPercent(first.header(DECISION_HEADER));
+  const isDrawn = percent !== null && percent > 0 && percent < 100;
+  const most = isDrawn ? drawsFor(percent) : 0;
+  let draws = 0;
+  for (; met.size < 2 && draws < most; draws += DRAWS_AT_ONCE) {
+    await Promise.all(Array.from({ length: DRAWS_AT_ONCE }, () => draw({})));
+  }
+  const cohorts = ["native", "proxy"] as const;
+  const visitors = cohorts.flatMap((cohort) => met.get(cohort) ?? []);
+  const missing = cohorts.find((cohort) => !met.has(cohort)) ?? null;
+  return { visitors, missing: isDrawn ? missing : null, draws };
+}
+
+async function routeProblem(
+  check: CorsCheck,
+  { cohort, headers }: Met,
+  pagesOrigin: string,
+): Promise<string | null> {
+  for (const path of ROUTES) {
+    const answer = await ask(check, path, { origin: pagesOrigin, ...headers });
+    const seen = parseCanaryHeader(answer.header(CANARY_HEADER));
+    const fellBack = answer.header(DECISION_HEADER)?.includes("fell back") === true;
+    // Moved on the way, or served by the other one after all: it says nothing about this cohort.
+    if (seen?.cohort !== cohort || fellBack) continue;
+    const problem = unreadable(answer, pagesOrigin);
+    const see = cohort === "native" ? "ALLOWED_ORIGINS of the Worker" : "the legacy origin's CORS";
+    if (problem !== null) return `${cohort}: GET ${path} ${problem}: see ${see}`;
+  }
+  return null;
+}
+
+/** Null when a page of this origin may read the answer with its cookies sent. */
+function unreadable(answer: VisitorAnswer, origin: string): string | null {
+  if (answer.header(ALLOW_ORIGIN) !== origin) return `does not allow ${origin}`;
+  if (answer.header("access-control-allow-credentials") !== "true") return "allows no cookies";
+  return null;
+}
+
+function ask(
+  { ports, base, signal }: CorsCheck,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+): Promise<VisitorAnswer> {
+  return ports.visitor.send({ method: "GET", url: base + path, headers }, { signal });
+}
+
+function preflight(
+  { ports, base, signal }: CorsCheck,
+  [method, path]: readonly [string, string],
+  origin: string,
+): Promise<VisitorAnswer> {
+  const headers = {
+    origin,
+    "access-control-request-method": method,
+    "access-control-request-headers": "content-type",
+  };
+  return ports.visitor.send({ method: "OPTIONS", url: base + path, headers }, { signal });
+}
+
+/** With the token, so that the few requests without one stay for those who have none. */
+function askQa(
+  { ports, qaUrl, signal }: CorsCheck,
+  method: "GET" | "OPTIONS",
+  origin: string,
+): Promise<VisitorAnswer> {
+  const asked = method === "GET" ? { origin } : { origin, ...QA_PREFLIGHT };
+  const token = method === "GET" ? { qaToken: true as const } : {};
+  return ports.visitor.send({ method, url: qaUrl, headers: asked, ...token }, { signal });
+}
+
+const QA_PREFLIGHT = {
+  "access-control-request-method": "GET",
+  "access-control-request-headers": "authorization",
+};
+
+function holds(list: string | null, word: string): boolean {
+  return (list ?? "")
+    .toLowerCase()
+    .split(/\s*,\s*/)
+    .includes(word);
+}

@@ -1,0 +1,40 @@
+/** The six checks as lines, and in one sentence why they are not good enough. */
+
+import type { Verdict } from "../../domain/policy/prerequisites.ts";
+import { escapeForTerminal } from "../../domain/text/escape.ts";
+import { seconds } from "../lib/format.ts";
+import type { SmokeReport } from "./checks.ts";
+
+const MARKS: Readonly<Record<Verdict, string>> = {
+  pass: "✔",
+  fail: "✖",
+  inconclusive: "!",
+  no_data: "!",
+};
+
+const NAME_CHARS = 20;
+
+export function smokeLines(smoke: SmokeReport): string[] {
+  const served = smoke.cohorts.length === 0 ? "nobody" : smoke.cohorts.join(" and ");
+  const lines = [
+    `  smoke     ${smoke.base ?? "no address"}, ${smoke.at}, served by ${served}, file ${smoke.file}`,
+    ...smoke.checks.map(({ name, verdict, detail, elapsed_ms: ms }) => {
+      const shown = verdict === "pass" || verdict === "fail" ? "" : `${verdict}: `;
+      return `${MARKS[verdict]} ${name.padEnd(NAME_CHARS)} ${seconds(ms).padStart(7)}  ${shown}${detail}`;
+    }),
+  ];
+  return lines.map(escapeForTerminal);
+}
+
+/** Null when all six passed: a check that was not made is not good news. */
+export function smokeReason({ checks }: SmokeReport): string | null {
+  const named = (wanted: (verdict: Verdict) => boolean): string[] =>
+    checks.filter(({ verdict }) => wanted(verdict)).map(({ name }) => name);
+  const failed = named((verdict) => verdict === "fail");
+  if (failed.length > 0)
+    return `${failed.length} of ${checks.length} checks failed: ${failed.join(", ")}`;
+  const open = named((verdict) => verdict !== "pass");
+  return open.length === 0
+    ? null
+    : `no check failed, but not all could be made: ${open.join(", ")}`;
+}

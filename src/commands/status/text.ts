@@ -1,0 +1,99 @@
+/** The one screen of `status`, in 80 columns. */
+
+import type { RampDocument } from "../../domain/ramp/document.ts";
+import { shareOf, stepText } from "../../domain/ramp/text.ts";
+import type { CanaryConfig } from "../../domain/state/documents.ts";
+import { leaseEndsMs } from "../../domain/state/lease.ts";
+import { escapeForTerminal } from "../../domain/text/escape.ts";
+import { wrap } from "../../domain/text/width.ts";
+import { entryLine } from "../lib/journal-line.ts";
+import {
+  achievedText,
+  affectedText,
+  capLine,
+  changedText,
+  configuredText,
+  emergencyLine,
+  healthLine,
+} from "../lib/summary-text.ts";
+import { nowText } from "../ramp/text.ts";
+import type { LiveView, StatusData } from "./status.ts";
+
+const COLUMNS = 80;
+const LABEL = 12;
+
+export function statusText(data: StatusData): string {
+  const lines = [
+    ...trouble(data),
+    ...row("share", configuredText(data.config)),
+    ...row("achieved", achievedText(data.share)),
+  ];
+  const affected = affectedText(data.share);
+  if (affected !== null) lines.push(...row("affected", affected));
+  if (data.config !== null) lines.push(...row("config", changedText(data.config, data.at_ms)));
+  const lease = leaseText(data.config, data.api_ms ?? data.at_ms);
+  if (lease !== null) lines.push(...row("lease", lease));
+  if (data.ramp !== null) lines.push(...row("ramp", rampText(data.ramp, data.at_ms)));
+  lines.push("  live", ...data.live.flatMap((view) => line(`    ${viewText(view)}`, 6)));
+  const last = data.last === null ? "no journal entry" : entryLine(data.last, data.at_ms);
+  return [...lines, ...row("last", last)].join("\n");
+}
+
+function rampText(ramp: RampDocument, nowMs: number): string {
+  return `${stepText(ramp)}, ${shareOf(ramp)}, ${nowText(ramp, nowMs)} (${ramp.mode}, by ${ramp.by})`;
+}
+
+/** What the Worker falls back to by itself, or has. */
+function leaseText(config: CanaryConfig | null, nowMs: number): string | null {
+  const lease = config?.lease;
+  if (lease === undefined) return null;
+  const { expires_at: at, fallback_percent: fallback } = lease;
+  return leaseEndsMs(lease, null) <= nowMs
+    ? `has run out at ${at}: at most ${fallback} % is in force, whatever is stored`
+    : `until ${at}, then at most ${fallback} % unless it is renewed`;
+}
+
+/** First of all: is anything wrong? An emergency, what cannot be read, then the policy's verdict. */
+function trouble(data: StatusData): string[] {
+  const emergency = emergencyLine(data, data.at_ms);
+  const cap = capLine(data.capped ?? undefined, data.at_ms);
+  const problems = data.problems.map((problem) => `! ${problem}`);
+  const behind = data.live
+    .filter(({ current }) => current === false)
+    .map(({ location }) => location);
+  const drift = data.share.verdict === "fail" ? ["! the achieved share is not as configured"] : [];
+  const lagging =
+    data.config === null || behind.length === 0 || behind.length === data.live.length
+      ? []
+      : [`! not what is stored: ${behind.join(", ")}`];
+  return [
+    ...(emergency === null ? [] : [emergency]),
+    ...(cap === null ? [] : [cap]),
+    ...problems,
+    healthLine(data.health),
+    ...drift,
+    ...lagging,
+  ].flatMap((text) => line(text, 2));
+}
+
+function row(label: string, text: string): string[] {
+  return line(`  ${label.padEnd(LABEL - 2)}${text}`, LABEL);
+}
+
+function line(text: string, indent: number): string[] {
+  return wrap(escapeForTerminal(text), COLUMNS, " ".repeat(indent));
+}
+
+function viewText(view: LiveView): string {
+  const mark = view.current === null ? "?" : view.current ? "✔" : "!";
+  const health = view.native === null ? "" : `, native ${view.native}, proxy ${view.proxy}`;
+  const behind = view.current === false ? ", not what is stored" : "";
+  const odd = view.problem === null || view.current === true ? behind : `, ${view.problem}`;
+  return `${mark} ${view.location.padEnd(5)} ${stateText(view)}${health}${odd}`;
+}
+
+function stateText({ emergency, percent, reason }: LiveView): string {
+  if (emergency === null) return "unknown";
+  if (emergency) return "emergency";
+  return percent === null ? `decides ${reason ?? "?"}` : `${percent} %`;
+}

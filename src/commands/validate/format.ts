@@ -1,0 +1,32 @@
+/** What terminal and ticket say in the same words. */
+import { whole } from "../../domain/policy/go-no-go.ts";
+import type { SmokeReport } from "../smoke/checks.ts";
+
+export interface WindowData {
+  /** RFC 3339. */
+  from: string;
+  to: string;
+  buckets: number;
+  bucket_seconds: number;
+}
+
+/** "2025-11-14T10:30Z to 2025-11-15T10:30Z (24 h, 1,440 × 60 s)". */
+export function windowLine({ from, to, buckets, bucket_seconds: each }: WindowData): string {
+  const short = (iso: string): string => iso.replace(/(:00)?(\.\d+)?Z$/, "Z");
+  const length = durationText(buckets * each);
+  return `${short(from)} to ${short(to)} (${length}, ${whole(buckets)} × ${each} s)`;
+}
+
+/** "24 h", "90 min", "45 s". */
+export function durationText(seconds: number): string {
+  if (seconds % 3_600 === 0) return `${seconds / 3_600} h`;
+  return seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`;
+}
+
+/** What the smoke checks have left behind, as far as that is known. */
+export function uploadText(smoke: SmokeReport | null): string {
+  const upload = smoke?.checks.find(({ name }) => name === "signed URLs");
+  if (smoke === null || upload === undefined || upload.verdict === "no_data") return "none made";
+  const left = upload.verdict === "pass" ? "was left behind" : "may have been left behind";
+  return `${smoke.file} ${left}`;
+}

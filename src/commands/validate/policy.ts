@@ -1,0 +1,123 @@
+/** The policy over the window in words, and the command for what it found. */
+import type { Judged } from "../../domain/policy/go-no-go.ts";
+import { whole } from "../../domain/policy/go-no-go.ts";
+import { strongest } from "../../domain/policy/table.ts";
+import type { PolicyOverWindow, WindowPlan } from "../../domain/policy/window.ts";
+import type { OpenStretch, RuleOverWindow, Stretch } from "../../domain/policy/window-rule.ts";
+import { isEmergency } from "../../domain/state/documents.ts";
+import type { Target } from "../../ports.ts";
+import { amount, type InForce, labelOf, recommendedCommand } from "../lib/findings-text.ts";
+import { invocation } from "../lib/format.ts";
+import { isoSeconds } from "../lib/time-window.ts";
+import type { Parts } from "./gather.ts";
+
+export function policyJudged(
+  { rules, verdict }: PolicyOverWindow,
+  { buckets }: WindowPlan,
+  { policy }: Target,
+): Judged {
+  const failed = rules.filter((rule) => rule.verdict === "fail");
+  const { bucketSeconds } = policy;
+  const time =
+    bucketSeconds === 60 ? `${whole(buckets)} min` : `${whole(buckets)} × ${bucketSeconds} s`;
+  const figures =
+    failed.length > 0
+      ? `${failed.length} of ${rules.length} rules failed in ${time}`
+      : `no rule failed in ${time}`;
+  const problems = strongestFirst(rules.filter(isProblem));
+  const open = rules.filter((rule) => rule.verdict === "inconclusive");
+  const silent = rules.filter((rule) => rule.verdict === "no_data");
+  return {
+    verdict,
+    figures,
+    details: [
+      ...problems.map((rule) => failedText(rule)),
+      ...explainedText(failed.filter((rule) => !isProblem(rule))),
+      ...open.flatMap((rule) => rule.open.slice(0, SHOWN).map((one) => openText(rule, one))),
+      ...(verdict === "no_data" ? [`errors: ${errorsDetail(rules)}`] : []),
+      ...silentText(silent),
+    ],
+  };
+}
+
+const SHOWN = 2;
+
+/** It failed, and for some of the time no other rule explains it. */
+function isProblem({ verdict, failed }: RuleOverWindow): boolean {
+  return verdict === "fail" && failed.some(({ because }) => because === null);
+}
+
+function strongestFirst(rules: readonly RuleOverWindow[]): RuleOverWindow[] {
+  return rules.toSorted((a, b) => {
+    if (a.recommends === b.recommends) return 0;
+    return strongest(a.recommends, b.recommends) === a.recommends ? -1 : 1;
+  });
+}
+
+/** "error rate, critical: 10 % at worst (limit 3 %), 2025-11-15T02:12:00Z to 02:23:00Z". */
+function failedText({ rule, failed, limit, unit }: RuleOverWindow): string {
+  const worst = Math.max(...failed.map((stretch) => stretch.worst ?? 0));
+  const times = failed.slice(0, SHOWN).map(stretchText).join("; ");
+  const more = failed.length > SHOWN ? `; and ${failed.length - SHOWN} times more` : "";
+  const most = `${amount(worst, unit)} at worst (limit ${amount(limit, unit)})`;
+  return `${labelOf(rule)}: ${most}, ${times}${more}`;
+}
+
+function stretchText({ fromS, toS }: Stretch): string {
+  const [from, to] = [isoSeconds(fromS * 1_000), isoSeconds(toS * 1_000)];
+  return `${from} to ${to.slice(0, 10) === from.slice(0, 10) ? to.slice(11) : to}`;
+}
+
+function explainedText(rules: readonly RuleOverWindow[]): string[] {
+  if (rules.length === 0) return [];
+  return [`explained by that: ${rules.map(({ rule }) => labelOf(rule)).join("; ")}`];
+}
+
+const OPEN: Readonly<Record<OpenStretch["why"], string>> = {
+  dark: "over its limit, and then too little was measured to judge it",
+  long: "over its limit again and again, kept from being judged by gaps or few errors",
+  now: "over its limit now, and not yet for long enough to be judged",
+};
+
+function openText({ rule }: RuleOverWindow, stretch: OpenStretch): string {
+  return `${labelOf(rule)}: ${OPEN[stretch.why]}, ${stretchText(stretch)}`;
+}
+
+function silentText(rules: readonly RuleOverWindow[]): string[] {
+  if (rules.length === 0) return [];
+  return [`no data: ${rules.map(({ rule }) => labelOf(rule)).join("; ")}`];
+}
+
+/** Why native's errors could not be judged, as of the newest evaluation. */
+function errorsDetail(rules: readonly RuleOverWindow[]): string {
+  return rules.find(({ family }) => family === "errors")?.detail ?? "not judged";
+}
+
+/** What assess recommends now; else the logs of the worst time; else to look again. */
+export function policyNext({ policy, base }: Parts, plan: WindowPlan, target: Target): string {
+  const now = recommendedCommand(policy.now, target, inForceOf(base));
+  if (now !== null) return now;
+  const [worst] = strongestFirst(policy.rules.filter(isProblem));
+  const stretch = longest(worst?.failed ?? policy.rules.flatMap(({ open }) => open));
+  if (stretch === undefined || (worst === undefined && isNow(stretch, plan))) {
+    return invocation(target, "assess");
+  }
+  const cohort = worst?.family === "proxy" ? "proxy" : "native";
+  const [from, to] = [isoSeconds(stretch.fromS * 1_000), isoSeconds(stretch.toS * 1_000)];
+  return invocation(target, `logs errors --since ${from} --until ${to} --cohort ${cohort}`);
+}
+
+function longest(stretches: readonly Stretch[]): Stretch | undefined {
+  return stretches.toSorted((a, b) => b.toS - b.fromS - (a.toS - a.fromS))[0];
+}
+
+function isNow({ toS }: Stretch, { window }: WindowPlan): boolean {
+  return toS >= window.toS;
+}
+
+export function inForceOf(base: Parts["base"]): InForce | null {
+  if (!("state" in base)) return null;
+  const { config } = base.state;
+  const percent = config.kind === "valid" ? config.value.canary_percent : null;
+  return { emergency: isEmergency(base.state), percent };
+}

@@ -1,0 +1,213 @@
+/**
+ * GO or NO-GO for the next stage (the seed's B2a.7): everything that more exposure needs, in one table.
+ * Changes no state. Exit 0 for GO; 20 for NO-GO, also when too little is known.
+ */
+import * as z from "zod";
+import {
+  answerOf,
+  MIN_COVERAGE_PERCENT,
+  MIN_REQUESTS,
+  obstaclesTo,
+} from "../../domain/policy/go-no-go.ts";
+import type { WindowPlan } from "../../domain/policy/window.ts";
+import { MAX_BUCKETS, planWindow } from "../../domain/policy/window.ts";
+import { isEmergency } from "../../domain/state/documents.ts";
+import type { Ports } from "../../ports.ts";
+import { UpstreamError } from "../../ports.ts";
+import type { CommandDef, Given, Outcome, Planned } from "../command.ts";
+import { interruptedBy } from "../command.ts";
+import { invocation } from "../lib/format.ts";
+import { percentInput } from "../lib/percent-input.ts";
+import { authorOf, unreachable } from "../lib/stored-state.ts";
+import { parseTimePoint } from "../lib/time-window.ts";
+import type { ValidateData } from "./data.ts";
+import { dataOf } from "./data.ts";
+import { durationText, uploadText } from "./format.ts";
+import type { Parts } from "./gather.ts";
+import { gather } from "./gather.ts";
+import { markdownText } from "./markdown.ts";
+import { policyNext } from "./policy.ts";
+import type { Examination } from "./reasons.ts";
+import { quietNext, reasonsFor } from "./reasons.ts";
+import { noGoText, tableText } from "./table.ts";
+
+/** 24 h of the policy's minutes; a rehearsal's are shorter. */
+const DEFAULT_BUCKETS = 1_440;
+/** As the runbook goes up. */
+const STAGES = [5, 10, 25, 50, 100];
+
+const input = z.object({
+  window: z
+    .string()
+    .optional()
+    .transform((text, context) => {
+      if (text === undefined) return undefined;
+      const ago = parseTimePoint(text);
+      if (ago !== null && "agoMs" in ago && ago.agoMs > 0) return ago.agoMs / 1_000;
+      context.addIssue({ code: "custom", message: "must be a duration like 90m, 24h or 2d" });
+      return z.NEVER;
+    }),
+  minRequests: z
+    .string()
+    .default(String(MIN_REQUESTS))
+    .refine((text) => /^[1-9]\d{0,7}$/.test(text), { message: "must be a number of requests" })
+    .transform(Number),
+  minCoverage: percentInput.default(MIN_COVERAGE_PERCENT),
+  smoke: z.boolean().default(true),
+  cohort: z.literal("native", "can only be native: nobody can ask for proxy").optional(),
+  markdown: z.boolean().default(false),
+});
+type Input = Given<typeof input>;
+
+export const validate: CommandDef<typeof input, WindowPlan, ValidateData> = {
+  name: "validate",
+  summary: "Say GO or NO-GO for the next stage, and why",
+  details:
+    "Joins doctor, verify with the smoke checks, the policy over the whole window, native's sample, the " +
+    "achieved share, and whether there was a stop. Changes no state; writes and deletes doctor's probe " +
+    "key, and the smoke checks leave one upload behind.",
+  examples: [
+    "pixcanary validate --env production",
+    "pixcanary validate --env production --window 2h --no-smoke",
+    "pixcanary validate --env production --markdown > ticket.md",
+  ],
+  options: [
+    { flags: "--window <time>", description: "how far back: 90m, 24h, 2d (24h)" },
+    { flags: "--min-requests <n>", description: `of native, in the window (${MIN_REQUESTS})` },
+    {
+      flags: "--min-coverage <percent>",
+      description: `minutes that could be judged (${MIN_COVERAGE_PERCENT})`,
+    },
+    { flags: "--no-smoke", description: "leave the smoke checks out: no upload" },
+    { flags: "--cohort <cohort>", description: "smoke checks by native (open override only)" },
+    { flags: "--markdown", description: "print Markdown for the release ticket" },
+  ],
+  moreHelp:
+    "GO only if every required reason passes: what is not known is no good news. --window is wall time,\n" +
+    `at most ${MAX_BUCKETS} of the policy's minutes (7 days); without it, 1440 of them. With --json and\n` +
+    "--markdown the document holds the ticket as well.",
+  mutates: false,
+  timeoutMs: 60_000,
+  input,
+  plan,
+  apply: (steps, given, ports) => examineAll(steps, given, ports),
+  render: (outcome) => {
+    const data = "data" in outcome ? outcome.data : undefined;
+    return data === undefined ? "" : (data.markdown ?? tableText(data));
+  },
+  document: (outcome) => ("data" in outcome ? (outcome.data?.markdown ?? null) : null),
+};
+
+async function plan(given: Input, ports: Ports): Promise<Planned<WindowPlan, ValidateData>> {
+  if (given.cohort !== undefined && !given.smoke) {
+    return usage("--cohort is for the smoke checks", "pixcanary validate --help");
+  }
+  const { policy } = ports.target;
+  const lengthS = given.window ?? DEFAULT_BUCKETS * policy.bucketSeconds;
+  const steps = planWindow(Math.floor(ports.clock.now() / 1_000), policy, lengthS);
+  if (steps !== null) return { kind: "answer", steps };
+  const most = durationText(MAX_BUCKETS * policy.bucketSeconds);
+  const longest = most.replace(" ", "").replace("min", "m");
+  return usage(
+    `--window is longer than ${most}, ${MAX_BUCKETS} of the policy's minutes`,
+    invocation(ports.target, `validate --window ${longest}`),
+  );
+}
+
+function usage(message: string, next: string): Planned<WindowPlan, ValidateData> {
+  const truth = "nothing was asked";
+  return { kind: "ended", outcome: { kind: "failed", code: "usage", message, truth, next } };
+}
+
+async function examineAll(
+  plan: WindowPlan,
+  given: Input,
+  ports: Ports,
+): Promise<Outcome<ValidateData>> {
+  const { smoke, minRequests, minCoverage, timeoutMs } = given;
+  const signal = AbortSignal.any([ports.clock.timeout(timeoutMs), ports.interrupt]);
+  const wanted = { plan, smoke, timeoutMs, wantsNative: given.cohort === "native" };
+  const parts = await gather(ports, wanted, signal);
+  const seen: Examination = { parts, plan, smoke, limits: { minRequests, minCoverage } };
+  const reasons = reasonsFor(seen, ports);
+  const whole = parts.after === null && failureOf(parts) === null;
+  const data = dataOf(seen, { reasons, answer: whole ? answerOf(reasons) : "NO-GO" }, ports);
+  const outcome = withoutAnswer(data, parts, ports) ?? answered(data, parts, plan, ports);
+  if (given.markdown) data.markdown = markdownText(data, outcome.next ?? "");
+  return outcome;
+}
+
+function answered(
+  data: ValidateData,
+  parts: Parts,
+  plan: WindowPlan,
+  ports: Ports,
+): Outcome<ValidateData> {
+  if (data.verdict === "GO") {
+    return { kind: "done", changed: false, data, next: goNext(data, ports) };
+  }
+  const next = noGoNext(data, parts, plan, ports);
+  return { kind: "unhealthy", data, reason: noGoText(data.reasons), next };
+}
+
+/** Null when everything could be looked at, and is as it was. */
+function withoutAnswer(
+  data: ValidateData,
+  parts: Parts,
+  ports: Ports,
+): Outcome<ValidateData> | null {
+  const uploaded = data.smoke === null ? "" : `; smoke upload: ${uploadText(data.smoke)}`;
+  const interrupted = interruptedBy(ports.interrupt);
+  if (interrupted !== null) {
+    const truth = `no state was changed${uploaded}`;
+    const next = invocation(ports.target, "validate");
+    return { kind: "interrupted", signal: interrupted, truth, next, data };
+  }
+  const failure = failureOf(parts);
+  if (failure !== null) {
+    const failed = unreachable(failure, ports);
+    const truth = `NO-GO: not everything could be looked at; no state was changed${uploaded}`;
+    const next = invocation(ports.target, failed.code === "auth" ? "doctor" : "status");
+    return { ...failed, truth, next, data };
+  }
+  if (parts.after === null || !("state" in parts.after)) return null;
+  const { state } = parts.after;
+  const on = isEmergency(state) ? "an emergency is on, " : "";
+  const message = `somebody changed the stored state meanwhile: ${on}config by ${authorOf(state)}`;
+  const truth = `NO-GO: what was looked at is not in force any more${uploaded}`;
+  const next = invocation(ports.target, "status");
+  return { kind: "failed", code: "conflict", message, truth, next, data };
+}
+
+/** What keeps an answer from being one; a refused token before all others. */
+function failureOf({ base, after, doctor, metrics, shareFailure }: Parts): UpstreamError | null {
+  const token = doctor.token instanceof UpstreamError ? doctor.token : null;
+  const measured = [metrics.failure, shareFailure].map(withHint);
+  const errors = [token?.kind === "auth" ? token : null, base, after, ...measured].filter(
+    (error) => error instanceof UpstreamError,
+  );
+  return errors.find(({ kind }) => kind === "auth" || kind === "forbidden") ?? errors[0] ?? null;
+}
+
+function withHint(error: UpstreamError | null): UpstreamError | null {
+  if (error?.kind !== "forbidden") return error;
+  const hint = `${error.message} (the token needs Account Analytics: Read)`;
+  return new UpstreamError("forbidden", hint, { status: error.status, cause: error });
+}
+
+/** The next stage of the runbook, as a ramp of one step. */
+function goNext({ share }: ValidateData, { target }: Ports): string {
+  const to = STAGES.find((stage) => share !== null && stage > share);
+  if (to === undefined) return invocation(target, "status");
+  const step = to === 100 ? "100" : `${to}:24h`;
+  return `${invocation(target, `ramp start --plan ${step}`)} --reason "…"`;
+}
+
+/** Relief first, then what is most urgent. */
+function noGoNext(data: ValidateData, parts: Parts, plan: WindowPlan, ports: Ports): string {
+  const { target } = ports;
+  if ("state" in parts.base && isEmergency(parts.base.state)) return quietNext(parts, target);
+  if (parts.policy.now.problems.length > 0) return policyNext(parts, plan, target);
+  const [first] = obstaclesTo(data.reasons);
+  return first?.next ?? invocation(target, "validate");
+}

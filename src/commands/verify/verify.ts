@@ -1,0 +1,226 @@
+/**
+ * Proves what is stored. By itself: waits until every `/qa` shows it. `--fleet` asks the metrics as well,
+ * for the locations that no `/qa` of ours reaches; `--smoke` makes the six checks of the QA page.
+ */
+import * as z from "zod";
+import { expectationOf } from "../../domain/proof/expectation.ts";
+import { isEmergency } from "../../domain/state/documents.ts";
+import type { Snapshot } from "../../domain/state/journal.ts";
+import type { Ports } from "../../ports.ts";
+import type { CommandDef, CommonInput, Outcome } from "../command.ts";
+import { interruptedBy } from "../command.ts";
+import { invocation, liveLine, missingLines, OTHERS_FOLLOW, share } from "../lib/format.ts";
+import type { LiveProof } from "../lib/prove-live.ts";
+import { isLive, proveLive } from "../lib/prove-live.ts";
+import { snapshotOf } from "../lib/record-change.ts";
+import type { Base } from "../lib/stored-state.ts";
+import { authorOf, readBase, unreachable } from "../lib/stored-state.ts";
+import type { SmokeReport } from "../smoke/checks.ts";
+import { runSmoke } from "../smoke/checks.ts";
+import { smokeLines, smokeReason } from "../smoke/text.ts";
+import type { FleetLimits, FleetReceipt, FleetRun } from "./fleet.ts";
+import { standing, watchFleet } from "./fleet.ts";
+import { fleetLines } from "./fleet-text.ts";
+
+export interface VerifyData {
+  /** Null when only the smoke checks were asked for. */
+  stored: Snapshot | null;
+  live: LiveProof["live"];
+  missing: LiveProof["missing"];
+  fleet?: FleetReceipt;
+  smoke?: SmokeReport;
+}
+
+const inputSchema = z.object({
+  fleet: z.boolean().default(false),
+  smoke: z.boolean().default(false),
+  cohort: z.literal("native", "can only be native: nobody can ask for proxy").optional(),
+});
+
+type VerifyInput = z.output<typeof inputSchema> & CommonInput;
+
+const PLAIN_MS = 90_000;
+/** KV needs 60 s or more, the Worker's copies 30 s, and the metrics come late. */
+const FLEET_MS = 240_000;
+
+export const verify: CommandDef<typeof inputSchema, null, VerifyData> = {
+  name: "verify",
+  summary: "Prove that the stored state is live",
+  details:
+    "Reads the stored state and polls every /qa until it shows it. Changes no state; --smoke leaves " +
+    "one upload behind.",
+  examples: [
+    "pixcanary verify --env production",
+    "pixcanary verify --env production --fleet",
+    "pixcanary verify --env production --smoke",
+  ],
+  options: [
+    {
+      flags: "--fleet",
+      description: "also ask the metrics which locations lag, and print a receipt",
+    },
+    { flags: "--smoke", description: "make the six checks of the QA page" },
+    {
+      flags: "--cohort <cohort>",
+      description: "with --smoke: ask for native (open override only)",
+    },
+  ],
+  moreHelp:
+    "--fleet waits (240 s unless --timeout says otherwise) until no location that served requests\n" +
+    "since the change decided by anything else for 6 s. A location nobody visits shows nothing: it is\n" +
+    "named, and nothing is claimed for it.\n" +
+    "--smoke works in protected environments, too: it uploads pixcanary-smoke.txt (some 80 bytes)\n" +
+    "through the API, as a visitor would, and leaves it there. It exits 0 only if all six pass.\n" +
+    "Alone it makes the checks once; its sixth is the look at every /qa. CORS is checked for\n" +
+    '"pagesOrigin" of pixcanary.json.',
+  mutates: false,
+  timeoutMs: PLAIN_MS,
+  timeoutFor: ({ fleet }) => (fleet ? FLEET_MS : PLAIN_MS),
+  input: inputSchema,
+  plan: async (input) =>
+    input.cohort !== undefined && !input.smoke
+      ? {
+          kind: "ended",
+          outcome: {
+            kind: "failed",
+            code: "usage",
+            message: "--cohort belongs to --smoke",
+            truth: "nothing was asked",
+            next: "pixcanary verify --help",
+          },
+        }
+      : { kind: "answer", steps: null },
+  apply: verifyAll,
+  render,
+};
+
+async function verifyAll(
+  _steps: null,
+  input: VerifyInput,
+  ports: Ports,
+): Promise<Outcome<VerifyData>> {
+  const signal = AbortSignal.any([ports.clock.timeout(input.timeoutMs), ports.interrupt]);
+  const asked = input.fleet || !input.smoke;
+  const proved = asked ? await prove(input, ports, signal) : nothingAsked();
+  // A state that somebody is changing, or that cannot be read, is not one to check against.
+  if (!input.smoke || proved.kind === "failed" || proved.kind === "interrupted") return proved;
+  const smoke = await runSmoke(ports, { signal, wantsNative: input.cohort === "native" });
+  return withSmoke(proved, smoke, ports);
+}
+
+type Proved = Extract<Outcome<VerifyData>, { kind: "done" | "pending" | "failed" | "interrupted" }>;
+
+function nothingAsked(): Proved {
+  return { kind: "done", changed: false, data: { stored: null, live: [], missing: [] } };
+}
+
+async function prove(input: VerifyInput, ports: Ports, signal: AbortSignal): Promise<Proved> {
+  const startedMs = ports.clock.monotonic();
+  const base = await readBase(ports, signal);
+  if (!("state" in base)) return unreachable(base, ports);
+  // A fleet that has ended its watch in conflict or without metrics leaves nothing to wait for.
+  const over = new AbortController();
+  const [proof, fleet] = await Promise.all([
+    proveLive(ports, expectationOf(base.state), {
+      signal: AbortSignal.any([signal, over.signal]),
+      startedMs,
+      what: "state",
+    }),
+    input.fleet
+      ? fleetOf(ports, base, { signal, deadlineMs: startedMs + input.timeoutMs }, over)
+      : null,
+  ]);
+  const data: VerifyData = {
+    stored: snapshotOf(base.state),
+    live: proof.live,
+    missing: proof.missing,
+    ...(fleet === null ? {} : { fleet: fleet.receipt }),
+  };
+  return outcomeOf(data, fleet, ports);
+}
+
+async function fleetOf(
+  ports: Ports,
+  base: Base,
+  limits: FleetLimits,
+  over: AbortController,
+): Promise<FleetRun> {
+  const run = await watchFleet(ports, base, limits);
+  if (run.end.kind === "conflict") over.abort();
+  return run;
+}
+
+function outcomeOf(data: VerifyData, fleet: FleetRun | null, ports: Ports): Proved {
+  const next = invocation(ports.target, fleet === null ? "verify" : "verify --fleet");
+  const interrupted = interruptedBy(ports.interrupt);
+  const live = isLive(data);
+  const end = fleet?.end ?? { kind: "complete" };
+  if (live && end.kind === "complete") return { kind: "done", changed: false, data };
+  if (interrupted !== null) {
+    return { kind: "interrupted", signal: interrupted, truth: "nothing was changed", next, data };
+  }
+  if (end.kind === "conflict") {
+    return {
+      kind: "failed",
+      code: "conflict",
+      message: `somebody changed the stored state meanwhile: ${inForce(end.state)}`,
+      truth: "theirs is stored now; what was asked for is not to be seen any more",
+      next,
+      data,
+    };
+  }
+  if (end.kind === "no-metrics") {
+    const failure = unreachable(end.error, ports);
+    const seen = live ? `live at every /qa (${liveLine(data)})` : "not live at every /qa";
+    const truth = `${seen}; of other locations nothing is known, and nothing is claimed`;
+    const unset = ports.target.dataset === null;
+    const code = unset ? "usage" : failure.code;
+    const repeat = code === "usage" || code === "auth" ? invocation(ports.target, "doctor") : next;
+    return { ...failure, code, truth, next: repeat, data };
+  }
+  const waiting = [
+    ...(live ? [] : ["every /qa to show the stored state"]),
+    ...(end.kind === "complete" ? [] : [`the fleet (${standing(fleet?.receipt.locations ?? [])})`]),
+  ];
+  return { kind: "pending", data, waitingFor: waiting.join("; "), next };
+}
+
+function inForce(state: Base["state"]): string {
+  return `${isEmergency(state) ? "emergency on, " : ""}config by ${authorOf(state)}`;
+}
+
+/** A failed check is bad news (20) whatever else is still awaited. */
+function withSmoke(
+  proved: Extract<Proved, { kind: "done" | "pending" }>,
+  smoke: SmokeReport,
+  ports: Ports,
+): Outcome<VerifyData> {
+  const data: VerifyData = { ...proved.data, smoke };
+  const interrupted = interruptedBy(ports.interrupt);
+  const next = invocation(ports.target, "verify --smoke");
+  if (interrupted !== null) {
+    const truth = "no state was changed; an upload may have been left behind";
+    return { kind: "interrupted", signal: interrupted, truth, next, data };
+  }
+  const reason = smokeReason(smoke);
+  if (reason !== null) return { kind: "unhealthy", data, reason, next };
+  return { ...proved, data };
+}
+
+function render(outcome: Outcome<VerifyData>): string {
+  if (!("data" in outcome) || outcome.data === undefined) return "";
+  const { stored, fleet, smoke } = outcome.data;
+  const parts: string[] = [];
+  if (stored !== null) {
+    const state = stored.emergency ? "emergency" : share(stored.percent);
+    parts.push(
+      `  stored    ${state}, revision ${stored.revision ?? "none"}`,
+      `  live      ${liveLine(outcome.data)}`,
+      ...missingLines(outcome.data),
+    );
+    if (fleet === undefined) parts.push(`  ${OTHERS_FOLLOW}`);
+  }
+  if (fleet !== undefined) parts.push("", ...fleetLines(fleet));
+  if (smoke !== undefined) parts.push(...(stored === null ? [] : [""]), ...smokeLines(smoke));
+  return parts.join("\n");
+}

@@ -1,0 +1,142 @@
+/**
+ * Watches until it is ended: what is in force and where, whether native is worse than proxy, what to
+ * do. On a terminal one view, redrawn in place; without one a line per change. Reads only, and keeps
+ * within a fifth of the API's request budget. An upstream that fails shows in the view.
+ */
+import * as z from "zod";
+import type { Ports } from "../../ports.ts";
+import type { CommandDef, Given, Outcome } from "../command.ts";
+import { interruptedBy } from "../command.ts";
+import { invocation } from "../lib/format.ts";
+import type { Fact } from "./changes.ts";
+import { factsOf, newFacts } from "./changes.ts";
+import type { WatchModel } from "./model.ts";
+import { emptyModel } from "./model.ts";
+import { poll } from "./polls.ts";
+import { viewLines } from "./view.ts";
+
+const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 };
+/** Quicker, and the budget would be spent before its five minutes are over. */
+const QUICKEST_S = 10;
+/** Ages in the view count on. */
+const REDRAW_MS = 1_000;
+/** The longest that a timer can wait: 24 days. */
+const UNLIMITED_MS = 2 ** 31 - 1;
+
+const input = z.object({
+  interval: z
+    .string()
+    .default(String(QUICKEST_S))
+    .refine((text) => /^\d{1,3}$/.test(text) && Number(text) >= QUICKEST_S && Number(text) <= 300, {
+      message: `must be a number of seconds from ${QUICKEST_S} to 300`,
+    })
+    .transform((text) => Number(text) * 1_000),
+  for: z
+    .string()
+    .optional()
+    .refine((text) => text === undefined || /^[1-9]\d{0,4}[smh]?$/.test(text), {
+      message: "must be a duration like 30s, 10m or 2h",
+    })
+    .transform((text) => (text === undefined ? undefined : durationOf(text))),
+});
+
+export interface WatchData {
+  watched_ms: number;
+  /** Lines or documents told; 0 on a terminal. */
+  changes: number;
+}
+
+export const watch: CommandDef<typeof input, null, WatchData> = {
+  name: "watch",
+  summary: "Watch live: state, health, locations, journal",
+  details:
+    "Looks at /qa every 2 s, at state and metrics every 10 s, at journal and locations every 50 s, " +
+    "within a fifth of the API's request budget. Changes nothing. Ends with Ctrl-C, exit 130.",
+  examples: ["pixcanary watch --env production", "pixcanary watch --for 10m --json"],
+  options: [
+    {
+      flags: "--interval <seconds>",
+      description: `between looks at state and metrics, ${QUICKEST_S} to 300 (${QUICKEST_S})`,
+    },
+    { flags: "--for <duration>", description: "end by itself, exit 0: 30s, 10m, 2h" },
+  ],
+  moreHelp: [
+    "Without a terminal: one line per change, beginning with ✔ ✖ ! ? or a space, and the time.",
+    "With --json: one document per change and line (NDJSON), then one that tells how it ended:",
+    '  {"schema":1,"at":"2025-11-15T10:31:02Z","kind":"live","about":"https://…/qa",',
+    '   "mark":"!","text":"FRA emergency"}',
+    "  kind: state, live, health, finding, share, location, journal, data",
+  ].join("\n"),
+  mutates: false,
+  streams: true,
+  timeoutMs: UNLIMITED_MS,
+  input,
+  plan: async () => ({ kind: "answer", steps: null }),
+  apply: (_steps, given, ports) => run(given, ports),
+  render: () => "",
+};
+
+/** Milliseconds; seconds unless a unit is given. */
+function durationOf(text: string): number {
+  return Number.parseInt(text, 10) * (UNITS[text.at(-1) ?? ""] ?? 1_000);
+}
+
+async function run(given: Given<typeof input>, ports: Ports): Promise<Outcome<WatchData>> {
+  const startedMs = ports.clock.monotonic();
+  const limitMs = Math.min(given.for ?? UNLIMITED_MS, given.timeoutMs);
+  const signal = AbortSignal.any([ports.clock.timeout(limitMs), ports.interrupt]);
+  const model = emptyModel(ports.qa.urls);
+  const told = { changes: 0 };
+  const tell = ports.screen.inPlace ? () => redraw(model, ports) : teller(model, ports, told);
+  try {
+    tell();
+    const polling = poll({ ports, model, signal, intervalMs: given.interval, changed: tell });
+    await Promise.all([polling, ports.screen.inPlace ? keepDrawing(ports, signal, tell) : null]);
+  } finally {
+    ports.screen.close();
+  }
+  const data = { watched_ms: Math.round(ports.clock.monotonic() - startedMs), ...told };
+  return endOf(data, ports);
+}
+
+function endOf(data: WatchData, ports: Ports): Outcome<WatchData> {
+  const next = invocation(ports.target, "status");
+  const interrupted = interruptedBy(ports.interrupt);
+  if (interrupted === null) return { kind: "done", changed: false, data, next };
+  const truth = "watching has ended; nothing was changed";
+  return { kind: "interrupted", signal: interrupted, truth, next, data };
+}
+
+function redraw(model: WatchModel, { screen, target, clock }: Ports): void {
+  const { columns, rows } = screen;
+  const lines = viewLines(model, { target, nowMs: clock.now(), columns, rows });
+  screen.show(lines.join("\n"));
+}
+
+async function keepDrawing({ clock }: Ports, signal: AbortSignal, draw: () => void): Promise<void> {
+  while (!signal.aborted) {
+    draw();
+    await clock.sleep(REDRAW_MS, signal).catch(() => undefined);
+  }
+}
+
+function teller(model: WatchModel, { screen, target, clock }: Ports, told: { changes: number }) {
+  const states = new Map<string, string>();
+  return (): void => {
+    const nowMs = clock.now();
+    for (const fact of newFacts(states, factsOf(model, target, nowMs))) {
+      told.changes += 1;
+      if (screen.json) screen.document(documentOf(fact, nowMs));
+      else screen.line(lineOf(fact, nowMs));
+    }
+  };
+}
+
+function documentOf({ kind, about, mark, text }: Fact, nowMs: number): object {
+  return { schema: 1, at: new Date(nowMs).toISOString(), kind, about, mark, text };
+}
+
+function lineOf({ kind, mark, text }: Fact, nowMs: number): string {
+  const time = new Date(nowMs).toISOString().slice(11, 19);
+  return `${mark} ${time}Z  ${kind.padEnd(8)}  ${text}`;
+}

@@ -1,0 +1,290 @@
+/**
+ * Every question that is asked of the metrics, written once: the SQL text for Analytics Engine and
+ * the meaning of its rows. Only what Analytics Engine's SQL has (one table, no JOIN, no UNION), and
+ * everything weighted by `_sample_interval`, so that sampled data gives the same figures.
+ * Source: developers.cloudflare.com/analytics/analytics-engine/sql-reference and /sampling
+ */
+import * as z from "zod";
+import type { Cohort } from "../decision/decide.ts";
+import { once } from "../lib/lazy.ts";
+import type { Query, Window } from "./sql.ts";
+import {
+  ANSWERED,
+  bucket,
+  COMPARED,
+  column,
+  ERROR_OBSERVATIONS,
+  ERRORS,
+  MAX_ROWS,
+  number,
+  OBSERVATIONS,
+  quantile,
+  quantiles,
+  query,
+  quoted,
+  REQUEST,
+  REQUESTS,
+  seconds,
+  table,
+  time,
+  within,
+} from "./sql.ts";
+
+export type { Query, Window } from "./sql.ts";
+export { isPlainText } from "./sql.ts";
+
+// --- The seed's series ---------------------------------------------------------------------------
+
+export interface SeriesRow {
+  cohort: Cohort;
+  phase: string;
+  requests: number;
+  errors: number;
+  p50: number;
+  p90: number;
+  p99: number;
+  /** Stored rows behind `requests`. */
+  observations: number;
+}
+
+/** `canary_requests_total` and `canary_duration_ms_histogram` by cohort and phase: of what was answered; ms. */
+export function requestSeries(dataset: string, window: Window): Query<SeriesRow> {
+  return query("request series", seriesRow, [
+    `SELECT ${column.cohort} AS cohort, ${column.phase} AS phase, ${REQUESTS} AS requests,`,
+    `${ERRORS} AS errors, ${OBSERVATIONS} AS observations, ${quantiles()}`,
+    `FROM ${table(dataset)} WHERE ${ANSWERED} AND ${within(window)}`,
+    `GROUP BY cohort, phase ORDER BY cohort, phase`,
+  ]);
+}
+
+export interface CohortRow {
+  cohort: Cohort;
+  requests: number;
+  errors: number;
+  p90: number;
+}
+
+/** All phases together: quantiles of several rows cannot be added up. Looks at `/qa` are left out. */
+export function requestsByCohort(dataset: string, window: Window): Query<CohortRow> {
+  return query("requests by cohort", cohortRow, [
+    `SELECT ${column.cohort} AS cohort, ${REQUESTS} AS requests, ${ERRORS} AS errors,`,
+    `${quantile(0.9)} AS p90`,
+    `FROM ${table(dataset)} WHERE ${ANSWERED} AND ${column.route} != '/qa' AND ${within(window)}`,
+    `GROUP BY cohort ORDER BY cohort`,
+  ]);
+}
+
+export interface StatusRow {
+  cohort: Cohort;
+  phase: string;
+  status: number;
+  requests: number;
+}
+
+/** `canary_errors_total` by cohort, phase and status code: answers of 400 and more; 499 had no answer. */
+export function errorSeries(dataset: string, window: Window): Query<StatusRow> {
+  return query("error series", statusRow, [
+    `SELECT ${column.cohort} AS cohort, ${column.phase} AS phase, ${column.status} AS status,`,
+    `${REQUESTS} AS requests`,
+    `FROM ${table(dataset)} WHERE ${REQUEST} AND ${column.status} >= 400 AND ${within(window)}`,
+    `GROUP BY cohort, phase, status ORDER BY cohort, phase, status LIMIT ${MAX_ROWS}`,
+  ]);
+}
+
+export interface KindRow {
+  cohort: Cohort;
+  kind: string;
+  /** `limit` or `upstream` of a failure of R2 or the database, else empty. */
+  cause: string;
+  points: number;
+}
+
+/** `r2_upload_failures_total`, `db_query_failures_total`, intents, finalizes, drift by cohort. */
+export function failureSeries(dataset: string, window: Window): Query<KindRow> {
+  return query("failure series", kindRow, [
+    `SELECT ${column.cohort} AS cohort, ${column.kind} AS kind, ${column.cause} AS cause,`,
+    `${REQUESTS} AS points`,
+    `FROM ${table(dataset)} WHERE ${column.kind} != 'request' AND ${within(window)}`,
+    `GROUP BY cohort, kind, cause ORDER BY cohort, kind, cause`,
+  ]);
+}
+
+// --- What the policy judges ----------------------------------------------------------------------
+
+export interface BucketRow {
+  /** Start of the bucket in seconds since the epoch. */
+  bucket: number;
+  cohort: Cohort;
+  requests: number;
+  errors: number;
+  p50: number;
+  p90: number;
+  p99: number;
+  /** Stored rows behind `requests` and behind `errors`: as many, where nothing was sampled. */
+  observations: number;
+  errorObservations: number;
+}
+
+/** Answered requests per bucket and cohort on the routes that both cohorts have; durations in ms. */
+export function healthBuckets(
+  dataset: string,
+  window: Window,
+  bucketSeconds: number,
+): Query<BucketRow> {
+  return query("health by minute", bucketRow, [
+    `SELECT ${bucket(bucketSeconds)} AS bucket, ${column.cohort} AS cohort,`,
+    `${REQUESTS} AS requests, ${ERRORS} AS errors, ${quantiles()},`,
+    `${OBSERVATIONS} AS observations, ${ERROR_OBSERVATIONS} AS errorObservations`,
+    `FROM ${table(dataset)} WHERE ${ANSWERED} AND ${COMPARED} AND ${within(window)}`,
+    `GROUP BY bucket, cohort ORDER BY bucket, cohort LIMIT ${MAX_ROWS}`,
+  ]);
+}
+
+export interface FailureBucketRow {
+  bucket: number;
+  r2: number;
+  database: number;
+  drift: number;
+  /** Stored rows behind `r2` and behind `database`. */
+  r2Observations: number;
+  databaseObservations: number;
+}
+
+/** Failures of native's own parts per bucket, whatever their cause: a visitor's doing is none. */
+export function failureBuckets(
+  dataset: string,
+  window: Window,
+  bucketSeconds: number,
+): Query<FailureBucketRow> {
+  const of = (kind: string): string => `sumIf(_sample_interval, ${column.kind} = '${kind}')`;
+  const rows = (kind: string): string => `countIf(${column.kind} = '${kind}')`;
+  return query("failures by minute", failureBucketRow, [
+    `SELECT ${bucket(bucketSeconds)} AS bucket, ${of("r2_failure")} AS r2,`,
+    `${of("db_failure")} AS database, ${of("drift")} AS drift,`,
+    `${rows("r2_failure")} AS r2Observations, ${rows("db_failure")} AS databaseObservations`,
+    `FROM ${table(dataset)}`,
+    `WHERE ${column.kind} IN ('r2_failure', 'db_failure', 'drift') AND ${within(window)}`,
+    `GROUP BY bucket ORDER BY bucket LIMIT ${MAX_ROWS}`,
+  ]);
+}
+
+export interface OrphanRow {
+  intents: number;
+  finalized: number;
+}
+
+/**
+ * Of the intents made in the window, how many were finalized by now. A finalize point's duration is
+ * the age of its intent, so each one is counted to the window in which its intent was made.
+ */
+export function orphanedIntents(dataset: string, window: Window, nowS: number): Query<OrphanRow> {
+  const madeAt = `toUnixTimestamp(timestamp) - ${column.duration} / 1000`;
+  const made = `${madeAt} >= ${seconds(window.fromS)} AND ${madeAt} < ${seconds(window.toS)}`;
+  return query("orphaned intents", orphanRow, [
+    `SELECT sumIf(_sample_interval, ${column.kind} = 'intent' AND timestamp < ${time(window.toS)}) AS intents,`,
+    `sumIf(_sample_interval, ${column.kind} = 'finalize' AND ${made}) AS finalized`,
+    `FROM ${table(dataset)} WHERE ${column.kind} IN ('intent', 'finalize')`,
+    `AND ${within({ fromS: window.fromS, toS: nowS + 1 })}`,
+  ]);
+}
+
+// --- Shares and locations ------------------------------------------------------------------------
+
+export interface ShareRow {
+  cohort: Cohort;
+  /** Visitors drawn anew: what the configured share means. */
+  sampled: number;
+  /** Sum of the squared weights behind `sampled`, for its sampling error; equal to it when unsampled. */
+  squares: number;
+  /** All their requests, also those of visitors who kept an older draw. */
+  requests: number;
+}
+
+/**
+ * For the achieved against the configured share. `revision`: only what this configuration decided,
+ * for locations go on deciding by the one before for a while. Looks at `/qa` are no visitors.
+ */
+export function shareOfCohorts(
+  dataset: string,
+  window: Window,
+  revision?: string,
+): Query<ShareRow> {
+  const drawn = `${column.reason} = 'sampled'`;
+  const decidedBy = revision === undefined ? "" : ` AND ${column.revision} = ${quoted(revision)}`;
+  return query("achieved share", shareRow, [
+    `SELECT ${column.cohort} AS cohort, sumIf(_sample_interval, ${drawn}) AS sampled,`,
+    `sumIf(_sample_interval * _sample_interval, ${drawn}) AS squares, ${REQUESTS} AS requests`,
+    `FROM ${table(dataset)} WHERE ${REQUEST} AND ${column.route} != '/qa'${decidedBy}`,
+    `AND ${within(window)} GROUP BY cohort ORDER BY cohort`,
+  ]);
+}
+
+export interface LocationRow {
+  colo: string;
+  /** Of the configuration that decided; empty when there was none. */
+  revision: string;
+  /** `emergency`: decided by a stop; `open`: by anything else. */
+  mode: "emergency" | "open";
+  requests: number;
+  native: number;
+  /** Seconds since the epoch. */
+  firstS: number;
+  lastS: number;
+}
+
+/** Which locations decided by which revision, from when to when. */
+export function locationsByRevision(dataset: string, window: Window): Query<LocationRow> {
+  return query("locations by revision", locationRow, [
+    `SELECT ${column.colo} AS colo, ${column.revision} AS revision,`,
+    `if(${column.reason} = 'emergency', 'emergency', 'open') AS mode, ${REQUESTS} AS requests,`,
+    `sumIf(_sample_interval, ${column.cohort} = 'native') AS native,`,
+    `toUnixTimestamp(MIN(timestamp)) AS firstS, toUnixTimestamp(MAX(timestamp)) AS lastS`,
+    `FROM ${table(dataset)} WHERE ${REQUEST} AND ${within(window)}`,
+    `GROUP BY colo, revision, mode ORDER BY colo, lastS LIMIT ${MAX_ROWS}`,
+  ]);
+}
+
+// --- Rows ----------------------------------------------------------------------------------------
+
+const cohort = z.enum(["native", "proxy"]);
+const text = z.string().max(1_000);
+
+const measures = { requests: number, errors: number, p50: number, p90: number, p99: number };
+const seriesRow = once(() => z.object({ cohort, phase: text, ...measures, observations: number }));
+const cohortRow = once(() => z.object({ cohort, requests: number, errors: number, p90: number }));
+const statusRow = once(() => z.object({ cohort, phase: text, status: number, requests: number }));
+const kindRow = once(() => z.object({ cohort, kind: text, cause: text, points: number }));
+const bucketRow = once(() =>
+  z.object({
+    bucket: number,
+    cohort,
+    ...measures,
+    observations: number,
+    errorObservations: number,
+  }),
+);
+const failureBucketRow = once(() =>
+  z.object({
+    bucket: number,
+    r2: number,
+    database: number,
+    drift: number,
+    r2Observations: number,
+    databaseObservations: number,
+  }),
+);
+const orphanRow = once(() => z.object({ intents: number, finalized: number }));
+const shareRow = once(() =>
+  z.object({ cohort, sampled: number, squares: number, requests: number }),
+);
+const locationRow = once(() =>
+  z.object({
+    colo: text,
+    revision: text,
+    mode: z.enum(["emergency", "open"]),
+    requests: number,
+    native: number,
+    firstS: number,
+    lastS: number,
+  }),
+);

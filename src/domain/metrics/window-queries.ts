@@ -1,0 +1,66 @@
+/** What only a long window is asked for, see metrics.ts: by bucket, so that each minute can be judged. */
+import * as z from "zod";
+import { once } from "../lib/lazy.ts";
+import type { Query, Window } from "./sql.ts";
+import {
+  column,
+  MAX_ROWS,
+  number,
+  query,
+  REQUEST,
+  REQUESTS,
+  seconds,
+  table,
+  within,
+} from "./sql.ts";
+
+export interface OrphanBucketRow {
+  /** Start of the bucket in which the intents were made, seconds since the epoch. */
+  bucket: number;
+  intents: number;
+  finalized: number;
+}
+
+/**
+ * `orphanedIntents` for each bucket: of the intents made in it, how many were finalized by now. A
+ * finalize point's duration is the age of its intent; an intent's own is 0.
+ */
+export function orphanBuckets(
+  dataset: string,
+  window: Window,
+  { bucketSeconds, nowS }: { bucketSeconds: number; nowS: number },
+): Query<OrphanBucketRow> {
+  const madeAt = `(toUnixTimestamp(timestamp) - ${column.duration} / 1000)`;
+  const width = seconds(bucketSeconds);
+  const of = (kind: string): string => `sumIf(_sample_interval, ${column.kind} = '${kind}')`;
+  return query("orphaned intents by minute", orphanBucketRow, [
+    `SELECT floor(${madeAt} / ${width}) * ${width} AS bucket,`,
+    `${of("intent")} AS intents, ${of("finalize")} AS finalized`,
+    `FROM ${table(dataset)} WHERE ${column.kind} IN ('intent', 'finalize')`,
+    `AND ${madeAt} >= ${seconds(window.fromS)} AND ${madeAt} < ${seconds(window.toS)}`,
+    `AND ${within({ fromS: window.fromS, toS: nowS + 1 })}`,
+    `GROUP BY bucket ORDER BY bucket LIMIT ${MAX_ROWS}`,
+  ]);
+}
+
+export interface EmergencyRow {
+  /** 0: none, and then the times say nothing. */
+  requests: number;
+  firstS: number;
+  lastS: number;
+}
+
+/** Requests that a stop decided, from when to when; looks at `/qa` are as good a witness as any. */
+export function decidedByEmergency(dataset: string, window: Window): Query<EmergencyRow> {
+  return query("decided by emergency", emergencyRow, [
+    `SELECT ${REQUESTS} AS requests,`,
+    `toUnixTimestamp(MIN(timestamp)) AS firstS, toUnixTimestamp(MAX(timestamp)) AS lastS`,
+    `FROM ${table(dataset)}`,
+    `WHERE ${REQUEST} AND ${column.reason} = 'emergency' AND ${within(window)}`,
+  ]);
+}
+
+const orphanBucketRow = once(() =>
+  z.object({ bucket: number, intents: number, finalized: number }),
+);
+const emergencyRow = once(() => z.object({ requests: number, firstS: number, lastS: number }));

@@ -1,0 +1,118 @@
+/**
+ * Which failing findings another one explains, so that the operator is told one thing and the right
+ * one. A cause always recommends at least as much: attribution never makes the advice weaker.
+ */
+
+import type { Finding } from "./evaluate.ts";
+import { errorReading, judge } from "./judge.ts";
+import type { Bucket } from "./observations.ts";
+import type { Policy, Rule } from "./table.ts";
+
+type Part = "r2" | "database";
+const PARTS: readonly { rule: Rule; part: Part }[] = [
+  { rule: "r2_failures", part: "r2" },
+  { rule: "database_failures", part: "database" },
+];
+
+/** So many of the requests decide what the p90 is. */
+const TAIL_SHARE = 0.1;
+
+/** `bucketsIn` gives the last so many buckets, oldest first. */
+export function explain(
+  findings: readonly Finding[],
+  bucketsIn: (minutes: number) => Bucket[],
+  policy: Policy,
+): Finding[] {
+  const failing = (rule: Rule) => findings.some((f) => f.rule === rule && f.verdict === "fail");
+  const causes = PARTS.filter(({ rule }) => failing(rule));
+  const byParts = findings.map((finding) => {
+    if (finding.verdict !== "fail") return finding;
+    const buckets = bucketsIn(minutesOf(finding, policy));
+    return { ...finding, because: partBehind(finding, causes, buckets, policy) };
+  });
+  return byParts.map((finding) => ({
+    ...finding,
+    because: finding.because ?? strongerBehind(finding, byParts),
+  }));
+}
+
+function minutesOf({ rule }: Finding, policy: Policy): number {
+  switch (rule) {
+    case "error_rate_critical":
+      return policy.errorRateCritical.minutes;
+    case "error_rate_warning":
+      return policy.errorRateWarning.minutes;
+    case "p90_over_proxy_critical":
+      return policy.p90OverProxyCritical.minutes;
+    case "p90_over_proxy_warning":
+      return policy.p90OverProxyWarning.minutes;
+    case "p90_warning":
+      return policy.p90Warning.minutes;
+    default:
+      return 0;
+  }
+}
+
+/** R2 or the database behind errors, slowness and orphans. */
+function partBehind(
+  finding: Finding,
+  causes: readonly { rule: Rule; part: Part }[],
+  buckets: readonly Bucket[],
+  policy: Policy,
+): Rule | null {
+  if (finding.verdict !== "fail" || causes.length === 0) return null;
+  const largest = causes.toSorted((a, b) => sum(buckets, b.part) - sum(buckets, a.part))[0];
+  const of = (bucket: Bucket) => causes.reduce((count, { part }) => count + bucket[part], 0);
+  const explained =
+    finding.family === "errors"
+      ? !overWithout(finding, buckets, of, policy)
+      : finding.family === "latency"
+        ? buckets.every((bucket) => of(bucket) >= bucket.native.requests * TAIL_SHARE)
+        : finding.family === "orphans";
+  return explained ? (largest?.rule ?? null) : null;
+}
+
+function sum(buckets: readonly Bucket[], part: Part): number {
+  return buckets.reduce((count, bucket) => count + bucket[part], 0);
+}
+
+/** Whether the errors that are left without those failures would fail by themselves. */
+function overWithout(
+  { rule, limit }: Finding,
+  buckets: readonly Bucket[],
+  of: (bucket: Bucket) => number,
+  policy: Policy,
+): boolean {
+  const { minErrors } =
+    rule === "error_rate_critical" ? policy.errorRateCritical : policy.errorRateWarning;
+  // A failure is counted when it happens, its request when it is answered, perhaps a bucket later.
+  let unspent = 0;
+  const readings = buckets.map((bucket) => {
+    const { requests, errors, errorObservations: observed } = bucket.native;
+    const known = unspent + of(bucket);
+    unspent = Math.min(of(bucket), Math.max(0, known - errors));
+    const left = Math.max(0, errors - known);
+    const errorObservations = left > 0 ? (observed * left) / errors : 0;
+    return errorReading({ requests, errors: left, errorObservations }, limit, minErrors);
+  });
+  return judge(readings, true) === "fail";
+}
+
+/**
+ * A critical problem of the family; for orphans, an error rate that breaks uploads under way; for a
+ * reduction, any, since nobody waits for it any longer.
+ */
+function strongerBehind(finding: Finding, findings: readonly Finding[]): Rule | null {
+  if (finding.verdict !== "fail" || finding.severity === "critical") return null;
+  const { family } = finding;
+  const critical = findings.find(
+    (other) =>
+      other.severity === "critical" &&
+      other.verdict === "fail" &&
+      other.because === null &&
+      (other.family === family ||
+        (family === "orphans" && other.family === "errors") ||
+        family === "reduction"),
+  );
+  return critical?.rule ?? null;
+}

@@ -1,0 +1,68 @@
+/** "Back to normal" of DESIGN §5: what more exposure waits for, after an incident or at any time. */
+
+import type { Unit } from "./evaluate.ts";
+import type { Bucket, Observations } from "./observations.ts";
+import type { Verdict } from "./prerequisites.ts";
+import { bucketsIn, observed, round, span, unseenHealth } from "./rows.ts";
+import type { Policy } from "./table.ts";
+
+export interface NormalFinding {
+  name: string;
+  verdict: Verdict;
+  /** Errors over the whole window; for p90 the worst bucket. */
+  value: number | null;
+  /** The value must be lower. */
+  limit: number;
+  unit: Unit;
+  /** Native requests in the window that were really seen. */
+  samples: number;
+  detail: string;
+}
+
+/** Error rate and p90 of native over the last minutes; no_data without enough native requests. */
+export function backToNormal(seen: Observations, policy: Policy): NormalFinding[] {
+  const { minutes, errorRatePercent, p90Ms, minErrors } = policy.backToNormal;
+  const given = { seen, policy };
+  const buckets = bucketsIn(minutes, given).filter(({ native }) => native.requests > 0);
+  const samples = observed(buckets, "native");
+  const few =
+    samples === 0
+      ? "no native traffic measured"
+      : `${round(samples)} native requests in ${span(minutes, policy)}, at least ${policy.minNativeRequests} are needed`;
+  const nothing = unseenHealth(given) ?? (samples < policy.minNativeRequests ? few : null);
+  const finding = (name: string, limit: number, unit: Unit, measure: () => Measured) => {
+    const { value, verdict } = nothing === null ? measure() : NOTHING;
+    const shown = value === null ? "" : `${round(value)} ${unit} over ${span(minutes, policy)}`;
+    const detail = nothing ?? shown;
+    return { name, verdict, value, limit, unit, samples, detail };
+  };
+  return [
+    finding(`error rate of native < ${errorRatePercent} %`, errorRatePercent, "%", () =>
+      errorsOf(buckets, errorRatePercent, minErrors),
+    ),
+    finding(`p90 of native < ${p90Ms} ms`, p90Ms, "ms", () => p90Of(buckets, p90Ms)),
+  ];
+}
+
+interface Measured {
+  value: number | null;
+  verdict: Verdict;
+}
+
+const NOTHING: Measured = { value: null, verdict: "no_data" };
+
+function errorsOf(buckets: readonly Bucket[], limit: number, minErrors: number): Measured {
+  const sum = (part: "requests" | "errors" | "errorObservations") =>
+    buckets.reduce((all, { native }) => all + native[part], 0);
+  const value = (sum("errors") * 100) / sum("requests");
+  if (value < limit) return { value, verdict: "pass" };
+  return { value, verdict: sum("errorObservations") < minErrors ? "inconclusive" : "fail" };
+}
+
+/** There is no p90 of p90s: normal in every bucket, in none, or it cannot be told. */
+function p90Of(buckets: readonly Bucket[], limit: number): Measured {
+  const value = Math.max(...buckets.map(({ native }) => native.p90));
+  if (value < limit) return { value, verdict: "pass" };
+  const none = buckets.every(({ native }) => native.p90 >= limit);
+  return { value, verdict: none ? "fail" : "inconclusive" };
+}

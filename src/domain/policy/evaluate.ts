@@ -1,0 +1,93 @@
+/** Applies the policy to what was observed. Pure: the same observations give the same assessment. */
+import type { Window } from "../metrics/queries.ts";
+import { explain } from "./attribution.ts";
+import type { Observations } from "./observations.ts";
+import type { Verdict } from "./prerequisites.ts";
+import type { Result } from "./rows.ts";
+import { bucketsIn, resultOf } from "./rows.ts";
+import type { Family, Policy, Recommendation, Rule, RuleRow, Severity } from "./table.ts";
+import { RULES, strongest } from "./table.ts";
+
+export type Unit = "%" | "ms" | "per min" | "intents" | "min";
+
+export interface Finding {
+  rule: Rule;
+  family: Family;
+  severity: Severity;
+  verdict: Verdict;
+  recommends: Exclude<Recommendation, "none">;
+  /** In the newest bucket that shows anything; null when none does. */
+  value: number | null;
+  /** Of each bucket, oldest first; one value for rows without buckets. */
+  values: (number | null)[];
+  limit: number;
+  unit: Unit;
+  window: Window;
+  /** Requests (or intents) that it rests on: of native, or of proxy for its own row. */
+  samples: number;
+  /** How many it needs. */
+  minimum: number;
+  /** Why the verdict is what it is, in plain words. */
+  detail: string;
+  /** Another failing rule that explains this failing one, which then is no problem of its own. */
+  because: Rule | null;
+}
+
+export interface Assessment {
+  /** When it was made, seconds since the epoch. */
+  atS: number;
+  /** `no_data` when errors, latency or the failures of native's parts could not be measured. */
+  verdict: Verdict;
+  /** Of the strongest problem. */
+  recommendation: Recommendation;
+  /** Failing findings that nothing else explains, strongest first. */
+  problems: Finding[];
+  /** All rows of the table, in its order. */
+  findings: Finding[];
+}
+
+export function evaluate(seen: Observations, policy: Policy): Assessment {
+  const findings: Finding[] = [];
+  for (const row of RULES)
+    findings.push(finding(row, resultOf(row.key, { seen, policy }, findings)));
+  const explained = explain(findings, (minutes) => bucketsIn(minutes, { seen, policy }), policy);
+  const problems = explained
+    .filter(({ verdict, because }) => verdict === "fail" && because === null)
+    .toSorted(byStrength);
+  return {
+    atS: seen.nowS,
+    verdict: verdictOf(explained, problems),
+    recommendation: problems.reduce<Recommendation>((r, p) => strongest(r, p.recommends), "none"),
+    problems,
+    findings: explained,
+  };
+}
+
+function finding(row: RuleRow, { values, ...result }: Result): Finding {
+  const { rule, family, severity } = row;
+  const recommends = result.recommends ?? row.recommends;
+  const value = values.findLast((known) => known !== null) ?? null;
+  return { ...result, rule, family, severity, recommends, value, values, because: null };
+}
+
+function byStrength(a: Finding, b: Finding): number {
+  if (a.recommends === b.recommends) return 0;
+  return strongest(a.recommends, b.recommends) === a.recommends ? -1 : 1;
+}
+
+/** What must be known of native, each by one row at least, before nothing to complain of is good news. */
+const NATIVES_OWN: readonly Family[] = ["errors", "latency", "r2", "database"];
+
+/** Orphans of an hour ago, or a healthy proxy, say nothing about native now. */
+function verdictOf(findings: readonly Finding[], problems: readonly Finding[]): Verdict {
+  if (problems.length > 0) return "fail";
+  if (findings.some(({ verdict }) => verdict === "inconclusive")) return "inconclusive";
+  return unmeasured(findings).length > 0 ? "no_data" : "pass";
+}
+
+/** The families of native's own of which no row can be judged. */
+export function unmeasured(findings: readonly Finding[]): Family[] {
+  return NATIVES_OWN.filter((family) =>
+    findings.every((finding) => finding.family !== family || finding.verdict === "no_data"),
+  );
+}

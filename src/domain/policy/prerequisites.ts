@@ -1,0 +1,68 @@
+/** What the runbook wants to be true before more traffic goes to native (section 4). */
+import type { Sighting } from "../proof/expectation.ts";
+import type { NormalFinding } from "./back-to-normal.ts";
+
+export type Verdict = "pass" | "fail" | "inconclusive" | "no_data";
+
+export interface Finding {
+  name: string;
+  verdict: Verdict;
+  detail: string;
+  /** Whether anything but a pass stands in the way of more exposure. */
+  required: boolean;
+}
+
+/** Judged on one full look per `/qa` URL, and on what the policy says of the last minutes. */
+export function prerequisites(
+  sightings: readonly Sighting[],
+  normal: readonly NormalFinding[],
+): Finding[] {
+  return [
+    health("native is healthy", sightings, true, (sighting) => {
+      const native = sighting.qa?.health.native;
+      return native === undefined ? null : { status: native.status, problem: native.problem };
+    }),
+    health("proxy is healthy", sightings, false, (sighting) => {
+      const proxy = sighting.qa?.health.proxy;
+      return proxy === undefined ? null : { status: proxy.status, problem: proxy.problem };
+    }),
+    // After a stop native has no traffic to be measured: what is measured must be right, no more.
+    ...normal.map(({ name, verdict, detail }) => ({ name, verdict, detail, required: false })),
+  ];
+}
+
+/** The findings that forbid more exposure; no data on a required one forbids it, too. */
+export function obstacles(findings: readonly Finding[]): Finding[] {
+  return findings.filter((f) => f.verdict === "fail" || (f.required && f.verdict !== "pass"));
+}
+
+type Health = { status: "healthy" | "failing" | "unknown"; problem: string | null };
+
+function health(
+  name: string,
+  sightings: readonly Sighting[],
+  required: boolean,
+  pick: (sighting: Sighting) => Health | null,
+): Finding {
+  const seen = sightings.map((sighting) => ({ sighting, health: pick(sighting) }));
+  const failing = seen.filter(({ health }) => health?.status === "failing");
+  if (failing.length > 0) {
+    const where = failing.map(
+      ({ sighting, health }) => `${placeOf(sighting)}: ${health?.problem ?? "failing"}`,
+    );
+    return { name, verdict: "fail", detail: where.join("; "), required };
+  }
+  const blind = seen.filter(({ health }) => health?.status !== "healthy");
+  if (blind.length > 0) {
+    const where = blind.map(
+      ({ sighting }) => `${placeOf(sighting)}: ${sighting.problem ?? "not asked"}`,
+    );
+    return { name, verdict: "no_data", detail: where.join("; "), required };
+  }
+  return { name, verdict: "pass", detail: `at ${seen.length} of ${seen.length}`, required };
+}
+
+/** How people know a location: its colo, else the host that was asked. */
+export function placeOf(sighting: Pick<Sighting, "colo" | "url">): string {
+  return sighting.colo ?? (URL.parse(sighting.url)?.host || sighting.url);
+}

@@ -1,0 +1,324 @@
+/** How each row of the policy is measured and judged. */
+
+import type { Finding, Unit } from "./evaluate.ts";
+import { areFewOrphans, HEALTH_MINUTES } from "./few-orphans.ts";
+import type { Reading } from "./judge.ts";
+import { errorReading, judge, judgeCounts } from "./judge.ts";
+import type { Bucket, Observations } from "./observations.ts";
+import { bucketsOf, lastBuckets, newestEndS, questions } from "./observations.ts";
+import type { Verdict } from "./prerequisites.ts";
+import type { Policy, RuleKey } from "./table.ts";
+
+/** What one row comes to, before the table's columns are added. */
+export type Result = Omit<
+  Finding,
+  "rule" | "family" | "severity" | "recommends" | "because" | "value" | "values"
+> & {
+  values: (number | null)[];
+  /** Instead of what the row recommends. */
+  recommends?: Finding["recommends"];
+};
+
+export interface Case {
+  seen: Observations;
+  policy: Policy;
+}
+
+/** `before`: the findings of the rows above. */
+export function resultOf(key: RuleKey, given: Case, before: readonly Finding[]): Result {
+  switch (key) {
+    case "errorRateCritical":
+    case "errorRateWarning":
+      return errorRate(key, given);
+    case "p90OverProxyCritical":
+    case "p90OverProxyWarning":
+      return overProxy(key, given);
+    case "p90Warning":
+      return p90(given);
+    case "r2Failures":
+      return failures(key, "r2", given);
+    case "databaseFailures":
+      return failures(key, "database", given);
+    case "orphanedIntents":
+      return orphans(given);
+    case "reductionDidNotHelp":
+      return reduction(given, before);
+    case "proxyUnhealthy":
+      return proxyErrors(given);
+    default:
+      return key satisfies never;
+  }
+}
+
+// --- Rows over buckets ---------------------------------------------------------------------------
+
+interface Series {
+  minutes: number;
+  limit: number;
+  unit: Unit;
+  minimum: number;
+  samples: number;
+  readings: Reading[];
+  judged: typeof judge;
+  /** Who the samples are of. */
+  of: string;
+  /** What could not be seen, if anything. */
+  unseen: string | null;
+}
+
+function overBuckets(series: Series, { seen, policy }: Case): Result {
+  const { minutes, limit, unit, minimum, samples, readings, unseen, of } = series;
+  const common = { limit, unit, minimum, samples, window: lastBuckets(seen.nowS, policy, minutes) };
+  const verdict = series.judged(readings, unseen === null && samples >= minimum);
+  const values = readings.map(({ value }) => value);
+  if (verdict !== "no_data") {
+    return { ...common, values, verdict, detail: words(verdict, readings, series, policy) };
+  }
+  const few = `${round(samples)} ${of} in ${span(minutes, policy)}, at least ${minimum} are needed`;
+  const apart = "nothing to compare: no bucket holds requests of both cohorts";
+  return { ...common, values, verdict, detail: unseen ?? (samples < minimum ? few : apart) };
+}
+
+function words(verdict: Verdict, readings: readonly Reading[], s: Series, policy: Policy): string {
+  const over = readings.filter(({ state }) => state === "over").length;
+  const each = s.minutes === 1 ? "the newest bucket" : `each of ${span(s.minutes, policy)}`;
+  if (verdict === "fail") return `over ${s.limit} ${s.unit} in ${each}`;
+  if (verdict === "pass") return `not over ${s.limit} ${s.unit} in ${each}`;
+  if (over === 0) return `over ${s.limit} ${s.unit}, but by so few errors that chance may do it`;
+  return `over ${s.limit} ${s.unit} in ${over} of ${span(s.minutes, policy)} so far`;
+}
+
+/** "3 min", or "3 × 1 s" in a rehearsal. */
+export function span(minutes: number, { bucketSeconds }: Policy): string {
+  return bucketSeconds === 60 ? `${minutes} min` : `${minutes} × ${bucketSeconds} s`;
+}
+
+/** Of the last so many minutes, oldest first. */
+export function bucketsIn(minutes: number, { seen, policy }: Case): Bucket[] {
+  const { health, failures } = seen;
+  return bucketsOf(
+    lastBuckets(seen.nowS, policy, minutes),
+    policy.bucketSeconds,
+    health.kind === "seen" ? health.value : [],
+    failures.kind === "seen" ? failures.value : [],
+  );
+}
+
+export function unseenHealth({ seen }: Case): string | null {
+  return seen.health.kind === "unseen" ? seen.health.because : null;
+}
+
+function errorRate(key: "errorRateCritical" | "errorRateWarning", given: Case): Result {
+  const { limitPercent: limit, minutes, minErrors, minNativeRequests } = given.policy[key];
+  const buckets = bucketsIn(minutes, given);
+  return overBuckets(
+    {
+      ...{ minutes, limit, unit: "%", judged: judge, of: "native requests" },
+      minimum: minNativeRequests ?? given.policy.minNativeRequests,
+      samples: observed(buckets, "native"),
+      readings: buckets.map(({ native }) => errorReading(native, limit, minErrors)),
+      unseen: unseenHealth(given),
+    },
+    given,
+  );
+}
+
+function proxyErrors(given: Case): Result {
+  const { limitPercent: limit, minutes, minErrors, minProxyRequests } = given.policy.proxyUnhealthy;
+  const buckets = bucketsIn(minutes, given);
+  return overBuckets(
+    {
+      ...{ minutes, limit, unit: "%", judged: judge, of: "proxy requests" },
+      minimum: minProxyRequests,
+      samples: observed(buckets, "proxy"),
+      readings: buckets.map(({ proxy }) => errorReading(proxy, limit, minErrors)),
+      unseen: unseenHealth(given),
+    },
+    given,
+  );
+}
+
+function overProxy(key: "p90OverProxyCritical" | "p90OverProxyWarning", given: Case): Result {
+  const row = given.policy[key];
+  const { limitPercent: limit, minutes, minNativeRequests: minimum } = row;
+  const buckets = bucketsIn(minutes, given);
+  const [native, proxy] = [observed(buckets, "native"), observed(buckets, "proxy")];
+  const rarer = proxy < native ? "proxy" : "native";
+  const result = overBuckets(
+    {
+      ...{ minutes, limit, unit: "%", minimum, judged: judge },
+      samples: Math.min(native, proxy),
+      of: `${rarer} requests`,
+      readings: buckets.map((bucket) => overProxyReading(bucket, row)),
+      unseen: unseenHealth(given),
+    },
+    given,
+  );
+  const newest = buckets.findLast(isComparable);
+  return newest === undefined ? result : { ...result, detail: detailOf(result, newest, row) };
+}
+
+/** With what the percentage is made of: 450 % may be 11 ms beside 2 ms. */
+function detailOf(
+  { verdict, values, limit, detail }: Result,
+  { native, proxy }: Bucket,
+  { minDifferenceMs }: Policy["p90OverProxyCritical"],
+): string {
+  if (verdict === "no_data") return detail;
+  const times = `${round(native.p90)} ms beside ${round(proxy.p90)} ms`;
+  const unfelt = verdict === "pass" && (values.findLast((known) => known !== null) ?? 0) > limit;
+  return unfelt
+    ? `${times}: less than ${minDifferenceMs} ms more, so it does not count`
+    : `${detail}; ${times}`;
+}
+
+function isComparable({ native, proxy }: Bucket): boolean {
+  return native.requests > 0 && proxy.requests > 0 && proxy.p90 > 0;
+}
+
+function overProxyReading(
+  bucket: Bucket,
+  { limitPercent, minDifferenceMs }: Policy["p90OverProxyCritical"],
+): Reading {
+  if (!isComparable(bucket)) return { state: "empty", value: null };
+  const { native, proxy } = bucket;
+  const felt = native.p90 - proxy.p90 >= minDifferenceMs;
+  const over = felt && native.p90 * 100 > proxy.p90 * (100 + limitPercent);
+  return { state: over ? "over" : "under", value: (native.p90 / proxy.p90 - 1) * 100 };
+}
+
+function p90(given: Case): Result {
+  const { limitMs: limit, minutes, minNativeRequests: minimum } = given.policy.p90Warning;
+  const buckets = bucketsIn(minutes, given);
+  return overBuckets(
+    {
+      ...{ minutes, limit, unit: "ms", minimum, judged: judge, of: "native requests" },
+      samples: observed(buckets, "native"),
+      readings: buckets.map(({ native }) => {
+        if (native.requests === 0) return { state: "empty", value: null };
+        return { state: native.p90 > limit ? "over" : "under", value: native.p90 };
+      }),
+      unseen: unseenHealth(given),
+    },
+    given,
+  );
+}
+
+function failures(
+  key: "r2Failures" | "databaseFailures",
+  of: "r2" | "database",
+  given: Case,
+): Result {
+  const { policy, seen } = given;
+  const row = policy[key];
+  const { limitPerMinute: limit, minutes, minNativeRequests } = row;
+  const buckets = bucketsIn(minutes, given);
+  const unseen = seen.failures.kind === "unseen" ? seen.failures.because : unseenHealth(given);
+  const readings = failureReadings(buckets, of, { ...row, bucketSeconds: policy.bucketSeconds });
+  const result = overBuckets(
+    {
+      ...{ minutes, limit, unit: "per min", judged: judgeCounts, of: "native requests" },
+      minimum: minNativeRequests ?? policy.minNativeRequests,
+      samples: observed(buckets, "native"),
+      readings,
+      unseen,
+    },
+    given,
+  );
+  const newest = readings.findLastIndex(({ value }) => value !== null);
+  const few = readings[newest]?.state === "under" && (readings[newest]?.value ?? 0) > limit;
+  if (result.verdict !== "pass" || !few) return result;
+  return { ...result, detail: `${fewWords(buckets[newest], of)}: under ${row.minSharePercent} %` };
+}
+
+/** Many or few: an absolute number alone would let a handful of requests stop any canary. */
+function failureReadings(
+  buckets: readonly Bucket[],
+  of: "r2" | "database",
+  row: Policy["r2Failures"] & { bucketSeconds: number },
+): Reading[] {
+  const { limitPerMinute: limit, minSharePercent, bucketSeconds } = row;
+  const limitPerBucket = (limit * bucketSeconds) / 60;
+  const seen = buckets.reduce((sum, { observations }) => sum + observations[of], 0);
+  return buckets.map((bucket) => {
+    const { requests } = bucket.native;
+    if (requests === 0 && bucket[of] === 0) return { state: "empty", value: null };
+    const value = (bucket[of] * 60) / bucketSeconds;
+    const over = value > limit && bucket[of] * 100 >= requests * minSharePercent;
+    // Unsampled, each bucket that is over has as many by itself.
+    return { state: !over ? "under" : seen > limitPerBucket ? "over" : "thin", value };
+  });
+}
+
+function fewWords(bucket: Bucket | undefined, of: "r2" | "database"): string {
+  const share = ((bucket?.[of] ?? 0) * 100) / (bucket?.native.requests ?? 1);
+  return `${round(bucket?.[of] ?? 0)} failures are ${round(share)} % of native's requests`;
+}
+
+/** Requests of a cohort that were really seen: sampling must not make many of a few. */
+export function observed(buckets: readonly Bucket[], cohort: "native" | "proxy"): number {
+  return buckets.reduce((sum, bucket) => sum + bucket[cohort].observations, 0);
+}
+
+// --- Rows without buckets ------------------------------------------------------------------------
+
+/** One intent is enough to look at: a number of orphans, like failures, is not made by few requests. */
+function orphans({ seen, policy }: Case): Result {
+  const { limit, minutes } = policy.orphanedIntents;
+  const common = {
+    limit,
+    unit: "intents" as const,
+    minimum: 1,
+    window: questions(seen.nowS, policy).orphans,
+  };
+  const none = { ...common, values: [null], samples: 0, verdict: "no_data" as const };
+  if (seen.orphans.kind === "unseen") return { ...none, detail: seen.orphans.because };
+  const { intents, finalized } = seen.orphans.value;
+  const known = Number.isFinite(intents) && Number.isFinite(finalized) && intents >= 1;
+  if (!known) return { ...none, detail: `no intents in ${span(minutes, policy)}` };
+  const orphaned = Math.max(0, intents - finalized);
+  const few =
+    orphaned > limit &&
+    areFewOrphans(orphaned, bucketsIn(HEALTH_MINUTES, { seen, policy }), policy);
+  const share = few
+    ? `, under ${policy.orphanedIntents.minSharePercent} % of native's requests`
+    : "";
+  return {
+    ...common,
+    values: [orphaned],
+    samples: intents,
+    verdict: orphaned > limit ? "fail" : "pass",
+    ...(few ? { recommends: "notify" as const } : {}),
+    detail: `${round(orphaned)} of ${round(intents)} intents were never finalized${share}`,
+  };
+}
+
+/** Judged on data from after its time: the newest complete bucket must have ended by then. */
+function reduction({ seen, policy }: Case, before: readonly Finding[]): Result {
+  const { minutes } = policy.reductionDidNotHelp;
+  const toS = newestEndS(seen.nowS, policy);
+  const common = { limit: minutes, unit: "min" as const, samples: 0, minimum: 0 };
+  const none = { ...common, window: { fromS: toS, toS }, values: [null] };
+  const { lastReductionS: last } = seen;
+  if (last.kind === "unseen") return { ...none, verdict: "no_data", detail: last.because };
+  if (last.value === null || !Number.isFinite(last.value) || last.value > seen.nowS) {
+    return { ...none, verdict: "pass", detail: "no reduction in force" };
+  }
+  const elapsed = Math.max(0, (toS - last.value) / policy.bucketSeconds);
+  const known = { ...none, window: { fromS: Math.floor(last.value), toS }, values: [elapsed] };
+  const warnings = before.filter(({ recommends }) => recommends === "reduce");
+  const since = `reduced ${span(Math.floor(elapsed), policy)} ago`;
+  if (warnings.some(({ verdict }) => verdict === "fail")) {
+    const verdict = elapsed >= minutes ? "fail" : "inconclusive";
+    return { ...known, verdict, detail: `${since}, and a warning fails still` };
+  }
+  if (warnings.every(({ verdict }) => verdict === "no_data")) {
+    return { ...known, verdict: "no_data", detail: `${since}, and nothing is measured` };
+  }
+  return { ...known, verdict: "pass", detail: `${since}, and no warning fails` };
+}
+
+/** For people: sampled counts may be fractions. */
+export function round(value: number): number {
+  return Math.round(value * 10) / 10;
+}

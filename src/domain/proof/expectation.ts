@@ -1,0 +1,103 @@
+/** What a location must show before the CLI may call a change live there. */
+import type { SeenDecision } from "../decision/headers.ts";
+import type { ParsedState } from "../state/documents.ts";
+import { isEmergency } from "../state/documents.ts";
+import type { QaDocument } from "./qa-document.ts";
+
+/** One look at one `/qa` URL. */
+export interface Sighting {
+  url: string;
+  atMs: number;
+  /** Null when there was no answer at all. */
+  status: number | null;
+  colo: string | null;
+  decision: SeenDecision | null;
+  /** Null when refused (401, 429), unreachable or not the expected document. */
+  qa: QaDocument | null;
+  /** Why there is no document, in words for people; null when there is one. */
+  problem: string | null;
+}
+
+export interface Expectation {
+  emergency: boolean;
+  /**
+   * This very stop must show: shortly after a restore, a location may still show the one before,
+   * and would yet see that one's release. Undefined: any emergency will do.
+   */
+  stop?: {
+    id: string;
+    /** No earlier stop can be about any more: then the decision header is proof enough. */
+    headerSuffices: boolean;
+  };
+  /** Undefined: any will do. */
+  revision?: string;
+  /** For configurations written by hand, which carry no revision. */
+  lastUpdated?: string;
+  percent?: number;
+}
+
+export type Comparison = { seen: true } | { seen: false; because: string };
+
+/** What the stored state should look like once it is live. */
+export function expectationOf(state: ParsedState): Expectation {
+  const emergency = isEmergency(state);
+  if (state.config.kind !== "valid") return { emergency };
+  const { revision, last_updated: lastUpdated, canary_percent: percent } = state.config.value;
+  return revision === undefined
+    ? { emergency, lastUpdated, percent }
+    : { emergency, revision, percent };
+}
+
+/**
+ * An emergency shows in the decision header of any answer, refused ones included: a stop can be
+ * proved without a token. Everything else needs the document.
+ */
+export function compare(expected: Expectation, sighting: Sighting): Comparison {
+  const { qa, decision } = sighting;
+  if (sighting.status === null) return notSeen(sighting.problem ?? "no answer");
+  const decidedAway = decision?.cohort === "proxy" && decision.reason === "emergency";
+  if (expected.emergency && !decidedAway) {
+    return notSeen(decision === null ? noDecision(sighting) : `still decides ${decision.reason}`);
+  }
+  if (expected.stop !== undefined) return compareStop(expected.stop, sighting);
+  const wantsDocument = expected.revision !== undefined || expected.lastUpdated !== undefined;
+  if (expected.emergency && !wantsDocument) return { seen: true };
+  if (qa === null) return notSeen(sighting.problem ?? "no /qa document");
+  if (qa.canary.emergency_proxy !== expected.emergency) {
+    return notSeen(expected.emergency ? "emergency not on yet" : "emergency still on");
+  }
+  if (qa.canary.source !== "kv") return notSeen(`state from ${qa.canary.source}, not from KV`);
+  if (expected.revision !== undefined && qa.canary.revision !== expected.revision) {
+    return notSeen(`still at revision ${qa.canary.revision ?? "none"}`);
+  }
+  if (expected.lastUpdated !== undefined && qa.canary.last_updated !== expected.lastUpdated) {
+    return notSeen(`still at the config of ${qa.canary.last_updated ?? "unknown time"}`);
+  }
+  // The revision is right: the share differs because the Worker obeys a lease that has run out.
+  const fellBack = qa.canary.lease?.run_out === true;
+  if (expected.percent !== undefined && qa.canary.percent !== expected.percent && !fellBack) {
+    return notSeen(`still at ${qa.canary.percent ?? "?"} %`);
+  }
+  return { seen: true };
+}
+
+/** By the id of the stop, or by its mirror in `config`, which carries the same id. */
+function compareStop(stop: NonNullable<Expectation["stop"]>, sighting: Sighting): Comparison {
+  const { qa } = sighting;
+  if (qa === null) {
+    if (stop.headerSuffices) return { seen: true };
+    return notSeen(
+      `an emergency, perhaps an earlier one: ${sighting.problem ?? "no /qa document"}`,
+    );
+  }
+  const shown = qa.stop.id === stop.id || qa.canary.revision === stop.id;
+  return shown ? { seen: true } : notSeen("still an earlier stop");
+}
+
+function notSeen(because: string): Comparison {
+  return { seen: false, because };
+}
+
+function noDecision(sighting: Sighting): string {
+  return sighting.problem ?? "no decision header: is this the canary Worker?";
+}

@@ -1,0 +1,60 @@
+/**
+ * `ramp-share`: a raise by the cron that leaves `config` alone, and so can never cover what a person has written
+ * there. It is in force as long as `config` is, in every field, what it raises from.
+ */
+import * as z from "zod";
+import { once } from "../lib/lazy.ts";
+import { readDocument } from "../lib/read-document.ts";
+import type { CanaryConfig } from "../state/documents.ts";
+import { configSchema, isSameConfig, percentSchema } from "../state/documents.ts";
+
+export const RAMP_SHARE_KEY = "ramp-share";
+
+const MAX_CHARS = 16_384;
+
+const rampShareSchema = once(() => {
+  const time = z.iso.datetime().max(64);
+  return z.object({
+    schema: z.literal(1),
+    /** The ramp's id. */
+    ramp: z.string().max(500),
+    base: configSchema.refine((base) => !base.emergency_proxy, "raises over an emergency"),
+    percent: percentSchema,
+    revision: z.string().min(1).max(500),
+    /** The cron's time: of two, the later one counts. */
+    at: time,
+    /** When the ramp was started: what was read since then and is not `base` is a later word. */
+    since: time,
+    by: z.string().max(500),
+    reason: z.string().max(500),
+  });
+});
+
+export type RampShare = z.output<ReturnType<typeof rampShareSchema>>;
+
+/** Null for nothing, and for what is no such document: what cannot be read raises nothing. */
+export function parseRampShare(text: string | null): RampShare | null {
+  if (text === null) return null;
+  return readDocument(text, rampShareSchema(), MAX_CHARS);
+}
+
+/** As stored, when that is not what the share raises from. */
+export function withRampShare(stored: CanaryConfig, share: RampShare): CanaryConfig {
+  if (!isSameConfig(stored, share.base)) return stored;
+  const { lease: _, ...base } = share.base;
+  return {
+    ...base,
+    canary_percent: share.percent,
+    revision: share.revision,
+    last_updated: share.at,
+    updated_by: share.by,
+    reason: share.reason,
+  };
+}
+
+/** Throws when the document could not be read back. */
+export function serialiseRampShare(share: RampShare): string {
+  const text = JSON.stringify(share);
+  if (parseRampShare(text) === null) throw new Error("refusing to write an invalid ramp-share");
+  return text;
+}

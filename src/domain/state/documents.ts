@@ -1,0 +1,234 @@
+/**
+ * The documents in Workers KV that steer the canary, and the only parser for `config` and `stop`.
+ * The Worker and the CLI share this file, so they cannot disagree on which values are valid.
+ *
+ * `config` is the seed's document. People also write it with wrangler or in the dashboard: unknown
+ * fields are ignored, and a malformed optional field counts as missing.
+ * `stop` is the emergency latch, a key of its own so that no rewrite of `config` can lose it.
+ */
+import * as z from "zod";
+import type { GuardianCap } from "../guardian/cap.ts";
+import { capInForce, GUARDIAN_CAP_KEY, parseCap, withCap } from "../guardian/cap.ts";
+import { parseRampShare, RAMP_SHARE_KEY, withRampShare } from "../ramp/share.ts";
+import { saysEmergency } from "./says-emergency.ts";
+
+export const CONFIG_KEY = "config";
+export const STOP_KEY = "stop";
+/** What decides about visitors: read together, by Worker and CLI. */
+export const STATE_KEYS = [CONFIG_KEY, STOP_KEY, RAMP_SHARE_KEY, GUARDIAN_CAP_KEY];
+
+/** KV allows 25 MiB; a value that needs more than this is not one of our two documents. */
+export const MAX_DOCUMENT_CHARS = 16_384;
+
+/** A day: a lease is for a process that looks every few seconds. */
+export const MAX_LEASE_S = 86_400;
+
+/** The tag travels in a response header and, dot-separated, in the cookie: hence this alphabet. */
+const TAG = /^[A-Za-z0-9_-]{1,32}$/;
+
+export const percentSchema = z
+  .number()
+  .min(0)
+  .max(100)
+  .refine((n) => Number(n.toFixed(2)) === n, "has more than two decimal places");
+
+const optionalText = z.string().max(500).optional().catch(undefined);
+
+/** No release names more: a longer list would not fit into a document. */
+const names = z
+  .array(
+    z.object({
+      /** Of a stop; of a config, its revision. */
+      id: optionalText,
+      /** Of the very text, see emergency.ts. */
+      mark: optionalText,
+      at: optionalText,
+    }),
+  )
+  .max(64)
+  .optional()
+  .catch(undefined);
+
+export const configSchema = z.object({
+  canary_percent: percentSchema,
+  canary_tag: z.string().regex(TAG, "must be 1 to 32 letters, digits, _ or -"),
+  emergency_proxy: z.boolean(),
+  /** Not checked as a date: a person in a hurry may paste anything, and must still be obeyed. */
+  last_updated: z.string().max(64),
+  revision: optionalText,
+  updated_by: optionalText,
+  reason: optionalText,
+  /** Of an attached ramp: unless somebody renews it, the Worker falls back by itself. */
+  lease: z
+    .object({
+      expires_at: z.string().max(64),
+      fallback_percent: percentSchema,
+      /** Seconds from the first sight of this document; absent: until `expires_at` alone. */
+      duration_s: z.number().positive().max(MAX_LEASE_S).optional().catch(undefined),
+    })
+    .optional()
+    .catch(undefined),
+  /** The newest cap of the guardian that whoever wrote this has seen: it and all older ones are void. */
+  lifts_cap: z.object({ id: optionalText, at: optionalText }).optional().catch(undefined),
+  /** The emergencies in `config` that this one takes back: written by a tool, it ends no other. */
+  lifts: names,
+});
+
+const stopSchema = z.object({
+  active: z.boolean(),
+  id: optionalText,
+  at: optionalText,
+  by: optionalText,
+  reason: optionalText,
+  /**
+   * On a release: the stops that it releases, and which of them is the newest. Without the list, it is
+   * from the first version of the tool.
+   */
+  releases: z
+    .object({ id: optionalText, at: optionalText, stops: names })
+    .optional()
+    .catch(undefined),
+});
+
+export type CanaryConfig = z.output<typeof configSchema>;
+export type StopDocument = z.output<typeof stopSchema>;
+/** What a release or a config says of an emergency that it ends. */
+export type Name = NonNullable<z.output<typeof names>>[number];
+
+/** `emergency`: the value is unusable as a whole, yet it plainly asks for an emergency. */
+export type Parsed<T> =
+  | { kind: "valid"; value: T }
+  | { kind: "absent" }
+  | { kind: "invalid"; problem: string; emergency: boolean };
+
+/** The keys as text, as one bulk read returns them; `null` is an absent key. */
+export interface RawState {
+  config: string | null;
+  stop: string | null;
+  cap?: string | null;
+  rampShare?: string | null;
+}
+
+/** `STATE_KEYS` by key. */
+export function rawState(textOf: (key: string) => string | null): RawState {
+  return {
+    config: textOf(CONFIG_KEY),
+    stop: textOf(STOP_KEY),
+    cap: textOf(GUARDIAN_CAP_KEY),
+    rampShare: textOf(RAMP_SHARE_KEY),
+  };
+}
+
+export interface ParsedState {
+  /** With the share in force: what a ramp raises it to (`withRampShare`), and at most the guardian's cap. */
+  config: Parsed<CanaryConfig>;
+  stop: Parsed<StopDocument>;
+  /** The guardian's cap, where it is in force, and the share that it holds down. */
+  capped?: { cap: GuardianCap; asked: number } | undefined;
+}
+
+export function parseConfig(text: string | null): Parsed<CanaryConfig> {
+  return parse(text, configSchema, saysEmergency);
+}
+
+/** An unreadable stop asks for an emergency: somebody tried to stop, and in doubt it is proxy. */
+export function parseStop(text: string | null): Parsed<StopDocument> {
+  return parse(text, stopSchema, () => true);
+}
+
+export function parseState(raw: RawState): ParsedState {
+  const config = parseConfig(raw.config);
+  const stop = parseStop(raw.stop);
+  if (config.kind !== "valid") return { config, stop };
+  const stored = config.value;
+  const share = parseRampShare(raw.rampShare ?? null);
+  const asked = share === null ? stored : withRampShare(stored, share);
+  const cap = capInForce(stored, parseCap(raw.cap ?? null));
+  if (cap === null) return { config: { kind: "valid", value: asked }, stop };
+  return {
+    config: { kind: "valid", value: withCap(asked, cap) },
+    stop,
+    capped: { cap, asked: asked.canary_percent },
+  };
+}
+
+/** By every field: people copy a document, revision and all, and edit the share alone. */
+export function isSameConfig(one: CanaryConfig, other: CanaryConfig): boolean {
+  return configText(one) === configText(other);
+}
+
+/** Parsed by the schema, two alike have their fields in the same order. */
+export function configText(config: CanaryConfig): string {
+  return JSON.stringify(config);
+}
+
+/** True when either key asks for an emergency, readable or not. */
+export function isEmergency(state: ParsedState): boolean {
+  const { config, stop } = state;
+  const byStop = stop.kind === "valid" ? stop.value.active : stop.kind === "invalid";
+  const byConfig =
+    config.kind === "valid"
+      ? config.value.emergency_proxy
+      : config.kind === "invalid" && config.emergency;
+  return byStop || byConfig;
+}
+
+export function isValidPercent(value: number): boolean {
+  return percentSchema.safeParse(value).success;
+}
+
+export function isValidTag(value: string): boolean {
+  return TAG.test(value);
+}
+
+/** Throws when the document could not be read back: nothing unreadable may ever be written. */
+export function serialiseConfig(config: CanaryConfig): string {
+  return serialise(config, parseConfig);
+}
+
+/** Throws when the document could not be read back. */
+export function serialiseStop(stop: StopDocument): string {
+  return serialise(stop, parseStop);
+}
+
+function serialise<T>(document: T, parseBack: (text: string) => Parsed<T>): string {
+  const text = JSON.stringify(document);
+  const back = parseBack(text);
+  if (back.kind !== "valid") {
+    throw new Error(
+      `refusing to write an invalid document: ${back.kind === "invalid" ? back.problem : back.kind}`,
+    );
+  }
+  return text;
+}
+
+/** `salvage`: whether an unusable text asks for an emergency; given what JSON made of it, if it could. */
+function parse<T>(
+  text: string | null,
+  schema: z.ZodType<T>,
+  salvage: (text: string, json: unknown) => boolean,
+): Parsed<T> {
+  if (text === null) return { kind: "absent" };
+  const invalid = (problem: string, json?: unknown): Parsed<T> => {
+    return { kind: "invalid", problem, emergency: salvage(text, json) };
+  };
+  if (text.length > MAX_DOCUMENT_CHARS) {
+    return invalid(`is ${text.length} characters long, more than ${MAX_DOCUMENT_CHARS}`);
+  }
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text.startsWith("\uFEFF") ? text.slice(1) : text);
+  } catch {
+    return invalid("is not JSON");
+  }
+  const result = schema.safeParse(raw);
+  if (result.success) return { kind: "valid", value: result.data };
+  return invalid(describe(result.error), raw);
+}
+
+function describe(error: z.ZodError): string {
+  const issue = error.issues[0];
+  if (issue === undefined) return "is not valid";
+  const path = issue.path.join(".");
+  return path === "" ? issue.message : `${path}: ${issue.message}`;
+}

@@ -1,0 +1,87 @@
+/** The trace that every change leaves: one entry per command, in KV and in the local journal. */
+import * as z from "zod";
+import { once } from "../lib/lazy.ts";
+
+export const JOURNAL_PREFIX = "journal/";
+export const JOURNAL_TTL_S = 400 * 86_400;
+
+const journalEntrySchema = once(() => {
+  const text = z.string().max(2_000);
+
+  /** One side of a change; null parts are unknown. */
+  const snapshot = z.object({
+    percent: z.number().nullable(),
+    emergency: z.boolean().nullable(),
+    revision: text.nullable(),
+  });
+
+  return z.object({
+    schema: z.literal(1),
+    id: text,
+    at: text,
+    command: text,
+    actor: text,
+    host: text,
+    reason: text.nullable(),
+    incident: text.nullable(),
+    /** Null when the command wrote without reading first. */
+    before: snapshot.nullable(),
+    after: snapshot,
+    revision: text.nullable(),
+    /** How far the change was seen when the command ended. */
+    verification: z.object({
+      outcome: z.enum(["live", "stored", "written", "unknown", "interrupted"]),
+      locations: z.array(text),
+      elapsed_ms: z.number(),
+    }),
+    /** E.g. which failed checks were overridden with --force. */
+    notes: z.array(text).default([]),
+    tool: text,
+    /** The KV namespace that was changed: a name like `staging` may move to another one. */
+    namespace: text.nullable().default(null),
+  });
+});
+
+export type JournalEntry = z.output<ReturnType<typeof journalEntrySchema>>;
+export type Snapshot = JournalEntry["after"];
+
+/** Keys sort by time. `at` is RFC 3339 UTC, so they also list by day and month prefix. */
+export function journalKey(entry: Pick<JournalEntry, "at" | "id">): string {
+  return `${JOURNAL_PREFIX}${entry.at}-${entry.id}`;
+}
+
+export function parseJournalEntry(value: string): JournalEntry | null {
+  try {
+    const parsed = journalEntrySchema().safeParse(JSON.parse(value));
+    return parsed.success ? parsed.data : null;
+  } catch {
+    return null;
+  }
+}
+
+const RELIEF = new Set(["not-aus", "reduce", "disable"]);
+
+/**
+ * The share to go back to: what was configured before the unbroken run of relief commands that ends
+ * the journal. `entries` in order of time. Null when the journal does not know.
+ */
+export function shareBeforeIncident(entries: readonly JournalEntry[]): number | null {
+  let share: number | null = null;
+  for (let index = entries.length - 1; index >= 0; index -= 1) {
+    const entry = entries[index];
+    if (entry === undefined || changedNothing(entry)) continue;
+    if (!RELIEF.has(entry.command)) return share ?? positive(entry.after.percent);
+    const before = positive(entry.before?.percent ?? null);
+    if (before !== null) share = before;
+  }
+  return share;
+}
+
+/** Such as the end of a ramp, which is told and leaves everything as it is. */
+function changedNothing({ before, after }: JournalEntry): boolean {
+  return before?.percent === after.percent && before.emergency === after.emergency;
+}
+
+function positive(percent: number | null): number | null {
+  return percent !== null && percent > 0 ? percent : null;
+}

@@ -1,0 +1,145 @@
+/** The one screen of `status`: 80 columns, the worst first, nothing unsafe. */
+
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { StatusData } from "../../../src/commands/status/status.ts";
+import { status } from "../../../src/commands/status/status.ts";
+import { evaluate } from "../../../src/domain/policy/evaluate.ts";
+import type { Observations } from "../../../src/domain/policy/observations.ts";
+import { DEFAULT_POLICY } from "../../../src/domain/policy/table.ts";
+import { achievedShare } from "../../../src/domain/proof/achieved-share.ts";
+import { written } from "../../../src/domain/ramp/advance.ts";
+import { widthOf } from "../../../src/domain/text/width.ts";
+import { minutes, NOW_S, seen } from "../../domain/policy/world.ts";
+import { rampOf } from "../../domain/ramp/world.ts";
+import { hostileText } from "../../support/hostile-text.ts";
+import type { Texts } from "../watch/world.ts";
+import { entryOf, NOW_MS, PLAIN, storedState } from "../watch/world.ts";
+
+function dataOf(
+  observations: Observations,
+  {
+    native = 410,
+    texts = PLAIN,
+    current = true,
+  }: { native?: number; texts?: Texts; current?: boolean | null } = {},
+): StatusData {
+  const state = storedState(texts);
+  const of = (cohort: "native" | "proxy", sampled: number) => ({
+    cohort,
+    sampled,
+    squares: sampled,
+    requests: sampled * 9,
+  });
+  const rows = [of("native", native), of("proxy", 4_213 - native)];
+  const view = (location: string, shown: boolean | null) => ({
+    url: `https://${location}/qa`,
+    location,
+    status: 200,
+    emergency: false,
+    percent: 10,
+    revision: null,
+    cohort: null,
+    reason: null,
+    source: "kv",
+    native: "healthy",
+    proxy: "healthy",
+    current: shown,
+    problem: null,
+  });
+  const { verdict, recommendation, problems, findings } = evaluate(observations, DEFAULT_POLICY);
+  return {
+    emergency: false,
+    config: state.config.kind === "valid" ? state.config.value : null,
+    stop: null,
+    capped: null,
+    problems: [],
+    live: [view("AMS", current === null ? null : true), view(texts.colo, current)],
+    last: entryOf(texts, "E1", 60),
+    ramp: null,
+    share: achievedShare(rows, state, { fromS: NOW_S - 660, toS: NOW_S }),
+    health: { verdict, recommendation, command: null, problems, findings },
+    at_ms: NOW_MS,
+    api_ms: null,
+  };
+}
+
+const linesOf = (data: StatusData): string[] =>
+  status.render({ kind: "done", changed: false, data }).split("\n");
+
+const BAD = seen(minutes(5, { native: { errors: 50, p90: 400 } }));
+
+describe("status", () => {
+  it("says in its first line whether anything is wrong", () => {
+    expect(linesOf(dataOf(seen([])))[0]).toBe("✔ nothing is wrong: no row of the policy fails");
+    expect(linesOf(dataOf(BAD))[0]).toMatch(/^✖ wrong: error rate, critical 5 %/);
+    const unseen = { kind: "unseen", because: "HTTP 503" } as const;
+    const blind = dataOf(seen([], { health: unseen, failures: unseen, orphans: unseen }));
+    expect(linesOf(blind)[0]).toBe("? no data on native's health: HTTP 503");
+    const stopped = {
+      ...dataOf(BAD),
+      emergency: true,
+      stop: { active: true, by: "anna", reason: "5xx" },
+    };
+    expect(linesOf(stopped)[0]).toBe("! EMERGENCY: everybody is sent to proxy by anna: 5xx");
+  });
+
+  it("names a share that is not achieved, and a location that is behind", () => {
+    const text = linesOf(dataOf(seen([]), { native: 800, current: false })).join("\n");
+    expect(text).toContain("! the achieved share is not as configured");
+    expect(text).toContain("19 % of 4,213 new visitors (NOT as configured");
+    expect(text).toContain("! not what is stored: FRA");
+    const fine = linesOf(dataOf(seen([]))).join("\n");
+    expect(fine).not.toMatch(/^!/m);
+    expect(fine).toContain(
+      "  achieved  9.73 % of 4,213 new visitors (as configured, within chance)",
+    );
+    expect(fine).toContain("  affected  9.73 % of 37,917 requests are served by native");
+  });
+
+  it("tells of a ramp under way, and of a lease that has run out", () => {
+    const data = dataOf(seen([]));
+    const at = new Date(data.at_ms - 1_000).toISOString();
+    const ramp = written(rampOf("5:2h,10:24h,100", { mode: "detached" }), 1, at, data.at_ms);
+    const config = data.config && {
+      ...data.config,
+      lease: { expires_at: at, fallback_percent: 1 },
+    };
+    const text = linesOf({ ...data, config, ramp })
+      .join("\n")
+      .replace(/\n {12}/g, " ");
+    expect(text).toContain(
+      "  ramp      step 2 of 3, 10 %, waiting until 10 % is live everywhere (detached",
+    );
+    expect(text).toContain(`  lease     has run out at ${at}: at most 1 % is in force`);
+  });
+
+  it("compares no location with a stored state that nobody could read", () => {
+    const text = linesOf(dataOf(seen([]), { current: null })).join("\n");
+    expect(text).toContain("    ? AMS   10 %, native healthy, proxy healthy\n");
+    expect(text).not.toMatch(/what is stored|✔ (?:AMS|FRA)/);
+  });
+
+  it("says how many rows could not be judged", () => {
+    const none = { kind: "seen", value: { intents: 0, finalized: 0 } } as const;
+    expect(linesOf(dataOf(seen([], { orphans: none })))[0]).toBe(
+      "✔ nothing is wrong: no row of the policy fails, 1 of 10 cannot be judged",
+    );
+    const few = seen(minutes(10, { native: { requests: 18, errors: 0 } }));
+    expect(linesOf(dataOf(few)).slice(0, 2).join(" ")).toMatch(
+      /^\? no data on native's latency: 180 native requests in 10 min, at least 200 are\s+needed$/,
+    );
+  });
+
+  it("keeps to 80 columns, and no remote text reaches the terminal as control characters (AT-23)", () => {
+    const one = hostileText(60);
+    const texts = fc.record({ actor: one, reason: one, colo: one, problem: one, revision: one });
+    const unsafe = /[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
+    fc.assert(
+      fc.property(texts, (given) => {
+        const lines = linesOf(dataOf(BAD, { texts: given, current: false }));
+        expect(lines.filter((line) => widthOf(line) > 80 || unsafe.test(line))).toEqual([]);
+      }),
+    );
+  });
+});

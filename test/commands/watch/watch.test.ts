@@ -1,0 +1,260 @@
+/** `watch` and `status` as an operator runs them, on a sandbox with metrics. */
+import type { ChildProcess } from "node:child_process";
+import { spawn } from "node:child_process";
+import { beforeAll, describe, expect, test, vi } from "vitest";
+import { watch } from "../../../src/commands/watch/watch.ts";
+import { STATE_KEYS } from "../../../src/domain/state/documents.ts";
+import { widthOf } from "../../../src/domain/text/width.ts";
+import type { Lane } from "../../integration/lane.ts";
+import { oneLane, tokenEnv, writeConfig } from "../../integration/lane.ts";
+import { NODE, PROGRAM, runCli } from "../../support/cli.ts";
+import { HANG_MS, PATIENCE } from "../../support/patience.ts";
+
+const METRICS = { dataset: "canary_requests", policy: { bucketSeconds: 1, settleSeconds: 0 } };
+
+let lane: Lane;
+let config = "";
+oneLane((own) => {
+  lane = own;
+});
+beforeAll(async () => {
+  config = await writeConfig(lane, METRICS);
+});
+
+const env = () => ({ ...lane.env, ...tokenEnv(lane.sandbox) });
+const run = (...args: string[]) => runCli([...args, "--config", config], { env: env() });
+const control = () => lane.sandbox.control;
+
+/** A watch in the background; `said` is its stdout so far. */
+function background(...args: string[]) {
+  let child: ChildProcess | null = null;
+  let said = "";
+  const ended = runCli(["watch", ...args, "--config", config], {
+    env: env(),
+    onStart: (started) => {
+      child = started;
+      started.stdout?.on("data", (chunk: Buffer) => {
+        said += chunk.toString("utf8");
+      });
+    },
+  });
+  return {
+    ended,
+    says: (pattern: RegExp) =>
+      vi
+        .waitUntil(() => pattern.test(said), PATIENCE)
+        .catch(() => {
+          throw new Error(`never said ${pattern}:\n${said}`);
+        }),
+    end: (signal: NodeJS.Signals) => child?.kill(signal),
+  };
+}
+
+describe("watch without a terminal", () => {
+  test("tells a lower share and a stop as they happen, once each, and ends with Ctrl-C", async () => {
+    const watching = background();
+    await watching.says(/^ {2}\S+Z {2}live {6}FRA 10 %$/m);
+    await run("reduce", "--to", "5", "--reason", "p90 above proxy");
+    await watching.says(/^ {2}\S+Z {2}state {5}5 % of new visitors .* "p90 above proxy"$/m);
+    await watching.says(/^ {2}\S+Z {2}live {6}FRA 5 %$/m);
+    await run("not-aus", "--reason", "5xx \u001b[31mspike");
+    await watching.says(/^! \S+Z {2}state {5}EMERGENCY: .*5xx \\x1b\[31mspike$/m);
+    await watching.says(/^ {2}\S+Z {2}live {6}FRA emergency$/m);
+    await watching.says(/^ {2}\S+Z {2}journal .* reduce {2}10 % → 5 %/m);
+    watching.end("SIGINT");
+    const { code, stdout, stderr } = await watching.ended;
+    expect(code).toBe(130);
+    expect(stderr).toMatch(/interrupted[\s\S]*nothing was changed/);
+    expect(stdout).not.toContain("\u001b");
+    expect(stdout.match(/EMERGENCY/g)).toHaveLength(1);
+    const lines = stdout.trimEnd().split("\n");
+    expect(lines.filter((line) => !/^[✔✖!? ] \d\d:\d\d:\d\dZ {2}\w+ /.test(line))).toEqual([]);
+  });
+
+  test("--json tells one document per line, the last one how it ended", async () => {
+    const { code, stdout } = await run("watch", "--json", "--for", "2s");
+    expect(code).toBe(0);
+    const documents = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(documents.at(-1)).toMatchObject({
+      schema: 1,
+      command: "watch",
+      outcome: "done",
+      exit_code: 0,
+      changes: documents.length - 1,
+    });
+    expect(documents).toContainEqual(
+      expect.objectContaining({ schema: 1, kind: "state", mark: " " }),
+    );
+    expect(documents).toContainEqual(expect.objectContaining({ kind: "live", text: "FRA 10 %" }));
+  });
+
+  test("ends quietly with its reader, as in `watch | head -1`", async () => {
+    const { code, stdout, stderr } = await runCli(["watch", "--config", config], {
+      env: env(),
+      wrap: (words) => ["bash", "-o", "pipefail", "-c", '"$@" | head -1', "bash", ...words],
+    });
+    expect({ code, lines: stdout.split("\n").length - 1 }).toEqual({ code: 0, lines: 1 });
+    expect(stderr.trimEnd().split("\n")).toEqual([expect.stringMatching(/^watch → sandbox /)]);
+  });
+
+  test("SIGTERM ends it with 143", async () => {
+    const watching = background();
+    await watching.says(/live/);
+    watching.end("SIGTERM");
+    expect(await watching.ended).toMatchObject({ code: 143 });
+  });
+
+  test("an interval that the budget could not bear is refused", async () => {
+    const { code, stderr } = await run("watch", "--interval", "5");
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/--interval must be a number of seconds from 10 to 300/);
+  });
+
+  test.each([
+    [{ for: "30s" }, { for: 30_000, interval: 10_000 }],
+    [
+      { for: "2h", interval: "60" },
+      { for: 7_200_000, interval: 60_000 },
+    ],
+    [{ for: "5" }, { for: 5_000, interval: 10_000 }],
+    [{ for: "later" }, null],
+    [{ for: "0s" }, null],
+    [{ interval: "301" }, null],
+    [{ interval: "1e1" }, null],
+  ])("%j means %j", (given, meant) => {
+    expect(watch.input.safeParse(given).data ?? null).toEqual(meant);
+  });
+});
+
+describe("what it asks of the API", () => {
+  test("is no more than its budget counts on", async () => {
+    await run("watch", "--for", "4s");
+    // State 4, health 3, share and locations 2, journal twice (again once the state is known) at most 5 each.
+    const asked = control().requests();
+    expect(asked.length).toBeLessThanOrEqual(19);
+    expect(asked.filter(({ path }) => path.endsWith("/sql"))).toHaveLength(5);
+  });
+
+  test("is asked once, not again, when the API fails; and the failure is told with its reason", async () => {
+    await control().setFaults([{ kind: "server-error", status: 503 }]);
+    const { code, stdout } = await run("watch", "--for", "4s");
+    expect(code).toBe(0);
+    expect(control().requests().length).toBeLessThanOrEqual(STATE_KEYS.length + 3 + 1);
+    expect(stdout).toMatch(/^! \S+Z {2}data {6}state cannot be had: .*HTTP 503/m);
+    expect(stdout).toMatch(/^! \S+Z {2}data {6}metrics cannot be had: .*HTTP 503/m);
+    // What still answers is still told.
+    expect(stdout).toMatch(/live {6}FRA 10 %/);
+  });
+});
+
+/** On a terminal of its own; types Ctrl-C once the view is complete. */
+function onTerminal(size: string, more: Record<string, string> = {}) {
+  const words = [NODE, PROGRAM, "watch", "--config", config];
+  const line = words.map((word) => `'${word}'`).join(" ");
+  const child = spawn("script", ["-qec", `stty ${size}; exec ${line}`, "/dev/null"], {
+    env: { ...env(), TERM: "xterm", LANG: "C.UTF-8", ...more },
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  let screen = "";
+  let typed = false;
+  child.stdout.on("data", (chunk: Buffer) => {
+    screen += chunk.toString("utf8");
+    if (typed || !/journal (?!–)\d/.test(screen) || !/locations \d/.test(screen)) return;
+    typed = true;
+    child.stdin.write("\u0003");
+  });
+  return new Promise<{ code: number | null; screen: string }>((resolve, reject) => {
+    const limit = setTimeout(() => child.kill("SIGKILL"), HANG_MS);
+    child.once("error", reject);
+    child.once("close", (code) => {
+      clearTimeout(limit);
+      resolve({ code, screen });
+    });
+  });
+}
+
+describe("watch on a terminal", () => {
+  const ESC = "\u001b";
+  const HIDE = `${ESC}[?25l`;
+  const SHOW = `${ESC}[?25h`;
+
+  test("Ctrl-C leaves the last view, a visible cursor and exit 130", async () => {
+    const { code, screen } = await onTerminal("cols 100 rows 30");
+    expect(code, screen).toBe(130);
+    expect(screen).toContain(HIDE);
+    expect(screen.lastIndexOf(SHOW)).toBeGreaterThan(screen.lastIndexOf(HIDE));
+    const after = screen.slice(screen.indexOf(SHOW, screen.indexOf(HIDE)));
+    expect(after).toMatch(/interrupted[\s\S]*nothing was changed/);
+    // Nothing is erased or drawn over once it has ended.
+    expect(after).not.toMatch(new RegExp(`${ESC}\\[\\d*[AJKHF]`));
+    // Neither an alternate screen nor any other mode is left on.
+    expect(screen).not.toContain("\u001b[?1049h");
+    expect(screen.split("\u001b[?2026h")).toHaveLength(screen.split("\u001b[?2026l").length);
+  });
+
+  test("NO_COLOR and a locale without UTF-8 are obeyed", async () => {
+    const { code, screen } = await onTerminal("cols 80 rows 24", { NO_COLOR: "1", LANG: "C" });
+    expect(code, screen).toBe(130);
+    expect(screen).not.toMatch(new RegExp(`${ESC}\\[[\\d;]*m`));
+    const from = screen.indexOf("Ctrl-C ends");
+    const drawn = screen.slice(from, screen.indexOf(SHOW, from));
+    expect([...drawn].filter((char) => char > "\u007f")).toEqual([]);
+    expect(drawn).toContain("> next: pixcanary not-aus");
+  });
+});
+
+describe("status", () => {
+  const json = async (...args: string[]) => {
+    const result = await run("status", "--json", ...args);
+    return { code: result.code, data: JSON.parse(result.stdout) as Record<string, unknown> };
+  };
+
+  test("says what is configured and what is achieved, and what to do next", async () => {
+    await control().runUploadFlows({ count: 60, concurrency: 10, keepCookies: true });
+    await vi.waitFor(async () => {
+      const { code, data } = await json();
+      expect(code).toBe(0);
+      expect(data).toMatchObject({
+        emergency: false,
+        config: { canary_percent: 10 },
+        stop: expect.anything(),
+        live: [{ location: "FRA", current: true }],
+        share: { configured: 10, sampled: 60, verdict: expect.stringMatching(/pass|inconclusive/) },
+        health: { verdict: expect.any(String), findings: expect.any(Array) },
+      });
+    }, PATIENCE);
+    const { code, stdout } = await run("status");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^ {2}achieved {2}[\d.]+ % of 60 new visitors/m);
+    expect(stdout).toMatch(/^ {2}affected {2}[\d.]+ % of 1\d\d requests/m);
+    const lines = stdout.split("\n").filter((line) => !line.startsWith("→"));
+    expect(lines.filter((line) => widthOf(line) > 80)).toEqual([]);
+  });
+
+  test.each([
+    ["fail", { kind: "server-error", status: 503 }, /HTTP 503/],
+    ["hang", { kind: "hang" }, /no answer within 2\.5 s/],
+  ] as const)("answers all the same when the metrics %s", async (_, fault, why) => {
+    await control().setFaults([{ ...fault, match: { pathContains: "analytics_engine" } }]);
+    const { code, stdout } = await run("status");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^\? no data on native's health: /);
+    expect(stdout).toMatch(why);
+    expect(stdout).toMatch(/^ {2}achieved {2}no data \(/m);
+    expect(stdout).toMatch(/^ {2}share {5}10 % of new visitors/m);
+    expect(stdout).toMatch(/^→ next: pixcanary not-aus /m);
+  });
+
+  test("begins with an emergency, and names it once it is on", async () => {
+    await run("not-aus", "--reason", "5xx spike");
+    const { code, stdout } = await run("status");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^! EMERGENCY: everybody is sent to proxy since /);
+    expect(stdout.replace(/\s+/g, " ")).toContain("5xx spike");
+    expect(stdout).toMatch(/^ {2}achieved {2}no data \(an emergency is on: nobody is drawn\)/m);
+    expect(stdout).toMatch(/^→ next: pixcanary restore /m);
+  });
+});

@@ -1,0 +1,55 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import {
+  DROPPED,
+  FROM_CLOUDFLARE,
+  LOCATION_HEADERS,
+  passageOf,
+  SET_BY_EDGE,
+} from "../../../src/domain/proxy/origin-headers.ts";
+
+const page = readFileSync(new URL("../../../docs/proxy-headers.md", import.meta.url), "utf8");
+
+const quoted = (text: string): string[] =>
+  [...text.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name);
+
+test.each(DROPPED)(
+  "the docs list exactly the headers of which it is true: $why",
+  ({ names, why }) => {
+    const row = page.split("\n").find((line) => line.startsWith(`- ${why}: `)) ?? "";
+    expect(quoted(row)).toEqual(names);
+  },
+);
+
+test("the docs name every header that the edge says", () => {
+  const said = quoted(page.slice(0, page.indexOf("## Never passed on")));
+  const ours = [...SET_BY_EDGE, ...FROM_CLOUDFLARE, "cf-visitor", ...Object.keys(LOCATION_HEADERS)];
+  expect(said).toEqual(expect.arrayContaining(ours));
+});
+
+test("a name in another spelling than Cloudflare's own is not Cloudflare's", () => {
+  expect(passageOf("cf-connecting-ip")).toBe("as-it-is");
+  for (const name of ["cf_connecting_ip", "cf.connecting.ip", "cf-connecting_ip", "cf_ray"]) {
+    expect(passageOf(name)).toBe("dropped");
+  }
+});
+
+test("the longest name that a visitor can send is judged as fast as a short one", () => {
+  const hostile = ["x-", "forwarded", "-ip", "client-ip"].map((part) => part.repeat(4_000));
+  expect(hostile.map(passageOf)).toEqual(["as-it-is", "dropped", "dropped", "dropped"]);
+});
+
+test("what the products in front of origins say, no visitor says; what pages say of themselves passes", () => {
+  const claims =
+    "x-ip-address x-clientaddress x-peer oidc_claim_email x-authentik-username x-auth-user iv-user " +
+    "sm_user impersonate-user x-jwt-assertion x-orig-host x-origin-host x-override-host host-override " +
+    "x-forwarded-anything x-context-path x-script_name script-name x-requested-url x-http-destinationurl " +
+    "x-amz-cf-id x-nginx-proxy x-sendfile geoip_country_code x-traefik-router server-name x-https-on";
+  const own =
+    "x-ship-address x-orig-filename x-original-filename x-origin-id x-geolocation x-user-id x-requested-with " +
+    "x-verified x-service x-amzn-trace-id traceparent x-upload-content-type x-csrf-token authorization " +
+    "user-agent referer sm url path x-country-code destination";
+  const passing = (names: string) => names.split(" ").filter((n) => passageOf(n) === "as-it-is");
+  expect(passing(claims)).toEqual([]);
+  expect(passing(own)).toEqual(own.split(" "));
+});
