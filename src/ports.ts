@@ -6,8 +6,9 @@ import type { LogManifest } from "./domain/logs/manifest.ts";
 import type { Query } from "./domain/metrics/queries.ts";
 import type { Notice } from "./domain/notices/notice.ts";
 import type { Expectation, Sighting } from "./domain/proof/expectation.ts";
-import type { CanaryConfig, RawState, StopDocument } from "./domain/state/documents.ts";
+import type { CanaryConfig, StopDocument } from "./domain/state/documents.ts";
 import type { JournalEntry } from "./domain/state/journal.ts";
+import type { RawState } from "./domain/state/state.ts";
 
 /**
  * How a call to the Cloudflare API ended badly.

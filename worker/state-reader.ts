@@ -4,8 +4,6 @@
  * waited for, and that not for long and not while KV is failing. (AT-5, AT-6)
  */
 
-import type { RawState } from "../src/domain/state/documents.ts";
-import { rawState, STATE_KEYS } from "../src/domain/state/documents.ts";
 import type { EffectiveState, Memory } from "../src/domain/state/isolate-memory.ts";
 import {
   EMPTY_MEMORY,
@@ -14,6 +12,8 @@ import {
   rememberFailure,
   rememberLate,
 } from "../src/domain/state/isolate-memory.ts";
+import type { RawState } from "../src/domain/state/state.ts";
+import { rawState, STATE_KEYS } from "../src/domain/state/state.ts";
 
 /** Younger than this: used without asking. */
 export const FRESH_MS = 1_000;

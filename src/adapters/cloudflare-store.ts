@@ -2,12 +2,11 @@
 import {
   CONFIG_KEY,
   MAX_DOCUMENT_CHARS,
-  rawState,
-  STATE_KEYS,
   STOP_KEY,
   serialiseConfig,
   serialiseStop,
 } from "../domain/state/documents.ts";
+import { rawState, STATE_KEYS } from "../domain/state/state.ts";
 import type { CallOptions, Clock, StateStore } from "../ports.ts";
 import { UpstreamError } from "../ports.ts";
 import { createClock } from "./clock.ts";

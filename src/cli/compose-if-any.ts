@@ -13,8 +13,8 @@ import { NO_NOTIFIER } from "./compose-notifier.ts";
 import { hintOf } from "./errors.ts";
 import type { GlobalFlags } from "./program.ts";
 import { createProgress } from "./progress.ts";
-import type { Shell } from "./run.ts";
 import { createScreen } from "./screen.ts";
+import type { Shell } from "./shell.ts";
 
 /** An environment that is asked for by a flag must be usable; one that merely lies about need not. */
 export async function composeIfAny(

@@ -7,7 +7,7 @@ import { loadSecret, type Secret, SecretError, type SecretName } from "../adapte
 import type { Environment } from "../domain/config/environment.ts";
 import { allowCommand, strangersIn } from "../domain/config/token-hosts.ts";
 import type { Clock, Notifier } from "../ports.ts";
-import type { Shell } from "./run.ts";
+import type { Shell } from "./shell.ts";
 
 export interface NotifierContext {
   shell: Shell;

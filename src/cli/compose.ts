@@ -42,8 +42,8 @@ import { UsageError } from "./errors.ts";
 import { checkedHosts, tokenHosts } from "./hosts.ts";
 import type { GlobalFlags } from "./program.ts";
 import { createProgress } from "./progress.ts";
-import type { Shell } from "./run.ts";
 import { createScreen } from "./screen.ts";
+import type { Shell } from "./shell.ts";
 
 export interface World {
   ports: Ports;

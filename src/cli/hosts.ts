@@ -13,7 +13,7 @@ import { escapeForTerminal } from "../domain/text/escape.ts";
 import type { Ports } from "../ports.ts";
 import { UsageError } from "./errors.ts";
 import type { GlobalFlags } from "./program.ts";
-import type { Shell } from "./run.ts";
+import type { Shell } from "./shell.ts";
 
 interface Asked {
   qaToken: Secret | null;

@@ -1,4 +1,5 @@
 /** One command from words to exit code: input → environment → plan → confirm → apply → report. */
+
 import { ConfigError } from "../adapters/config-file.ts";
 import type { CommandDef, CommonInput, Outcome, Planned } from "../commands/command.ts";
 import { interruptedBy } from "../commands/command.ts";
@@ -11,22 +12,13 @@ import type { Ports, Target } from "../ports.ts";
 import { compose, type World } from "./compose.ts";
 import { composeIfAny, NOWHERE } from "./compose-if-any.ts";
 import { ask } from "./confirm.ts";
-import type { Console } from "./console.ts";
 import { UsageError } from "./errors.ts";
 import { EXIT_DONE } from "./exit.ts";
 import { watchInterrupt } from "./interrupt.ts";
 import { changesText } from "./plan-text.ts";
 import type { GlobalFlags } from "./program.ts";
 import { reportJson, reportText } from "./report.ts";
-
-export interface Shell {
-  console: Console;
-  env: NodeJS.ProcessEnv;
-  cwd: string;
-  version: string;
-  /** The words as typed, to show them again with `--yes`. */
-  argv: readonly string[];
-}
+import type { Shell } from "./shell.ts";
 
 /** Returns the exit code. Throws UsageError, ConfigError and bugs; the caller renders those. */
 export async function run(

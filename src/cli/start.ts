@@ -9,8 +9,8 @@ import { hintOf, UsageError } from "./errors.ts";
 import { EXIT_BUG, EXIT_USAGE } from "./exit.ts";
 import { buildProgram, isPlainExit, isUsageError } from "./program.ts";
 import { jsonForTerminal } from "./report.ts";
-import type { Shell } from "./run.ts";
 import { run } from "./run.ts";
+import type { Shell } from "./shell.ts";
 
 declare const PIXCANARY_VERSION: string;
 

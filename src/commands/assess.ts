@@ -3,9 +3,9 @@
  * runbook recommends. Reads only. Exit 0 when all is well; 20 when it is not, or is not known.
  */
 import * as z from "zod";
-import type { Finding } from "../domain/policy/evaluate.ts";
 import { unmeasured } from "../domain/policy/evaluate.ts";
-import { isEmergency } from "../domain/state/documents.ts";
+import type { Finding } from "../domain/policy/finding.ts";
+import { isEmergency } from "../domain/state/state.ts";
 import { escapeForTerminal } from "../domain/text/escape.ts";
 import { wrap } from "../domain/text/width.ts";
 import type { Ports, UpstreamError } from "../ports.ts";

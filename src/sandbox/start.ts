@@ -4,8 +4,9 @@ import { ulid } from "ulid";
 import * as z from "zod";
 import { CONFIG_KEY, serialiseConfig } from "../domain/state/documents.ts";
 import { AnalyticsEngine } from "./analytics/engine.ts";
+import type { ApiDeps } from "./api/access.ts";
 import { analyticsRoutes } from "./api/analytics-routes.ts";
-import { type ApiDeps, createApi } from "./api/app.ts";
+import { createApi } from "./api/app.ts";
 import { Limits } from "./api/limits.ts";
 import { ApiServer } from "./api/server.ts";
 import { tailRoutes } from "./api/tail-routes.ts";
@@ -22,6 +23,7 @@ import { type Edges, startEdges } from "./edge/edges.ts";
 import { EdgeFront } from "./edge/front.ts";
 import { kvService } from "./edge/kv-service.ts";
 import type { CaughtPoint } from "./edge/services.ts";
+import type { Sandbox } from "./handle.ts";
 import { CentralStore } from "./kv/central-store.ts";
 import { Replicas } from "./kv/replicas.ts";
 import { Logs } from "./logs/logs.ts";
@@ -41,7 +43,6 @@ import {
   LOGS_BUCKET,
   MEDIA_BUCKET,
   PAGES_ORIGIN,
-  type Sandbox,
   type SandboxDescription,
   type SandboxOptions,
 } from "./types.ts";

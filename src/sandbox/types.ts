@@ -1,5 +1,4 @@
 /** The public contract of the sandbox. */
-import type { SandboxControl } from "./control/control.ts";
 import type { LagRange } from "./kv/replicas.ts";
 
 export interface SandboxOptions {
@@ -56,14 +55,6 @@ export interface SandboxDescription {
   /** Where notices arrive; null without receivers. */
   noticeUrls: { pagerduty: string; slack: string; webhook: string } | null;
   configPath: string;
-}
-
-export interface Sandbox {
-  description: SandboxDescription;
-  /** What the HTTP control API does, without HTTP. */
-  control: SandboxControl;
-  /** Ends everything that was started: processes, listeners, files. May be called twice. */
-  close(): Promise<void>;
 }
 
 export const DEFAULT_LOCATIONS: readonly string[] = ["FRA", "AMS", "IAD"];

@@ -1,8 +1,8 @@
 /** AT-6: stale, reordered and negative-cached reads never undo a stop that was seen. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Name, RawState, StopDocument } from "../../src/domain/state/documents.ts";
-import { parseState, serialiseStop } from "../../src/domain/state/documents.ts";
+import type { Name, StopDocument } from "../../src/domain/state/documents.ts";
+import { serialiseStop } from "../../src/domain/state/documents.ts";
 import { nameOf, readEmergencies } from "../../src/domain/state/emergency.ts";
 import type { Held, Ledger } from "../../src/domain/state/emergency-ledger.ts";
 import { EMPTY_LEDGER } from "../../src/domain/state/emergency-ledger.ts";
@@ -13,6 +13,8 @@ import {
   remember,
   rememberFailure,
 } from "../../src/domain/state/isolate-memory.ts";
+import type { RawState } from "../../src/domain/state/state.ts";
+import { parseState } from "../../src/domain/state/state.ts";
 import { releaseOf, watermarkOf } from "../../src/domain/state/transitions.ts";
 import { configText } from "../worker/harness.ts";
 

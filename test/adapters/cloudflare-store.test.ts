@@ -6,9 +6,9 @@ import { Secret } from "../../src/adapters/secrets.ts";
 import {
   type CanaryConfig,
   parseStop,
-  STATE_KEYS,
   type StopDocument,
 } from "../../src/domain/state/documents.ts";
+import { STATE_KEYS } from "../../src/domain/state/state.ts";
 import { type StateStore, UpstreamError } from "../../src/ports.ts";
 import { HANG_MS } from "../support/patience.ts";
 import { ACCOUNT, kvReply, NAMESPACE, placeAt, TOKEN } from "./kv.ts";

@@ -5,14 +5,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, vi } from "vitest";
 import { parseCanaryHeader } from "../../src/domain/decision/headers.ts";
 import { type QaDocument, qaSchema } from "../../src/domain/proof/qa-document.ts";
-import type { ParsedState } from "../../src/domain/state/documents.ts";
-import {
-  isEmergency,
-  parseConfig,
-  parseState,
-  parseStop,
-} from "../../src/domain/state/documents.ts";
+import { parseConfig, parseStop } from "../../src/domain/state/documents.ts";
 import { timeOf } from "../../src/domain/state/isolate-memory.ts";
+import type { ParsedState } from "../../src/domain/state/state.ts";
+import { isEmergency, parseState } from "../../src/domain/state/state.ts";
 import type { Sandbox, SandboxOptions } from "../../src/sandbox/index.ts";
 import { ensureCli, PLAIN_ENV } from "../support/cli.ts";
 import { endingOf } from "../support/ending.ts";

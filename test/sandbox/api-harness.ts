@@ -1,6 +1,7 @@
 /** The sandbox's Cloudflare API alone, without Workers, on a port of its own. */
 import type { Hono } from "hono";
-import { type ApiEnv, createApi } from "../../src/sandbox/api/app.ts";
+import type { ApiEnv } from "../../src/sandbox/api/access.ts";
+import { createApi } from "../../src/sandbox/api/app.ts";
 import { Limits } from "../../src/sandbox/api/limits.ts";
 import { ApiServer } from "../../src/sandbox/api/server.ts";
 import { type TokenKind, Tokens } from "../../src/sandbox/api/tokens.ts";

@@ -4,7 +4,8 @@
  */
 import type { Scheduler } from "fast-check";
 import { DEFAULT_POLICY } from "../../src/domain/policy/table.ts";
-import type { CanaryConfig, RawState, StopDocument } from "../../src/domain/state/documents.ts";
+import type { CanaryConfig, StopDocument } from "../../src/domain/state/documents.ts";
+import type { RawState } from "../../src/domain/state/state.ts";
 import type { Clock, Ports, StateStore } from "../../src/ports.ts";
 
 /** What a key held, oldest first; the last one is what is stored. */

@@ -1,7 +1,7 @@
 /** Ports for races with ramps: time goes by as somebody waits, what is stored is live, one journal for all. */
 import { reduce } from "../../src/commands/lower/reduce.ts";
-import { isEmergency, parseState } from "../../src/domain/state/documents.ts";
 import type { JournalEntry } from "../../src/domain/state/journal.ts";
+import { isEmergency, parseState } from "../../src/domain/state/state.ts";
 import type { Ports, Sighting, StateStore } from "../../src/ports.ts";
 import { INPUT } from "../commands/ramp/stage.ts";
 import { START_MS } from "../domain/ramp/world.ts";

@@ -11,8 +11,8 @@ import { DEFAULT_POLICY } from "../../src/domain/policy/table.ts";
 import { isOver, parseRamp, type RampDocument } from "../../src/domain/ramp/document.ts";
 import type { RampShare } from "../../src/domain/ramp/share.ts";
 import { serialiseRampShare } from "../../src/domain/ramp/share.ts";
-import type { CanaryConfig, RawState } from "../../src/domain/state/documents.ts";
-import { isEmergency, parseConfig, parseState } from "../../src/domain/state/documents.ts";
+import type { CanaryConfig } from "../../src/domain/state/documents.ts";
+import { parseConfig } from "../../src/domain/state/documents.ts";
 import {
   EMPTY_MEMORY,
   effectiveState,
@@ -20,6 +20,8 @@ import {
   remember,
 } from "../../src/domain/state/isolate-memory.ts";
 import type { JournalEntry } from "../../src/domain/state/journal.ts";
+import type { RawState } from "../../src/domain/state/state.ts";
+import { isEmergency, parseState } from "../../src/domain/state/state.ts";
 import type { Settings } from "../../worker/env.ts";
 import { stepRamp } from "../../worker/guardian/ramp.ts";
 import { INPUT } from "../commands/ramp/stage.ts";

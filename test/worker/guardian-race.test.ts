@@ -8,13 +8,10 @@ import { GUARDIAN_CAP_KEY, parseCap, serialiseCap } from "../../src/domain/guard
 import type { Action } from "../../src/domain/guardian/decide.ts";
 import { decideAction, newestAction } from "../../src/domain/guardian/decide.ts";
 import type { GuardianArm } from "../../src/domain/guardian/document.ts";
-import type { CanaryConfig, RawState } from "../../src/domain/state/documents.ts";
+import type { CanaryConfig } from "../../src/domain/state/documents.ts";
 import {
   CONFIG_KEY,
-  isEmergency,
   parseConfig,
-  parseState,
-  rawState,
   STOP_KEY,
   serialiseStop,
 } from "../../src/domain/state/documents.ts";
@@ -24,6 +21,8 @@ import {
   type Memory,
   remember,
 } from "../../src/domain/state/isolate-memory.ts";
+import type { RawState } from "../../src/domain/state/state.ts";
+import { isEmergency, parseState, rawState } from "../../src/domain/state/state.ts";
 import { BASE, START_MS } from "../domain/ramp/world.ts";
 
 const RUNS = 2_000;

@@ -1,6 +1,6 @@
 /** A state reader with time, chance and KV in the test's hands. */
 import { expect } from "vitest";
-import { STATE_KEYS } from "../../src/domain/state/documents.ts";
+import { STATE_KEYS } from "../../src/domain/state/state.ts";
 import type { StateReader } from "../../worker/state-reader.ts";
 import { createStateReader } from "../../worker/state-reader.ts";
 import { configText } from "./harness.ts";

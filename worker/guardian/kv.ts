@@ -5,8 +5,8 @@ import { GUARDIAN_ARM_KEY, GUARDIAN_KEY } from "../../src/domain/guardian/docume
 import { RAMP_CONTROL_KEY, RAMP_KEY } from "../../src/domain/ramp/document.ts";
 import type { RampShare } from "../../src/domain/ramp/share.ts";
 import { RAMP_SHARE_KEY, serialiseRampShare } from "../../src/domain/ramp/share.ts";
-import type { RawState, StopDocument } from "../../src/domain/state/documents.ts";
-import { rawState, STATE_KEYS, STOP_KEY, serialiseStop } from "../../src/domain/state/documents.ts";
+import type { StopDocument } from "../../src/domain/state/documents.ts";
+import { STOP_KEY, serialiseStop } from "../../src/domain/state/documents.ts";
 import type { JournalEntry } from "../../src/domain/state/journal.ts";
 import {
   JOURNAL_PREFIX,
@@ -14,6 +14,8 @@ import {
   journalKey,
   parseJournalEntry,
 } from "../../src/domain/state/journal.ts";
+import type { RawState } from "../../src/domain/state/state.ts";
+import { rawState, STATE_KEYS } from "../../src/domain/state/state.ts";
 import { withLimit } from "../limit.ts";
 
 /** The least that KV allows. */

@@ -1,9 +1,9 @@
 /** What the journal says of a ramp that the cron carries out. */
 import { GUARDIAN } from "../../src/domain/guardian/document.ts";
 import type { RampDocument } from "../../src/domain/ramp/document.ts";
-import type { ParsedState } from "../../src/domain/state/documents.ts";
-import { isEmergency } from "../../src/domain/state/documents.ts";
 import type { JournalEntry } from "../../src/domain/state/journal.ts";
+import type { ParsedState } from "../../src/domain/state/state.ts";
+import { isEmergency } from "../../src/domain/state/state.ts";
 
 /** As the attached ramp tells its steps: the same id and the same time, however often it is told. */
 export function stepEntry(ramp: RampDocument, host: string): JournalEntry {

@@ -18,9 +18,10 @@ import { gateOf, nativeRequestsOf } from "../../src/domain/ramp/gate.ts";
 import { coveredBy } from "../../src/domain/ramp/overwritten.ts";
 import { placeInPlan } from "../../src/domain/ramp/position.ts";
 import type { RampShare } from "../../src/domain/ramp/share.ts";
-import type { CanaryConfig, Parsed, ParsedState } from "../../src/domain/state/documents.ts";
+import type { CanaryConfig, Parsed } from "../../src/domain/state/documents.ts";
 import { timeOf } from "../../src/domain/state/isolate-memory.ts";
 import type { JournalEntry } from "../../src/domain/state/journal.ts";
+import type { ParsedState } from "../../src/domain/state/state.ts";
 import type { Settings } from "../env.ts";
 import { ask } from "./observe.ts";
 

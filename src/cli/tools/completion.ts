@@ -6,7 +6,7 @@ import type { Command } from "commander";
 import { loadConfig } from "../../adapters/config-file.ts";
 import { UsageError } from "../errors.ts";
 import { EXIT_DONE } from "../exit.ts";
-import type { Shell } from "../run.ts";
+import type { Shell } from "../shell.ts";
 import { candidates } from "./candidates.ts";
 import { COMPLETION_SCRIPTS } from "./completion-scripts.ts";
 

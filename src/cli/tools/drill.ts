@@ -8,8 +8,8 @@ import { UsageError } from "../errors.ts";
 import { watchInterrupt } from "../interrupt.ts";
 import type { GlobalFlags } from "../program.ts";
 import { reportJson, reportText } from "../report.ts";
-import type { Shell } from "../run.ts";
 import { timeoutOf } from "../run.ts";
+import type { Shell } from "../shell.ts";
 
 /** Real enough to wait for, short enough for a coffee break. */
 const DRILL_LAG_MS = { min: 200, max: 2_000 };

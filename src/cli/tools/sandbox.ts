@@ -4,7 +4,7 @@ import { UsageError } from "../errors.ts";
 import { watchInterrupt } from "../interrupt.ts";
 import type { GlobalFlags } from "../program.ts";
 import { jsonForTerminal } from "../report.ts";
-import type { Shell } from "../run.ts";
+import type { Shell } from "../shell.ts";
 
 interface SandboxFlags {
   locations: string;

@@ -2,33 +2,27 @@
  * Would the stop work right now? Checks everything it needs, each with its fix. Writes one probe key
  * that expires by itself; changes nothing else. Exit 0, 20 when something is wrong, 23 for the token.
  */
+
 import * as z from "zod";
 import { QA_TOKEN_FORM } from "../../domain/config/qa-token.ts";
 import type { GuardianCap } from "../../domain/guardian/cap.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
-import type { ParsedState } from "../../domain/state/documents.ts";
-import { parseState } from "../../domain/state/documents.ts";
+import type { ParsedState } from "../../domain/state/state.ts";
+import { parseState } from "../../domain/state/state.ts";
 import type { Ports, UpstreamError } from "../../ports.ts";
 import type { CommandDef, Outcome } from "../command.ts";
 import { skewMs } from "../lib/clock-skew.ts";
 import { invocation } from "../lib/format.ts";
 import { READ_LIMIT_MS } from "../lib/stored-state.ts";
 import { asUpstream } from "../lib/write-result.ts";
+import type { Check } from "./check.ts";
 import { sightChecks } from "./metrics-and-logs.ts";
 import { noticeChecks } from "./notifications.ts";
 
 /** A token that ends within a ramp's day is as good as expired. */
 const EXPIRY_WARNING_MS = 7 * 86_400_000;
 const SKEW_FAILURE_MS = 30_000;
-
-export interface Check {
-  name: string;
-  result: "pass" | "warn" | "fail";
-  detail: string;
-  /** What to do; null when it passed. */
-  fix: string | null;
-}
 
 export interface DoctorData {
   checks: Check[];

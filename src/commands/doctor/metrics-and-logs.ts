@@ -6,7 +6,7 @@ import { requestsByCohort } from "../../domain/metrics/queries.ts";
 import type { Ports, UpstreamError } from "../../ports.ts";
 import { count } from "../lib/summary-text.ts";
 import { asUpstream } from "../lib/write-result.ts";
-import type { Check } from "./doctor.ts";
+import type { Check } from "./check.ts";
 
 const WINDOW_S = 600;
 const HOUR_MS = 3_600_000;

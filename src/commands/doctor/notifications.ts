@@ -2,7 +2,7 @@
 import type { Notice, NoticeKind } from "../../domain/notices/notice.ts";
 import { noticeKey } from "../../domain/notices/notice.ts";
 import type { NoticeReport, Ports } from "../../ports.ts";
-import type { Check } from "./doctor.ts";
+import type { Check } from "./check.ts";
 
 const TEST_LIMIT_MS = 5_000;
 

@@ -3,7 +3,7 @@
 import { shareOfCohorts } from "../../domain/metrics/queries.ts";
 import type { AchievedShare } from "../../domain/proof/achieved-share.ts";
 import { achievedShare, shareQuestion, unknownShare } from "../../domain/proof/achieved-share.ts";
-import type { ParsedState } from "../../domain/state/documents.ts";
+import type { ParsedState } from "../../domain/state/state.ts";
 import type { Ports } from "../../ports.ts";
 
 /** Throws UpstreamError; without a readable configuration nothing is asked. */

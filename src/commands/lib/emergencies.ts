@@ -2,11 +2,12 @@
 
 import { timeOf } from "../../domain/lib/time.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
-import type { Name, RawState } from "../../domain/state/documents.ts";
+import type { Name } from "../../domain/state/documents.ts";
 import type { Asked } from "../../domain/state/emergency.ts";
 import { mergeNames, nameOf, readEmergencies } from "../../domain/state/emergency.ts";
 import { endsBy } from "../../domain/state/emergency-ledger.ts";
 import type { JournalEntry } from "../../domain/state/journal.ts";
+import type { RawState } from "../../domain/state/state.ts";
 import type { Base } from "./stored-state.ts";
 
 /** No isolate lives so long. */

@@ -1,6 +1,6 @@
 /** The policy's findings in words for people, and what to paste. Shared by assess, status and watch. */
 
-import type { Assessment, Finding } from "../../domain/policy/evaluate.ts";
+import type { Assessment, Finding } from "../../domain/policy/finding.ts";
 import { amount, digits, labelOf, sentence } from "../../domain/policy/finding-text.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import { wrap } from "../../domain/text/width.ts";

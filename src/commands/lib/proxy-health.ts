@@ -5,8 +5,8 @@
  */
 
 import { healthBuckets } from "../../domain/metrics/queries.ts";
-import type { Finding } from "../../domain/policy/evaluate.ts";
 import { evaluate } from "../../domain/policy/evaluate.ts";
+import type { Finding } from "../../domain/policy/finding.ts";
 import { lastBuckets } from "../../domain/policy/observations.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
 import type { Ports } from "../../ports.ts";

@@ -6,10 +6,10 @@
 
 import type { Sighting } from "../../domain/proof/expectation.ts";
 import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
-import { isEmergency } from "../../domain/state/documents.ts";
 import type { Asked } from "../../domain/state/emergency.ts";
 import { nameOf } from "../../domain/state/emergency.ts";
 import type { Snapshot } from "../../domain/state/journal.ts";
+import { isEmergency } from "../../domain/state/state.ts";
 import { nextConfig } from "../../domain/state/transitions.ts";
 import type { Ports } from "../../ports.ts";
 import type { Outcome } from "../command.ts";

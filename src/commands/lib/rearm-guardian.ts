@@ -12,8 +12,8 @@ import {
   parseGuardian,
   parseGuardianArm,
 } from "../../domain/guardian/document.ts";
-import type { ParsedState } from "../../domain/state/documents.ts";
 import type { JournalEntry } from "../../domain/state/journal.ts";
+import type { ParsedState } from "../../domain/state/state.ts";
 import type { Ports } from "../../ports.ts";
 import { asUpstream } from "./write-result.ts";
 

@@ -3,9 +3,9 @@
  * warning; neither ever fails the change.
  */
 
-import type { ParsedState } from "../../domain/state/documents.ts";
-import { isEmergency } from "../../domain/state/documents.ts";
 import type { JournalEntry, Snapshot } from "../../domain/state/journal.ts";
+import type { ParsedState } from "../../domain/state/state.ts";
+import { isEmergency } from "../../domain/state/state.ts";
 import type { Ports } from "../../ports.ts";
 import type { CommonInput } from "../command.ts";
 import { tellOthers } from "./notify.ts";

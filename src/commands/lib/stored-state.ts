@@ -1,8 +1,9 @@
 /** One guarded write of `config`: what reduce, disable and restore share. */
 
 import { liftOf, parseCap } from "../../domain/guardian/cap.ts";
-import type { CanaryConfig, ParsedState, RawState } from "../../domain/state/documents.ts";
-import { parseState } from "../../domain/state/documents.ts";
+import type { CanaryConfig } from "../../domain/state/documents.ts";
+import type { ParsedState, RawState } from "../../domain/state/state.ts";
+import { parseState } from "../../domain/state/state.ts";
 import type { CallOptions, Ports } from "../../ports.ts";
 import { UpstreamError } from "../../ports.ts";
 import type { Outcome } from "../command.ts";

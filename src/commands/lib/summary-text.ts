@@ -1,11 +1,12 @@
 /** What is going on, in the words that status and watch share. Not yet escaped. */
 
-import type { Finding } from "../../domain/policy/evaluate.ts";
 import { unmeasured } from "../../domain/policy/evaluate.ts";
-import type { Verdict } from "../../domain/policy/prerequisites.ts";
+import type { Finding } from "../../domain/policy/finding.ts";
 import type { Family, Rule } from "../../domain/policy/table.ts";
+import type { Verdict } from "../../domain/policy/verdict.ts";
 import type { AchievedShare } from "../../domain/proof/achieved-share.ts";
-import type { CanaryConfig, ParsedState, StopDocument } from "../../domain/state/documents.ts";
+import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
+import type { ParsedState } from "../../domain/state/state.ts";
 import { labelOf, sentence } from "./findings-text.ts";
 import { share, timeWithAge } from "./format.ts";
 

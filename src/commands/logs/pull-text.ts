@@ -1,7 +1,7 @@
 /** What `logs pull` says it has fetched. */
 import type { Outcome } from "../command.ts";
 import { bytesText, windowText } from "../lib/time-window.ts";
-import type { LogsPullData } from "./pull.ts";
+import type { LogsPullData } from "./pull-data.ts";
 
 export function pullText(outcome: Outcome<LogsPullData>): string {
   const data = "data" in outcome ? outcome.data : undefined;

@@ -1,4 +1,5 @@
 /** Downloads the log files of a time window from R2 into a folder, checked, with a manifest. */
+
 import * as z from "zod";
 import { AFTER_MS, BEFORE_MS, stamp, withoutSlash } from "../../domain/logs/batch-name.ts";
 import type { CallOptions, LogObject, LogWindow, Ports } from "../../ports.ts";
@@ -8,7 +9,8 @@ import { interruptedBy } from "../command.ts";
 import { invocation, shellWord } from "../lib/format.ts";
 import { bytesText, TIME_HELP, timePointSchema, windowOf } from "../lib/time-window.ts";
 import { asUpstream } from "../lib/write-result.ts";
-import { type PullProblem, type PullResult, pullFiles } from "./pull-files.ts";
+import type { LogsPullData } from "./pull-data.ts";
+import { type PullResult, pullFiles } from "./pull-files.ts";
 import { manifestFor, windowField } from "./pull-manifest.ts";
 import { pullText } from "./pull-text.ts";
 
@@ -34,23 +36,6 @@ const input = z.object({
     }),
 });
 type Input = Given<typeof input>;
-
-export interface LogsPullData {
-  /** Null when there was nothing to fetch. */
-  folder: string | null;
-  bucket: string;
-  prefix: string;
-  /** RFC 3339; null: everything below the prefix. */
-  window: { since: string; until: string } | null;
-  /** Found in the bucket. */
-  files: number;
-  fetched: number;
-  /** Complete from an earlier run. */
-  there: number;
-  /** Of the files that are complete. */
-  bytes: number;
-  problems: PullProblem[];
-}
 
 export const logsPull: CommandDef<typeof input, null, LogsPullData> = {
   name: "logs pull",

@@ -1,8 +1,8 @@
 /** Writes a lower share, proves it and leaves its trace. Shared by `reduce` and `disable`. */
 
 import type { CanaryConfig } from "../../domain/state/documents.ts";
-import { isEmergency } from "../../domain/state/documents.ts";
 import type { Snapshot } from "../../domain/state/journal.ts";
+import { isEmergency } from "../../domain/state/state.ts";
 import { nextConfig } from "../../domain/state/transitions.ts";
 import type { Ports } from "../../ports.ts";
 import type { CommonInput, Outcome } from "../command.ts";

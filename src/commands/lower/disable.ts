@@ -3,7 +3,7 @@
  * up to 24 h. Never asks. Refuses during an emergency: writing "no emergency" would lift it.
  */
 import * as z from "zod";
-import { isEmergency } from "../../domain/state/documents.ts";
+import { isEmergency } from "../../domain/state/state.ts";
 import type { Ports } from "../../ports.ts";
 import type { CommandDef, NoFlags, Planned } from "../command.ts";
 import { invocation, share } from "../lib/format.ts";

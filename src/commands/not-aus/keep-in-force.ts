@@ -5,9 +5,10 @@
  * cannot release a stop that it has not seen. (AT-1)
  */
 
-import type { CanaryConfig, ParsedState, StopDocument } from "../../domain/state/documents.ts";
-import { parseState } from "../../domain/state/documents.ts";
+import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
 import { releases } from "../../domain/state/emergency.ts";
+import type { ParsedState } from "../../domain/state/state.ts";
+import { parseState } from "../../domain/state/state.ts";
 import type { CallOptions, Ports } from "../../ports.ts";
 import type { WriteResult } from "../lib/write-result.ts";
 import { settle, wrote } from "../lib/write-result.ts";

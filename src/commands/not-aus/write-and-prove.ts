@@ -1,8 +1,8 @@
 /** The stop itself: both writes at once, kept in force against other writers, and looked at. */
 import type { Expectation, Sighting } from "../../domain/proof/expectation.ts";
 import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
-import { parseState } from "../../domain/state/documents.ts";
 import { timeOf } from "../../domain/state/isolate-memory.ts";
+import { parseState } from "../../domain/state/state.ts";
 import { stopNow } from "../../domain/state/transitions.ts";
 import type { CallOptions, Ports } from "../../ports.ts";
 import { UpstreamError } from "../../ports.ts";

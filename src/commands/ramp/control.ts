@@ -6,7 +6,7 @@ import type { CommonInput, Outcome, Planned } from "../command.ts";
 import { invocation } from "../lib/format.ts";
 import { READ_LIMIT_MS } from "../lib/stored-state.ts";
 import { asUpstream } from "../lib/write-result.ts";
-import type { RampData } from "./outcome.ts";
+import type { RampData } from "./run-state.ts";
 import { findRamp, type KnownRamp } from "./store.ts";
 
 const LIMIT_MS = 15_000;

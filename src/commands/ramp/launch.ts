@@ -2,7 +2,8 @@
 import { written } from "../../domain/ramp/advance.ts";
 import type { RampDocument } from "../../domain/ramp/document.ts";
 import { MAX_KNOWN_ENTRIES, newRamp, RAMP_KEY } from "../../domain/ramp/document.ts";
-import type { CanaryConfig, ParsedState } from "../../domain/state/documents.ts";
+import type { CanaryConfig } from "../../domain/state/documents.ts";
+import type { ParsedState } from "../../domain/state/state.ts";
 import type { Ports } from "../../ports.ts";
 import { LocalError } from "../../ports.ts";
 import type { Outcome } from "../command.ts";
@@ -12,8 +13,8 @@ import { readBase, unreachable } from "../lib/stored-state.ts";
 import { asUpstream } from "../lib/write-result.ts";
 import { restore } from "../restore/restore.ts";
 import { carryOut } from "./loop.ts";
-import type { RampData } from "./outcome.ts";
-import type { StartInput, StartSteps } from "./start.ts";
+import type { RampData } from "./run-state.ts";
+import type { StartInput, StartSteps } from "./start-input.ts";
 
 const RESTORE_BUDGET_MS = 180_000;
 const HAND_OVER_LIMIT_MS = 20_000;

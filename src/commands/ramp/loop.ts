@@ -3,7 +3,7 @@
  * before anything is done that depends on it, so that a crash at any point leaves a ramp that goes on
  * at the right step (AT-9). Time counts sleep and is not moved by setting the clock (AT-11).
  */
-import type { Assessment } from "../../domain/policy/evaluate.ts";
+
 import type { Order } from "../../domain/ramp/advance.ts";
 import { advance, closing, GATE, overtaken } from "../../domain/ramp/advance.ts";
 import type { RampControl, RampDocument } from "../../domain/ramp/document.ts";
@@ -15,9 +15,9 @@ import type { Done } from "./execute.ts";
 import { dropLease, relieve, renewLease, writeStep } from "./execute.ts";
 import { traceEnd, traceStep } from "./journal.ts";
 import { gather } from "./observe.ts";
-import type { RampData } from "./outcome.ts";
 import { endOf } from "./outcome.ts";
 import { Teller } from "./progress.ts";
+import type { RampData, RunState } from "./run-state.ts";
 import { keep } from "./store.ts";
 
 /** What a run may take unless `--timeout` says so: no limit, as no timer holds 60 days. */
@@ -30,17 +30,6 @@ const RETRY_MS = 3_000;
 const MAX_REFUSALS = 3;
 /** Others see that somebody is still at it. */
 const SIGN_OF_LIFE_MS = 5 * 60_000;
-
-export interface RunState {
-  ramp: RampDocument;
-  base: Base | null;
-  assessment: Assessment | null;
-  /** What did not work at the last try. */
-  problem: string | null;
-  keptAtMs: number;
-  /** Writes in a row that somebody else's value forbade. */
-  refusals: number;
-}
 
 /** `control`: a command that this very process was started with. Throws LocalError. */
 export async function carryOut(

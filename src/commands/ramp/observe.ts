@@ -1,8 +1,8 @@
 /** What a ramp has to know before each of its steps: state, commands, where it is live, and the gate. */
 
 import { locationsByRevision, requestSeries } from "../../domain/metrics/queries.ts";
-import type { Assessment } from "../../domain/policy/evaluate.ts";
 import { evaluate } from "../../domain/policy/evaluate.ts";
+import type { Assessment } from "../../domain/policy/finding.ts";
 import { since } from "../../domain/policy/observations.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
 import { compare } from "../../domain/proof/expectation.ts";

@@ -1,4 +1,5 @@
 /** How a ramp's run ends, as an outcome: what happened, what is true now, what to type next. */
+
 import { GATE } from "../../domain/ramp/advance.ts";
 import type { RampDocument } from "../../domain/ramp/document.ts";
 import { shareOf, stepText } from "../../domain/ramp/text.ts";
@@ -6,12 +7,7 @@ import type { Ports } from "../../ports.ts";
 import type { CommonInput, Outcome } from "../command.ts";
 import { interruptedBy } from "../command.ts";
 import { invocation } from "../lib/format.ts";
-import type { RunState } from "./loop.ts";
-
-export interface RampData {
-  ramp: RampDocument;
-  at_ms: number;
-}
+import type { RampData, RunState } from "./run-state.ts";
 
 export function endOf(run: RunState, _input: CommonInput, ports: Ports): Outcome<RampData> {
   const { ramp } = run;

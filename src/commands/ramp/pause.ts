@@ -5,8 +5,8 @@ import type { CommandDef, CommonInput, NoFlags, Outcome } from "../command.ts";
 import { invocation } from "../lib/format.ts";
 import { unreachable } from "../lib/stored-state.ts";
 import { newControl, runningRamp, send } from "./control.ts";
-import type { RampData } from "./outcome.ts";
 import { renderRamp } from "./render.ts";
+import type { RampData } from "./run-state.ts";
 import type { KnownRamp } from "./store.ts";
 
 export const rampPause: CommandDef<NoFlags, KnownRamp, RampData> = {

@@ -1,6 +1,6 @@
 /** Shows a ramp under way: a view redrawn in place, or one line or document per change. */
 import type { Ports } from "../../ports.ts";
-import type { RunState } from "./loop.ts";
+import type { RunState } from "./run-state.ts";
 import { changeLine, viewLines } from "./text.ts";
 
 export class Teller {

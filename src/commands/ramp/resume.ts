@@ -11,8 +11,9 @@ import { unreachable } from "../lib/stored-state.ts";
 import { newControl, runningRamp, send } from "./control.ts";
 import { diskRefused, lockHere } from "./launch.ts";
 import { carryOut, RAMP_BUDGET_MS } from "./loop.ts";
-import { type RampData, shareOf, stepText } from "./outcome.ts";
+import { shareOf, stepText } from "./outcome.ts";
 import { renderRamp } from "./render.ts";
+import type { RampData } from "./run-state.ts";
 import type { KnownRamp } from "./store.ts";
 import { nowText } from "./text.ts";
 

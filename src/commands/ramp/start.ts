@@ -2,64 +2,32 @@
  * Goes up step by step, each held and judged, until somebody or something objects. In this process, or
  * (`--detach`) by the Worker's cron. More native traffic: shows the plan, asks, default no.
  */
-import * as z from "zod";
+
 import { GUARDIAN_KEY, parseGuardian } from "../../domain/guardian/document.ts";
 import { backToNormal } from "../../domain/policy/back-to-normal.ts";
 import type { Finding } from "../../domain/policy/prerequisites.ts";
 import { obstacles, prerequisites } from "../../domain/policy/prerequisites.ts";
 import { isOver, type RampDocument } from "../../domain/ramp/document.ts";
-import { durationText, type PlannedStep, parseDuration } from "../../domain/ramp/plan.ts";
-import { isEmergency } from "../../domain/state/documents.ts";
+import { durationText, type PlannedStep } from "../../domain/ramp/plan.ts";
+import { isEmergency } from "../../domain/state/state.ts";
 import type { Ports } from "../../ports.ts";
-import type { Change, CommandDef, Given, Outcome, Planned } from "../command.ts";
+import type { Change, CommandDef, Outcome, Planned } from "../command.ts";
 import { invocation, share } from "../lib/format.ts";
 import { observe } from "../lib/native-health.ts";
-import { type GuardianSeen, lookAtGuardian } from "../lib/rearm-guardian.ts";
+import { lookAtGuardian } from "../lib/rearm-guardian.ts";
 import { snapshotOf } from "../lib/record-change.ts";
 import type { Base } from "../lib/stored-state.ts";
 import { READ_LIMIT_MS, readBase, unreachable } from "../lib/stored-state.ts";
-import type { RestoreSteps } from "../restore/restore.ts";
 import { restore } from "../restore/restore.ts";
 import { begin } from "./launch.ts";
 import { RAMP_BUDGET_MS } from "./loop.ts";
-import type { RampData } from "./outcome.ts";
 import { shareOf, stepText } from "./outcome.ts";
 import { planOf } from "./plan-input.ts";
 import { clockAndToken } from "./preflight.ts";
 import { renderRamp } from "./render.ts";
+import type { RampData } from "./run-state.ts";
+import { input, type StartInput, type StartSteps } from "./start-input.ts";
 import { findRamp } from "./store.ts";
-
-const input = z.object({
-  plan: z.string("is missing: --plan 5:2h,10:24h,25:24h,50:24h,100, or the name of one"),
-  fromStop: z.boolean().default(false),
-  detach: z.boolean().default(false),
-  lease: z
-    .string()
-    .optional()
-    .transform((text, context) => {
-      const seconds = text === undefined ? null : parseDuration(text);
-      if (text === undefined || (seconds !== null && seconds >= 5 && seconds <= 86_400))
-        return seconds;
-      context.addIssue({ code: "custom", message: "must be a time from 5s to 24h, e.g. 15m" });
-      return z.NEVER;
-    }),
-  minRequests: z.coerce
-    .number("must be a number")
-    .int("must be a whole number")
-    .min(0, "must be 0 or more")
-    .optional(),
-});
-
-export type StartInput = Given<typeof input>;
-
-export interface StartSteps {
-  plan: PlannedStep[];
-  base: Base;
-  /** With `--from-stop`: what the ramp begins with. */
-  restore: RestoreSteps | null;
-  /** What the guardian has done, or why that is not known. */
-  guardian: GuardianSeen | string;
-}
 
 /** Five of the cron's minutes. */
 const CRON_SILENT_MS = 5 * 60_000;

@@ -8,8 +8,8 @@ import { cut } from "../../domain/text/width.ts";
 import type { Target } from "../../ports.ts";
 import { findingLines } from "../lib/findings-text.ts";
 import { age } from "../lib/format.ts";
-import type { RunState } from "./loop.ts";
 import { shareOf, stepText } from "./outcome.ts";
+import type { RunState } from "./run-state.ts";
 
 export interface ViewOptions {
   target: Pick<Target, "env">;

@@ -1,6 +1,6 @@
 /** The one write that lifts an emergency: never repeated without looking, never blind to a new stop. */
 import type { StopDocument } from "../../domain/state/documents.ts";
-import { isEmergency } from "../../domain/state/documents.ts";
+import { isEmergency } from "../../domain/state/state.ts";
 import type { CallOptions, Ports, UpstreamError } from "../../ports.ts";
 import type { Base } from "../lib/stored-state.ts";
 import { readBase } from "../lib/stored-state.ts";

@@ -9,7 +9,7 @@ import {
   DECISION_HEADER,
   parseCanaryHeader,
 } from "../../domain/decision/headers.ts";
-import type { Verdict } from "../../domain/policy/prerequisites.ts";
+import type { Verdict } from "../../domain/policy/verdict.ts";
 import { expectationOf } from "../../domain/proof/expectation.ts";
 import type { Ports, VisitorAnswer } from "../../ports.ts";
 import { isLive, proveLive } from "../lib/prove-live.ts";

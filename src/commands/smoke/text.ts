@@ -1,6 +1,6 @@
 /** The six checks as lines, and in one sentence why they are not good enough. */
 
-import type { Verdict } from "../../domain/policy/prerequisites.ts";
+import type { Verdict } from "../../domain/policy/verdict.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import { seconds } from "../lib/format.ts";
 import type { SmokeReport } from "./checks.ts";

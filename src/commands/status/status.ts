@@ -2,9 +2,8 @@
  * One screen: is anything wrong, who is affected, what changed last and by whom, what to do next.
  * Reads only. Exit 0 also when an emergency is on: the question was answered.
  */
+
 import * as z from "zod";
-import type { Finding } from "../../domain/policy/evaluate.ts";
-import type { Verdict } from "../../domain/policy/prerequisites.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { AchievedShare } from "../../domain/proof/achieved-share.ts";
 import { unknownShare } from "../../domain/proof/achieved-share.ts";
@@ -12,15 +11,10 @@ import type { Sighting } from "../../domain/proof/expectation.ts";
 import { compare, expectationOf } from "../../domain/proof/expectation.ts";
 import type { RampDocument } from "../../domain/ramp/document.ts";
 import { isOver, parseRamp, RAMP_KEY } from "../../domain/ramp/document.ts";
-import type {
-  CanaryConfig,
-  Parsed,
-  ParsedState,
-  StopDocument,
-} from "../../domain/state/documents.ts";
-import { isEmergency, parseState } from "../../domain/state/documents.ts";
-import type { JournalEntry } from "../../domain/state/journal.ts";
+import type { Parsed } from "../../domain/state/documents.ts";
 import { oddKeys } from "../../domain/state/odd-keys.ts";
+import type { ParsedState } from "../../domain/state/state.ts";
+import { isEmergency, parseState } from "../../domain/state/state.ts";
 import type { Ports, UpstreamError } from "../../ports.ts";
 import type { CommandDef, NoFlags, Outcome } from "../command.ts";
 import { askShare } from "../lib/achieved-share.ts";
@@ -32,56 +26,13 @@ import { readGuardian } from "../lib/rearm-guardian.ts";
 import type { Base } from "../lib/stored-state.ts";
 import { READ_LIMIT_MS, readBase, unreachable } from "../lib/stored-state.ts";
 import { asUpstream } from "../lib/write-result.ts";
+import type { LiveView, StatusData } from "./data.ts";
 import { statusText } from "./text.ts";
 
 /** Metrics are worth having, and not worth waiting for: the answer is wanted now. */
 const METRICS_LIMIT_MS = 2_500;
 /** As many as the policy looks through for the last reduction. */
 const ENTRIES = 20;
-
-export interface LiveView {
-  url: string;
-  location: string;
-  status: number | null;
-  emergency: boolean | null;
-  percent: number | null;
-  revision: string | null;
-  cohort: string | null;
-  reason: string | null;
-  source: string | null;
-  native: string | null;
-  proxy: string | null;
-  /** Whether this location shows what is stored; null when nobody knows what that is. */
-  current: boolean | null;
-  problem: string | null;
-}
-
-export interface StatusData {
-  emergency: boolean;
-  /** With the share in force; null when absent or unreadable. */
-  config: CanaryConfig | null;
-  /** The guardian's upper limit, where it is in force, and the share that config asks for. */
-  capped: ParsedState["capped"] | null;
-  stop: StopDocument | null;
-  problems: string[];
-  live: LiveView[];
-  last: JournalEntry | null;
-  /** Under way, as KV shows it; null: none, or not known. */
-  ramp: RampDocument | null;
-  /** The configured and the achieved share. */
-  share: AchievedShare;
-  health: {
-    verdict: Verdict;
-    recommendation: string;
-    /** Ready to paste; null when there is nothing to do. */
-    command: string | null;
-    problems: Finding[];
-    findings: Finding[];
-  };
-  at_ms: number;
-  /** The same moment by the API's clock; null when that is not known. */
-  api_ms: number | null;
-}
 
 export const status: CommandDef<NoFlags, null, StatusData> = {
   name: "status",

@@ -17,7 +17,7 @@ import {
   healthLine,
 } from "../lib/summary-text.ts";
 import { nowText } from "../ramp/text.ts";
-import type { LiveView, StatusData } from "./status.ts";
+import type { LiveView, StatusData } from "./data.ts";
 
 const COLUMNS = 80;
 const LABEL = 12;

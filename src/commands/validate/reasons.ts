@@ -11,9 +11,9 @@ import {
 import { prerequisites } from "../../domain/policy/prerequisites.ts";
 import type { Quiet } from "../../domain/policy/stops-in-window.ts";
 import type { WindowPlan } from "../../domain/policy/window.ts";
-import { isEmergency } from "../../domain/state/documents.ts";
+import { isEmergency } from "../../domain/state/state.ts";
 import type { Ports, Target } from "../../ports.ts";
-import type { Check } from "../doctor/doctor.ts";
+import type { Check } from "../doctor/check.ts";
 import { invocation } from "../lib/format.ts";
 import type { LiveProof } from "../lib/prove-live.ts";
 import { isLive } from "../lib/prove-live.ts";

@@ -2,7 +2,7 @@
 
 import type { Reason } from "../../domain/policy/go-no-go.ts";
 import { obstaclesTo } from "../../domain/policy/go-no-go.ts";
-import type { Verdict } from "../../domain/policy/prerequisites.ts";
+import type { Verdict } from "../../domain/policy/verdict.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import { wrap } from "../../domain/text/width.ts";
 import type { ValidateData } from "./data.ts";

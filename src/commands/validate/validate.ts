@@ -11,7 +11,7 @@ import {
 } from "../../domain/policy/go-no-go.ts";
 import type { WindowPlan } from "../../domain/policy/window.ts";
 import { MAX_BUCKETS, planWindow } from "../../domain/policy/window.ts";
-import { isEmergency } from "../../domain/state/documents.ts";
+import { isEmergency } from "../../domain/state/state.ts";
 import type { Ports } from "../../ports.ts";
 import { UpstreamError } from "../../ports.ts";
 import type { CommandDef, Given, Outcome, Planned } from "../command.ts";

@@ -11,7 +11,7 @@ import {
   propagationOf,
   silentLocations,
 } from "../../domain/proof/fleet.ts";
-import type { ParsedState } from "../../domain/state/documents.ts";
+import type { ParsedState } from "../../domain/state/state.ts";
 import type { Ports, UpstreamError } from "../../ports.ts";
 import type { Base } from "../lib/stored-state.ts";
 import { isSameShare, readBase } from "../lib/stored-state.ts";

@@ -4,8 +4,8 @@
  */
 import * as z from "zod";
 import { expectationOf } from "../../domain/proof/expectation.ts";
-import { isEmergency } from "../../domain/state/documents.ts";
 import type { Snapshot } from "../../domain/state/journal.ts";
+import { isEmergency } from "../../domain/state/state.ts";
 import type { Ports } from "../../ports.ts";
 import type { CommandDef, CommonInput, Outcome } from "../command.ts";
 import { interruptedBy } from "../command.ts";

@@ -2,8 +2,8 @@
 import type { AchievedShare } from "../../domain/proof/achieved-share.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
 import type { FleetLocation } from "../../domain/proof/fleet.ts";
-import type { ParsedState } from "../../domain/state/documents.ts";
 import type { JournalEntry } from "../../domain/state/journal.ts";
+import type { ParsedState } from "../../domain/state/state.ts";
 import type { assessHealth } from "../lib/native-health.ts";
 
 /** The newest answer is kept when a later one cannot be had. */

@@ -3,7 +3,7 @@
  * same lines. What matters most comes first and is kept longest when there is little room.
  */
 
-import type { Finding } from "../../domain/policy/evaluate.ts";
+import type { Finding } from "../../domain/policy/finding.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { JournalEntry } from "../../domain/state/journal.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";

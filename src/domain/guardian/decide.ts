@@ -5,11 +5,12 @@
  */
 
 import { timeOf } from "../lib/time.ts";
-import type { Assessment } from "../policy/evaluate.ts";
+import type { Assessment } from "../policy/finding.ts";
 import { sentence } from "../policy/finding-text.ts";
-import type { CanaryConfig, ParsedState, StopDocument } from "../state/documents.ts";
-import { isEmergency } from "../state/documents.ts";
+import type { CanaryConfig, StopDocument } from "../state/documents.ts";
 import type { JournalEntry } from "../state/journal.ts";
+import type { ParsedState } from "../state/state.ts";
+import { isEmergency } from "../state/state.ts";
 import { halfOf, stopNow } from "../state/transitions.ts";
 import type { GuardianCap } from "./cap.ts";
 import type { GuardianArm, GuardianDocument, GuardianMode } from "./document.ts";

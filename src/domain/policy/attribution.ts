@@ -3,7 +3,7 @@
  * one. A cause always recommends at least as much: attribution never makes the advice weaker.
  */
 
-import type { Finding } from "./evaluate.ts";
+import type { Finding } from "./finding.ts";
 import { errorReading, judge } from "./judge.ts";
 import type { Bucket } from "./observations.ts";
 import type { Policy, Rule } from "./table.ts";

@@ -1,23 +1,10 @@
 /** "Back to normal" of DESIGN §5: what more exposure waits for, after an incident or at any time. */
 
-import type { Unit } from "./evaluate.ts";
+import type { NormalFinding, Unit } from "./finding.ts";
 import type { Bucket, Observations } from "./observations.ts";
-import type { Verdict } from "./prerequisites.ts";
 import { bucketsIn, observed, round, span, unseenHealth } from "./rows.ts";
 import type { Policy } from "./table.ts";
-
-export interface NormalFinding {
-  name: string;
-  verdict: Verdict;
-  /** Errors over the whole window; for p90 the worst bucket. */
-  value: number | null;
-  /** The value must be lower. */
-  limit: number;
-  unit: Unit;
-  /** Native requests in the window that were really seen. */
-  samples: number;
-  detail: string;
-}
+import type { Verdict } from "./verdict.ts";
 
 /** Error rate and p90 of native over the last minutes; no_data without enough native requests. */
 export function backToNormal(seen: Observations, policy: Policy): NormalFinding[] {

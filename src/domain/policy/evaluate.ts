@@ -1,50 +1,13 @@
 /** Applies the policy to what was observed. Pure: the same observations give the same assessment. */
-import type { Window } from "../metrics/queries.ts";
+
 import { explain } from "./attribution.ts";
+import type { Assessment, Finding } from "./finding.ts";
 import type { Observations } from "./observations.ts";
-import type { Verdict } from "./prerequisites.ts";
 import type { Result } from "./rows.ts";
 import { bucketsIn, resultOf } from "./rows.ts";
-import type { Family, Policy, Recommendation, Rule, RuleRow, Severity } from "./table.ts";
+import type { Family, Policy, Recommendation, RuleRow } from "./table.ts";
 import { RULES, strongest } from "./table.ts";
-
-export type Unit = "%" | "ms" | "per min" | "intents" | "min";
-
-export interface Finding {
-  rule: Rule;
-  family: Family;
-  severity: Severity;
-  verdict: Verdict;
-  recommends: Exclude<Recommendation, "none">;
-  /** In the newest bucket that shows anything; null when none does. */
-  value: number | null;
-  /** Of each bucket, oldest first; one value for rows without buckets. */
-  values: (number | null)[];
-  limit: number;
-  unit: Unit;
-  window: Window;
-  /** Requests (or intents) that it rests on: of native, or of proxy for its own row. */
-  samples: number;
-  /** How many it needs. */
-  minimum: number;
-  /** Why the verdict is what it is, in plain words. */
-  detail: string;
-  /** Another failing rule that explains this failing one, which then is no problem of its own. */
-  because: Rule | null;
-}
-
-export interface Assessment {
-  /** When it was made, seconds since the epoch. */
-  atS: number;
-  /** `no_data` when errors, latency or the failures of native's parts could not be measured. */
-  verdict: Verdict;
-  /** Of the strongest problem. */
-  recommendation: Recommendation;
-  /** Failing findings that nothing else explains, strongest first. */
-  problems: Finding[];
-  /** All rows of the table, in its order. */
-  findings: Finding[];
-}
+import type { Verdict } from "./verdict.ts";
 
 export function evaluate(seen: Observations, policy: Policy): Assessment {
   const findings: Finding[] = [];

@@ -1,6 +1,6 @@
 /** The policy's findings in words, for people and for the journal. Shared by the CLI and the guardian. */
 
-import type { Finding } from "./evaluate.ts";
+import type { Finding } from "./finding.ts";
 import type { Rule } from "./table.ts";
 
 const LABELS: Readonly<Record<Rule, string>> = {

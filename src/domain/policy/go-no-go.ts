@@ -6,11 +6,11 @@
 import type { SeriesRow } from "../metrics/queries.ts";
 import type { Window } from "../metrics/sql.ts";
 import type { AchievedShare } from "../proof/achieved-share.ts";
-import type { ParsedState } from "../state/documents.ts";
 import { timeOf } from "../state/isolate-memory.ts";
 import type { JournalEntry } from "../state/journal.ts";
-import type { Verdict } from "./prerequisites.ts";
+import type { ParsedState } from "../state/state.ts";
 import type { Policy } from "./table.ts";
+import type { Verdict } from "./verdict.ts";
 import type { Coverage, NativeTotals, PolicyOverWindow } from "./window.ts";
 
 export interface Reason {

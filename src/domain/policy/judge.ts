@@ -1,5 +1,5 @@
 /** "For N min", in one place: from what each bucket shows to a verdict. */
-import type { Verdict } from "./prerequisites.ts";
+import type { Verdict } from "./verdict.ts";
 
 /**
  * `thin`: over the limit, but with so little behind it that chance may have done it.

@@ -1,8 +1,8 @@
 /** What the runbook wants to be true before more traffic goes to native (section 4). */
-import type { Sighting } from "../proof/expectation.ts";
-import type { NormalFinding } from "./back-to-normal.ts";
 
-export type Verdict = "pass" | "fail" | "inconclusive" | "no_data";
+import type { Sighting } from "../proof/expectation.ts";
+import type { NormalFinding } from "./finding.ts";
+import type { Verdict } from "./verdict.ts";
 
 export interface Finding {
   name: string;

@@ -1,13 +1,13 @@
 /** How each row of the policy is measured and judged. */
 
-import type { Finding, Unit } from "./evaluate.ts";
 import { areFewOrphans, HEALTH_MINUTES } from "./few-orphans.ts";
+import type { Finding, Unit } from "./finding.ts";
 import type { Reading } from "./judge.ts";
 import { errorReading, judge, judgeCounts } from "./judge.ts";
 import type { Bucket, Observations } from "./observations.ts";
 import { bucketsOf, lastBuckets, newestEndS, questions } from "./observations.ts";
-import type { Verdict } from "./prerequisites.ts";
 import type { Policy, RuleKey } from "./table.ts";
+import type { Verdict } from "./verdict.ts";
 
 /** What one row comes to, before the table's columns are added. */
 export type Result = Omit<

@@ -5,12 +5,12 @@
  */
 
 import type { EmergencyRow } from "../metrics/window-queries.ts";
-import type { ParsedState } from "../state/documents.ts";
-import { isEmergency } from "../state/documents.ts";
 import { timeOf } from "../state/isolate-memory.ts";
 import type { JournalEntry } from "../state/journal.ts";
+import type { ParsedState } from "../state/state.ts";
+import { isEmergency } from "../state/state.ts";
 import type { Observed } from "./observations.ts";
-import type { Verdict } from "./prerequisites.ts";
+import type { Verdict } from "./verdict.ts";
 
 export interface Disturbance {
   kind: "emergency" | "automatic";

@@ -1,8 +1,8 @@
 /** One row of the policy over a window: when it failed, for how long, and what could not be judged. */
 
-import type { Finding, Unit } from "./evaluate.ts";
-import type { Verdict } from "./prerequisites.ts";
+import type { Finding, Unit } from "./finding.ts";
 import type { Family, Policy, Recommendation, Rule, RuleRow, Severity } from "./table.ts";
+import type { Verdict } from "./verdict.ts";
 
 /** A stretch of the window, seconds since the epoch. */
 export interface Stretch {

@@ -7,13 +7,13 @@ import type { BucketRow, FailureBucketRow } from "../metrics/queries.ts";
 import type { Window } from "../metrics/sql.ts";
 import type { OrphanBucketRow } from "../metrics/window-queries.ts";
 import { uncaught } from "./caught-intents.ts";
-import type { Assessment, Finding } from "./evaluate.ts";
 import { evaluate } from "./evaluate.ts";
+import type { Assessment, Finding } from "./finding.ts";
 import type { Observations, Observed } from "./observations.ts";
 import { newestEndS, questions } from "./observations.ts";
-import type { Verdict } from "./prerequisites.ts";
 import type { Policy } from "./table.ts";
 import { RULES } from "./table.ts";
+import type { Verdict } from "./verdict.ts";
 import type { RuleOverWindow } from "./window-rule.ts";
 import { RuleTally } from "./window-rule.ts";
 

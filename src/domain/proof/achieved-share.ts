@@ -6,9 +6,9 @@
 import { timeOf } from "../lib/time.ts";
 import type { ShareRow, Window } from "../metrics/queries.ts";
 import { isPlainText } from "../metrics/queries.ts";
-import type { Verdict } from "../policy/prerequisites.ts";
-import type { ParsedState } from "../state/documents.ts";
-import { isEmergency } from "../state/documents.ts";
+import type { Verdict } from "../policy/verdict.ts";
+import type { ParsedState } from "../state/state.ts";
+import { isEmergency } from "../state/state.ts";
 
 const HOUR_S = 3_600;
 /** Locations take over a change within a minute or two; until then they draw by the old share. */

@@ -1,7 +1,7 @@
 /** What a location must show before the CLI may call a change live there. */
 import type { SeenDecision } from "../decision/headers.ts";
-import type { ParsedState } from "../state/documents.ts";
-import { isEmergency } from "../state/documents.ts";
+import type { ParsedState } from "../state/state.ts";
+import { isEmergency } from "../state/state.ts";
 import type { QaDocument } from "./qa-document.ts";
 
 /** One look at one `/qa` URL. */

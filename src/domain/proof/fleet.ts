@@ -7,8 +7,8 @@
  * be seen: such a location is `silent`, and nothing is claimed for it.
  */
 import type { LocationRow } from "../metrics/queries.ts";
-import type { ParsedState } from "../state/documents.ts";
-import { isEmergency } from "../state/documents.ts";
+import type { ParsedState } from "../state/state.ts";
+import { isEmergency } from "../state/state.ts";
 
 /**
  * Isolates of one location read the same copy of KV, at most 5 s apart (STALE_MS of the Worker's state

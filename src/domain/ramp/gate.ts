@@ -1,7 +1,7 @@
 /** The gate of a ramp's step: the policy's assessment, and how many requests the step has had. */
 
 import type { SeriesRow } from "../metrics/queries.ts";
-import type { Assessment } from "../policy/evaluate.ts";
+import type { Assessment } from "../policy/finding.ts";
 import { sentence } from "../policy/finding-text.ts";
 import type { Gate } from "./advance.ts";
 

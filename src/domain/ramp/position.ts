@@ -1,7 +1,8 @@
 /** Where a ramp stands by what is stored; anybody else's word in there ends it. */
 
-import type { CanaryConfig, ParsedState } from "../state/documents.ts";
-import { isEmergency } from "../state/documents.ts";
+import type { CanaryConfig } from "../state/documents.ts";
+import type { ParsedState } from "../state/state.ts";
+import { isEmergency } from "../state/state.ts";
 import type { RampDocument } from "./document.ts";
 
 export type Place =

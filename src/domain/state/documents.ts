@@ -1,5 +1,5 @@
 /**
- * The documents in Workers KV that steer the canary, and the only parser for `config` and `stop`.
+ * The documents of people in Workers KV, and the only parser for `config` and `stop`.
  * The Worker and the CLI share this file, so they cannot disagree on which values are valid.
  *
  * `config` is the seed's document. People also write it with wrangler or in the dashboard: unknown
@@ -7,15 +7,10 @@
  * `stop` is the emergency latch, a key of its own so that no rewrite of `config` can lose it.
  */
 import * as z from "zod";
-import type { GuardianCap } from "../guardian/cap.ts";
-import { capInForce, GUARDIAN_CAP_KEY, parseCap, withCap } from "../guardian/cap.ts";
-import { parseRampShare, RAMP_SHARE_KEY, withRampShare } from "../ramp/share.ts";
 import { saysEmergency } from "./says-emergency.ts";
 
 export const CONFIG_KEY = "config";
 export const STOP_KEY = "stop";
-/** What decides about visitors: read together, by Worker and CLI. */
-export const STATE_KEYS = [CONFIG_KEY, STOP_KEY, RAMP_SHARE_KEY, GUARDIAN_CAP_KEY];
 
 /** KV allows 25 MiB; a value that needs more than this is not one of our two documents. */
 export const MAX_DOCUMENT_CHARS = 16_384;
@@ -101,32 +96,6 @@ export type Parsed<T> =
   | { kind: "absent" }
   | { kind: "invalid"; problem: string; emergency: boolean };
 
-/** The keys as text, as one bulk read returns them; `null` is an absent key. */
-export interface RawState {
-  config: string | null;
-  stop: string | null;
-  cap?: string | null;
-  rampShare?: string | null;
-}
-
-/** `STATE_KEYS` by key. */
-export function rawState(textOf: (key: string) => string | null): RawState {
-  return {
-    config: textOf(CONFIG_KEY),
-    stop: textOf(STOP_KEY),
-    cap: textOf(GUARDIAN_CAP_KEY),
-    rampShare: textOf(RAMP_SHARE_KEY),
-  };
-}
-
-export interface ParsedState {
-  /** With the share in force: what a ramp raises it to (`withRampShare`), and at most the guardian's cap. */
-  config: Parsed<CanaryConfig>;
-  stop: Parsed<StopDocument>;
-  /** The guardian's cap, where it is in force, and the share that it holds down. */
-  capped?: { cap: GuardianCap; asked: number } | undefined;
-}
-
 export function parseConfig(text: string | null): Parsed<CanaryConfig> {
   return parse(text, configSchema, saysEmergency);
 }
@@ -134,22 +103,6 @@ export function parseConfig(text: string | null): Parsed<CanaryConfig> {
 /** An unreadable stop asks for an emergency: somebody tried to stop, and in doubt it is proxy. */
 export function parseStop(text: string | null): Parsed<StopDocument> {
   return parse(text, stopSchema, () => true);
-}
-
-export function parseState(raw: RawState): ParsedState {
-  const config = parseConfig(raw.config);
-  const stop = parseStop(raw.stop);
-  if (config.kind !== "valid") return { config, stop };
-  const stored = config.value;
-  const share = parseRampShare(raw.rampShare ?? null);
-  const asked = share === null ? stored : withRampShare(stored, share);
-  const cap = capInForce(stored, parseCap(raw.cap ?? null));
-  if (cap === null) return { config: { kind: "valid", value: asked }, stop };
-  return {
-    config: { kind: "valid", value: withCap(asked, cap) },
-    stop,
-    capped: { cap, asked: asked.canary_percent },
-  };
 }
 
 /** By every field: people copy a document, revision and all, and edit the share alone. */
@@ -160,17 +113,6 @@ export function isSameConfig(one: CanaryConfig, other: CanaryConfig): boolean {
 /** Parsed by the schema, two alike have their fields in the same order. */
 export function configText(config: CanaryConfig): string {
   return JSON.stringify(config);
-}
-
-/** True when either key asks for an emergency, readable or not. */
-export function isEmergency(state: ParsedState): boolean {
-  const { config, stop } = state;
-  const byStop = stop.kind === "valid" ? stop.value.active : stop.kind === "invalid";
-  const byConfig =
-    config.kind === "valid"
-      ? config.value.emergency_proxy
-      : config.kind === "invalid" && config.emergency;
-  return byStop || byConfig;
 }
 
 export function isValidPercent(value: number): boolean {

@@ -5,9 +5,10 @@
  */
 
 import { timeOf } from "../lib/time.ts";
-import type { CanaryConfig, Name, ParsedState, RawState, StopDocument } from "./documents.ts";
+import type { CanaryConfig, Name, StopDocument } from "./documents.ts";
 import { parseConfig, parseStop } from "./documents.ts";
 import { isHandMade } from "./hand-made.ts";
+import type { ParsedState, RawState } from "./state.ts";
 
 /** Clocks of operators and KV's old copies are off by less than this. */
 export const MARGIN_MS = 10 * 60_000;

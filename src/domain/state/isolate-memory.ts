@@ -8,7 +8,7 @@ import type { GuardianCap } from "../guardian/cap.ts";
 import { lowestInForce, parseCap, withCap, withSeen } from "../guardian/cap.ts";
 import { timeOf } from "../lib/time.ts";
 import { parseRampShare } from "../ramp/share.ts";
-import type { CanaryConfig, RawState, StopDocument } from "./documents.ts";
+import type { CanaryConfig, StopDocument } from "./documents.ts";
 import { parseConfig, parseStop } from "./documents.ts";
 import type { Asked, Ending, Read } from "./emergency.ts";
 import { readEmergencies } from "./emergency.ts";
@@ -16,6 +16,7 @@ import type { Held, Ledger } from "./emergency-ledger.ts";
 import { EMPTY_LEDGER, end, hold } from "./emergency-ledger.ts";
 import type { Sightings } from "./sightings.ts";
 import { inForce as configInForce, NOTHING_SEEN, see } from "./sightings.ts";
+import type { RawState } from "./state.ts";
 
 export { timeOf };
 

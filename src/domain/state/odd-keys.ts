@@ -14,8 +14,10 @@ import { hasBeen } from "../guardian/tick-id.ts";
 import { timeOf } from "../lib/time.ts";
 import { parseRamp, parseRampControl, RAMP_CONTROL_KEY, RAMP_KEY } from "../ramp/document.ts";
 import { parseRampShare, RAMP_SHARE_KEY } from "../ramp/share.ts";
-import type { Parsed, RawState } from "./documents.ts";
-import { CONFIG_KEY, parseState, STOP_KEY } from "./documents.ts";
+import type { Parsed } from "./documents.ts";
+import { CONFIG_KEY, STOP_KEY } from "./documents.ts";
+import type { RawState } from "./state.ts";
+import { parseState } from "./state.ts";
 
 /** Null: not there, or not asked. */
 export interface SideTexts {

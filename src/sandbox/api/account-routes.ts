@@ -1,7 +1,7 @@
 /** Who am I: tokens, user, accounts, memberships, as wrangler and `doctor` ask. */
 import type { Hono } from "hono";
-import type { ApiContext, ApiDeps, ApiEnv } from "./app.ts";
-import { forbidden } from "./app.ts";
+import type { ApiContext, ApiDeps, ApiEnv } from "./access.ts";
+import { forbidden } from "./access.ts";
 import { ok } from "./envelope.ts";
 
 const ACCOUNT_NAME = "sandbox";

@@ -3,7 +3,7 @@ import type { Hono } from "hono";
 import { QueryError } from "../analytics/chdb.ts";
 import type { AnalyticsEngine } from "../analytics/engine.ts";
 import { checkSql } from "../analytics/sql.ts";
-import { type ApiDeps, type ApiEnv, refuse } from "./app.ts";
+import { type ApiDeps, type ApiEnv, refuse } from "./access.ts";
 import { CODES, failure } from "./envelope.ts";
 
 const MAX_SQL_CHARS = 64 * 1024;

@@ -1,32 +1,17 @@
 /** The Cloudflare API under `/client/v4`, as far as the CLI and wrangler use it. */
-import { type Context, Hono } from "hono";
-import type { CentralStore } from "../kv/central-store.ts";
+
+import { Hono } from "hono";
+import {
+  type ApiContext,
+  type ApiDeps,
+  type ApiEnv,
+  throttled,
+  unauthenticated,
+} from "./access.ts";
 import { accountRoutes } from "./account-routes.ts";
 import { CODES, failure } from "./envelope.ts";
 import { kvRoutes } from "./kv-routes.ts";
-import type { Limits } from "./limits.ts";
-import { type R2Access, r2Routes } from "./r2-routes.ts";
-import type { ApiToken, Scope, Tokens } from "./tokens.ts";
-
-export interface ApiDeps {
-  store: CentralStore;
-  tokens: Tokens;
-  limits: Limits;
-  r2: R2Access;
-  accountId: string;
-  namespaceId: string;
-  namespaceTitle: string;
-  now: () => number;
-}
-
-/** Per request: what faults change about reads, and a hook on committed writes. */
-export interface ApiRequestFacts {
-  readBack: number;
-  onCommit: (again: () => void) => void;
-}
-
-export type ApiEnv = { Bindings: ApiRequestFacts; Variables: { token: ApiToken } };
-export type ApiContext = Context<ApiEnv>;
+import { r2Routes } from "./r2-routes.ts";
 
 /** Also the seam for the endpoints that come later: `extend` adds routes behind the same checks. */
 export function createApi(deps: ApiDeps, extend?: (api: Hono<ApiEnv>) => void): Hono<ApiEnv> {
@@ -54,32 +39,6 @@ export function createApi(deps: ApiDeps, extend?: (api: Hono<ApiEnv>) => void): 
   );
   app.onError((error) => failure(500, CODES.internal, `internal error: ${error.message}`));
   return app;
-}
-
-export function throttled(waitS: number | null): Response {
-  const headers: Record<string, string> = waitS === null ? {} : { "retry-after": String(waitS) };
-  const message = "Please wait and consider throttling your request speed";
-  return failure(429, CODES.throttled, message, headers);
-}
-
-export function unauthenticated(): Response {
-  return failure(401, CODES.authentication, "Authentication error");
-}
-
-export function forbidden(): Response {
-  return failure(403, CODES.authentication, "Authentication error");
-}
-
-/** Null when the token may do this in this account. */
-export function refuse(
-  c: ApiContext,
-  deps: Pick<ApiDeps, "accountId">,
-  scope: Scope,
-): Response | null {
-  const token = c.get("token");
-  if (c.req.param("account") !== token.accountId) return forbidden();
-  if (token.accountId !== deps.accountId || !token.scopes.has(scope)) return forbidden();
-  return null;
 }
 
 function authenticate(c: ApiContext, deps: ApiDeps): Response | null {

@@ -1,7 +1,7 @@
 /** Workers KV by REST: values, metadata, keys, bulk, namespaces. */
 import type { Hono } from "hono";
 import { z } from "zod";
-import { type ApiContext, type ApiDeps, type ApiEnv, refuse, throttled } from "./app.ts";
+import { type ApiContext, type ApiDeps, type ApiEnv, refuse, throttled } from "./access.ts";
 import { CODES, failure, ok } from "./envelope.ts";
 import { checkSizes, expiry, readValue } from "./kv-value.ts";
 import type { Scope } from "./tokens.ts";

@@ -1,15 +1,9 @@
 /** R2 by REST: buckets, list, get, put, delete of objects. */
 import type { Hono } from "hono";
 import type { Bucket } from "../edge/backstage.ts";
-import { type ApiContext, type ApiDeps, type ApiEnv, refuse } from "./app.ts";
+import { type ApiContext, type ApiDeps, type ApiEnv, refuse } from "./access.ts";
 import { CODES, failure, ok } from "./envelope.ts";
 import type { Scope } from "./tokens.ts";
-
-/** The buckets of the running sandbox, by name. */
-export interface R2Access {
-  names: readonly string[];
-  bucket(name: string): Bucket;
-}
 
 const BASE = "/accounts/:account/r2/buckets";
 const MAX_LIST = 1_000;

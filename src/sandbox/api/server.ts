@@ -6,7 +6,7 @@ import { getRequestListener } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { Hono } from "hono";
 import { manyWaiters, pause, untilAborted } from "../pause.ts";
-import { type ApiEnv, forbidden, throttled, unauthenticated } from "./app.ts";
+import { type ApiEnv, forbidden, throttled, unauthenticated } from "./access.ts";
 import { CODES, failure, ok } from "./envelope.ts";
 import { FaultBook, type FaultKind, type FaultRule } from "./faults.ts";
 

@@ -3,7 +3,7 @@ import type { Hono } from "hono";
 import { filtersSchema } from "../logs/tail-filters.ts";
 import { MAX_TAILS, type Tails } from "../logs/tails.ts";
 import { WORKER_NAME } from "../types.ts";
-import { type ApiContext, type ApiDeps, type ApiEnv, refuse } from "./app.ts";
+import { type ApiContext, type ApiDeps, type ApiEnv, refuse } from "./access.ts";
 import { CODES, failure, ok } from "./envelope.ts";
 
 const BASE = "/accounts/:account/workers/scripts/:script/tails";

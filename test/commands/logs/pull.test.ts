@@ -8,7 +8,8 @@ import { createCloudflareClient } from "../../../src/adapters/cloudflare-client.
 import { createLogArchive } from "../../../src/adapters/logs/r2-archive.ts";
 import { Secret } from "../../../src/adapters/secrets.ts";
 import type { Outcome } from "../../../src/commands/command.ts";
-import { type LogsPullData, logsPull } from "../../../src/commands/logs/pull.ts";
+import { logsPull } from "../../../src/commands/logs/pull.ts";
+import type { LogsPullData } from "../../../src/commands/logs/pull-data.ts";
 import type { LogManifest } from "../../../src/domain/logs/manifest.ts";
 import { escapeForTerminal } from "../../../src/domain/text/escape.ts";
 import type { Ports } from "../../../src/ports.ts";

@@ -9,7 +9,7 @@ import { disable } from "../../../src/commands/lower/disable.ts";
 import { reduce } from "../../../src/commands/lower/reduce.ts";
 import { pullTheStop } from "../../../src/commands/not-aus/not-aus.ts";
 import { restore } from "../../../src/commands/restore/restore.ts";
-import { isEmergency, parseState } from "../../../src/domain/state/documents.ts";
+import { isEmergency, parseState } from "../../../src/domain/state/state.ts";
 import type { Ports, StateStore } from "../../../src/ports.ts";
 import { UpstreamError } from "../../../src/ports.ts";
 import {

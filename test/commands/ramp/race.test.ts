@@ -7,8 +7,9 @@ import { describe, expect, it } from "vitest";
 import { pullTheStop } from "../../../src/commands/not-aus/not-aus.ts";
 import { carryOut } from "../../../src/commands/ramp/loop.ts";
 import { isOver, parseRamp, type RampDocument } from "../../../src/domain/ramp/document.ts";
-import { isEmergency, parseConfig, parseState } from "../../../src/domain/state/documents.ts";
+import { parseConfig } from "../../../src/domain/state/documents.ts";
 import type { JournalEntry } from "../../../src/domain/state/journal.ts";
+import { isEmergency, parseState } from "../../../src/domain/state/state.ts";
 import type { Ports, StateStore } from "../../../src/ports.ts";
 import { BASE, rampOf } from "../../domain/ramp/world.ts";
 import {

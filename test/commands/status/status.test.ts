@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { StatusData } from "../../../src/commands/status/status.ts";
+import type { StatusData } from "../../../src/commands/status/data.ts";
 import { status } from "../../../src/commands/status/status.ts";
 import { evaluate } from "../../../src/domain/policy/evaluate.ts";
 import type { Observations } from "../../../src/domain/policy/observations.ts";

@@ -4,7 +4,7 @@ import type { FleetRun } from "../../../src/commands/verify/fleet.ts";
 import { watchFleet } from "../../../src/commands/verify/fleet.ts";
 import { fleetLines } from "../../../src/commands/verify/fleet-text.ts";
 import type { LocationRow } from "../../../src/domain/metrics/queries.ts";
-import { parseState } from "../../../src/domain/state/documents.ts";
+import { parseState } from "../../../src/domain/state/state.ts";
 import type { Metrics, Ports, StateStore } from "../../../src/ports.ts";
 import { UpstreamError } from "../../../src/ports.ts";
 import { modelPorts } from "../../support/fake-ports.ts";

@@ -3,7 +3,7 @@ import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { watch } from "../../../src/commands/watch/watch.ts";
-import { STATE_KEYS } from "../../../src/domain/state/documents.ts";
+import { STATE_KEYS } from "../../../src/domain/state/state.ts";
 import { widthOf } from "../../../src/domain/text/width.ts";
 import type { Lane } from "../../integration/lane.ts";
 import { oneLane, tokenEnv, writeConfig } from "../../integration/lane.ts";

@@ -10,13 +10,13 @@ import {
   withSeen,
 } from "../../../src/domain/guardian/cap.ts";
 import type { CanaryConfig } from "../../../src/domain/state/documents.ts";
-import { parseState } from "../../../src/domain/state/documents.ts";
 import type { Memory } from "../../../src/domain/state/isolate-memory.ts";
 import {
   EMPTY_MEMORY,
   effectiveState,
   remember,
 } from "../../../src/domain/state/isolate-memory.ts";
+import { parseState } from "../../../src/domain/state/state.ts";
 import { nextConfig } from "../../../src/domain/state/transitions.ts";
 
 const START_MS = Date.parse("2026-01-10T12:00:00Z");

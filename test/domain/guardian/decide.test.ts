@@ -12,11 +12,11 @@ import {
 import type { GuardianArm, GuardianDocument } from "../../../src/domain/guardian/document.ts";
 import { parseGuardian, parseGuardianArm } from "../../../src/domain/guardian/document.ts";
 import { tickId } from "../../../src/domain/guardian/tick-id.ts";
-import type { Finding } from "../../../src/domain/policy/evaluate.ts";
+import type { Finding } from "../../../src/domain/policy/finding.ts";
 import type { CanaryConfig, StopDocument } from "../../../src/domain/state/documents.ts";
-import { parseState } from "../../../src/domain/state/documents.ts";
 import type { JournalEntry } from "../../../src/domain/state/journal.ts";
 import { journalKey } from "../../../src/domain/state/journal.ts";
+import { parseState } from "../../../src/domain/state/state.ts";
 import { BASE, START_MS } from "../ramp/world.ts";
 
 const FAIL: { verdict: "fail"; problems: Finding[] } = { verdict: "fail", problems: [] };

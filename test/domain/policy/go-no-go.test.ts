@@ -14,14 +14,14 @@ import {
   targetsOf,
   worstOf,
 } from "../../../src/domain/policy/go-no-go.ts";
-import type { Verdict } from "../../../src/domain/policy/prerequisites.ts";
 import type { Disturbance, Witnesses } from "../../../src/domain/policy/stops-in-window.ts";
 import { isAutomatic, quietSince } from "../../../src/domain/policy/stops-in-window.ts";
 import { DEFAULT_POLICY } from "../../../src/domain/policy/table.ts";
+import type { Verdict } from "../../../src/domain/policy/verdict.ts";
 import type { PolicyOverWindow } from "../../../src/domain/policy/window.ts";
 import { achievedShare } from "../../../src/domain/proof/achieved-share.ts";
-import { parseState } from "../../../src/domain/state/documents.ts";
 import type { JournalEntry } from "../../../src/domain/state/journal.ts";
+import { parseState } from "../../../src/domain/state/state.ts";
 import { NOW_S } from "./world.ts";
 
 const VERDICTS: readonly Verdict[] = ["pass", "fail", "inconclusive", "no_data"];

@@ -2,8 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import { backToNormal } from "../../../src/domain/policy/back-to-normal.ts";
-import type { Finding } from "../../../src/domain/policy/evaluate.ts";
 import { evaluate } from "../../../src/domain/policy/evaluate.ts";
+import type { Finding } from "../../../src/domain/policy/finding.ts";
 import type { Observations } from "../../../src/domain/policy/observations.ts";
 import type { Rule } from "../../../src/domain/policy/table.ts";
 import {

@@ -6,7 +6,7 @@ import {
   shareQuestion,
   unknownShare,
 } from "../../../src/domain/proof/achieved-share.ts";
-import { parseState } from "../../../src/domain/state/documents.ts";
+import { parseState } from "../../../src/domain/state/state.ts";
 
 const NOW_S = 1_763_000_000;
 const WINDOW = { fromS: NOW_S - 600, toS: NOW_S };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { compare, expectationOf, type Sighting } from "../../../src/domain/proof/expectation.ts";
 import type { QaDocument } from "../../../src/domain/proof/qa-document.ts";
-import { parseState } from "../../../src/domain/state/documents.ts";
+import { parseState } from "../../../src/domain/state/state.ts";
 
 function sighting(canary: Partial<QaDocument["canary"]>, over: Partial<Sighting> = {}): Sighting {
   const reason = canary.emergency_proxy ? "emergency" : "sampled";

@@ -13,7 +13,7 @@ import {
   QUIET_S,
   silentLocations,
 } from "../../../src/domain/proof/fleet.ts";
-import { parseState } from "../../../src/domain/state/documents.ts";
+import { parseState } from "../../../src/domain/state/state.ts";
 
 const T0 = 1_763_200_000;
 const NEW: FleetExpectation = { emergency: false, revision: "NEW", atMs: T0 * 1000 };

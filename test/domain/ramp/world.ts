@@ -18,7 +18,7 @@ import {
 } from "../../../src/domain/ramp/document.ts";
 import { parsePlan } from "../../../src/domain/ramp/plan.ts";
 import type { CanaryConfig, StopDocument } from "../../../src/domain/state/documents.ts";
-import { parseState } from "../../../src/domain/state/documents.ts";
+import { parseState } from "../../../src/domain/state/state.ts";
 
 export const START_MS = Date.parse("2026-03-01T12:00:00Z");
 export const MINUTE_MS = 60_000;

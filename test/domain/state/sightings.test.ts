@@ -2,7 +2,6 @@ import { describe, expect, it } from "vitest";
 import { rampConfig, rampShare } from "../../../src/domain/ramp/config.ts";
 import { serialiseRampShare } from "../../../src/domain/ramp/share.ts";
 import type { CanaryConfig } from "../../../src/domain/state/documents.ts";
-import { parseState } from "../../../src/domain/state/documents.ts";
 import {
   EMPTY_MEMORY,
   effectiveState,
@@ -10,6 +9,7 @@ import {
   remember,
 } from "../../../src/domain/state/isolate-memory.ts";
 import { leaseEndsMs } from "../../../src/domain/state/lease.ts";
+import { parseState } from "../../../src/domain/state/state.ts";
 import { BASE, HOUR_MS, MINUTE_MS, rampOf, START_MS } from "../ramp/world.ts";
 
 const iso = (ms: number) => new Date(ms).toISOString();

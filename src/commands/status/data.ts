@@ -1,0 +1,53 @@
+/** What status shows. */
+
+import type { Finding } from "../../domain/policy/finding.ts";
+import type { Verdict } from "../../domain/policy/verdict.ts";
+import type { AchievedShare } from "../../domain/proof/achieved-share.ts";
+import type { RampDocument } from "../../domain/ramp/document.ts";
+import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
+import type { JournalEntry } from "../../domain/state/journal.ts";
+import type { ParsedState } from "../../domain/state/state.ts";
+
+export interface LiveView {
+  url: string;
+  location: string;
+  status: number | null;
+  emergency: boolean | null;
+  percent: number | null;
+  revision: string | null;
+  cohort: string | null;
+  reason: string | null;
+  source: string | null;
+  native: string | null;
+  proxy: string | null;
+  /** Whether this location shows what is stored; null when nobody knows what that is. */
+  current: boolean | null;
+  problem: string | null;
+}
+
+export interface StatusData {
+  emergency: boolean;
+  /** With the share in force; null when absent or unreadable. */
+  config: CanaryConfig | null;
+  /** The guardian's upper limit, where it is in force, and the share that config asks for. */
+  capped: ParsedState["capped"] | null;
+  stop: StopDocument | null;
+  problems: string[];
+  live: LiveView[];
+  last: JournalEntry | null;
+  /** Under way, as KV shows it; null: none, or not known. */
+  ramp: RampDocument | null;
+  /** The configured and the achieved share. */
+  share: AchievedShare;
+  health: {
+    verdict: Verdict;
+    recommendation: string;
+    /** Ready to paste; null when there is nothing to do. */
+    command: string | null;
+    problems: Finding[];
+    findings: Finding[];
+  };
+  at_ms: number;
+  /** The same moment by the API's clock; null when that is not known. */
+  api_ms: number | null;
+}

@@ -1,0 +1,60 @@
+/** Who may ask the API what, and what each answer's handler gets. */
+import type { Context } from "hono";
+import type { Bucket } from "../edge/backstage.ts";
+import type { CentralStore } from "../kv/central-store.ts";
+import { CODES, failure } from "./envelope.ts";
+import type { Limits } from "./limits.ts";
+import type { ApiToken, Scope, Tokens } from "./tokens.ts";
+
+export interface ApiDeps {
+  store: CentralStore;
+  tokens: Tokens;
+  limits: Limits;
+  r2: R2Access;
+  accountId: string;
+  namespaceId: string;
+  namespaceTitle: string;
+  now: () => number;
+}
+
+/** Per request: what faults change about reads, and a hook on committed writes. */
+export interface ApiRequestFacts {
+  readBack: number;
+  onCommit: (again: () => void) => void;
+}
+
+export type ApiEnv = { Bindings: ApiRequestFacts; Variables: { token: ApiToken } };
+
+export type ApiContext = Context<ApiEnv>;
+
+export function throttled(waitS: number | null): Response {
+  const headers: Record<string, string> = waitS === null ? {} : { "retry-after": String(waitS) };
+  const message = "Please wait and consider throttling your request speed";
+  return failure(429, CODES.throttled, message, headers);
+}
+
+export function unauthenticated(): Response {
+  return failure(401, CODES.authentication, "Authentication error");
+}
+
+export function forbidden(): Response {
+  return failure(403, CODES.authentication, "Authentication error");
+}
+
+/** Null when the token may do this in this account. */
+export function refuse(
+  c: ApiContext,
+  deps: Pick<ApiDeps, "accountId">,
+  scope: Scope,
+): Response | null {
+  const token = c.get("token");
+  if (c.req.param("account") !== token.accountId) return forbidden();
+  if (token.accountId !== deps.accountId || !token.scopes.has(scope)) return forbidden();
+  return null;
+}
+
+/** The buckets of the running sandbox, by name. */
+export interface R2Access {
+  names: readonly string[];
+  bucket(name: string): Bucket;
+}
