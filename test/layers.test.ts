@@ -16,7 +16,7 @@ interface Layer {
 }
 
 const DOMAIN = "src/domain";
-const PORTS = "src/ports.ts";
+const PORTS = "src/ports";
 
 const LAYERS: readonly Layer[] = [
   { at: DOMAIN, ours: [], packages: ["zod"] },

@@ -1,7 +1,8 @@
 /** What `doctor` asks the Cloudflare API beyond the state itself. */
 import { randomUUID } from "node:crypto";
 import * as z from "zod";
-import type { AccountProbe, CallOptions, Clock } from "../ports.ts";
+import type { AccountProbe, CallOptions } from "../ports/api.ts";
+import type { Clock } from "../ports/machine.ts";
 import { createClock } from "./clock.ts";
 import { ApiFailure, callApi, resultOf } from "./cloudflare-call.ts";
 import { getValue, type KvPlace, namespacePath, putValue, valuePath } from "./cloudflare-store.ts";

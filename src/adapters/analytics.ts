@@ -1,7 +1,8 @@
 /** Analytics Engine's SQL API. The SDK has no method for it; its client posts the text as it is. */
 import * as z from "zod";
 import type { Query } from "../domain/metrics/queries.ts";
-import type { CallOptions, Clock, Metrics } from "../ports.ts";
+import type { CallOptions, Metrics } from "../ports/api.ts";
+import type { Clock } from "../ports/machine.ts";
 import { createClock } from "./clock.ts";
 import { ApiFailure, callApi, parseJson } from "./cloudflare-call.ts";
 import type { CloudflareClient } from "./cloudflare-client.ts";

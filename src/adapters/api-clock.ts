@@ -1,5 +1,7 @@
 /** The time by the API, as the Date header of its answers tells it. */
-import type { ApiClock, Clock } from "../ports.ts";
+
+import type { ApiClock } from "../ports/api.ts";
+import type { Clock } from "../ports/machine.ts";
 
 export interface AnswerClock extends ApiClock {
   /** Of an answer that has just come, asked for at `sentMs` of `uptime`. */

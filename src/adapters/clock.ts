@@ -1,6 +1,6 @@
 /** The system's clock. */
 import { uptime } from "node:os";
-import type { Clock } from "../ports.ts";
+import type { Clock } from "../ports/machine.ts";
 
 /** A longer timer fires at once: Node stores delays in 31 bits. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;

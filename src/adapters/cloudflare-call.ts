@@ -1,7 +1,7 @@
 /** One call to the Cloudflare API: sent once, bounded, and every failure turned into UpstreamError. */
 import { APIConnectionError, APIError, APIUserAbortError } from "cloudflare/core/error";
 import * as z from "zod";
-import { UpstreamError, type UpstreamKind } from "../ports.ts";
+import { UpstreamError, type UpstreamKind } from "../ports/errors.ts";
 import type { CloudflareClient } from "./cloudflare-client.ts";
 import type { RawAnswer } from "./raw-get.ts";
 import { remoteText } from "./redact.ts";

@@ -7,8 +7,9 @@ import {
   serialiseStop,
 } from "../domain/state/documents.ts";
 import { rawState, STATE_KEYS } from "../domain/state/state.ts";
-import type { CallOptions, Clock, StateStore } from "../ports.ts";
-import { UpstreamError } from "../ports.ts";
+import type { CallOptions, StateStore } from "../ports/api.ts";
+import { UpstreamError } from "../ports/errors.ts";
+import type { Clock } from "../ports/machine.ts";
 import { createClock } from "./clock.ts";
 import {
   ApiFailure,

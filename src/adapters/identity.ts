@@ -1,7 +1,7 @@
 /** Who acts, as it goes into documents and the journal. */
 import { hostname, userInfo } from "node:os";
 import { GUARDIAN } from "../domain/guardian/document.ts";
-import type { Identity } from "../ports.ts";
+import type { Identity } from "../ports/machine.ts";
 
 const MAX_CHARS = 100;
 

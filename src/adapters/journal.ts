@@ -8,7 +8,8 @@ import {
   journalKey,
   parseJournalEntry,
 } from "../domain/state/journal.ts";
-import type { Clock, Journal } from "../ports.ts";
+import type { Journal } from "../ports/api.ts";
+import type { Clock } from "../ports/machine.ts";
 import { createClock } from "./clock.ts";
 import { ApiFailure, callApi, parseJson, resultOf } from "./cloudflare-call.ts";
 import { type KvPlace, namespacePath, putValue } from "./cloudflare-store.ts";

@@ -1,5 +1,5 @@
 /** Documents beside the state in the same KV namespace, as text. */
-import type { Documents } from "../ports.ts";
+import type { Documents } from "../ports/api.ts";
 import { createClock } from "./clock.ts";
 import { getValue, type KvPlace, putValue } from "./cloudflare-store.ts";
 import type { RetryPolicy } from "./retry.ts";

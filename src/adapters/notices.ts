@@ -9,7 +9,8 @@ import type { Answer, NoticeRequest, SendLimits } from "../domain/notices/retry.
 import { retryAfterMs, sendWithRetries } from "../domain/notices/retry.ts";
 import { slackRequest } from "../domain/notices/slack.ts";
 import { webhookRequest } from "../domain/notices/webhook.ts";
-import type { CallOptions, Clock, NoticeReport, Notifier } from "../ports.ts";
+import type { CallOptions } from "../ports/api.ts";
+import type { Clock, NoticeReport, Notifier } from "../ports/machine.ts";
 import type { Redact } from "./redact.ts";
 import type { Secret, SecretName } from "./secrets.ts";
 import { SecretError } from "./secrets.ts";

@@ -1,8 +1,8 @@
 /** The file of an attached ramp: written aside, flushed, put in place, so that a crash leaves one or the other. */
 import { link, mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { RampFile } from "../ports.ts";
-import { LocalError } from "../ports.ts";
+import { LocalError } from "../ports/errors.ts";
+import type { RampFile } from "../ports/machine.ts";
 import { openIfThere } from "./regular-file.ts";
 
 const MAX_BYTES = 256 * 1024;

@@ -1,7 +1,7 @@
 /** Our own retries: growing delays with full jitter, bounded by attempts and by the signal. */
 import pRetry from "p-retry";
-import type { Clock } from "../ports.ts";
-import { UpstreamError } from "../ports.ts";
+import { UpstreamError } from "../ports/errors.ts";
+import type { Clock } from "../ports/machine.ts";
 
 export interface RetryPolicy {
   /** Attempts after the first; Infinity is bounded by the signal. */

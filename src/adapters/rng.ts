@@ -1,6 +1,6 @@
 /** Randomness and identifiers. */
 import { incrementBase32, isValid, MAX_ULID, ulid } from "ulid";
-import type { Rng } from "../ports.ts";
+import type { Rng } from "../ports/machine.ts";
 
 /** The library also calls valid what does not fit into 128 bits. */
 const IN_RANGE = /^[0-7]/;

@@ -1,8 +1,10 @@
 /** HTTP as a visitor's browser does it, for checking the environment's API from outside. */
 import { isSafeQaUrl } from "../domain/config/environment.ts";
 import { type AllowedHosts, mayGetToken, NO_HOSTS } from "../domain/config/token-hosts.ts";
-import type { CallOptions, Clock, VisitorAnswer, VisitorHttp, VisitorRequest } from "../ports.ts";
-import { UpstreamError } from "../ports.ts";
+import type { CallOptions } from "../ports/api.ts";
+import { UpstreamError } from "../ports/errors.ts";
+import type { Clock } from "../ports/machine.ts";
+import type { VisitorAnswer, VisitorHttp, VisitorRequest } from "../ports/visitors.ts";
 import { readCapped } from "./capped-body.ts";
 import { createRedactor } from "./redact.ts";
 import type { Secret } from "./secrets.ts";

@@ -6,7 +6,7 @@ import { createRng } from "../adapters/rng.ts";
 import { loadSecret, type Secret, SecretError, type SecretName } from "../adapters/secrets.ts";
 import type { Environment } from "../domain/config/environment.ts";
 import { allowCommand, strangersIn } from "../domain/config/token-hosts.ts";
-import type { Clock, Notifier } from "../ports.ts";
+import type { Clock, Notifier } from "../ports/machine.ts";
 import type { Shell } from "./shell.ts";
 
 export interface NotifierContext {

@@ -29,14 +29,14 @@ import { escapeForTerminal } from "../domain/text/escape.ts";
 import type {
   AccountProbe,
   ApiClock,
-  Clock,
   Documents,
   Journal,
   Metrics,
-  Ports,
   StateStore,
-} from "../ports.ts";
-import { UpstreamError } from "../ports.ts";
+} from "../ports/api.ts";
+import { UpstreamError } from "../ports/errors.ts";
+import type { Clock } from "../ports/machine.ts";
+import type { Ports } from "../ports/ports.ts";
 import { composeNotifier } from "./compose-notifier.ts";
 import { UsageError } from "./errors.ts";
 import { checkedHosts, tokenHosts } from "./hosts.ts";

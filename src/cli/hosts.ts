@@ -10,7 +10,7 @@ import type { TokenHost } from "../domain/config/token-hosts.ts";
 import { allowCommand, hostOf, mayGetToken, strangersIn } from "../domain/config/token-hosts.ts";
 import { PAGERDUTY_URL } from "../domain/notices/pagerduty.ts";
 import { escapeForTerminal } from "../domain/text/escape.ts";
-import type { Ports } from "../ports.ts";
+import type { Ports } from "../ports/ports.ts";
 import { UsageError } from "./errors.ts";
 import type { GlobalFlags } from "./program.ts";
 import type { Shell } from "./shell.ts";

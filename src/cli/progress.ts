@@ -1,7 +1,7 @@
 /** Progress as lines on stderr: nothing that swallows Ctrl-C, and one line that moves at the most. */
 import { seconds } from "../commands/lib/format.ts";
 import { escapeForTerminal } from "../domain/text/escape.ts";
-import type { Progress, Stage } from "../ports.ts";
+import type { Progress, Stage } from "../ports/terminal.ts";
 
 /** `replace` shows a line in the place of the one it showed before; null without a terminal. */
 export function createProgress(

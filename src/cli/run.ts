@@ -5,10 +5,11 @@ import type { CommandDef, CommonInput, Outcome, Planned } from "../commands/comm
 import { interruptedBy } from "../commands/command.ts";
 import { skewWarning } from "../commands/lib/clock-skew.ts";
 import { invocation, shellWord } from "../commands/lib/format.ts";
+import type { Target } from "../domain/config/environment.ts";
 import { manualText, manualWay } from "../domain/config/manual.ts";
 import { STOP_KEY } from "../domain/state/documents.ts";
 import { escapeForTerminal } from "../domain/text/escape.ts";
-import type { Ports, Target } from "../ports.ts";
+import type { Ports } from "../ports/ports.ts";
 import { compose, type World } from "./compose.ts";
 import { composeIfAny, NOWHERE } from "./compose-if-any.ts";
 import { ask } from "./confirm.ts";

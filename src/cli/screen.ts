@@ -2,7 +2,7 @@
 import pc from "picocolors";
 import { escapeForTerminal } from "../domain/text/escape.ts";
 import { cut } from "../domain/text/width.ts";
-import type { Screen } from "../ports.ts";
+import type { Screen } from "../ports/terminal.ts";
 import type { Console } from "./console.ts";
 import { paintLines, wantsColor } from "./console.ts";
 import { jsonLine } from "./report.ts";

@@ -1,7 +1,7 @@
 /** The runbook's cheat sheet for the configured environment, to print and keep near. Offline. */
 import * as z from "zod";
+import type { Target } from "../domain/config/environment.ts";
 import { manualWay } from "../domain/config/manual.ts";
-import type { Target } from "../ports.ts";
 import type { CommandDef, NoFlags } from "./command.ts";
 import { invocation } from "./lib/format.ts";
 

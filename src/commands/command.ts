@@ -3,7 +3,7 @@
  * once, then proves) and renders (pure). It never prints, prompts, exits or reads the environment.
  */
 import type { z } from "zod";
-import type { Ports } from "../ports.ts";
+import type { Ports } from "../ports/ports.ts";
 
 export type Signal = "SIGINT" | "SIGTERM";
 

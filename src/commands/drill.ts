@@ -4,7 +4,8 @@
  * Uses the very commands that an incident uses. Done means that every step held.
  */
 import type * as z from "zod";
-import type { Ports, Rehearsal, TrafficCounts } from "../ports.ts";
+import type { Ports } from "../ports/ports.ts";
+import type { Rehearsal, TrafficCounts } from "../ports/visitors.ts";
 import type { CommandDef, CommonInput, Outcome } from "./command.ts";
 import { interruptedBy } from "./command.ts";
 import { invocation, seconds } from "./lib/format.ts";

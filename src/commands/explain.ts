@@ -6,7 +6,7 @@ import { DRAWS, decide } from "../domain/decision/decide.ts";
 import { decisionHeader } from "../domain/decision/headers.ts";
 import type { EffectiveState } from "../domain/state/isolate-memory.ts";
 import { EMPTY_MEMORY, effectiveState, remember } from "../domain/state/isolate-memory.ts";
-import type { Ports } from "../ports.ts";
+import type { Ports } from "../ports/ports.ts";
 import type { CommandDef, Given, Outcome } from "./command.ts";
 import { share } from "./lib/format.ts";
 import { READ_LIMIT_MS, unreachable } from "./lib/stored-state.ts";

@@ -1,7 +1,7 @@
 /** Who changed what, when and why, newest last. Reads the journal in KV and the local one. */
 import * as z from "zod";
 import type { JournalEntry } from "../domain/state/journal.ts";
-import type { Ports } from "../ports.ts";
+import type { Ports } from "../ports/ports.ts";
 import type { CommandDef, Outcome } from "./command.ts";
 import { entryLine } from "./lib/journal-line.ts";
 import { READ_LIMIT_MS } from "./lib/stored-state.ts";

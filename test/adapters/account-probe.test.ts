@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createAccountProbe, PROBE_KEY } from "../../src/adapters/account-probe.ts";
 import { Secret } from "../../src/adapters/secrets.ts";
-import type { AccountProbe } from "../../src/ports.ts";
+import type { AccountProbe } from "../../src/ports/api.ts";
 import { ACCOUNT, kvReply, NAMESPACE, placeAt } from "./kv.ts";
 import { failure, json, type Reply, startServer, success, type TestServer } from "./server.ts";
 

@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createMetrics } from "../../src/adapters/analytics.ts";
 import { requestsByCohort } from "../../src/domain/metrics/queries.ts";
-import type { Metrics, UpstreamError } from "../../src/ports.ts";
+import type { Metrics } from "../../src/ports/api.ts";
+import type { UpstreamError } from "../../src/ports/errors.ts";
 import { HANG_MS } from "../support/patience.ts";
 import { ACCOUNT, placeAt, TOKEN } from "./kv.ts";
 import {

@@ -9,7 +9,8 @@ import {
   type StopDocument,
 } from "../../src/domain/state/documents.ts";
 import { STATE_KEYS } from "../../src/domain/state/state.ts";
-import { type StateStore, UpstreamError } from "../../src/ports.ts";
+import type { StateStore } from "../../src/ports/api.ts";
+import { UpstreamError } from "../../src/ports/errors.ts";
 import { HANG_MS } from "../support/patience.ts";
 import { ACCOUNT, kvReply, NAMESPACE, placeAt, TOKEN } from "./kv.ts";
 import * as fault from "./server.ts";

@@ -7,7 +7,8 @@ import { createLogArchive } from "../../src/adapters/logs/r2-archive.ts";
 import { createRawGet } from "../../src/adapters/raw-get.ts";
 import { createRedactor } from "../../src/adapters/redact.ts";
 import { Secret } from "../../src/adapters/secrets.ts";
-import type { LogArchive, LogObject, LogWindow } from "../../src/ports.ts";
+import type { LogWindow } from "../../src/domain/logs/batch-name.ts";
+import type { LogArchive, LogObject } from "../../src/ports/logs.ts";
 import { HANG_MS } from "../support/patience.ts";
 import {
   drip,

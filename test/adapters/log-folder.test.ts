@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createLogFolders } from "../../src/adapters/logs/folder.ts";
-import { LocalError, type LogFolder } from "../../src/ports.ts";
+import { LocalError } from "../../src/ports/errors.ts";
+import type { LogFolder } from "../../src/ports/logs.ts";
 import { hostileKeys } from "../support/hostile-keys.ts";
 
 let dir = "";

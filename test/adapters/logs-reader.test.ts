@@ -9,7 +9,8 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createLogReader, type ReaderLimits } from "../../src/adapters/logs/reader.ts";
 import { LogAnalysis } from "../../src/domain/logs/analysis.ts";
-import { LocalError, type LogReading } from "../../src/ports.ts";
+import { LocalError } from "../../src/ports/errors.ts";
+import type { LogReading } from "../../src/ports/logs.ts";
 import { EVERYTHING, errorLine, logLine, ndjson, traceEvent } from "../support/log-lines.ts";
 
 let dir = "";

@@ -8,13 +8,15 @@ import { notAus, pullTheStop } from "../../src/commands/not-aus/not-aus.ts";
 import { releaseStop } from "../../src/commands/restore/release-stop.ts";
 import { restore } from "../../src/commands/restore/restore.ts";
 import { decide } from "../../src/domain/decision/decide.ts";
+import type { Sighting } from "../../src/domain/proof/expectation.ts";
 import type { QaDocument } from "../../src/domain/proof/qa-document.ts";
 import { parseStop, type StopDocument } from "../../src/domain/state/documents.ts";
 import { EMPTY_MEMORY, effectiveState, remember } from "../../src/domain/state/isolate-memory.ts";
 import type { JournalEntry } from "../../src/domain/state/journal.ts";
 import type { RawState } from "../../src/domain/state/state.ts";
-import type { Ports, Sighting, StateStore } from "../../src/ports.ts";
-import { UpstreamError } from "../../src/ports.ts";
+import type { StateStore } from "../../src/ports/api.ts";
+import { UpstreamError } from "../../src/ports/errors.ts";
+import type { Ports } from "../../src/ports/ports.ts";
 import { qaDocument } from "../../worker/qa/document.ts";
 import { type ModelKv, modelPorts, modelStore, stored } from "../support/fake-ports.ts";
 

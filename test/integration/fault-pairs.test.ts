@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compose } from "../../src/cli/compose.ts";
 import { reportJson, reportText } from "../../src/cli/report.ts";
 import { notAus, pullTheStop } from "../../src/commands/not-aus/not-aus.ts";
-import type { Ports } from "../../src/ports.ts";
+import type { Ports } from "../../src/ports/ports.ts";
 import { seededRandom } from "../../src/sandbox/random.ts";
 import { HANG_MS } from "../support/patience.ts";
 import { ensureBundle } from "../worker/bundle.ts";

@@ -11,7 +11,7 @@ import { parseStop } from "../../src/domain/state/documents.ts";
 import type { JournalEntry } from "../../src/domain/state/journal.ts";
 import { parseJournalEntry } from "../../src/domain/state/journal.ts";
 import { parseState, rawState } from "../../src/domain/state/state.ts";
-import type { Ports } from "../../src/ports.ts";
+import type { Ports } from "../../src/ports/ports.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
 import { PATIENCE } from "../support/patience.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";

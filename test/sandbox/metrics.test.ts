@@ -5,7 +5,7 @@ import { createCloudflareClient } from "../../src/adapters/cloudflare-client.ts"
 import { Secret } from "../../src/adapters/secrets.ts";
 import * as metrics from "../../src/domain/metrics/queries.ts";
 import { type QaDocument, qaSchema } from "../../src/domain/proof/qa-document.ts";
-import type { Metrics } from "../../src/ports.ts";
+import type { Metrics } from "../../src/ports/api.ts";
 import type { Sandbox, TrafficReport } from "../../src/sandbox/index.ts";
 import { DATASET } from "../../src/sandbox/types.ts";
 import { HANG_MS, PATIENCE, WORKER_PATIENCE } from "../support/patience.ts";

@@ -9,7 +9,7 @@ import { disable } from "../../src/commands/lower/disable.ts";
 import { reduce } from "../../src/commands/lower/reduce.ts";
 import { pullTheStop } from "../../src/commands/not-aus/not-aus.ts";
 import { restore } from "../../src/commands/restore/restore.ts";
-import type { Ports } from "../../src/ports.ts";
+import type { Ports } from "../../src/ports/ports.ts";
 import type { Sandbox, TrafficReport } from "../../src/sandbox/index.ts";
 import { untilLive } from "../support/live.ts";
 import { PATIENCE, WORKER_PATIENCE } from "../support/patience.ts";

@@ -6,7 +6,9 @@ import type { Scheduler } from "fast-check";
 import { DEFAULT_POLICY } from "../../src/domain/policy/table.ts";
 import type { CanaryConfig, StopDocument } from "../../src/domain/state/documents.ts";
 import type { RawState } from "../../src/domain/state/state.ts";
-import type { Clock, Ports, StateStore } from "../../src/ports.ts";
+import type { StateStore } from "../../src/ports/api.ts";
+import type { Clock } from "../../src/ports/machine.ts";
+import type { Ports } from "../../src/ports/ports.ts";
 
 /** What a key held, oldest first; the last one is what is stored. */
 export interface ModelKv {

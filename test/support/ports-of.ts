@@ -1,7 +1,7 @@
 /** The real ports of the CLI for a configuration file, without a process around them. */
 import { compose } from "../../src/cli/compose.ts";
 import type { CommonInput } from "../../src/commands/command.ts";
-import type { Ports } from "../../src/ports.ts";
+import type { Ports } from "../../src/ports/ports.ts";
 import { HANG_MS } from "./patience.ts";
 
 /** `shellEnv` is what the shell exports: tokens, for a configuration without token files. */

@@ -1,8 +1,10 @@
 /** Ports for races with ramps: time goes by as somebody waits, what is stored is live, one journal for all. */
 import { reduce } from "../../src/commands/lower/reduce.ts";
+import type { Sighting } from "../../src/domain/proof/expectation.ts";
 import type { JournalEntry } from "../../src/domain/state/journal.ts";
 import { isEmergency, parseState } from "../../src/domain/state/state.ts";
-import type { Ports, Sighting, StateStore } from "../../src/ports.ts";
+import type { StateStore } from "../../src/ports/api.ts";
+import type { Ports } from "../../src/ports/ports.ts";
 import { INPUT } from "../commands/ramp/stage.ts";
 import { START_MS } from "../domain/ramp/world.ts";
 import { type ModelKv, modelPorts, stored } from "./fake-ports.ts";

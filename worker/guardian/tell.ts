@@ -5,7 +5,7 @@ import type { NextNotice, Told } from "../../src/domain/notices/changes.ts";
 import { nextNotice, noticeOf, parseTold, toldAfter } from "../../src/domain/notices/changes.ts";
 import type { Notice, NoticeTopic } from "../../src/domain/notices/notice.ts";
 import { noticeKey } from "../../src/domain/notices/notice.ts";
-import type { Assessment } from "../../src/domain/policy/evaluate.ts";
+import type { Assessment } from "../../src/domain/policy/finding.ts";
 import { sentence } from "../../src/domain/policy/finding-text.ts";
 import type { Settings } from "../env.ts";
 import { createNotifier } from "../notify/notifier.ts";

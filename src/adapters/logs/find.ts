@@ -3,8 +3,10 @@ import { constants, fstatSync, openSync, read } from "node:fs";
 import { open, readdir, readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
+import type { LogWindow } from "../../domain/logs/batch-name.ts";
 import { MANIFEST_FILE, manifestSchema } from "../../domain/logs/manifest.ts";
-import { LocalError, type LogSource, type LogWindow } from "../../ports.ts";
+import { LocalError } from "../../ports/errors.ts";
+import type { LogSource } from "../../ports/logs.ts";
 
 /** In a folder; a file that is named is read whatever it is called. */
 const IS_LOG = /\.(?:gz|ndjson|jsonl|json|log)$/i;

@@ -9,8 +9,8 @@ import { lstat, mkdir, open, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { MANIFEST_FILE, manifestSchema } from "../../domain/logs/manifest.ts";
 import { safeName } from "../../domain/logs/safe-name.ts";
-import type { FileFacts, LogFolder, LogFolders } from "../../ports.ts";
-import { LocalError } from "../../ports.ts";
+import { LocalError } from "../../ports/errors.ts";
+import type { FileFacts, LogFolder, LogFolders } from "../../ports/logs.ts";
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } =
   constants;

@@ -1,5 +1,5 @@
 /** Cuts expanded bytes into lines. A line that is too long is counted as broken and never kept. */
-import type { LineTaker } from "../../ports.ts";
+import type { LineTaker } from "../../ports/logs.ts";
 
 const NEWLINE = 0x0a;
 const BYTE_ORDER_MARK = "\ufeff";

@@ -1,5 +1,5 @@
 /** What came from sockets, until somebody takes it; bounded, because a slow terminal must not be. */
-import type { TailNotice } from "../../ports.ts";
+import type { TailNotice } from "../../ports/logs.ts";
 
 const MAX_WAITING = 10_000;
 

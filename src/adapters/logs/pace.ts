@@ -2,7 +2,7 @@
  * Keeps a long download inside the API's budget of 1,200 requests in 5 minutes per user, with room left
  * for a stop: at most BURST + 300 s × PER_S = 990 in any five minutes.
  */
-import type { Clock } from "../../ports.ts";
+import type { Clock } from "../../ports/machine.ts";
 
 const BURST = 300;
 const PER_S = 2.3;

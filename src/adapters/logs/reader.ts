@@ -1,8 +1,8 @@
 /** Reads logs of any size in bounded memory, within limits on expansion and on the length of a line. */
 
 import { setFlagsFromString } from "node:v8";
-import type { LineTaker, LogProblem, LogReader, LogReading, LogSource } from "../../ports.ts";
-import { UpstreamError } from "../../ports.ts";
+import { UpstreamError } from "../../ports/errors.ts";
+import type { LineTaker, LogProblem, LogReader, LogReading, LogSource } from "../../ports/logs.ts";
 import { ByteFeed } from "./byte-feed.ts";
 import { findLogs } from "./find.ts";
 import { isGzip, readGzip } from "./gzip.ts";

@@ -1,7 +1,7 @@
 /** One WebSocket of a live tail: Node's own, with subprotocol `trace-v1`. */
 import * as z from "zod";
 import { once } from "../../domain/lib/lazy.ts";
-import type { TailNotice } from "../../ports.ts";
+import type { TailNotice } from "../../ports/logs.ts";
 import { ApiFailure, parseJson } from "../cloudflare-call.ts";
 
 export const TRACE_PROTOCOL = "trace-v1";

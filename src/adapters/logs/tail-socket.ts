@@ -8,8 +8,10 @@
  */
 import * as z from "zod";
 import { once } from "../../domain/lib/lazy.ts";
-import type { CallOptions, Clock, LogTail, TailNotice } from "../../ports.ts";
-import { UpstreamError } from "../../ports.ts";
+import type { CallOptions } from "../../ports/api.ts";
+import { UpstreamError } from "../../ports/errors.ts";
+import type { LogTail, TailNotice } from "../../ports/logs.ts";
+import type { Clock } from "../../ports/machine.ts";
 import { createClock, MAX_TIMER_MS } from "../clock.ts";
 import { ApiFailure, callApi, resultOf } from "../cloudflare-call.ts";
 import type { CloudflareClient } from "../cloudflare-client.ts";

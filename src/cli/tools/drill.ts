@@ -1,7 +1,7 @@
 /** `pixcanary drill`: on the embedded sandbox, or on a named environment that is not protected. */
 import type { Command } from "commander";
 import { DRILL_BUDGET_MS, performDrill, renderDrill } from "../../commands/drill.ts";
-import type { Rehearsal, TrafficCounts } from "../../ports.ts";
+import type { Rehearsal, TrafficCounts } from "../../ports/visitors.ts";
 import type { Sandbox, TrafficReport } from "../../sandbox/index.ts";
 import { compose } from "../compose.ts";
 import { UsageError } from "../errors.ts";

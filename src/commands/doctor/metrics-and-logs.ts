@@ -3,7 +3,8 @@
  * here is a warning.
  */
 import { requestsByCohort } from "../../domain/metrics/queries.ts";
-import type { Ports, UpstreamError } from "../../ports.ts";
+import type { UpstreamError } from "../../ports/errors.ts";
+import type { Ports } from "../../ports/ports.ts";
 import { count } from "../lib/summary-text.ts";
 import { asUpstream } from "../lib/write-result.ts";
 import type { Check } from "./check.ts";

@@ -1,7 +1,8 @@
 /** Whether people would be told: names the channels, or sends a test notice through each. */
 import type { Notice, NoticeKind } from "../../domain/notices/notice.ts";
 import { noticeKey } from "../../domain/notices/notice.ts";
-import type { NoticeReport, Ports } from "../../ports.ts";
+import type { NoticeReport } from "../../ports/machine.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { Check } from "./check.ts";
 
 const TEST_LIMIT_MS = 5_000;

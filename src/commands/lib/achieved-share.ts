@@ -4,7 +4,7 @@ import { shareOfCohorts } from "../../domain/metrics/queries.ts";
 import type { AchievedShare } from "../../domain/proof/achieved-share.ts";
 import { achievedShare, shareQuestion, unknownShare } from "../../domain/proof/achieved-share.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
-import type { Ports } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 
 /** Throws UpstreamError; without a readable configuration nothing is asked. */
 export async function askShare(

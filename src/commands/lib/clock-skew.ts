@@ -1,5 +1,5 @@
 /** A clock that is wrong dates what is written here wrongly, for everybody else. */
-import type { Ports } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 
 /** What the API tells is known within 2.5 s. */
 const SKEW_LIMIT_MS = 5_000;

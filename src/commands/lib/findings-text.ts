@@ -1,10 +1,10 @@
 /** The policy's findings in words for people, and what to paste. Shared by assess, status and watch. */
 
+import type { Target } from "../../domain/config/environment.ts";
 import type { Assessment, Finding } from "../../domain/policy/finding.ts";
 import { amount, digits, labelOf, sentence } from "../../domain/policy/finding-text.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import { wrap } from "../../domain/text/width.ts";
-import type { Target } from "../../ports.ts";
 import { invocation, shellWord } from "./format.ts";
 
 /** The mark decides the colour of a line; the word next to it says the same. */

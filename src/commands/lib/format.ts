@@ -1,8 +1,8 @@
 /** Small pieces of text that several verbs share. */
 
+import type { Target } from "../../domain/config/environment.ts";
 import { shellQuote } from "../../domain/config/manual.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
-import type { Target } from "../../ports.ts";
 import type { LiveProof } from "./prove-live.ts";
 
 /** The one sentence about KV that must not be forgotten when only some locations can be seen. */

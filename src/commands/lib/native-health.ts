@@ -9,8 +9,8 @@ import type { Assessment } from "../../domain/policy/finding.ts";
 import type { Observations, Observed } from "../../domain/policy/observations.ts";
 import { lastReduction, questions } from "../../domain/policy/observations.ts";
 import type { JournalEntry } from "../../domain/state/journal.ts";
-import type { Ports } from "../../ports.ts";
-import { UpstreamError } from "../../ports.ts";
+import { UpstreamError } from "../../ports/errors.ts";
+import type { Ports } from "../../ports/ports.ts";
 import { asUpstream } from "./write-result.ts";
 
 /** For all of it: an on-call engineer waits, and metrics that take longer are not to be had. */

@@ -5,7 +5,7 @@
 
 import { noticeOfEntry } from "../../domain/notices/of-entry.ts";
 import type { JournalEntry } from "../../domain/state/journal.ts";
-import type { Ports } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 
 /** The notifier ends a little before its time is up: it knows which channel was late. */
 const NOTIFIER_SHARE = 0.9;

@@ -3,7 +3,7 @@
 import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { Expectation, Sighting } from "../../domain/proof/expectation.ts";
 import { compare } from "../../domain/proof/expectation.ts";
-import type { Ports } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 
 export interface LiveAt {
   url: string;

@@ -9,7 +9,7 @@ import { evaluate } from "../../domain/policy/evaluate.ts";
 import type { Finding } from "../../domain/policy/finding.ts";
 import { lastBuckets } from "../../domain/policy/observations.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
-import type { Ports } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 import { sentence } from "./findings-text.ts";
 
 /** The first look at `/qa` goes before: most stops are proved within it, and then nothing is asked. */

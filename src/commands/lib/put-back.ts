@@ -11,7 +11,7 @@ import { nameOf } from "../../domain/state/emergency.ts";
 import type { Snapshot } from "../../domain/state/journal.ts";
 import { isEmergency } from "../../domain/state/state.ts";
 import { nextConfig } from "../../domain/state/transitions.ts";
-import type { Ports } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { Outcome } from "../command.ts";
 import type { Texts } from "./emergencies.ts";
 import { authorsOf, lostIn, shownAt } from "./emergencies.ts";

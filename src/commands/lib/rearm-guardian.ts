@@ -14,7 +14,7 @@ import {
 } from "../../domain/guardian/document.ts";
 import type { JournalEntry } from "../../domain/state/journal.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
-import type { Ports } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 import { asUpstream } from "./write-result.ts";
 
 const LIMIT_MS = 4_000;

@@ -6,7 +6,7 @@
 import type { JournalEntry, Snapshot } from "../../domain/state/journal.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
 import { isEmergency } from "../../domain/state/state.ts";
-import type { Ports } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { CommonInput } from "../command.ts";
 import { tellOthers } from "./notify.ts";
 

@@ -1,6 +1,6 @@
 /** `--since` and `--until`: a time with its zone (RFC 3339), a day (UTC), or how long ago. */
 import * as z from "zod";
-import type { LogWindow } from "../../ports.ts";
+import type { LogWindow } from "../../domain/logs/batch-name.ts";
 
 export type TimePoint = { atMs: number } | { agoMs: number };
 

@@ -1,5 +1,5 @@
 /** How a write ended, without throwing: the caller always has something true to say. */
-import { UpstreamError } from "../../ports.ts";
+import { UpstreamError } from "../../ports/errors.ts";
 
 export type WriteResult =
   | { kind: "written"; elapsedMs: number }

@@ -4,7 +4,7 @@ import type { AnalysisReport, GroupReport } from "../../domain/logs/analysis.ts"
 import { CATEGORIES } from "../../domain/logs/classify.ts";
 import type { Mark } from "../../domain/logs/marks.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
-import type { LogReading } from "../../ports.ts";
+import type { LogReading } from "../../ports/logs.ts";
 import { bytesText, isoSeconds } from "../lib/time-window.ts";
 
 export interface LogsErrorsData extends AnalysisReport {

@@ -1,10 +1,12 @@
 /** Groups the errors of log files, here or in R2, and says what the lines tell of their causes. */
 import * as z from "zod";
 import { LogAnalysis } from "../../domain/logs/analysis.ts";
+import type { LogWindow } from "../../domain/logs/batch-name.ts";
 import type { LogFilter } from "../../domain/logs/filter.ts";
 import { changesOf, type StateChange } from "../../domain/logs/timeline.ts";
-import type { LogReading, LogSource, LogWindow, Ports } from "../../ports.ts";
-import { LocalError } from "../../ports.ts";
+import { LocalError } from "../../ports/errors.ts";
+import type { LogReading, LogSource } from "../../ports/logs.ts";
+import type { Ports } from "../../ports/ports.ts";
 import { type CommandDef, type Given, interruptedBy, type Outcome } from "../command.ts";
 import { invocation } from "../lib/format.ts";
 import { READ_LIMIT_MS } from "../lib/stored-state.ts";

@@ -1,7 +1,9 @@
 /** One object of the logs bucket into one file: checked, continued where it stopped, never trusted. */
 import type { ManifestFile } from "../../domain/logs/manifest.ts";
-import type { CallOptions, FileFacts, LogFolder, LogObject, Ports } from "../../ports.ts";
-import { LocalError, UpstreamError } from "../../ports.ts";
+import type { CallOptions } from "../../ports/api.ts";
+import { LocalError, UpstreamError } from "../../ports/errors.ts";
+import type { FileFacts, LogFolder, LogObject } from "../../ports/logs.ts";
+import type { Ports } from "../../ports/ports.ts";
 
 export type Pulled =
   | { kind: "fetched" | "there"; entry: ManifestFile }

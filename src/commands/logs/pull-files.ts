@@ -1,6 +1,8 @@
 /** Many objects of the logs bucket into a folder with its manifest. */
 import type { LogManifest, ManifestFile } from "../../domain/logs/manifest.ts";
-import type { CallOptions, LogFolder, LogObject, Ports } from "../../ports.ts";
+import type { CallOptions } from "../../ports/api.ts";
+import type { LogFolder, LogObject } from "../../ports/logs.ts";
+import type { Ports } from "../../ports/ports.ts";
 import { bytesText } from "../lib/time-window.ts";
 import { type Pulled, pullFile } from "./pull-file.ts";
 

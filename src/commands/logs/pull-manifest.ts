@@ -1,6 +1,9 @@
 /** The manifest of a folder of logs: where they come from, and which time is wanted. */
+
+import type { LogWindow } from "../../domain/logs/batch-name.ts";
 import type { LogManifest } from "../../domain/logs/manifest.ts";
-import type { LogFolder, LogWindow, Ports } from "../../ports.ts";
+import type { LogFolder } from "../../ports/logs.ts";
+import type { Ports } from "../../ports/ports.ts";
 
 /** Goes on with that of an earlier run; null when that was of another place. */
 export async function manifestFor(

@@ -1,9 +1,12 @@
 /** Downloads the log files of a time window from R2 into a folder, checked, with a manifest. */
 
 import * as z from "zod";
+import type { LogWindow } from "../../domain/logs/batch-name.ts";
 import { AFTER_MS, BEFORE_MS, stamp, withoutSlash } from "../../domain/logs/batch-name.ts";
-import type { CallOptions, LogObject, LogWindow, Ports } from "../../ports.ts";
-import { LocalError } from "../../ports.ts";
+import type { CallOptions } from "../../ports/api.ts";
+import { LocalError } from "../../ports/errors.ts";
+import type { LogObject } from "../../ports/logs.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { CommandDef, Given, Outcome } from "../command.ts";
 import { interruptedBy } from "../command.ts";
 import { invocation, shellWord } from "../lib/format.ts";

@@ -8,7 +8,8 @@ import {
   tailLines,
 } from "../../domain/logs/tail-lines.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
-import type { Ports, TailNotice } from "../../ports.ts";
+import type { TailNotice } from "../../ports/logs.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { CommandDef, Given, Outcome } from "../command.ts";
 import { interruptedBy } from "../command.ts";
 import { invocation, seconds } from "../lib/format.ts";

@@ -4,7 +4,7 @@ import type { CanaryConfig } from "../../domain/state/documents.ts";
 import type { Snapshot } from "../../domain/state/journal.ts";
 import { isEmergency } from "../../domain/state/state.ts";
 import { nextConfig } from "../../domain/state/transitions.ts";
-import type { Ports } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { CommonInput, Outcome } from "../command.ts";
 import { interruptedBy } from "../command.ts";
 import { namesOf } from "../lib/emergencies.ts";

@@ -4,7 +4,7 @@
  */
 import * as z from "zod";
 import { isEmergency } from "../../domain/state/state.ts";
-import type { Ports } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { CommandDef, NoFlags, Planned } from "../command.ts";
 import { invocation, share } from "../lib/format.ts";
 import { snapshotOf } from "../lib/record-change.ts";

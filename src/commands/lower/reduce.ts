@@ -4,7 +4,7 @@
  */
 import * as z from "zod";
 import { halfOf } from "../../domain/state/transitions.ts";
-import type { Ports } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { CommandDef, Given, Outcome, Planned } from "../command.ts";
 import { invocation, share } from "../lib/format.ts";
 import { percentInput } from "../lib/percent-input.ts";

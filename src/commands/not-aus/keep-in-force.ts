@@ -9,7 +9,8 @@ import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts
 import { releases } from "../../domain/state/emergency.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
 import { parseState } from "../../domain/state/state.ts";
-import type { CallOptions, Ports } from "../../ports.ts";
+import type { CallOptions } from "../../ports/api.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { WriteResult } from "../lib/write-result.ts";
 import { settle, wrote } from "../lib/write-result.ts";
 import type { StopRun } from "./verdict.ts";

@@ -1,6 +1,7 @@
 /** The manual stop, for when the tool could not finish it. */
+
+import type { Target } from "../../domain/config/environment.ts";
 import { manualWay } from "../../domain/config/manual.ts";
-import type { Target } from "../../ports.ts";
 
 export function manualLines(target: Target): string[] {
   const way = manualWay(target, { key: "stop", active: true });

@@ -5,7 +5,7 @@
  */
 import * as z from "zod";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
-import type { Ports } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { CommandDef, CommonInput, NoFlags, Outcome } from "../command.ts";
 import { liveLine, missingLines, OTHERS_FOLLOW, seconds, timeWithAge } from "../lib/format.ts";
 import type { LiveProof } from "../lib/prove-live.ts";

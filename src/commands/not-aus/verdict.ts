@@ -1,7 +1,7 @@
 /** From what happened during a stop to what may be said about it. Never "stopped" without proof. */
 import { compare } from "../../domain/proof/expectation.ts";
 import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
-import type { Ports } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { Outcome, Signal } from "../command.ts";
 import { invocation } from "../lib/format.ts";
 import type { LiveProof } from "../lib/prove-live.ts";

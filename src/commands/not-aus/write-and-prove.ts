@@ -4,8 +4,9 @@ import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts
 import { timeOf } from "../../domain/state/isolate-memory.ts";
 import { parseState } from "../../domain/state/state.ts";
 import { stopNow } from "../../domain/state/transitions.ts";
-import type { CallOptions, Ports } from "../../ports.ts";
-import { UpstreamError } from "../../ports.ts";
+import type { CallOptions } from "../../ports/api.ts";
+import { UpstreamError } from "../../ports/errors.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { CommonInput } from "../command.ts";
 import { interruptedBy } from "../command.ts";
 import type { LiveProof } from "../lib/prove-live.ts";

@@ -3,7 +3,7 @@ import * as z from "zod";
 import type { RampDocument } from "../../domain/ramp/document.ts";
 import { isOver } from "../../domain/ramp/document.ts";
 import { isEmergency } from "../../domain/state/state.ts";
-import type { Ports } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { CommandDef, CommonInput, Given, Outcome } from "../command.ts";
 import { invocation, liveLine, missingLines } from "../lib/format.ts";
 import type { Base } from "../lib/stored-state.ts";

@@ -1,7 +1,8 @@
 /** A word for the ramp, wherever it is carried out: KV key `ramp-control`, which only people write. */
 import type { RampControl, RampDocument } from "../../domain/ramp/document.ts";
 import { isOver, RAMP_CONTROL_KEY } from "../../domain/ramp/document.ts";
-import type { Ports, UpstreamError } from "../../ports.ts";
+import type { UpstreamError } from "../../ports/errors.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { CommonInput, Outcome, Planned } from "../command.ts";
 import { invocation } from "../lib/format.ts";
 import { READ_LIMIT_MS } from "../lib/stored-state.ts";

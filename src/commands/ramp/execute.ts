@@ -4,7 +4,7 @@ import { rampConfig, withoutLease } from "../../domain/ramp/config.ts";
 import type { RampDocument } from "../../domain/ramp/document.ts";
 import { placeInPlan } from "../../domain/ramp/position.ts";
 import type { CanaryConfig } from "../../domain/state/documents.ts";
-import type { Ports } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { CommonInput, Outcome } from "../command.ts";
 import type { Base, ConfigWrite } from "../lib/stored-state.ts";
 import { writeConfigOnce } from "../lib/stored-state.ts";

@@ -5,7 +5,7 @@ import type { RampDocument } from "../../domain/ramp/document.ts";
 import { rampNotice } from "../../domain/ramp/text.ts";
 import type { Snapshot } from "../../domain/state/journal.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
-import type { Ports } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { CommonInput } from "../command.ts";
 import { leaveTrace, snapshotOf } from "../lib/record-change.ts";
 

@@ -3,7 +3,7 @@
 import { GATE } from "../../domain/ramp/advance.ts";
 import type { RampDocument } from "../../domain/ramp/document.ts";
 import { shareOf, stepText } from "../../domain/ramp/text.ts";
-import type { Ports } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { CommonInput, Outcome } from "../command.ts";
 import { interruptedBy } from "../command.ts";
 import { invocation } from "../lib/format.ts";

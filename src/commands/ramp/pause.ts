@@ -1,6 +1,6 @@
 /** Holds a ramp where it is, until somebody resumes it. Its gate goes on watching. */
 import * as z from "zod";
-import type { Ports } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { CommandDef, CommonInput, NoFlags, Outcome } from "../command.ts";
 import { invocation } from "../lib/format.ts";
 import { unreachable } from "../lib/stored-state.ts";

@@ -1,7 +1,8 @@
 /** `--plan`: a plan, or the name of one in pixcanary.json. */
+
+import type { Target } from "../../domain/config/environment.ts";
 import type { PlannedStep } from "../../domain/ramp/plan.ts";
 import { PLAN_HELP, parsePlan } from "../../domain/ramp/plan.ts";
-import type { Target } from "../../ports.ts";
 
 /** A text says what is wrong. */
 export function planOf(text: string, { ramps }: Pick<Target, "ramps">): PlannedStep[] | string {

@@ -1,6 +1,6 @@
 /** What would stop a ramp half-way: a clock that is wrong, a token that ends before the plan does. */
 import type { PlannedStep } from "../../domain/ramp/plan.ts";
-import type { Ports } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 import { skewMs } from "../lib/clock-skew.ts";
 
 const SKEW_LIMIT_MS = 30_000;

@@ -1,5 +1,5 @@
 /** Shows a ramp under way: a view redrawn in place, or one line or document per change. */
-import type { Ports } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { RunState } from "./run-state.ts";
 import { changeLine, viewLines } from "./text.ts";
 

@@ -3,8 +3,8 @@
  * carries it out from here: at the right step, with the time that is left, and health first.
  */
 import * as z from "zod";
-import type { Ports } from "../../ports.ts";
-import { LocalError } from "../../ports.ts";
+import { LocalError } from "../../ports/errors.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { CommandDef, CommonInput, NoFlags, Outcome } from "../command.ts";
 import { invocation } from "../lib/format.ts";
 import { unreachable } from "../lib/stored-state.ts";

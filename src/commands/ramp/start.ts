@@ -10,7 +10,7 @@ import { obstacles, prerequisites } from "../../domain/policy/prerequisites.ts";
 import { isOver, type RampDocument } from "../../domain/ramp/document.ts";
 import { durationText, type PlannedStep } from "../../domain/ramp/plan.ts";
 import { isEmergency } from "../../domain/state/state.ts";
-import type { Ports } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { Change, CommandDef, Outcome, Planned } from "../command.ts";
 import { invocation, share } from "../lib/format.ts";
 import { observe } from "../lib/native-health.ts";

@@ -2,7 +2,7 @@
 import * as z from "zod";
 import { isOver } from "../../domain/ramp/document.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
-import type { Ports } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { CommandDef, NoFlags, Outcome } from "../command.ts";
 import { age, invocation } from "../lib/format.ts";
 import { READ_LIMIT_MS } from "../lib/stored-state.ts";

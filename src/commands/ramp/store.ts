@@ -1,7 +1,7 @@
 /** Keeps a ramp where a crash cannot take it: first the file, then, for others to see, KV. */
 import type { RampDocument } from "../../domain/ramp/document.ts";
 import { parseRamp, RAMP_KEY } from "../../domain/ramp/document.ts";
-import type { Ports } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 
 const MIRROR_LIMIT_MS = 4_000;
 

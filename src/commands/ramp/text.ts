@@ -1,11 +1,11 @@
 /** A ramp in words: the live view, `ramp status`, and one line per change. Pure. */
 
+import type { Target } from "../../domain/config/environment.ts";
 import type { RampDocument } from "../../domain/ramp/document.ts";
 import { isOver } from "../../domain/ramp/document.ts";
 import { durationText } from "../../domain/ramp/plan.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import { cut } from "../../domain/text/width.ts";
-import type { Target } from "../../ports.ts";
 import { findingLines } from "../lib/findings-text.ts";
 import { age } from "../lib/format.ts";
 import { shareOf, stepText } from "./outcome.ts";

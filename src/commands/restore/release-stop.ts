@@ -1,7 +1,9 @@
 /** The one write that lifts an emergency: never repeated without looking, never blind to a new stop. */
 import type { StopDocument } from "../../domain/state/documents.ts";
 import { isEmergency } from "../../domain/state/state.ts";
-import type { CallOptions, Ports, UpstreamError } from "../../ports.ts";
+import type { CallOptions } from "../../ports/api.ts";
+import type { UpstreamError } from "../../ports/errors.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { Base } from "../lib/stored-state.ts";
 import { readBase } from "../lib/stored-state.ts";
 import { asUpstream } from "../lib/write-result.ts";

@@ -17,7 +17,7 @@ import { shareBeforeIncident } from "../../domain/state/journal.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
 import { isEmergency } from "../../domain/state/state.ts";
 import { watermarkOf } from "../../domain/state/transitions.ts";
-import type { Ports } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { Change, CommandDef, Given, Planned } from "../command.ts";
 import type { Names } from "../lib/emergencies.ts";
 import { authorsOf, namesOf, shownAt } from "../lib/emergencies.ts";

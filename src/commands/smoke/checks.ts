@@ -11,7 +11,8 @@ import {
 } from "../../domain/decision/headers.ts";
 import type { Verdict } from "../../domain/policy/verdict.ts";
 import { expectationOf } from "../../domain/proof/expectation.ts";
-import type { Ports, VisitorAnswer } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
+import type { VisitorAnswer } from "../../ports/visitors.ts";
 import { isLive, proveLive } from "../lib/prove-live.ts";
 import { readBase } from "../lib/stored-state.ts";
 import { asUpstream } from "../lib/write-result.ts";

@@ -11,7 +11,8 @@ import {
   sampledPercent,
 } from "../../domain/decision/headers.ts";
 import { OVERRIDE_HEADER } from "../../domain/decision/override.ts";
-import type { Ports, VisitorAnswer } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
+import type { VisitorAnswer } from "../../ports/visitors.ts";
 import type { Judged } from "./upload.ts";
 import { fail, inconclusive, pass } from "./upload.ts";
 

@@ -1,7 +1,7 @@
 /** One upload from intent to download, as the QA page makes it, by one visitor. */
 import type { Cohort } from "../../domain/decision/decide.ts";
 import type { Verdict } from "../../domain/policy/verdict.ts";
-import type { Ports } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { Visit, Visitor } from "./visitor.ts";
 
 export interface Judged {

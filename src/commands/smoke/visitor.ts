@@ -7,7 +7,7 @@ import {
   parseCanaryHeader,
 } from "../../domain/decision/headers.ts";
 import { OVERRIDE_HEADER } from "../../domain/decision/override.ts";
-import type { VisitorAnswer, VisitorHttp, VisitorRequest } from "../../ports.ts";
+import type { VisitorAnswer, VisitorHttp, VisitorRequest } from "../../ports/visitors.ts";
 
 export interface Visit {
   status: number;

@@ -1,11 +1,12 @@
 /** The policy over the window in words, and the command for what it found. */
+
+import type { Target } from "../../domain/config/environment.ts";
 import type { Judged } from "../../domain/policy/go-no-go.ts";
 import { whole } from "../../domain/policy/go-no-go.ts";
 import { strongest } from "../../domain/policy/table.ts";
 import type { PolicyOverWindow, WindowPlan } from "../../domain/policy/window.ts";
 import type { OpenStretch, RuleOverWindow, Stretch } from "../../domain/policy/window-rule.ts";
 import { isEmergency } from "../../domain/state/state.ts";
-import type { Target } from "../../ports.ts";
 import { amount, type InForce, labelOf, recommendedCommand } from "../lib/findings-text.ts";
 import { invocation } from "../lib/format.ts";
 import { isoSeconds } from "../lib/time-window.ts";

@@ -1,4 +1,6 @@
 /** From what was gathered to the reasons for GO or NO-GO, the most urgent first. */
+
+import type { Target } from "../../domain/config/environment.ts";
 import type { Judged, Reason } from "../../domain/policy/go-no-go.ts";
 import {
   coverageOf,
@@ -12,7 +14,7 @@ import { prerequisites } from "../../domain/policy/prerequisites.ts";
 import type { Quiet } from "../../domain/policy/stops-in-window.ts";
 import type { WindowPlan } from "../../domain/policy/window.ts";
 import { isEmergency } from "../../domain/state/state.ts";
-import type { Ports, Target } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { Check } from "../doctor/check.ts";
 import { invocation } from "../lib/format.ts";
 import type { LiveProof } from "../lib/prove-live.ts";

@@ -12,8 +12,8 @@ import {
 import type { WindowPlan } from "../../domain/policy/window.ts";
 import { MAX_BUCKETS, planWindow } from "../../domain/policy/window.ts";
 import { isEmergency } from "../../domain/state/state.ts";
-import type { Ports } from "../../ports.ts";
-import { UpstreamError } from "../../ports.ts";
+import { UpstreamError } from "../../ports/errors.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { CommandDef, Given, Outcome, Planned } from "../command.ts";
 import { interruptedBy } from "../command.ts";
 import { invocation } from "../lib/format.ts";

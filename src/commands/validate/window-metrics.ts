@@ -10,8 +10,8 @@ import type { EmergencyRow, OrphanBucketRow } from "../../domain/metrics/window-
 import { decidedByEmergency, orphanBuckets } from "../../domain/metrics/window-queries.ts";
 import type { Observed } from "../../domain/policy/observations.ts";
 import type { WindowPlan } from "../../domain/policy/window.ts";
-import type { Ports } from "../../ports.ts";
-import { UpstreamError } from "../../ports.ts";
+import { UpstreamError } from "../../ports/errors.ts";
+import type { Ports } from "../../ports/ports.ts";
 import { asUpstream } from "../lib/write-result.ts";
 
 /** A day of minutes is asked for in five requests; each has ten seconds of its own. */

@@ -12,7 +12,8 @@ import {
   silentLocations,
 } from "../../domain/proof/fleet.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
-import type { Ports, UpstreamError } from "../../ports.ts";
+import type { UpstreamError } from "../../ports/errors.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { Base } from "../lib/stored-state.ts";
 import { isSameShare, readBase } from "../lib/stored-state.ts";
 import { asUpstream } from "../lib/write-result.ts";

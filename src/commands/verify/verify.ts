@@ -6,7 +6,7 @@ import * as z from "zod";
 import { expectationOf } from "../../domain/proof/expectation.ts";
 import type { Snapshot } from "../../domain/state/journal.ts";
 import { isEmergency } from "../../domain/state/state.ts";
-import type { Ports } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { CommandDef, CommonInput, Outcome } from "../command.ts";
 import { interruptedBy } from "../command.ts";
 import { invocation, liveLine, missingLines, OTHERS_FOLLOW, share } from "../lib/format.ts";

@@ -1,11 +1,12 @@
 /** What `watch` tells without a terminal: a fact when it is new, and again when it has changed. */
 
+import type { Target } from "../../domain/config/environment.ts";
 import type { Finding } from "../../domain/policy/finding.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
+import type { Sighting } from "../../domain/proof/expectation.ts";
 import type { FleetLocation } from "../../domain/proof/fleet.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
 import { isEmergency } from "../../domain/state/state.ts";
-import type { Sighting, Target } from "../../ports.ts";
 import { labelOf, recommendedCommand, sentence } from "../lib/findings-text.ts";
 import { entryLine } from "../lib/journal-line.ts";
 import {

@@ -5,12 +5,13 @@
  */
 
 import { locationsByRevision } from "../../domain/metrics/queries.ts";
+import type { Sighting } from "../../domain/proof/expectation.ts";
 import { compare, expectationOf } from "../../domain/proof/expectation.ts";
 import type { FleetExpectation, FleetLocation } from "../../domain/proof/fleet.ts";
 import { fleetExpectation, fleetWindow, foldFleet } from "../../domain/proof/fleet.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
 import { STATE_KEYS } from "../../domain/state/state.ts";
-import type { Ports, Sighting } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 import { askShare } from "../lib/achieved-share.ts";
 import { assessHealth } from "../lib/native-health.ts";
 import { readBase } from "../lib/stored-state.ts";

@@ -3,12 +3,12 @@
  * same lines. What matters most comes first and is kept longest when there is little room.
  */
 
+import type { Target } from "../../domain/config/environment.ts";
 import type { Finding } from "../../domain/policy/finding.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { JournalEntry } from "../../domain/state/journal.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import { cut, widthOf } from "../../domain/text/width.ts";
-import type { Target } from "../../ports.ts";
 import { labelOf, recommendedCommand, sentence } from "../lib/findings-text.ts";
 import { age, invocation, share } from "../lib/format.ts";
 import {

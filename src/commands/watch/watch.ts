@@ -4,7 +4,7 @@
  * within a fifth of the API's request budget. An upstream that fails shows in the view.
  */
 import * as z from "zod";
-import type { Ports } from "../../ports.ts";
+import type { Ports } from "../../ports/ports.ts";
 import type { CommandDef, Given, Outcome } from "../command.ts";
 import { interruptedBy } from "../command.ts";
 import { invocation } from "../lib/format.ts";

@@ -5,7 +5,7 @@
  */
 
 /** From `sinceMs` up to but not including `untilMs`, milliseconds since 1970. */
-export interface Window {
+export interface LogWindow {
   sinceMs: number;
   untilMs: number;
 }
@@ -42,7 +42,7 @@ export function batchKey(prefix: string, { fromMs, toMs }: BatchRange, hash: str
   return `${dayPrefix(prefix, fromMs)}${stamp(fromMs)}Z_${stamp(toMs)}Z_${hash}.log.gz`;
 }
 
-export function mayHold({ fromMs, toMs }: BatchRange, window: Window): boolean {
+export function mayHold({ fromMs, toMs }: BatchRange, window: LogWindow): boolean {
   return toMs >= window.sinceMs - BEFORE_MS && fromMs < window.untilMs + AFTER_MS;
 }
 
@@ -56,7 +56,7 @@ export interface DayListing {
 }
 
 /** The listings, in the order of time, that find every file which may hold events of the window. */
-export function dayListings(prefix: string, window: Window): DayListing[] {
+export function dayListings(prefix: string, window: LogWindow): DayListing[] {
   const firstMs = window.sinceMs - BEFORE_MS - LONGEST_RANGE_MS;
   const lastMs = window.untilMs + AFTER_MS;
   const listings: DayListing[] = [];

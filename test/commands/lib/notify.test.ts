@@ -5,9 +5,12 @@ import type { CommonInput, Outcome } from "../../../src/commands/command.ts";
 import { reduce } from "../../../src/commands/lower/reduce.ts";
 import { pullTheStop } from "../../../src/commands/not-aus/not-aus.ts";
 import { restore } from "../../../src/commands/restore/restore.ts";
+import type { Notice } from "../../../src/domain/notices/notice.ts";
+import type { Sighting } from "../../../src/domain/proof/expectation.ts";
 import { qaSchema } from "../../../src/domain/proof/qa-document.ts";
-import type { Notice, Ports, Sighting, StateStore } from "../../../src/ports.ts";
-import { UpstreamError } from "../../../src/ports.ts";
+import type { StateStore } from "../../../src/ports/api.ts";
+import { UpstreamError } from "../../../src/ports/errors.ts";
+import type { Ports } from "../../../src/ports/ports.ts";
 import { type ModelKv, modelPorts, modelStore } from "../../support/fake-ports.ts";
 
 const GIVEN: CommonInput = {

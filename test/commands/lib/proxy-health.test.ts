@@ -7,7 +7,8 @@ import { reduce } from "../../../src/commands/lower/reduce.ts";
 import { notAus } from "../../../src/commands/not-aus/not-aus.ts";
 import type { BucketRow } from "../../../src/domain/metrics/queries.ts";
 import { newestEndS } from "../../../src/domain/policy/observations.ts";
-import type { Metrics, Ports } from "../../../src/ports.ts";
+import type { Metrics } from "../../../src/ports/api.ts";
+import type { Ports } from "../../../src/ports/ports.ts";
 import { type ModelKv, modelPorts, modelStore, stored } from "../../support/fake-ports.ts";
 
 const given: CommonInput = {

@@ -17,8 +17,9 @@ import type { Outcome } from "../../../src/commands/command.ts";
 import { logsErrors } from "../../../src/commands/logs/errors.ts";
 import type { LogsErrorsData } from "../../../src/commands/logs/errors-text.ts";
 import { normalise } from "../../../src/domain/logs/normalise.ts";
-import type { LogArchive, Ports } from "../../../src/ports.ts";
-import { UpstreamError } from "../../../src/ports.ts";
+import { UpstreamError } from "../../../src/ports/errors.ts";
+import type { LogArchive } from "../../../src/ports/logs.ts";
+import type { Ports } from "../../../src/ports/ports.ts";
 import type { Sandbox } from "../../../src/sandbox/index.ts";
 import {
   type CliOptions,

@@ -12,7 +12,7 @@ import { logsPull } from "../../../src/commands/logs/pull.ts";
 import type { LogsPullData } from "../../../src/commands/logs/pull-data.ts";
 import type { LogManifest } from "../../../src/domain/logs/manifest.ts";
 import { escapeForTerminal } from "../../../src/domain/text/escape.ts";
-import type { Ports } from "../../../src/ports.ts";
+import type { Ports } from "../../../src/ports/ports.ts";
 import type { FaultRuleInput, Sandbox } from "../../../src/sandbox/index.ts";
 import { ensureCli, PLAIN_ENV, runCli } from "../../support/cli.ts";
 import { hostileKeys } from "../../support/hostile-keys.ts";

@@ -10,8 +10,9 @@ import { reduce } from "../../../src/commands/lower/reduce.ts";
 import { pullTheStop } from "../../../src/commands/not-aus/not-aus.ts";
 import { restore } from "../../../src/commands/restore/restore.ts";
 import { isEmergency, parseState } from "../../../src/domain/state/state.ts";
-import type { Ports, StateStore } from "../../../src/ports.ts";
-import { UpstreamError } from "../../../src/ports.ts";
+import type { StateStore } from "../../../src/ports/api.ts";
+import { UpstreamError } from "../../../src/ports/errors.ts";
+import type { Ports } from "../../../src/ports/ports.ts";
 import {
   type ModelKv,
   modelPorts,

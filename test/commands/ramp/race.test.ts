@@ -10,7 +10,8 @@ import { isOver, parseRamp, type RampDocument } from "../../../src/domain/ramp/d
 import { parseConfig } from "../../../src/domain/state/documents.ts";
 import type { JournalEntry } from "../../../src/domain/state/journal.ts";
 import { isEmergency, parseState } from "../../../src/domain/state/state.ts";
-import type { Ports, StateStore } from "../../../src/ports.ts";
+import type { StateStore } from "../../../src/ports/api.ts";
+import type { Ports } from "../../../src/ports/ports.ts";
 import { BASE, rampOf } from "../../domain/ramp/world.ts";
 import {
   type ModelKv,

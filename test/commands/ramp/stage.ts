@@ -5,6 +5,7 @@
 
 import type { CommonInput, Outcome } from "../../../src/commands/command.ts";
 import { carryOut } from "../../../src/commands/ramp/loop.ts";
+import type { Sighting } from "../../../src/domain/proof/expectation.ts";
 import type { RampDocument } from "../../../src/domain/ramp/document.ts";
 import { parseRamp } from "../../../src/domain/ramp/document.ts";
 import type { CanaryConfig, StopDocument } from "../../../src/domain/state/documents.ts";
@@ -12,7 +13,8 @@ import { serialiseConfig } from "../../../src/domain/state/documents.ts";
 import type { JournalEntry } from "../../../src/domain/state/journal.ts";
 import { journalKey } from "../../../src/domain/state/journal.ts";
 import { isEmergency, parseState } from "../../../src/domain/state/state.ts";
-import type { Clock, Ports, Sighting } from "../../../src/ports.ts";
+import type { Clock } from "../../../src/ports/machine.ts";
+import type { Ports } from "../../../src/ports/ports.ts";
 import { BASE, START_MS } from "../../domain/ramp/world.ts";
 import { modelPorts } from "../../support/fake-ports.ts";
 

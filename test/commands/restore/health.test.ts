@@ -5,8 +5,9 @@ import type { CommonInput } from "../../../src/commands/command.ts";
 import { restore } from "../../../src/commands/restore/restore.ts";
 import type { BucketRow } from "../../../src/domain/metrics/queries.ts";
 import { newestEndS } from "../../../src/domain/policy/observations.ts";
-import type { Metrics, Ports } from "../../../src/ports.ts";
-import { UpstreamError } from "../../../src/ports.ts";
+import type { Metrics } from "../../../src/ports/api.ts";
+import { UpstreamError } from "../../../src/ports/errors.ts";
+import type { Ports } from "../../../src/ports/ports.ts";
 import { modelPorts, modelStore } from "../../support/fake-ports.ts";
 
 const given: CommonInput & { to: number } = {

@@ -9,7 +9,7 @@ import { drawsFor } from "../../../src/commands/smoke/cors.ts";
 import { altered } from "../../../src/commands/smoke/upload.ts";
 import { smokeJudged } from "../../../src/commands/validate/reasons.ts";
 import type { QaDocument } from "../../../src/domain/proof/qa-document.ts";
-import type { Ports } from "../../../src/ports.ts";
+import type { Ports } from "../../../src/ports/ports.ts";
 import type { Seen, TestServer } from "../../adapters/server.ts";
 import { startServer } from "../../adapters/server.ts";
 import { modelPorts } from "../../support/fake-ports.ts";

@@ -5,8 +5,9 @@ import { watchFleet } from "../../../src/commands/verify/fleet.ts";
 import { fleetLines } from "../../../src/commands/verify/fleet-text.ts";
 import type { LocationRow } from "../../../src/domain/metrics/queries.ts";
 import { parseState } from "../../../src/domain/state/state.ts";
-import type { Metrics, Ports, StateStore } from "../../../src/ports.ts";
-import { UpstreamError } from "../../../src/ports.ts";
+import type { Metrics, StateStore } from "../../../src/ports/api.ts";
+import { UpstreamError } from "../../../src/ports/errors.ts";
+import type { Ports } from "../../../src/ports/ports.ts";
 import { modelPorts } from "../../support/fake-ports.ts";
 
 const T0 = 1_763_200_000_000;

@@ -4,8 +4,8 @@ import { emptyModel } from "../../../src/commands/watch/model.ts";
 import { poll } from "../../../src/commands/watch/polls.ts";
 import { POLL_LIMIT } from "../../../src/commands/watch/request-budget.ts";
 import { STATE_KEYS } from "../../../src/domain/state/state.ts";
-import type { Ports } from "../../../src/ports.ts";
-import { UpstreamError } from "../../../src/ports.ts";
+import { UpstreamError } from "../../../src/ports/errors.ts";
+import type { Ports } from "../../../src/ports/ports.ts";
 import { entryOf, PLAIN, PORTS, sightingOf, VirtualClock } from "./world.ts";
 
 const FIVE_MINUTES_MS = 300_000;

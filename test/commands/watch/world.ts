@@ -5,15 +5,17 @@ import {
   seen as seenPart,
   type WatchModel,
 } from "../../../src/commands/watch/model.ts";
+import type { Target } from "../../../src/domain/config/environment.ts";
 import { evaluate } from "../../../src/domain/policy/evaluate.ts";
 import type { Observations } from "../../../src/domain/policy/observations.ts";
 import { DEFAULT_POLICY } from "../../../src/domain/policy/table.ts";
 import { achievedShare } from "../../../src/domain/proof/achieved-share.ts";
+import type { Sighting } from "../../../src/domain/proof/expectation.ts";
 import type { FleetLocation } from "../../../src/domain/proof/fleet.ts";
 import type { QaDocument } from "../../../src/domain/proof/qa-document.ts";
 import type { JournalEntry } from "../../../src/domain/state/journal.ts";
 import { parseState } from "../../../src/domain/state/state.ts";
-import type { Clock, Sighting, Target } from "../../../src/ports.ts";
+import type { Clock } from "../../../src/ports/machine.ts";
 import { NOW_S } from "../../domain/policy/world.ts";
 import { modelPorts, modelStore } from "../../support/fake-ports.ts";
 

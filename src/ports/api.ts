@@ -1,0 +1,79 @@
+/** What the Cloudflare API is asked for. */
+import type { Query } from "../domain/metrics/queries.ts";
+import type { CanaryConfig, StopDocument } from "../domain/state/documents.ts";
+import type { JournalEntry } from "../domain/state/journal.ts";
+import type { RawState } from "../domain/state/state.ts";
+
+export interface CallOptions {
+  /** Aborts the call, its retries and its waits. */
+  signal: AbortSignal;
+  /** Told of each failed attempt that will be repeated. */
+  onRetry?: (problem: string) => void;
+}
+
+/** Workers KV through the Cloudflare API. All methods throw UpstreamError. */
+export interface StateStore {
+  /**
+   * All keys as stored; `once`: one request for each, for who will look again soon anyway.
+   * `configAlone`: beside a stop, whose write shares its way with as little as possible; the others may
+   * be null.
+   */
+  read(options: CallOptions & { once?: boolean; configAlone?: boolean }): Promise<RawState>;
+  /**
+   * Retries at will until the signal aborts: repeating a stop can only help. `once` is for a release,
+   * which must not be repeated without looking.
+   */
+  writeStop(stop: StopDocument, options: CallOptions & { once?: boolean }): Promise<void>;
+  /**
+   * One attempt: a late retry could overwrite somebody's newer configuration.
+   * `atWill` is for the emergency mirror, which may be repeated like a stop.
+   */
+  writeConfig(config: CanaryConfig, options: CallOptions & { atWill?: boolean }): Promise<void>;
+}
+
+/**
+ * The other documents beside the state: `ramp`, `ramp-control`, `guardian`, `guardian-arm`. Each has
+ * one kind of writer. Methods throw UpstreamError.
+ */
+export interface Documents {
+  /** Null when there is none. */
+  get(key: string, options: CallOptions): Promise<string | null>;
+  /** Repeated within reason: the same text again changes nothing. */
+  put(key: string, text: string, options: CallOptions): Promise<void>;
+}
+
+export interface Journal {
+  /** Writes to KV and to the local file; returns what went wrong, never throws. */
+  append(entry: JournalEntry, options: CallOptions): Promise<string[]>;
+  /** The newest `limit` entries, oldest first; KV and local merged. Never throws. */
+  recent(
+    limit: number,
+    options: CallOptions,
+  ): Promise<{ entries: JournalEntry[]; warnings: string[] }>;
+}
+
+/** The time by the API. */
+export interface ApiClock {
+  /** Milliseconds since the epoch, within 2.5 s; null before its first answer. */
+  now(): number | null;
+}
+
+/** What `doctor` asks the API beyond state; every probe is bounded by the signal. */
+export interface AccountProbe {
+  token(options: CallOptions): Promise<{ status: string; expiresOn: string | null }>;
+  namespace(options: CallOptions): Promise<{ title: string }>;
+  /** Writes, reads and deletes a probe key with a short life. */
+  writable(options: CallOptions): Promise<void>;
+}
+
+/** Analytics Engine, through its SQL API. */
+export interface Metrics {
+  /**
+   * Asks one question of the environment's dataset. Throws UpstreamError; kind `not-found` when the
+   * environment names no dataset, or when nothing has been written to it yet. `once`: in one request.
+   */
+  ask<Row>(
+    question: (dataset: string) => Query<Row>,
+    options: CallOptions & { once?: boolean },
+  ): Promise<Row[]>;
+}

@@ -1,0 +1,35 @@
+/** What commands need from the world. Adapters implement these; tests may, too. */
+
+import type { Target } from "../domain/config/environment.ts";
+import type { TokenHost } from "../domain/config/token-hosts.ts";
+import type { AccountProbe, ApiClock, Documents, Journal, Metrics, StateStore } from "./api.ts";
+import type { LogArchive, LogFolders, LogReader, LogTail } from "./logs.ts";
+import type { Clock, Identity, Notifier, RampFile, Rng } from "./machine.ts";
+import type { Progress, Screen } from "./terminal.ts";
+import type { QaProbe, VisitorHttp } from "./visitors.ts";
+
+export interface Ports {
+  target: Target;
+  identity: Identity;
+  store: StateStore;
+  documents: Documents;
+  journal: Journal;
+  qa: QaProbe;
+  account: AccountProbe;
+  metrics: Metrics;
+  visitor: VisitorHttp;
+  notifier: Notifier;
+  logs: { archive: LogArchive; tail: LogTail; folders: LogFolders; reader: LogReader };
+  screen: Screen;
+  rampFile: RampFile;
+  clock: Clock;
+  apiClock: ApiClock;
+  rng: Rng;
+  progress: Progress;
+  /** Where tokens go, for `doctor`; and the command that allows those hosts that are not. */
+  tokenHosts: { list: readonly TokenHost[]; problem: string | null; allow: string };
+  /** Of the running Node, for `doctor`. */
+  nodeVersion: string;
+  /** Aborted by Ctrl-C or a signal. */
+  interrupt: AbortSignal;
+}
