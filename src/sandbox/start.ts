@@ -1,16 +1,10 @@
 /** Puts the sandbox together and takes it apart again. */
+
 import { randomBytes } from "node:crypto";
 import { ulid } from "ulid";
-import * as z from "zod";
 import { CONFIG_KEY, serialiseConfig } from "../domain/state/documents.ts";
 import { AnalyticsEngine } from "./analytics/engine.ts";
-import type { ApiDeps } from "./api/access.ts";
-import { analyticsRoutes } from "./api/analytics-routes.ts";
-import { createApi } from "./api/app.ts";
-import { Limits } from "./api/limits.ts";
-import { ApiServer } from "./api/server.ts";
-import { tailRoutes } from "./api/tail-routes.ts";
-import { Tokens } from "./api/tokens.ts";
+import { startApi } from "./api/start.ts";
 import { Closers } from "./closers.ts";
 import { writeConfigFile } from "./config-file.ts";
 import { SandboxControl } from "./control/control.ts";
@@ -23,6 +17,7 @@ import { type Edges, startEdges } from "./edge/edges.ts";
 import { EdgeFront } from "./edge/front.ts";
 import { kvService } from "./edge/kv-service.ts";
 import type { CaughtPoint } from "./edge/services.ts";
+import { metricsVars, workerVars } from "./edge/vars.ts";
 import type { Sandbox } from "./handle.ts";
 import { CentralStore } from "./kv/central-store.ts";
 import { Replicas } from "./kv/replicas.ts";
@@ -33,48 +28,19 @@ import { notifyVars, startNotices } from "./notices/wiring.ts";
 import { OriginServer } from "./origin/server.ts";
 import { type Random, seededRandom } from "./random.ts";
 import { Sessions } from "./sessions.ts";
+import { optionsSchema, type Settings } from "./settings.ts";
 import { Traffic } from "./traffic/traffic.ts";
 import {
   CANARY_TAG,
   DATASET,
-  DEFAULT_LAG,
-  DEFAULT_LOCATIONS,
-  DEFAULT_PERCENT,
   LOGS_BUCKET,
   MEDIA_BUCKET,
-  PAGES_ORIGIN,
   type SandboxDescription,
   type SandboxOptions,
 } from "./types.ts";
 
 const KEPT_POINTS = 100_000;
 const KEPT_LOG_LINES = 20_000;
-
-const optionsSchema = z.object({
-  locations: z
-    .array(z.string().regex(/^[A-Z]{3}$/, "must be three capital letters"))
-    .min(1)
-    .max(12)
-    .refine((list) => new Set(list).size === list.length, "must differ")
-    .default([...DEFAULT_LOCATIONS]),
-  lagMs: z
-    .object({ min: z.number().min(0), max: z.number().max(600_000) })
-    .refine(({ min, max }) => min <= max, "min must not exceed max")
-    .default(DEFAULT_LAG),
-  percent: z.number().min(0).max(100).default(DEFAULT_PERCENT),
-  databaseUrl: z.url().optional(),
-  vars: z.record(z.string(), z.string()).default({}),
-  seed: z.int().optional(),
-  rateLimits: z.boolean().default(true),
-  workerPath: z.string().optional(),
-  patience: z.number().min(1).default(1),
-  qaMetrics: z.boolean().default(false),
-  cronMs: z.number().min(100).nullable().default(null),
-  logs: z.boolean().default(true),
-  notices: z.boolean().default(true),
-});
-
-type Settings = z.output<typeof optionsSchema>;
 
 /** Rejects with a ZodError for wrong options; whatever had been started is ended again. */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
@@ -252,47 +218,6 @@ async function startEdge(
   return { edges, edgeUrl };
 }
 
-interface Cloudflare {
-  api: ApiServer;
-  tokens: Tokens;
-  limits: Limits;
-  apiToken: string;
-  apiBaseUrl: string;
-  accountId: string;
-  namespaceId: string;
-}
-
-async function startApi(
-  { settings, closers, store, analytics, logs }: World,
-  bucket: Edges["bucket"],
-): Promise<Cloudflare> {
-  const accountId = randomBytes(16).toString("hex");
-  const namespaceId = randomBytes(16).toString("hex");
-  const tokens = new Tokens(accountId);
-  const limits = new Limits(settings.rateLimits);
-  const deps: ApiDeps = {
-    store,
-    tokens,
-    limits,
-    accountId,
-    namespaceId,
-    namespaceTitle: "KV_CANARY_CONFIG",
-    r2: { names: [MEDIA_BUCKET, LOGS_BUCKET], bucket },
-    now: Date.now,
-  };
-  closers.add(() => analytics.close());
-  const api = new ApiServer(
-    createApi(deps, (routes) => {
-      analyticsRoutes(routes, deps, analytics);
-      tailRoutes(routes, deps, logs.tails);
-    }),
-  );
-  const apiBaseUrl = await api.start();
-  closers.add(() => api.close());
-  const apiToken = tokens.create("full");
-  return { api, tokens, limits, apiToken, apiBaseUrl, accountId, namespaceId };
-}
-
 function keepNewest<T>(list: T[], item: T, limit: number): void {
   list.push(item);
   if (list.length > limit) list.shift();
@@ -307,33 +232,4 @@ function seed(store: CentralStore, percent: number): void {
     revision: ulid(),
   };
   store.put(CONFIG_KEY, serialiseConfig(config));
-}
-
-function workerVars(originUrl: string, qaToken: string): Record<string, string> {
-  return {
-    ENVIRONMENT: "staging",
-    ORIGIN_URL: originUrl,
-    ORIGIN_HEALTH_PATH: "/health",
-    CANARY_OVERRIDE: "open",
-    FEATURE_QA_GUARD: "true",
-    QA_ALLOWED_ORIGINS: PAGES_ORIGIN,
-    ALLOWED_ORIGINS: PAGES_ORIGIN,
-    COOKIE_KEYS: JSON.stringify({ k1: randomBytes(32).toString("base64") }),
-    URL_SIGNING_KEY: randomBytes(32).toString("base64"),
-    QA_TOKEN: qaToken,
-  };
-}
-
-/** What `metrics_24h` of `/qa` is read with. */
-function metricsVars(
-  { qaMetrics }: Settings,
-  { apiBaseUrl, accountId, tokens }: Cloudflare,
-): Record<string, string> {
-  if (!qaMetrics) return {};
-  return {
-    ANALYTICS_TOKEN: tokens.create("analytics-read-only"),
-    ANALYTICS_API_URL: apiBaseUrl,
-    ANALYTICS_DATASET: DATASET,
-    CLOUDFLARE_ACCOUNT_ID: accountId,
-  };
 }

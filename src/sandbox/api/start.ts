@@ -1,0 +1,64 @@
+/** Starts the API in front of what the sandbox holds. */
+import { randomBytes } from "node:crypto";
+import type { AnalyticsEngine } from "../analytics/engine.ts";
+import type { Closers } from "../closers.ts";
+import type { CentralStore } from "../kv/central-store.ts";
+import type { Logs } from "../logs/logs.ts";
+import type { Settings } from "../settings.ts";
+import { LOGS_BUCKET, MEDIA_BUCKET } from "../types.ts";
+import type { ApiDeps, R2Access } from "./access.ts";
+import { analyticsRoutes } from "./analytics-routes.ts";
+import { createApi } from "./app.ts";
+import { Limits } from "./limits.ts";
+import { ApiServer } from "./server.ts";
+import { tailRoutes } from "./tail-routes.ts";
+import { Tokens } from "./tokens.ts";
+
+export interface Cloudflare {
+  api: ApiServer;
+  tokens: Tokens;
+  limits: Limits;
+  apiToken: string;
+  apiBaseUrl: string;
+  accountId: string;
+  namespaceId: string;
+}
+
+interface Behind {
+  settings: Pick<Settings, "rateLimits">;
+  closers: Closers;
+  store: CentralStore;
+  analytics: AnalyticsEngine;
+  logs: Logs;
+}
+
+export async function startApi(
+  { settings, closers, store, analytics, logs }: Behind,
+  bucket: R2Access["bucket"],
+): Promise<Cloudflare> {
+  const accountId = randomBytes(16).toString("hex");
+  const namespaceId = randomBytes(16).toString("hex");
+  const tokens = new Tokens(accountId);
+  const limits = new Limits(settings.rateLimits);
+  const deps: ApiDeps = {
+    store,
+    tokens,
+    limits,
+    accountId,
+    namespaceId,
+    namespaceTitle: "KV_CANARY_CONFIG",
+    r2: { names: [MEDIA_BUCKET, LOGS_BUCKET], bucket },
+    now: Date.now,
+  };
+  closers.add(() => analytics.close());
+  const api = new ApiServer(
+    createApi(deps, (routes) => {
+      analyticsRoutes(routes, deps, analytics);
+      tailRoutes(routes, deps, logs.tails);
+    }),
+  );
+  const apiBaseUrl = await api.start();
+  closers.add(() => api.close());
+  const apiToken = tokens.create("full");
+  return { api, tokens, limits, apiToken, apiBaseUrl, accountId, namespaceId };
+}
