@@ -89,6 +89,62 @@ export function violations(layer: Layer, file: string, source: string): string[]
     .map((specifier) => `${relative(ROOT, file)} imports ${specifier}`);
 }
 
+/** Of the sources: whom each imports, types included; both relative to the root. */
+function importGraph(): Map<string, string[]> {
+  const files = [...filesOf("src"), ...filesOf("worker")];
+  return new Map(
+    files.map((file) => {
+      const specifiers = importsOf(readFileSync(file, "utf8")).filter((s) => s.startsWith("."));
+      const targets = specifiers.map((s) => relative(ROOT, resolve(dirname(file), s)));
+      return [relative(ROOT, file), targets];
+    }),
+  );
+}
+
+/** The first circle that is found, as the files on it; null when there is none. */
+export function circleIn(graph: ReadonlyMap<string, readonly string[]>): string[] | null {
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): string[] | null => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
+    if (done.has(file)) return null;
+    for (const next of graph.get(file) ?? []) {
+      const circle = visit(next, [...path, file]);
+      if (circle !== null) return circle;
+    }
+    done.add(file);
+    return null;
+  };
+  for (const file of graph.keys()) {
+    const circle = visit(file, []);
+    if (circle !== null) return circle;
+  }
+  return null;
+}
+
+/** Rooms of `src/commands` that several verbs share; each other folder is that of its verbs alone. */
+const SHARED_ROOMS = ["lib", "lower", "smoke"];
+const VERBS = "src/commands/index.ts";
+
+/**
+ * Who reaches into the room of another verb. A verb that performs others, as `drill` and `ramp` do, takes
+ * them as the operator would: by what `index.ts` lists.
+ */
+export function intrusions(graph: ReadonlyMap<string, readonly string[]>): string[] {
+  const roomOf = (file: string) => /^src\/commands\/([^/]+)\//.exec(file)?.[1] ?? null;
+  const verbs = new Set(graph.get(VERBS));
+  return [...graph].flatMap(([file, targets]) =>
+    targets
+      .filter((target) => {
+        const room = roomOf(target);
+        const isOpen = room === null || SHARED_ROOMS.includes(room) || verbs.has(target);
+        return !isOpen && room !== roomOf(file);
+      })
+      .map((target) => `${file} imports ${target}`),
+  );
+}
+
+const MAX_LINES = 300;
+
 describe("layers", () => {
   for (const layer of LAYERS) {
     it(`${layer.at} imports only what it may`, () => {
@@ -108,6 +164,27 @@ describe("layers", () => {
       return IMPURE.test(code);
     });
     expect(impure.map((file) => relative(ROOT, file))).toEqual([]);
+  });
+
+  it("no file imports itself by way of others", () => {
+    expect(circleIn(importGraph())).toBeNull();
+    const circle = circleIn(
+      new Map([...importGraph(), ["src/a.ts", ["src/b.ts"]], ["src/b.ts", ["src/a.ts"]]]),
+    );
+    expect(circle).toEqual(["src/a.ts", "src/b.ts", "src/a.ts"]);
+  });
+
+  it("what serves one verb is imported by that verb alone", () => {
+    expect(intrusions(importGraph())).toEqual([]);
+    const broken = new Map([["src/commands/watch/view.ts", ["src/commands/status/text.ts"]]]);
+    expect(intrusions(broken)).toHaveLength(1);
+  });
+
+  it(`no source has more than ${MAX_LINES} lines`, () => {
+    const long = [...filesOf("src"), ...filesOf("worker")].filter(
+      (file) => readFileSync(file, "utf8").trimEnd().split("\n").length > MAX_LINES,
+    );
+    expect(long.map((file) => relative(ROOT, file))).toEqual([]);
   });
 
   it("a broken arrow is noticed", () => {

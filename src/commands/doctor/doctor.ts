@@ -13,11 +13,11 @@ import { parseState } from "../../domain/state/state.ts";
 import type { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { CommandDef, Outcome } from "../command.ts";
+import type { Check } from "../lib/check.ts";
 import { skewMs } from "../lib/clock-skew.ts";
 import { invocation } from "../lib/format.ts";
 import { READ_LIMIT_MS } from "../lib/stored-state.ts";
 import { asUpstream } from "../lib/write-result.ts";
-import type { Check } from "./check.ts";
 import { sightChecks } from "./metrics-and-logs.ts";
 import { noticeChecks } from "./notifications.ts";
 

@@ -5,9 +5,9 @@
 import { requestsByCohort } from "../../domain/metrics/queries.ts";
 import type { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
+import type { Check } from "../lib/check.ts";
 import { count } from "../lib/summary-text.ts";
 import { asUpstream } from "../lib/write-result.ts";
-import type { Check } from "./check.ts";
 
 const WINDOW_S = 600;
 const HOUR_MS = 3_600_000;

@@ -3,7 +3,7 @@ import type { Notice, NoticeKind } from "../../domain/notices/notice.ts";
 import { noticeKey } from "../../domain/notices/notice.ts";
 import type { NoticeReport } from "../../ports/machine.ts";
 import type { Ports } from "../../ports/ports.ts";
-import type { Check } from "./check.ts";
+import type { Check } from "../lib/check.ts";
 
 const TEST_LIMIT_MS = 5_000;
 

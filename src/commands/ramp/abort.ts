@@ -2,6 +2,7 @@
 import * as z from "zod";
 import type { RampDocument } from "../../domain/ramp/document.ts";
 import { isOver } from "../../domain/ramp/document.ts";
+import { shareOf } from "../../domain/ramp/text.ts";
 import { isEmergency } from "../../domain/state/state.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { CommandDef, CommonInput, Given, Outcome } from "../command.ts";
@@ -11,7 +12,6 @@ import { readBase, unreachable } from "../lib/stored-state.ts";
 import type { ReliefData } from "../lower/apply.ts";
 import { applyRelief } from "../lower/apply.ts";
 import { newControl, runningRamp, send } from "./control.ts";
-import { shareOf } from "./outcome.ts";
 import { renderRamp } from "./render.ts";
 import type { RampData } from "./run-state.ts";
 import { type KnownRamp, keep, showInKv } from "./store.ts";

@@ -15,10 +15,10 @@ import { gateOf, nativeRequestsOf } from "../../domain/ramp/gate.ts";
 import { coveredBy } from "../../domain/ramp/overwritten.ts";
 import type { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
+import { nameOf } from "../lib/fleet.ts";
 import { HEALTH_LIMIT_MS, observe } from "../lib/native-health.ts";
 import type { Base } from "../lib/stored-state.ts";
 import { READ_LIMIT_MS, readBase } from "../lib/stored-state.ts";
-import { nameOf } from "../verify/fleet.ts";
 
 /** Nobody changes more between two looks. */
 const ENTRIES = 10;

@@ -68,5 +68,3 @@ export function leaseText({ lease_until, lease_s, base }: RampDocument): string 
   if (lease_s === null || lease_until === null) return "";
   return `; unless somebody goes on, the Worker falls back to ${base.percent} % at ${lease_until}`;
 }
-
-export { shareOf, stepText };

@@ -3,6 +3,7 @@
  * carries it out from here: at the right step, with the time that is left, and health first.
  */
 import * as z from "zod";
+import { nowText, shareOf, stepText } from "../../domain/ramp/text.ts";
 import { LocalError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { CommandDef, CommonInput, NoFlags, Outcome } from "../command.ts";
@@ -11,11 +12,9 @@ import { unreachable } from "../lib/stored-state.ts";
 import { newControl, runningRamp, send } from "./control.ts";
 import { diskRefused, lockHere } from "./launch.ts";
 import { carryOut, RAMP_BUDGET_MS } from "./loop.ts";
-import { shareOf, stepText } from "./outcome.ts";
 import { renderRamp } from "./render.ts";
 import type { RampData } from "./run-state.ts";
 import type { KnownRamp } from "./store.ts";
-import { nowText } from "./text.ts";
 
 export const rampResume: CommandDef<NoFlags, KnownRamp, RampData> = {
   name: "ramp resume",

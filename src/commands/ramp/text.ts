@@ -4,11 +4,11 @@ import type { Target } from "../../domain/config/environment.ts";
 import type { RampDocument } from "../../domain/ramp/document.ts";
 import { isOver } from "../../domain/ramp/document.ts";
 import { durationText } from "../../domain/ramp/plan.ts";
+import { nowText, shareOf, stepText } from "../../domain/ramp/text.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import { cut } from "../../domain/text/width.ts";
 import { findingLines } from "../lib/findings-text.ts";
 import { age } from "../lib/format.ts";
-import { shareOf, stepText } from "./outcome.ts";
 import type { RunState } from "./run-state.ts";
 
 export interface ViewOptions {
@@ -64,29 +64,6 @@ function planLine({ plan, step, state }: RampDocument): string {
       return index === step ? `[${percent}${time}]` : `${percent}${time}`;
     })
     .join(" → ");
-}
-
-export function nowText(ramp: RampDocument, nowMs: number): string {
-  if (ramp.paused !== null) {
-    const left =
-      ramp.paused.left_s === null ? "" : `, ${durationText(ramp.paused.left_s || 1)} left`;
-    return `paused by ${ramp.paused.by}: ${ramp.paused.why}${left}`;
-  }
-  if (ramp.relief !== null) return `${ramp.relief.action}: ${ramp.relief.why}`;
-  if (ramp.step < 0) return "about to write the first step";
-  if (ramp.phase === "settle") return `waiting until ${shareOf(ramp)} is live everywhere`;
-  const untilMs = Date.parse(ramp.hold_until ?? "");
-  const next = ramp.plan[ramp.step + 1];
-  const then = next === undefined ? "then done" : `then ${next.percent} %`;
-  const longer = ramp.extended ? " (longer: too little was known)" : "";
-  return `held for another ${leftText(untilMs - nowMs)}${longer}, ${then}`;
-}
-
-export function leftText(ms: number): string {
-  const seconds = Math.max(0, Math.ceil(ms / 1_000));
-  if (seconds < 120) return `${seconds} s`;
-  if (seconds < 7_200) return `${Math.ceil(seconds / 60)} min`;
-  return `${(seconds / 3_600).toFixed(1)} h`;
 }
 
 function gateLine({ gate, gates, min_native_requests: least }: RampDocument): string[] {

@@ -1,7 +1,7 @@
 /** The one screen of `status`, in 80 columns. */
 
 import type { RampDocument } from "../../domain/ramp/document.ts";
-import { shareOf, stepText } from "../../domain/ramp/text.ts";
+import { nowText, shareOf, stepText } from "../../domain/ramp/text.ts";
 import type { CanaryConfig } from "../../domain/state/documents.ts";
 import { leaseEndsMs } from "../../domain/state/lease.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
@@ -16,7 +16,6 @@ import {
   emergencyLine,
   healthLine,
 } from "../lib/summary-text.ts";
-import { nowText } from "../ramp/text.ts";
 import type { LiveView, StatusData } from "./data.ts";
 
 const COLUMNS = 80;

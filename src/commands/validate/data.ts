@@ -6,7 +6,7 @@ import type { Coverage } from "../../domain/policy/window.ts";
 import type { RuleOverWindow } from "../../domain/policy/window-rule.ts";
 import type { AchievedShare } from "../../domain/proof/achieved-share.ts";
 import type { Ports } from "../../ports/ports.ts";
-import type { Check } from "../doctor/check.ts";
+import type { Check } from "../lib/check.ts";
 import type { SmokeReport } from "../smoke/checks.ts";
 import type { WindowData } from "./format.ts";
 import type { Examination } from "./reasons.ts";

@@ -15,7 +15,7 @@ import type { Quiet } from "../../domain/policy/stops-in-window.ts";
 import type { WindowPlan } from "../../domain/policy/window.ts";
 import { isEmergency } from "../../domain/state/state.ts";
 import type { Ports } from "../../ports/ports.ts";
-import type { Check } from "../doctor/check.ts";
+import type { Check } from "../lib/check.ts";
 import { invocation } from "../lib/format.ts";
 import type { LiveProof } from "../lib/prove-live.ts";
 import { isLive } from "../lib/prove-live.ts";

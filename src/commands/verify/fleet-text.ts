@@ -3,8 +3,8 @@
 import type { FleetLocation } from "../../domain/proof/fleet.ts";
 import { QUIET_S } from "../../domain/proof/fleet.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
-import type { FleetReceipt } from "./fleet.ts";
-import { nameOf } from "./fleet.ts";
+import type { FleetReceipt } from "../lib/fleet.ts";
+import { nameOf } from "../lib/fleet.ts";
 
 export function fleetLines(receipt: FleetReceipt): string[] {
   const { locations, problem, holds_until: until } = receipt;

@@ -9,6 +9,8 @@ import { isEmergency } from "../../domain/state/state.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { CommandDef, CommonInput, Outcome } from "../command.ts";
 import { interruptedBy } from "../command.ts";
+import type { FleetLimits, FleetReceipt, FleetRun } from "../lib/fleet.ts";
+import { standing, watchFleet } from "../lib/fleet.ts";
 import { invocation, liveLine, missingLines, OTHERS_FOLLOW, share } from "../lib/format.ts";
 import type { LiveProof } from "../lib/prove-live.ts";
 import { isLive, proveLive } from "../lib/prove-live.ts";
@@ -18,8 +20,6 @@ import { authorOf, readBase, unreachable } from "../lib/stored-state.ts";
 import type { SmokeReport } from "../smoke/checks.ts";
 import { runSmoke } from "../smoke/checks.ts";
 import { smokeLines, smokeReason } from "../smoke/text.ts";
-import type { FleetLimits, FleetReceipt, FleetRun } from "./fleet.ts";
-import { standing, watchFleet } from "./fleet.ts";
 import { fleetLines } from "./fleet-text.ts";
 
 export interface VerifyData {

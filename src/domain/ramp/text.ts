@@ -2,6 +2,7 @@
 import type { Notice } from "../notices/notice.ts";
 import { noticeKey } from "../notices/notice.ts";
 import type { RampDocument } from "./document.ts";
+import { durationText } from "./plan.ts";
 
 /** "10 %", or the share before the ramp. */
 export function shareOf(ramp: RampDocument): string {
@@ -34,4 +35,27 @@ export function rampNotice(ramp: RampDocument, env: string, nowMs: number): Noti
     at: new Date(nowMs).toISOString(),
     source: ramp.host,
   };
+}
+
+export function nowText(ramp: RampDocument, nowMs: number): string {
+  if (ramp.paused !== null) {
+    const left =
+      ramp.paused.left_s === null ? "" : `, ${durationText(ramp.paused.left_s || 1)} left`;
+    return `paused by ${ramp.paused.by}: ${ramp.paused.why}${left}`;
+  }
+  if (ramp.relief !== null) return `${ramp.relief.action}: ${ramp.relief.why}`;
+  if (ramp.step < 0) return "about to write the first step";
+  if (ramp.phase === "settle") return `waiting until ${shareOf(ramp)} is live everywhere`;
+  const untilMs = Date.parse(ramp.hold_until ?? "");
+  const next = ramp.plan[ramp.step + 1];
+  const then = next === undefined ? "then done" : `then ${next.percent} %`;
+  const longer = ramp.extended ? " (longer: too little was known)" : "";
+  return `held for another ${leftText(untilMs - nowMs)}${longer}, ${then}`;
+}
+
+export function leftText(ms: number): string {
+  const seconds = Math.max(0, Math.ceil(ms / 1_000));
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7_200) return `${Math.ceil(seconds / 60)} min`;
+  return `${(seconds / 3_600).toFixed(1)} h`;
 }

@@ -14,9 +14,9 @@ import {
 import type { ParsedState } from "../../domain/state/state.ts";
 import type { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
-import type { Base } from "../lib/stored-state.ts";
-import { isSameShare, readBase } from "../lib/stored-state.ts";
-import { asUpstream } from "../lib/write-result.ts";
+import type { Base } from "./stored-state.ts";
+import { isSameShare, readBase } from "./stored-state.ts";
+import { asUpstream } from "./write-result.ts";
 
 /**
  * A poll costs three requests at most, which is 180 of the API's 1,200 per 5 minutes at this pace.

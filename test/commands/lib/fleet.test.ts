@@ -1,7 +1,7 @@
 /** How `verify --fleet` asks: how often, what it waits for, and what it does not take for a conflict. */
 import { describe, expect, test } from "vitest";
-import type { FleetRun } from "../../../src/commands/verify/fleet.ts";
-import { watchFleet } from "../../../src/commands/verify/fleet.ts";
+import type { FleetRun } from "../../../src/commands/lib/fleet.ts";
+import { watchFleet } from "../../../src/commands/lib/fleet.ts";
 import { fleetLines } from "../../../src/commands/verify/fleet-text.ts";
 import type { LocationRow } from "../../../src/domain/metrics/queries.ts";
 import { parseState } from "../../../src/domain/state/state.ts";
