@@ -9,8 +9,8 @@ import type { Assessment } from "../../src/domain/policy/finding.ts";
 import { sentence } from "../../src/domain/policy/finding-text.ts";
 import type { Settings } from "../env.ts";
 import { createNotifier } from "../notify/notifier.ts";
+import type { Tick, TickGiven } from "./given.ts";
 import { writeGuardian } from "./kv.ts";
-import type { Tick, TickGiven } from "./tick.ts";
 
 /** Of one topic: what was told before, what there is to tell now. */
 interface Topic {

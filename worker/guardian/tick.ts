@@ -12,10 +12,9 @@ import {
   newestAction,
   since,
 } from "../../src/domain/guardian/decide.ts";
-import type { GuardianArm, GuardianDocument } from "../../src/domain/guardian/document.ts";
+import type { GuardianDocument } from "../../src/domain/guardian/document.ts";
 import { parseGuardian, parseGuardianArm } from "../../src/domain/guardian/document.ts";
 import { timeOf } from "../../src/domain/lib/time.ts";
-import type { Notice } from "../../src/domain/notices/notice.ts";
 import { noticeOfEntry } from "../../src/domain/notices/of-entry.ts";
 import { caughtWindows } from "../../src/domain/policy/caught-intents.ts";
 import { evaluate } from "../../src/domain/policy/evaluate.ts";
@@ -30,10 +29,8 @@ import { rampNotice } from "../../src/domain/ramp/text.ts";
 import { parseConfig } from "../../src/domain/state/documents.ts";
 import type { JournalEntry } from "../../src/domain/state/journal.ts";
 import { oddKeys } from "../../src/domain/state/odd-keys.ts";
-import type { ParsedState, RawState } from "../../src/domain/state/state.ts";
 import { parseState } from "../../src/domain/state/state.ts";
-import type { Bindings, Settings } from "../env.ts";
-import type { GuardianTexts } from "./kv.ts";
+import type { Tick, TickGiven } from "./given.ts";
 import {
   readState,
   readTexts,
@@ -48,30 +45,6 @@ import { observe } from "./observe.ts";
 import { stepRamp } from "./ramp.ts";
 import { endEntry, stepEntry } from "./ramp-entries.ts";
 import { hostOf, rememberAndTell, tellLate, warn } from "./tell.ts";
-
-export interface TickGiven {
-  settings: Settings;
-  env: Bindings;
-  /** The cron's scheduled time; the same for duplicate runs. */
-  tickMs: number;
-  now(): number;
-  random(): number;
-  waitUntil(work: Promise<unknown>): void;
-}
-
-export interface Tick extends TickGiven {
-  kv: KVNamespace;
-  texts: GuardianTexts;
-  raw: RawState;
-  state: ParsedState;
-  arm: GuardianArm | null;
-  guardian: GuardianDocument | null;
-  notices: Notice[];
-  latched: GuardianDocument["latched"];
-  since: NonNullable<GuardianDocument["since"]>;
-  /** What cannot be read in KV, or not be believed, in words. */
-  odd: readonly string[];
-}
 
 /** A run that comes later than this would act on a state of things that is over. */
 const LATE_MS = 90_000;
