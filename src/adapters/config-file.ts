@@ -12,7 +12,7 @@ import {
 } from "../domain/config/environment.ts";
 import { shellQuote } from "../domain/config/manual.ts";
 import { NOTIFY_KEYS } from "../domain/config/notify.ts";
-import { DEFAULT_POLICY } from "../domain/policy/table.ts";
+import { DEFAULT_POLICY } from "../domain/policy/numbers.ts";
 import { escapeForTerminal } from "../domain/text/escape.ts";
 import { findJsonMistake } from "./json-position.ts";
 import { examinePath } from "./trusted-path.ts";

@@ -5,7 +5,7 @@ import { createIdentity } from "../adapters/identity.ts";
 import { createRedactor } from "../adapters/redact.ts";
 import { createRng } from "../adapters/rng.ts";
 import { OFFICIAL_API_URL } from "../domain/config/environment.ts";
-import { DEFAULT_POLICY } from "../domain/policy/table.ts";
+import { DEFAULT_POLICY } from "../domain/policy/numbers.ts";
 import { UpstreamError } from "../ports/errors.ts";
 import type { Ports } from "../ports/ports.ts";
 import { compose, localLogs, refusing, type World } from "./compose.ts";

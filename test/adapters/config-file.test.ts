@@ -16,7 +16,7 @@ import {
   isSafeApiUrl,
   toTarget,
 } from "../../src/domain/config/environment.ts";
-import { DEFAULT_POLICY } from "../../src/domain/policy/table.ts";
+import { DEFAULT_POLICY } from "../../src/domain/policy/numbers.ts";
 
 const ENV = {
   accountId: "a".repeat(32),

@@ -12,7 +12,7 @@ import {
   manualWay,
   shellQuote,
 } from "../../src/domain/config/manual.ts";
-import { DEFAULT_POLICY } from "../../src/domain/policy/table.ts";
+import { DEFAULT_POLICY } from "../../src/domain/policy/numbers.ts";
 import { parseConfig, parseStop } from "../../src/domain/state/documents.ts";
 import { HANG_MS } from "../support/patience.ts";
 import { startServer, success, type TestServer } from "./server.ts";

@@ -3,7 +3,7 @@
  * may answer an older version. Real commands run on it; nothing else of the world is needed.
  */
 import type { Scheduler } from "fast-check";
-import { DEFAULT_POLICY } from "../../src/domain/policy/table.ts";
+import { DEFAULT_POLICY } from "../../src/domain/policy/numbers.ts";
 import type { CanaryConfig, StopDocument } from "../../src/domain/state/documents.ts";
 import type { RawState } from "../../src/domain/state/state.ts";
 import type { StateStore } from "../../src/ports/api.ts";

@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { pullTheStop } from "../../src/commands/not-aus/not-aus.ts";
 import { carryOut } from "../../src/commands/ramp/loop.ts";
-import { DEFAULT_POLICY } from "../../src/domain/policy/table.ts";
+import { DEFAULT_POLICY } from "../../src/domain/policy/numbers.ts";
 import { isOver, parseRamp, type RampDocument } from "../../src/domain/ramp/document.ts";
 import type { RampShare } from "../../src/domain/ramp/share.ts";
 import { serialiseRampShare } from "../../src/domain/ramp/share.ts";

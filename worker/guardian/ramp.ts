@@ -8,7 +8,7 @@ import { locationsByRevision, requestSeries } from "../../src/domain/metrics/que
 import { evaluate } from "../../src/domain/policy/evaluate.ts";
 import type { Observations, Observed } from "../../src/domain/policy/observations.ts";
 import { since } from "../../src/domain/policy/observations.ts";
-import type { Policy } from "../../src/domain/policy/table.ts";
+import type { Policy } from "../../src/domain/policy/numbers.ts";
 import { foldFleet } from "../../src/domain/proof/fleet.ts";
 import type { Order, Seen } from "../../src/domain/ramp/advance.ts";
 import { advance, needs, relieved, written } from "../../src/domain/ramp/advance.ts";

@@ -2,7 +2,8 @@
 
 import type { Target } from "../../domain/config/environment.ts";
 import type { Assessment, Finding } from "../../domain/policy/finding.ts";
-import { amount, digits, labelOf, sentence } from "../../domain/policy/finding-text.ts";
+import { amount, digits, sentence } from "../../domain/policy/finding-text.ts";
+import { labelOf } from "../../domain/policy/rules.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import { wrap } from "../../domain/text/width.ts";
 import { invocation, shellWord } from "./format.ts";

@@ -2,7 +2,7 @@
 
 import { unmeasured } from "../../domain/policy/evaluate.ts";
 import type { Finding } from "../../domain/policy/finding.ts";
-import type { Family, Rule } from "../../domain/policy/table.ts";
+import type { Family, Rule } from "../../domain/policy/rule.ts";
 import type { Verdict } from "../../domain/policy/verdict.ts";
 import type { AchievedShare } from "../../domain/proof/achieved-share.ts";
 import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";

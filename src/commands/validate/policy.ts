@@ -3,7 +3,7 @@
 import type { Target } from "../../domain/config/environment.ts";
 import type { Judged } from "../../domain/policy/go-no-go.ts";
 import { whole } from "../../domain/policy/go-no-go.ts";
-import { strongest } from "../../domain/policy/table.ts";
+import { strongest } from "../../domain/policy/rule.ts";
 import type { PolicyOverWindow, WindowPlan } from "../../domain/policy/window.ts";
 import type { OpenStretch, RuleOverWindow, Stretch } from "../../domain/policy/window-rule.ts";
 import { isEmergency } from "../../domain/state/state.ts";

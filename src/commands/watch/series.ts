@@ -1,6 +1,6 @@
 /** Both cohorts side by side: the newest complete bucket in numbers, those before as bars. */
 import type { BucketRow } from "../../domain/metrics/queries.ts";
-import type { Policy } from "../../domain/policy/table.ts";
+import type { Policy } from "../../domain/policy/numbers.ts";
 import { sparkline } from "../../domain/text/sparkline.ts";
 import { count, percent } from "../lib/summary-text.ts";
 import type { Health } from "./model.ts";

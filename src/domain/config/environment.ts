@@ -1,7 +1,7 @@
 /** The schema of `pixcanary.json`: which environments exist and what belongs to each. No secrets. */
 import * as z from "zod";
-import type { Policy } from "../policy/table.ts";
-import { DEFAULT_POLICY, policySchema } from "../policy/table.ts";
+import type { Policy } from "../policy/numbers.ts";
+import { DEFAULT_POLICY, policySchema } from "../policy/numbers.ts";
 import { parsePlan } from "../ramp/plan.ts";
 import { isValidTag } from "../state/documents.ts";
 import { notifyForReliefSchema, notifySchema } from "./notify.ts";

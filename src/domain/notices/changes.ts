@@ -2,8 +2,8 @@
  * When there is something to say: one notice per change of state, and at most one reminder per 15 min
  * while it lasts (DESIGN §4, AT-30). Pure: what was said before goes in, what has been said comes out.
  */
-import type { Recommendation } from "../policy/table.ts";
-import { RECOMMENDATIONS } from "../policy/table.ts";
+import type { Recommendation } from "../policy/rule.ts";
+import { RECOMMENDATIONS } from "../policy/rule.ts";
 import type { Notice, NoticeKind, NoticeSeverity, NoticeTopic } from "./notice.ts";
 import { noticeKey } from "./notice.ts";
 

@@ -5,14 +5,17 @@
 
 import type { Finding } from "./finding.ts";
 import { errorReading, judge } from "./judge.ts";
+import type { Policy } from "./numbers.ts";
 import type { Bucket } from "./observations.ts";
-import type { Policy, Rule } from "./table.ts";
+import type { Rule } from "./rule.ts";
+import { rowOf } from "./rules.ts";
 
+/** A part of native that fails by itself; its family has its name. */
 type Part = "r2" | "database";
-const PARTS: readonly { rule: Rule; part: Part }[] = [
-  { rule: "r2_failures", part: "r2" },
-  { rule: "database_failures", part: "database" },
-];
+interface Cause {
+  rule: Rule;
+  part: Part;
+}
 
 /** So many of the requests decide what the p90 is. */
 const TAIL_SHARE = 0.1;
@@ -23,11 +26,14 @@ export function explain(
   bucketsIn: (minutes: number) => Bucket[],
   policy: Policy,
 ): Finding[] {
-  const failing = (rule: Rule) => findings.some((f) => f.rule === rule && f.verdict === "fail");
-  const causes = PARTS.filter(({ rule }) => failing(rule));
+  const causes = findings.flatMap(({ rule, family, verdict }): Cause[] =>
+    verdict === "fail" && (family === "r2" || family === "database")
+      ? [{ rule, part: family }]
+      : [],
+  );
   const byParts = findings.map((finding) => {
     if (finding.verdict !== "fail") return finding;
-    const buckets = bucketsIn(minutesOf(finding, policy));
+    const buckets = bucketsIn(policy[rowOf(finding.rule).key].minutes);
     return { ...finding, because: partBehind(finding, causes, buckets, policy) };
   });
   return byParts.map((finding) => ({
@@ -36,27 +42,10 @@ export function explain(
   }));
 }
 
-function minutesOf({ rule }: Finding, policy: Policy): number {
-  switch (rule) {
-    case "error_rate_critical":
-      return policy.errorRateCritical.minutes;
-    case "error_rate_warning":
-      return policy.errorRateWarning.minutes;
-    case "p90_over_proxy_critical":
-      return policy.p90OverProxyCritical.minutes;
-    case "p90_over_proxy_warning":
-      return policy.p90OverProxyWarning.minutes;
-    case "p90_warning":
-      return policy.p90Warning.minutes;
-    default:
-      return 0;
-  }
-}
-
 /** R2 or the database behind errors, slowness and orphans. */
 function partBehind(
   finding: Finding,
-  causes: readonly { rule: Rule; part: Part }[],
+  causes: readonly Cause[],
   buckets: readonly Bucket[],
   policy: Policy,
 ): Rule | null {
@@ -83,8 +72,8 @@ function overWithout(
   of: (bucket: Bucket) => number,
   policy: Policy,
 ): boolean {
-  const { minErrors } =
-    rule === "error_rate_critical" ? policy.errorRateCritical : policy.errorRateWarning;
+  const numbers = policy[rowOf(rule).key];
+  const minErrors = "minErrors" in numbers ? numbers.minErrors : 1;
   // A failure is counted when it happens, its request when it is answered, perhaps a bucket later.
   let unspent = 0;
   const readings = buckets.map((bucket) => {

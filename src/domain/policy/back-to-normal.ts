@@ -1,9 +1,9 @@
 /** "Back to normal" of DESIGN §5: what more exposure waits for, after an incident or at any time. */
 
+import { bucketsIn, observed, round, span, unseenHealth } from "./case.ts";
 import type { NormalFinding, Unit } from "./finding.ts";
+import type { Policy } from "./numbers.ts";
 import type { Bucket, Observations } from "./observations.ts";
-import { bucketsIn, observed, round, span, unseenHealth } from "./rows.ts";
-import type { Policy } from "./table.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** Error rate and p90 of native over the last minutes; no_data without enough native requests. */

@@ -5,7 +5,7 @@ import type { OrphanRow } from "../metrics/queries.ts";
 import type { Window } from "../metrics/sql.ts";
 import type { OrphanBucketRow } from "../metrics/window-queries.ts";
 import type { JournalEntry } from "../state/journal.ts";
-import type { Policy } from "./table.ts";
+import type { Policy } from "./numbers.ts";
 
 /**
  * From as long before each emergency as an upload may take until its release, or `nowS`; seconds since the

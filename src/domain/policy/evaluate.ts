@@ -1,18 +1,20 @@
 /** Applies the policy to what was observed. Pure: the same observations give the same assessment. */
 
 import { explain } from "./attribution.ts";
+import type { Result } from "./case.ts";
+import { bucketsIn } from "./case.ts";
 import type { Assessment, Finding } from "./finding.ts";
+import type { Policy } from "./numbers.ts";
 import type { Observations } from "./observations.ts";
-import type { Result } from "./rows.ts";
-import { bucketsIn, resultOf } from "./rows.ts";
-import type { Family, Policy, Recommendation, RuleRow } from "./table.ts";
-import { RULES, strongest } from "./table.ts";
+import type { Family, Recommendation } from "./rule.ts";
+import { strongest } from "./rule.ts";
+import type { RuleRow } from "./rules.ts";
+import { RULES } from "./rules.ts";
 import type { Verdict } from "./verdict.ts";
 
 export function evaluate(seen: Observations, policy: Policy): Assessment {
   const findings: Finding[] = [];
-  for (const row of RULES)
-    findings.push(finding(row, resultOf(row.key, { seen, policy }, findings)));
+  for (const row of RULES) findings.push(finding(row, row.measure({ seen, policy }, findings)));
   const explained = explain(findings, (minutes) => bucketsIn(minutes, { seen, policy }), policy);
   const problems = explained
     .filter(({ verdict, because }) => verdict === "fail" && because === null)

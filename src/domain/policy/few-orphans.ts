@@ -1,7 +1,7 @@
 /** Whether orphaned intents are few beside what native does: anybody can make a handful. */
 
+import type { Policy } from "./numbers.ts";
 import type { Bucket } from "./observations.ts";
-import type { Policy } from "./table.ts";
 
 /** Over which native's rate is taken; as many are always asked for. */
 export const HEALTH_MINUTES = 5;

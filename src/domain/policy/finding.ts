@@ -1,6 +1,6 @@
 /** What an assessment is made of. */
 import type { Window } from "../metrics/queries.ts";
-import type { Family, Recommendation, Rule, Severity } from "./table.ts";
+import type { Family, Recommendation, Rule, Severity } from "./rule.ts";
 import type { Verdict } from "./verdict.ts";
 
 export type Unit = "%" | "ms" | "per min" | "intents" | "min";

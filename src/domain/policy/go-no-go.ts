@@ -9,7 +9,7 @@ import type { AchievedShare } from "../proof/achieved-share.ts";
 import { timeOf } from "../state/isolate-memory.ts";
 import type { JournalEntry } from "../state/journal.ts";
 import type { ParsedState } from "../state/state.ts";
-import type { Policy } from "./table.ts";
+import type { Policy } from "./numbers.ts";
 import type { Verdict } from "./verdict.ts";
 import type { Coverage, NativeTotals, PolicyOverWindow } from "./window.ts";
 

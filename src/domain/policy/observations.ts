@@ -5,7 +5,7 @@
 
 import type { BucketRow, FailureBucketRow, OrphanRow, Window } from "../metrics/queries.ts";
 import type { JournalEntry } from "../state/journal.ts";
-import type { Policy } from "./table.ts";
+import type { Policy } from "./numbers.ts";
 
 /** Seen, or not, and then why: nothing unseen counts as good. */
 export type Observed<T> = { kind: "seen"; value: T } | { kind: "unseen"; because: string };

@@ -1,7 +1,9 @@
 /** One row of the policy over a window: when it failed, for how long, and what could not be judged. */
 
 import type { Finding, Unit } from "./finding.ts";
-import type { Family, Policy, Recommendation, Rule, RuleRow, Severity } from "./table.ts";
+import type { Policy } from "./numbers.ts";
+import type { Family, Recommendation, Rule, Severity } from "./rule.ts";
+import type { RuleRow } from "./rules.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** A stretch of the window, seconds since the epoch. */

@@ -7,7 +7,7 @@
  * beforehand, deadlines are absolute, and one call raises by one step at most. (AT-9, AT-10)
  */
 
-import type { Recommendation } from "../policy/table.ts";
+import type { Recommendation } from "../policy/rule.ts";
 import type { Verdict } from "../policy/verdict.ts";
 import type { ParsedState } from "../state/state.ts";
 import type { RampControl, RampDocument } from "./document.ts";

@@ -7,8 +7,8 @@ import {
 } from "../../../src/commands/watch/model.ts";
 import type { Target } from "../../../src/domain/config/environment.ts";
 import { evaluate } from "../../../src/domain/policy/evaluate.ts";
+import { DEFAULT_POLICY } from "../../../src/domain/policy/numbers.ts";
 import type { Observations } from "../../../src/domain/policy/observations.ts";
-import { DEFAULT_POLICY } from "../../../src/domain/policy/table.ts";
 import { achievedShare } from "../../../src/domain/proof/achieved-share.ts";
 import type { Sighting } from "../../../src/domain/proof/expectation.ts";
 import type { FleetLocation } from "../../../src/domain/proof/fleet.ts";

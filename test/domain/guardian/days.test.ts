@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import type { BucketRow } from "../../../src/domain/metrics/queries.ts";
 import { evaluate } from "../../../src/domain/policy/evaluate.ts";
 import { errorReading } from "../../../src/domain/policy/judge.ts";
-import { DEFAULT_POLICY } from "../../../src/domain/policy/table.ts";
+import { DEFAULT_POLICY } from "../../../src/domain/policy/numbers.ts";
 import type { Random } from "../../../src/sandbox/random.ts";
 import { seededRandom } from "../../../src/sandbox/random.ts";
 

@@ -10,8 +10,8 @@ import {
   toldAfter,
 } from "../../../src/domain/notices/changes.ts";
 import { pagerDutyEvent } from "../../../src/domain/notices/pagerduty.ts";
-import type { Recommendation } from "../../../src/domain/policy/table.ts";
-import { RECOMMENDATIONS } from "../../../src/domain/policy/table.ts";
+import type { Recommendation } from "../../../src/domain/policy/rule.ts";
+import { RECOMMENDATIONS } from "../../../src/domain/policy/rule.ts";
 import { PagerDuty } from "../../../src/sandbox/notices/pagerduty.ts";
 
 const START_MS = Date.UTC(2026, 10, 15, 10, 0, 0);

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { caughtWindows, uncaught } from "../../../src/domain/policy/caught-intents.ts";
-import { DEFAULT_POLICY as POLICY } from "../../../src/domain/policy/table.ts";
+import { DEFAULT_POLICY as POLICY } from "../../../src/domain/policy/numbers.ts";
 import type { JournalEntry } from "../../../src/domain/state/journal.ts";
 
 const START_S = 1_763_000_040;

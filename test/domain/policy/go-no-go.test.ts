@@ -14,9 +14,9 @@ import {
   targetsOf,
   worstOf,
 } from "../../../src/domain/policy/go-no-go.ts";
+import { DEFAULT_POLICY } from "../../../src/domain/policy/numbers.ts";
 import type { Disturbance, Witnesses } from "../../../src/domain/policy/stops-in-window.ts";
 import { isAutomatic, quietSince } from "../../../src/domain/policy/stops-in-window.ts";
-import { DEFAULT_POLICY } from "../../../src/domain/policy/table.ts";
 import type { Verdict } from "../../../src/domain/policy/verdict.ts";
 import type { PolicyOverWindow } from "../../../src/domain/policy/window.ts";
 import { achievedShare } from "../../../src/domain/proof/achieved-share.ts";

@@ -3,9 +3,11 @@ import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import type { Window } from "../../../src/domain/metrics/sql.ts";
 import { evaluate } from "../../../src/domain/policy/evaluate.ts";
+import type { Policy } from "../../../src/domain/policy/numbers.ts";
+import { DEFAULT_POLICY } from "../../../src/domain/policy/numbers.ts";
 import { lastBuckets, newestEndS } from "../../../src/domain/policy/observations.ts";
-import type { Policy, Rule } from "../../../src/domain/policy/table.ts";
-import { DEFAULT_POLICY, RULES } from "../../../src/domain/policy/table.ts";
+import type { Rule } from "../../../src/domain/policy/rule.ts";
+import { RULES } from "../../../src/domain/policy/rules.ts";
 import type {
   PolicyOverWindow,
   WindowPlan,

@@ -1,9 +1,9 @@
 /** Observations by hand: so many minutes, all alike unless told otherwise. */
 import type { BucketRow, FailureBucketRow } from "../../../src/domain/metrics/queries.ts";
+import type { Policy } from "../../../src/domain/policy/numbers.ts";
+import { DEFAULT_POLICY, policySchema } from "../../../src/domain/policy/numbers.ts";
 import type { Observations } from "../../../src/domain/policy/observations.ts";
 import { newestEndS } from "../../../src/domain/policy/observations.ts";
-import type { Policy } from "../../../src/domain/policy/table.ts";
-import { DEFAULT_POLICY, policySchema } from "../../../src/domain/policy/table.ts";
 
 /** Not at the start of a minute, nor of the one that is settled. */
 export const NOW_S = 1_763_000_017;

@@ -1,6 +1,6 @@
 /**
- * The policy as one table (DESIGN §5): which rules there are, what each recommends, and its numbers,
- * which an environment may replace in `pixcanary.json`. How they are judged: policy-evaluate.ts.
+ * The numbers of the policy's rules, which an environment may replace in `pixcanary.json`. The rules
+ * themselves: rules.ts.
  *
  * "For N min" means: in each of the last N complete buckets of one minute. Rehearsals may set
  * `bucketSeconds` to less: every "minute" of the policy is then one bucket, and limits per minute stay
@@ -9,46 +9,9 @@
 import * as z from "zod";
 import { once } from "../lib/lazy.ts";
 
-/** What to do, weakest first. */
-export const RECOMMENDATIONS = ["none", "notify", "reduce", "disable", "not-aus"] as const;
-export type Recommendation = (typeof RECOMMENDATIONS)[number];
-
-/** Rules of one family look at the same thing; a critical one makes its warnings superfluous. */
-export type Family = "errors" | "latency" | "r2" | "database" | "orphans" | "reduction" | "proxy";
-
-export type Severity = "critical" | "warning";
-
-/** The table, in its order. `key` is the name of the row's numbers in the configuration. */
-export const RULES = [
-  rule("errorRateCritical", "error_rate_critical", "errors", "critical", "not-aus"),
-  rule("errorRateWarning", "error_rate_warning", "errors", "warning", "reduce"),
-  rule("p90OverProxyCritical", "p90_over_proxy_critical", "latency", "critical", "not-aus"),
-  rule("p90OverProxyWarning", "p90_over_proxy_warning", "latency", "warning", "reduce"),
-  rule("p90Warning", "p90_warning", "latency", "warning", "reduce"),
-  rule("r2Failures", "r2_failures", "r2", "critical", "not-aus"),
-  rule("databaseFailures", "database_failures", "database", "critical", "not-aus"),
-  rule("orphanedIntents", "orphaned_intents", "orphans", "warning", "disable"),
-  rule("reductionDidNotHelp", "reduction_did_not_help", "reduction", "warning", "disable"),
-  rule("proxyUnhealthy", "proxy_unhealthy", "proxy", "warning", "notify"),
-] as const;
-
-export type RuleRow = (typeof RULES)[number];
-export type Rule = RuleRow["rule"];
-export type RuleKey = RuleRow["key"];
-
-function rule<K extends string, R extends string>(
-  key: K,
-  name: R,
-  family: Family,
-  severity: Severity,
-  recommends: Exclude<Recommendation, "none">,
-) {
-  return { key, rule: name, family, severity, recommends };
-}
-
 /**
- * The numbers. Limits and minutes are DESIGN's; the minimum samples are ours, chosen so that chance
- * alone does not stop a healthy canary. test/domain/policy/table.test.ts computes the figures given here.
+ * Limits and minutes are DESIGN's; the minimum samples are ours, chosen so that chance
+ * alone does not stop a healthy canary. test/domain/policy/numbers.test.ts computes the figures given here.
  *
  * Errors. A healthy native fails 0.5 % of its requests. With up to 33 requests in a bucket one single
  * error exceeds 3 %, and with 66 two do: three buckets in a row trip in 1 of 280 evaluations at 33,
@@ -161,6 +124,12 @@ export interface Policy {
   };
   backToNormal: { errorRatePercent: number; p90Ms: number; minutes: number; minErrors: number };
 }
+
+/** Whose value is the numbers of a rule. */
+export type RuleKey = Exclude<
+  keyof Policy,
+  "bucketSeconds" | "settleSeconds" | "minNativeRequests" | "backToNormal"
+>;
 
 interface ErrorRate {
   limitPercent: number;
@@ -278,9 +247,4 @@ function normal(own: Policy["backToNormal"]) {
     minutes: minutes(own),
     minErrors: enough(own.minErrors),
   });
-}
-
-/** The stronger of two. */
-export function strongest(a: Recommendation, b: Recommendation): Recommendation {
-  return RECOMMENDATIONS.indexOf(a) >= RECOMMENDATIONS.indexOf(b) ? a : b;
 }

@@ -4,14 +4,11 @@ import { describe, expect, it, test } from "vitest";
 import { backToNormal } from "../../../src/domain/policy/back-to-normal.ts";
 import { evaluate } from "../../../src/domain/policy/evaluate.ts";
 import type { Finding } from "../../../src/domain/policy/finding.ts";
+import { DEFAULT_POLICY, policySchema } from "../../../src/domain/policy/numbers.ts";
 import type { Observations } from "../../../src/domain/policy/observations.ts";
-import type { Rule } from "../../../src/domain/policy/table.ts";
-import {
-  DEFAULT_POLICY,
-  policySchema,
-  RULES,
-  strongest,
-} from "../../../src/domain/policy/table.ts";
+import type { Rule } from "../../../src/domain/policy/rule.ts";
+import { strongest } from "../../../src/domain/policy/rule.ts";
+import { RULES } from "../../../src/domain/policy/rules.ts";
 import type { Change, Minute } from "./world.ts";
 import { minute, minutes, NOW_S, policyOf, seen } from "./world.ts";
 
@@ -420,7 +417,7 @@ describe("numbers of one's own", () => {
 });
 
 /**
- * The figures in src/domain/policy/table.ts: how likely it is that chance alone trips an error row, with so
+ * The figures in src/domain/policy/numbers.ts: how likely it is that chance alone trips an error row, with so
  * many requests in each bucket of a native that fails 0.5 % of them. Exact, by the binomial.
  */
 describe("the minimum of errors keeps chance out", () => {

@@ -1,56 +1,14 @@
-/** How each row of the policy is measured and judged. */
+/** Rules that look at buckets: a limit, exceeded in each of so many. */
 
-import { areFewOrphans, HEALTH_MINUTES } from "./few-orphans.ts";
-import type { Finding, Unit } from "./finding.ts";
+import type { Case, Result } from "./case.ts";
+import { bucketsIn, observed, round, span, unseenHealth } from "./case.ts";
+import type { Unit } from "./finding.ts";
 import type { Reading } from "./judge.ts";
 import { errorReading, judge, judgeCounts } from "./judge.ts";
-import type { Bucket, Observations } from "./observations.ts";
-import { bucketsOf, lastBuckets, newestEndS, questions } from "./observations.ts";
-import type { Policy, RuleKey } from "./table.ts";
+import type { Policy } from "./numbers.ts";
+import type { Bucket } from "./observations.ts";
+import { lastBuckets } from "./observations.ts";
 import type { Verdict } from "./verdict.ts";
-
-/** What one row comes to, before the table's columns are added. */
-export type Result = Omit<
-  Finding,
-  "rule" | "family" | "severity" | "recommends" | "because" | "value" | "values"
-> & {
-  values: (number | null)[];
-  /** Instead of what the row recommends. */
-  recommends?: Finding["recommends"];
-};
-
-export interface Case {
-  seen: Observations;
-  policy: Policy;
-}
-
-/** `before`: the findings of the rows above. */
-export function resultOf(key: RuleKey, given: Case, before: readonly Finding[]): Result {
-  switch (key) {
-    case "errorRateCritical":
-    case "errorRateWarning":
-      return errorRate(key, given);
-    case "p90OverProxyCritical":
-    case "p90OverProxyWarning":
-      return overProxy(key, given);
-    case "p90Warning":
-      return p90(given);
-    case "r2Failures":
-      return failures(key, "r2", given);
-    case "databaseFailures":
-      return failures(key, "database", given);
-    case "orphanedIntents":
-      return orphans(given);
-    case "reductionDidNotHelp":
-      return reduction(given, before);
-    case "proxyUnhealthy":
-      return proxyErrors(given);
-    default:
-      return key satisfies never;
-  }
-}
-
-// --- Rows over buckets ---------------------------------------------------------------------------
 
 interface Series {
   minutes: number;
@@ -88,27 +46,7 @@ function words(verdict: Verdict, readings: readonly Reading[], s: Series, policy
   return `over ${s.limit} ${s.unit} in ${over} of ${span(s.minutes, policy)} so far`;
 }
 
-/** "3 min", or "3 × 1 s" in a rehearsal. */
-export function span(minutes: number, { bucketSeconds }: Policy): string {
-  return bucketSeconds === 60 ? `${minutes} min` : `${minutes} × ${bucketSeconds} s`;
-}
-
-/** Of the last so many minutes, oldest first. */
-export function bucketsIn(minutes: number, { seen, policy }: Case): Bucket[] {
-  const { health, failures } = seen;
-  return bucketsOf(
-    lastBuckets(seen.nowS, policy, minutes),
-    policy.bucketSeconds,
-    health.kind === "seen" ? health.value : [],
-    failures.kind === "seen" ? failures.value : [],
-  );
-}
-
-export function unseenHealth({ seen }: Case): string | null {
-  return seen.health.kind === "unseen" ? seen.health.because : null;
-}
-
-function errorRate(key: "errorRateCritical" | "errorRateWarning", given: Case): Result {
+export function errorRate(key: "errorRateCritical" | "errorRateWarning", given: Case): Result {
   const { limitPercent: limit, minutes, minErrors, minNativeRequests } = given.policy[key];
   const buckets = bucketsIn(minutes, given);
   return overBuckets(
@@ -123,7 +61,7 @@ function errorRate(key: "errorRateCritical" | "errorRateWarning", given: Case): 
   );
 }
 
-function proxyErrors(given: Case): Result {
+export function proxyErrors(given: Case): Result {
   const { limitPercent: limit, minutes, minErrors, minProxyRequests } = given.policy.proxyUnhealthy;
   const buckets = bucketsIn(minutes, given);
   return overBuckets(
@@ -138,7 +76,10 @@ function proxyErrors(given: Case): Result {
   );
 }
 
-function overProxy(key: "p90OverProxyCritical" | "p90OverProxyWarning", given: Case): Result {
+export function overProxy(
+  key: "p90OverProxyCritical" | "p90OverProxyWarning",
+  given: Case,
+): Result {
   const row = given.policy[key];
   const { limitPercent: limit, minutes, minNativeRequests: minimum } = row;
   const buckets = bucketsIn(minutes, given);
@@ -187,7 +128,7 @@ function overProxyReading(
   return { state: over ? "over" : "under", value: (native.p90 / proxy.p90 - 1) * 100 };
 }
 
-function p90(given: Case): Result {
+export function p90(given: Case): Result {
   const { limitMs: limit, minutes, minNativeRequests: minimum } = given.policy.p90Warning;
   const buckets = bucketsIn(minutes, given);
   return overBuckets(
@@ -204,7 +145,7 @@ function p90(given: Case): Result {
   );
 }
 
-function failures(
+export function failures(
   key: "r2Failures" | "databaseFailures",
   of: "r2" | "database",
   given: Case,
@@ -253,72 +194,4 @@ function failureReadings(
 function fewWords(bucket: Bucket | undefined, of: "r2" | "database"): string {
   const share = ((bucket?.[of] ?? 0) * 100) / (bucket?.native.requests ?? 1);
   return `${round(bucket?.[of] ?? 0)} failures are ${round(share)} % of native's requests`;
-}
-
-/** Requests of a cohort that were really seen: sampling must not make many of a few. */
-export function observed(buckets: readonly Bucket[], cohort: "native" | "proxy"): number {
-  return buckets.reduce((sum, bucket) => sum + bucket[cohort].observations, 0);
-}
-
-// --- Rows without buckets ------------------------------------------------------------------------
-
-/** One intent is enough to look at: a number of orphans, like failures, is not made by few requests. */
-function orphans({ seen, policy }: Case): Result {
-  const { limit, minutes } = policy.orphanedIntents;
-  const common = {
-    limit,
-    unit: "intents" as const,
-    minimum: 1,
-    window: questions(seen.nowS, policy).orphans,
-  };
-  const none = { ...common, values: [null], samples: 0, verdict: "no_data" as const };
-  if (seen.orphans.kind === "unseen") return { ...none, detail: seen.orphans.because };
-  const { intents, finalized } = seen.orphans.value;
-  const known = Number.isFinite(intents) && Number.isFinite(finalized) && intents >= 1;
-  if (!known) return { ...none, detail: `no intents in ${span(minutes, policy)}` };
-  const orphaned = Math.max(0, intents - finalized);
-  const few =
-    orphaned > limit &&
-    areFewOrphans(orphaned, bucketsIn(HEALTH_MINUTES, { seen, policy }), policy);
-  const share = few
-    ? `, under ${policy.orphanedIntents.minSharePercent} % of native's requests`
-    : "";
-  return {
-    ...common,
-    values: [orphaned],
-    samples: intents,
-    verdict: orphaned > limit ? "fail" : "pass",
-    ...(few ? { recommends: "notify" as const } : {}),
-    detail: `${round(orphaned)} of ${round(intents)} intents were never finalized${share}`,
-  };
-}
-
-/** Judged on data from after its time: the newest complete bucket must have ended by then. */
-function reduction({ seen, policy }: Case, before: readonly Finding[]): Result {
-  const { minutes } = policy.reductionDidNotHelp;
-  const toS = newestEndS(seen.nowS, policy);
-  const common = { limit: minutes, unit: "min" as const, samples: 0, minimum: 0 };
-  const none = { ...common, window: { fromS: toS, toS }, values: [null] };
-  const { lastReductionS: last } = seen;
-  if (last.kind === "unseen") return { ...none, verdict: "no_data", detail: last.because };
-  if (last.value === null || !Number.isFinite(last.value) || last.value > seen.nowS) {
-    return { ...none, verdict: "pass", detail: "no reduction in force" };
-  }
-  const elapsed = Math.max(0, (toS - last.value) / policy.bucketSeconds);
-  const known = { ...none, window: { fromS: Math.floor(last.value), toS }, values: [elapsed] };
-  const warnings = before.filter(({ recommends }) => recommends === "reduce");
-  const since = `reduced ${span(Math.floor(elapsed), policy)} ago`;
-  if (warnings.some(({ verdict }) => verdict === "fail")) {
-    const verdict = elapsed >= minutes ? "fail" : "inconclusive";
-    return { ...known, verdict, detail: `${since}, and a warning fails still` };
-  }
-  if (warnings.every(({ verdict }) => verdict === "no_data")) {
-    return { ...known, verdict: "no_data", detail: `${since}, and nothing is measured` };
-  }
-  return { ...known, verdict: "pass", detail: `${since}, and no warning fails` };
-}
-
-/** For people: sampled counts may be fractions. */
-export function round(value: number): number {
-  return Math.round(value * 10) / 10;
 }
