@@ -34,7 +34,7 @@ const ERRORS = [
   ["TypeError", "Cannot read properties of undefined (reading 'job_id')"],
 ] as const;
 
-export const ERROR_SHARE = 0.04;
+const ERROR_SHARE = 0.04;
 /** Successes of which the Worker wrote a line; the other events hold none. */
 const LOGGED_SHARE = 0.1;
 const START_MS = Date.UTC(2026, 4, 1, 0, 49, 0);

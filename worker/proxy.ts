@@ -20,7 +20,7 @@ const knownNames = new Map<string, Passage>();
 /** Cohorts never share a cache: a negative life makes the edge's cache step aside. */
 const NO_CACHE: RequestInitCfProperties = { cacheTtl: -1 };
 
-export class OriginError extends Error {
+class OriginError extends Error {
   override readonly name = "OriginError";
 }
 

@@ -128,7 +128,7 @@ async function readText(chunks: RawAnswer["chunks"]): Promise<string> {
   return Buffer.concat(kept).toString("utf8");
 }
 
-export function cancelledBefore(call: Pick<ApiCall, "what">): ApiFailure {
+function cancelledBefore(call: Pick<ApiCall, "what">): ApiFailure {
   return new ApiFailure("unavailable", `${call.what}: cancelled before anything was sent`);
 }
 

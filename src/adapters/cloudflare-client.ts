@@ -11,7 +11,7 @@ import type { Secret } from "./secrets.ts";
 import { failedBeforeSending, networkWords, TransportError } from "./transport.ts";
 
 /** Enough for a hundred journal entries; more is not an answer we asked for. */
-export const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
+const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
 
 /** No call waits longer than this, whatever its caller says. */
 const LONGEST_CALL_MS = 60_000;

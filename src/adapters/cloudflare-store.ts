@@ -33,7 +33,7 @@ export interface StoreOptions {
 }
 
 /** Per attempt, connection to last byte. */
-export interface StoreLimits {
+interface StoreLimits {
   readMs: number;
   configMs: number;
   /** For the first, second, … attempt of a stop; the last one for all that follow. Growing, so that

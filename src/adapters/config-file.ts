@@ -17,7 +17,7 @@ import { escapeForTerminal } from "../domain/text/escape.ts";
 import { findJsonMistake } from "./json-position.ts";
 import { examinePath } from "./trusted-path.ts";
 
-export const CONFIG_FILE_NAME = "pixcanary.json";
+const CONFIG_FILE_NAME = "pixcanary.json";
 const MAX_CONFIG_BYTES = 256 * 1024;
 /** No real path is deeper. */
 const MAX_FOLDERS = 64;

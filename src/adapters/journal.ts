@@ -24,7 +24,7 @@ export interface JournalOptions extends KvPlace {
   limits?: Partial<JournalLimits>;
 }
 
-export interface JournalLimits {
+interface JournalLimits {
   /** For one KV call. */
   callMs: number;
   /** For all KV calls of one `append` or `recent`. */

@@ -9,7 +9,7 @@ import type { Redact } from "./redact.ts";
 import type { Secret } from "./secrets.ts";
 import { failedBeforeSending, networkWords, TransportError } from "./transport.ts";
 
-export interface RawRequest {
+interface RawRequest {
   /** Below the API's base, encoded, with a slash in front. */
   path: string;
   headers?: Readonly<Record<string, string>>;

@@ -6,7 +6,7 @@ const ANSWER_LIMIT_MS = 60_000;
 
 export type Answer = "yes" | "no" | "no-terminal" | "interrupted";
 
-export function canAsk(env: NodeJS.ProcessEnv): boolean {
+function canAsk(env: NodeJS.ProcessEnv): boolean {
   return process.stdin.isTTY === true && process.stderr.isTTY === true && (env.CI ?? "") === "";
 }
 

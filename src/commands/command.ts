@@ -13,7 +13,7 @@ export function interruptedBy(interrupt: AbortSignal): Signal | null {
   return interrupt.reason === "SIGTERM" ? "SIGTERM" : "SIGINT";
 }
 
-export type FailureCode = "usage" | "auth" | "upstream" | "conflict" | "deadline";
+type FailureCode = "usage" | "auth" | "upstream" | "conflict" | "deadline";
 
 /** Every way a run can end. Only src/cli/exit.ts maps these to numbers. */
 export type Outcome<T> =
@@ -28,7 +28,7 @@ export type Outcome<T> =
   | { kind: "interrupted"; signal: Signal; truth: string; next: string; data?: T };
 
 /** Relief takes native traffic away and never asks; exposure adds some and always does. */
-export type Risk = "relief" | "exposure" | "none";
+type Risk = "relief" | "exposure" | "none";
 
 /** One line of a before → after table. */
 export interface Change {
@@ -59,7 +59,7 @@ export type NoFlags = z.ZodType<unknown>;
  * `environment`: its configuration must be there. `if-any`: it is used where one is named or is the
  * only one, and done without otherwise; then no port that acts on one can do anything.
  */
-export type Needs = "environment" | "if-any";
+type Needs = "environment" | "if-any";
 
 export interface CommandDef<In extends z.ZodType = z.ZodType, P = unknown, T = unknown> {
   /** A verb of a group is named with it: `logs errors`. */

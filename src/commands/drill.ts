@@ -14,7 +14,7 @@ import { reduce } from "./lower/reduce.ts";
 import { pullTheStop } from "./not-aus/not-aus.ts";
 import { restore } from "./restore/restore.ts";
 
-export interface DrillStep {
+interface DrillStep {
   step: string;
   held: boolean;
   elapsed_ms: number;

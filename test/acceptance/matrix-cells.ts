@@ -3,21 +3,13 @@ import { overridePayload } from "../../src/domain/decision/override.ts";
 import { importHmacKey, signText } from "../../worker/hmac.ts";
 import { session, type WorkerUnderTest } from "../worker/harness.ts";
 
-export const PERCENTS = [0, 1, 50, 99, 100] as const;
+const PERCENTS = [0, 1, 50, 99, 100] as const;
 /** In this order one isolate can go through all of them: a stop that was seen stays. */
 export const STOPS = ["absent", "false", "corrupt", "true"] as const;
-export const FLAGS = [false, true] as const;
-export const COOKIES = [
-  "none",
-  "native",
-  "proxy",
-  "expired",
-  "forged",
-  "old-key",
-  "unknown-key",
-] as const;
+const FLAGS = [false, true] as const;
+const COOKIES = ["none", "native", "proxy", "expired", "forged", "old-key", "unknown-key"] as const;
 export const OVERRIDES = ["none", "valid", "forged", "expired"] as const;
-export const METHODS = ["GET", "HEAD", "POST", "OPTIONS", "UPGRADE"] as const;
+const METHODS = ["GET", "HEAD", "POST", "OPTIONS", "UPGRADE"] as const;
 
 export interface StateOfCell {
   percent: (typeof PERCENTS)[number];

@@ -12,7 +12,7 @@ export const EDGES = [
   "throw",
   "hang",
 ] as const;
-export type Edge = (typeof EDGES)[number];
+type Edge = (typeof EDGES)[number];
 
 export interface Case {
   first: Fault;

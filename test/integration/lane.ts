@@ -168,10 +168,6 @@ export function stopIsStored(sandbox: Sandbox): boolean {
   return stop.kind === "valid" && stop.value.active;
 }
 
-export function emergencyIsStored(sandbox: Sandbox): boolean {
-  return isEmergency(storedState(sandbox));
-}
-
 /** A configuration like the sandbox's own, with some settings replaced; returns its path. */
 export async function writeConfig(
   { sandbox, dir }: Pick<Lane, "sandbox" | "dir">,

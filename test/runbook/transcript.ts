@@ -16,7 +16,7 @@ const VARIABLE: readonly (readonly [RegExp, string])[] = [
 /** Stands for lines that are left out. */
 const OMITTED = "…";
 
-export function normalised(line: string): string {
+function normalised(line: string): string {
   const marked = VARIABLE.reduce((text, [from, to]) => text.replace(from, to), line);
   return marked.replace(/\s+/g, " ").trim();
 }

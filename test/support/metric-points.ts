@@ -3,7 +3,7 @@ import { type MetricPoint, toDataPoint } from "../../src/domain/metrics/point.ts
 import type { StoredPoint } from "../../src/sandbox/analytics/engine.ts";
 import { DATASET } from "../../src/sandbox/types.ts";
 
-export function metricPoint(fields: Partial<MetricPoint> = {}): MetricPoint {
+function metricPoint(fields: Partial<MetricPoint> = {}): MetricPoint {
   return {
     kind: "request",
     tag: "B2a",

@@ -27,7 +27,7 @@ import { startOrigin } from "./origin.ts";
 
 export const QA_TOKEN = "qa-token-of-the-tests-that-is-long-enough";
 export const TAG = "B2a";
-export const COOKIE_KEYS = JSON.stringify({
+const COOKIE_KEYS = JSON.stringify({
   k2: Buffer.alloc(32, 2).toString("base64"),
   k1: Buffer.alloc(32, 1).toString("base64"),
 });
@@ -36,7 +36,7 @@ export const COOKIE_KEYS = JSON.stringify({
 const ANEW = new Agent({ pipelining: 0, connectTimeout: HANG_MS, headersTimeout: HANG_MS });
 
 /** Stands in for the KV binding; runs in Node. May throw, hang, or answer anything. */
-export type FakeKv = (keys: string[]) => Promise<Record<string, string | null>>;
+type FakeKv = (keys: string[]) => Promise<Record<string, string | null>>;
 
 export interface WorkerOptions {
   /** Over the defaults below; null takes a var or secret away. */

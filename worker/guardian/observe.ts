@@ -6,9 +6,9 @@ import {
   healthBuckets,
   orphanedIntents,
 } from "../../src/domain/metrics/queries.ts";
+import type { Policy } from "../../src/domain/policy/numbers.ts";
 import type { Observations, Observed } from "../../src/domain/policy/observations.ts";
 import { lastReduction, questions } from "../../src/domain/policy/observations.ts";
-import type { Policy } from "../../src/domain/policy/numbers.ts";
 import type { JournalEntry } from "../../src/domain/state/journal.ts";
 import { askAnalytics } from "../analytics.ts";
 import type { Bindings, Settings } from "../env.ts";

@@ -6,9 +6,9 @@
 import { type Action, actionOf } from "../../src/domain/guardian/decide.ts";
 import { locationsByRevision, requestSeries } from "../../src/domain/metrics/queries.ts";
 import { evaluate } from "../../src/domain/policy/evaluate.ts";
+import type { Policy } from "../../src/domain/policy/numbers.ts";
 import type { Observations, Observed } from "../../src/domain/policy/observations.ts";
 import { since } from "../../src/domain/policy/observations.ts";
-import type { Policy } from "../../src/domain/policy/numbers.ts";
 import { foldFleet } from "../../src/domain/proof/fleet.ts";
 import type { Order, Seen } from "../../src/domain/ramp/advance.ts";
 import { advance, needs, relieved, written } from "../../src/domain/ramp/advance.ts";

@@ -17,7 +17,7 @@ export interface NativeContext {
   now(): number;
 }
 
-export interface CountDetails {
+interface CountDetails {
   /** Of a `finalize` alone: the age of its intent. */
   durationMs?: number;
   /** Of a failure. */

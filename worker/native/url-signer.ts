@@ -2,11 +2,11 @@
 import type { HmacKey } from "../hmac.ts";
 import { importHmacKey, signText, utf8Bytes, verifyText } from "../hmac.ts";
 
-export const URL_LIFE_S = 900;
+const URL_LIFE_S = 900;
 
 const EXPIRES = /^[1-9][0-9]{0,11}$/;
 
-export type UrlPurpose = "upload" | "download";
+type UrlPurpose = "upload" | "download";
 
 export interface UrlSigner {
   /** An absolute path with query. Throws without URL_SIGNING_KEY. */
@@ -15,7 +15,7 @@ export interface UrlSigner {
   verify(purpose: UrlPurpose, id: string, url: URL, nowMs: number): Promise<boolean>;
 }
 
-export interface SignedUrl {
+interface SignedUrl {
   path: string;
   expiresAtMs: number;
 }

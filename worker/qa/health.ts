@@ -8,7 +8,7 @@ const PING_LIMIT_MS = 1_500;
 const CACHE_MS = 5_000;
 const PROBE_KEY = "qa-probe";
 
-export type HealthReport = QaDocument["health"];
+type HealthReport = QaDocument["health"];
 
 export interface Health {
   /** Pings unless that was done within 5 s. Never throws; at most about 1.5 s. */
@@ -17,7 +17,7 @@ export interface Health {
   cached(): HealthReport;
 }
 
-export interface PingContext {
+interface PingContext {
   env: Bindings;
   settings: Settings;
   waitUntil(work: Promise<unknown>): void;

@@ -6,7 +6,7 @@ import { askAnalytics } from "../analytics.ts";
 import type { AnalyticsSettings } from "../env.ts";
 import { withLimit } from "../limit.ts";
 
-export type Figures = NonNullable<QaDocument["metrics_24h"]>;
+type Figures = NonNullable<QaDocument["metrics_24h"]>;
 
 export interface Metrics24h {
   /** Waits for the first figures only, at most 2 s; later ones are fetched meanwhile. Never throws. */

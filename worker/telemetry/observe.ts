@@ -69,7 +69,7 @@ function lineOf(
   };
 }
 
-export function messageOf(error: unknown): string {
+function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.slice(0, MAX_TEXT_CHARS);
 }

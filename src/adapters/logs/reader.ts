@@ -19,7 +19,7 @@ export interface ReaderLimits {
 }
 
 const MIB = 1024 ** 2;
-export const READER_LIMITS: ReaderLimits = {
+const READER_LIMITS: ReaderLimits = {
   maxExpandedBytes: 4_096 * MIB,
   maxRatio: 200,
   ratioFromBytes: 64 * MIB,

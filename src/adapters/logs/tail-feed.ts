@@ -4,7 +4,7 @@ import { once } from "../../domain/lib/lazy.ts";
 import type { TailNotice } from "../../ports/logs.ts";
 import { ApiFailure, parseJson } from "../cloudflare-call.ts";
 
-export const TRACE_PROTOCOL = "trace-v1";
+const TRACE_PROTOCOL = "trace-v1";
 
 /** Runtime limit of one invocation's trace is 256 KB; more is not a trace event. */
 const MAX_MESSAGE_CHARS = 1024 * 1024;

@@ -29,7 +29,7 @@ const SLOWER = 1.5;
 const LAST_POLL_MS = 1_000;
 
 /** What the change was, who made it and why; null parts are unknown. */
-export interface FleetChange {
+interface FleetChange {
   emergency: boolean;
   percent: number | null;
   revision: string | null;
@@ -52,7 +52,7 @@ export interface FleetReceipt {
   problem: string | null;
 }
 
-export type FleetEnd =
+type FleetEnd =
   | { kind: "complete" }
   /** Time is up, or somebody interrupted. */
   | { kind: "waiting" }
@@ -220,7 +220,7 @@ function receiptOf(watch: Watch, end: FleetEnd): FleetReceipt {
 }
 
 /** The document that the change was made in tells who and why. */
-export function changeOf({ config, stop }: ParsedState, expected: FleetExpectation): FleetChange {
+function changeOf({ config, stop }: ParsedState, expected: FleetExpectation): FleetChange {
   const written = config.kind === "valid" ? config.value : null;
   const latch = stop.kind === "valid" ? stop.value : null;
   const atMs = expected.atMs;

@@ -5,7 +5,7 @@ import type { Expectation, Sighting } from "../../domain/proof/expectation.ts";
 import { compare } from "../../domain/proof/expectation.ts";
 import type { Ports } from "../../ports/ports.ts";
 
-export interface LiveAt {
+interface LiveAt {
   url: string;
   location: string;
   elapsedMs: number;

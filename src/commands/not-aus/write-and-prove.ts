@@ -17,7 +17,7 @@ import { mayHaveWritten, settle, wrote } from "../lib/write-result.ts";
 import { keepInForce } from "./keep-in-force.ts";
 import type { StopRun } from "./verdict.ts";
 
-export const EMERGENCY = { emergency: true } as const;
+const EMERGENCY = { emergency: true } as const;
 
 /** The writes end a little before the budget, so that a last look can still tell what is true. */
 export const WRITE_SHARE = 0.85;

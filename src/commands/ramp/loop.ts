@@ -179,7 +179,7 @@ async function pause(order: Order | null, ports: Ports, signal: AbortSignal): Pr
  * The wall clock as it was at the start, and from there by what no setting of it moves. Sleep counts:
  * visitors were exposed meanwhile.
  */
-export function steadyClock(clock: Clock): Clock {
+function steadyClock(clock: Clock): Clock {
   const startMs = clock.now();
   const startUptimeMs = clock.uptime();
   return { ...clock, now: () => Math.round(startMs + clock.uptime() - startUptimeMs) };

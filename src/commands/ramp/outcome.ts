@@ -64,7 +64,7 @@ function standing(run: RunState, data: RampData, ports: Ports): Outcome<RampData
   return { kind: "failed", code: "deadline", message, truth, next, data };
 }
 
-export function leaseText({ lease_until, lease_s, base }: RampDocument): string {
+function leaseText({ lease_until, lease_s, base }: RampDocument): string {
   if (lease_s === null || lease_until === null) return "";
   return `; unless somebody goes on, the Worker falls back to ${base.percent} % at ${lease_until}`;
 }

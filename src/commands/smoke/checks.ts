@@ -38,9 +38,9 @@ export const SMOKE_CHECKS = [
   "downloads",
   "Worker canary config",
 ] as const;
-export type SmokeName = (typeof SMOKE_CHECKS)[number];
+type SmokeName = (typeof SMOKE_CHECKS)[number];
 
-export interface SmokeCheck {
+interface SmokeCheck {
   name: SmokeName;
   verdict: Verdict;
   detail: string;
@@ -99,7 +99,7 @@ export async function runSmoke(ports: Ports, options: SmokeOptions): Promise<Smo
 }
 
 /** Null for an address that the Worker does not answer as `/qa`. */
-export function apiBaseOf(qaUrl: string): string | null {
+function apiBaseOf(qaUrl: string): string | null {
   const url = URL.parse(qaUrl);
   return url !== null && /^(\/api)?\/qa$/.test(url.pathname) ? url.origin : null;
 }

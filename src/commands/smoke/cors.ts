@@ -17,7 +17,7 @@ import type { Judged } from "./upload.ts";
 import { fail, inconclusive, pass } from "./upload.ts";
 
 /** Reserved (RFC 2606): nobody can have it, so nobody may be allowed it. */
-export const FOREIGN_ORIGIN = "https://not-allowed.invalid";
+const FOREIGN_ORIGIN = "https://not-allowed.invalid";
 const ALLOW_ORIGIN = "access-control-allow-origin";
 const UPLOAD = "/api/pixcapture/upload";
 const PREFLIGHTS = [

@@ -26,7 +26,7 @@ export interface Visitor {
   cohorts(): Cohort[];
 }
 
-export interface Body {
+interface Body {
   type: string;
   content: string;
 }

@@ -116,7 +116,7 @@ function isNow({ toS }: Stretch, { window }: WindowPlan): boolean {
   return toS >= window.toS;
 }
 
-export function inForceOf(base: Parts["base"]): InForce | null {
+function inForceOf(base: Parts["base"]): InForce | null {
   if (!("state" in base)) return null;
   const { config } = base.state;
   const percent = config.kind === "valid" ? config.value.canary_percent : null;

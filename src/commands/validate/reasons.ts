@@ -23,7 +23,7 @@ import type { SmokeReport } from "../smoke/checks.ts";
 import type { Parts } from "./gather.ts";
 import { policyJudged, policyNext } from "./policy.ts";
 
-export interface Limits {
+interface Limits {
   minRequests: number;
   minCoverage: number;
 }

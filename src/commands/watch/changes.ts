@@ -20,15 +20,7 @@ import {
 import type { Look, Part, WatchModel } from "./model.ts";
 import { partsOf } from "./model.ts";
 
-export type FactKind =
-  | "state"
-  | "live"
-  | "health"
-  | "finding"
-  | "share"
-  | "location"
-  | "journal"
-  | "data";
+type FactKind = "state" | "live" | "health" | "finding" | "share" | "location" | "journal" | "data";
 
 export interface Fact {
   kind: FactKind;

@@ -7,17 +7,17 @@ import type { Run } from "./pace.ts";
 import { jittered, pause, wakeUp } from "./pace.ts";
 
 /** Every n-th look at `/qa` waits for the pings of native and proxy. */
-export const FULL_LOOK_EVERY = 5;
+const FULL_LOOK_EVERY = 5;
 
 /** /qa lets a token holder look 300 times a minute; this is half of it, for all URLs together. */
-export const LOOKS_PER_MINUTE = 150;
+const LOOKS_PER_MINUTE = 150;
 
-export const QUICKEST_LOOK_MS = 2_000;
+const QUICKEST_LOOK_MS = 2_000;
 
 /** Without a token, or with one that is refused, /qa allows 10 looks a minute. */
-export const REFUSED_LOOK_MS = 10_000;
+const REFUSED_LOOK_MS = 10_000;
 
-export const SLOWEST_LOOK_MS = 60_000;
+const SLOWEST_LOOK_MS = 60_000;
 
 export async function repeatLooks(run: Run, index: number): Promise<void> {
   const { ports, model } = run;
@@ -41,13 +41,13 @@ export async function repeatLooks(run: Run, index: number): Promise<void> {
   }
 }
 
-export function lookDelay({ status }: Sighting, lastMs: number, leastMs: number): number {
+function lookDelay({ status }: Sighting, lastMs: number, leastMs: number): number {
   if (status === 429) return Math.min(SLOWEST_LOOK_MS, Math.max(lastMs, leastMs) * 2);
   return status === 401 || status === 403 ? Math.max(REFUSED_LOOK_MS, leastMs) : leastMs;
 }
 
 /** The location shows another state than before, and it is not the one that we know to be stored. */
-export function isNews(model: WatchModel, before: Sighting | null, now: Sighting): boolean {
+function isNews(model: WatchModel, before: Sighting | null, now: Sighting): boolean {
   const stored = model.state.value;
   if (stored === null || before === null || now.problem !== null) return false;
   const shown = ({ qa, decision }: Sighting): string =>

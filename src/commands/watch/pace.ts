@@ -73,7 +73,7 @@ export function once(run: Run): Ports {
   };
 }
 
-export async function noted<T>(run: Run, work: Promise<T>): Promise<T> {
+async function noted<T>(run: Run, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (thrown) {
@@ -88,7 +88,7 @@ export function limitOf(run: Run): AbortSignal {
 }
 
 /** For one part: what takes longer is not worth waiting for, as it is asked again soon. */
-export const PART_LIMIT_MS = 8_000;
+const PART_LIMIT_MS = 8_000;
 
 export type Wake = "state" | "rest";
 

@@ -11,7 +11,7 @@ export const COHORT_COOKIE = "_canary_cohort";
 export const COOKIE_MAX_AGE_S = 86_400;
 
 /** Clocks of two locations may differ; a cookie from further in the future than this is refused. */
-export const COOKIE_FUTURE_S = 300;
+const COOKIE_FUTURE_S = 300;
 
 /** 32 bytes in base64url without padding. */
 const SIGNATURE_CHARS = 43;

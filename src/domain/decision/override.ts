@@ -8,10 +8,10 @@ export type OverrideMode = "open" | "signed" | "off";
 export const OVERRIDE_HEADER = "X-Canary";
 
 /** No override is valid for longer than this, whatever it says. */
-export const OVERRIDE_MAX_S = 3_600;
+const OVERRIDE_MAX_S = 3_600;
 
 /** The override's signatures must never pass for a cookie's, although the keys are the same. */
-export const OVERRIDE_CONTEXT = "x-canary:";
+const OVERRIDE_CONTEXT = "x-canary:";
 
 const FORM =
   /^v1\.([1-9][0-9]{0,11})\.([A-Za-z0-9_-]{1,16})\.([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])$/;

@@ -52,7 +52,3 @@ export function classify(method: string, pathname: string): Route {
 export function isQaPath(pathname: string): boolean {
   return pathname === "/qa" || pathname === "/api/qa";
 }
-
-export function carriesDecision(pathname: string): boolean {
-  return isQaPath(pathname) || pathname === "/api" || pathname.startsWith("/api/");
-}

@@ -15,7 +15,7 @@ export const CATEGORIES = {
   kv_propagation: { name: "KV Propagation", look: "KV replication status, edge locations" },
 } as const;
 
-export type CategoryId = keyof typeof CATEGORIES;
+type CategoryId = keyof typeof CATEGORIES;
 
 export interface Category {
   category: CategoryId;

@@ -22,7 +22,7 @@ export interface Shape {
   readonly literals: Readonly<Record<string, unknown>>;
 }
 
-export interface Place {
+interface Place {
   of: "event" | "line";
   key: string;
 }

@@ -2,7 +2,7 @@
 import { levelOf } from "./line.ts";
 
 export const LEVELS = ["INFO", "WARN", "ERROR"] as const;
-export type Level = (typeof LEVELS)[number];
+type Level = (typeof LEVELS)[number];
 
 /** All of it comes from outside; null for what an event does not say. */
 export interface TailLine {

@@ -40,7 +40,7 @@ export function unwrapLine(text: string): Unwrapped {
   return unwrapValue(value);
 }
 
-export function unwrapValue(value: unknown): Unwrapped {
+function unwrapValue(value: unknown): Unwrapped {
   if (!isFields(value)) return { records: [], broken: true, truncated: 0 };
   if (isTraceEvent(value)) return unwrapEvent(value);
   return { records: [readRecord(value, NO_EVENT)], broken: false, truncated: 0 };

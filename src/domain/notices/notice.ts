@@ -33,7 +33,7 @@ export interface Notice {
 }
 
 /** PagerDuty's limit for a dedup key, the shortest of those that keys have. */
-export const MAX_KEY_CHARS = 255;
+const MAX_KEY_CHARS = 255;
 
 const LIMITS = { env: 64, title: 300, detail: 400, details: 30, next: 500, source: 100 } as const;
 

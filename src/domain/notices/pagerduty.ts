@@ -11,7 +11,7 @@ export const PAGERDUTY_URL = "https://events.pagerduty.com/v2/enqueue";
 /** Of accounts in the EU service region. */
 export const PAGERDUTY_EU_URL = "https://events.eu.pagerduty.com/v2/enqueue";
 
-export const MAX_SUMMARY_CHARS = 1_024;
+const MAX_SUMMARY_CHARS = 1_024;
 
 export interface Link {
   href: string;

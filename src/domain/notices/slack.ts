@@ -53,7 +53,7 @@ function fitted(lines: readonly string[]): string {
 }
 
 /** `<!channel>` and `<@U…>` call people; without its angle brackets it is text. */
-export function escapeForSlack(text: string): string {
+function escapeForSlack(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 

@@ -5,7 +5,7 @@ import type { Verdict } from "./verdict.ts";
  * `thin`: over the limit, but with so little behind it that chance may have done it.
  * `empty`: nothing happened, so nothing can be said.
  */
-export type BucketState = "over" | "under" | "thin" | "empty";
+type BucketState = "over" | "under" | "thin" | "empty";
 
 export interface Reading {
   state: BucketState;

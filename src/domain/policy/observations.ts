@@ -89,7 +89,7 @@ export function sinceChange(seen: Observations, fromS: number): Observations {
 }
 
 /** Of one cohort; counts are weighted, observations are the rows that were really seen. */
-export type CohortBucket = Pick<
+type CohortBucket = Pick<
   BucketRow,
   "requests" | "errors" | "p90" | "observations" | "errorObservations"
 >;

@@ -43,7 +43,7 @@ export interface FleetPoll {
  * `settling`: shows the expected state, but not for long enough yet. `reappeared`: had been current,
  * and shows another state again. `silent`: no request since the change.
  */
-export type LocationState = "current" | "settling" | "lagging" | "reappeared" | "silent";
+type LocationState = "current" | "settling" | "lagging" | "reappeared" | "silent";
 
 export interface FleetLocation {
   colo: string;

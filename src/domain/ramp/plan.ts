@@ -69,11 +69,3 @@ export function durationText(seconds: number): string {
   const [unit, size] = units.find(([, each]) => seconds % each === 0) ?? ["s", 1];
   return `${seconds / size}${unit}`;
 }
-
-export function planText(steps: readonly PlannedStep[]): string {
-  return steps
-    .map(({ percent, holdS }) =>
-      holdS === null ? `${percent}` : `${percent}:${durationText(holdS)}`,
-    )
-    .join(",");
-}

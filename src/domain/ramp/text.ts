@@ -53,7 +53,7 @@ export function nowText(ramp: RampDocument, nowMs: number): string {
   return `held for another ${leftText(untilMs - nowMs)}${longer}, ${then}`;
 }
 
-export function leftText(ms: number): string {
+function leftText(ms: number): string {
   const seconds = Math.max(0, Math.ceil(ms / 1_000));
   if (seconds < 120) return `${seconds} s`;
   if (seconds < 7_200) return `${Math.ceil(seconds / 60)} min`;

@@ -16,7 +16,7 @@ export const STOP_KEY = "stop";
 export const MAX_DOCUMENT_CHARS = 16_384;
 
 /** A day: a lease is for a process that looks every few seconds. */
-export const MAX_LEASE_S = 86_400;
+const MAX_LEASE_S = 86_400;
 
 /** The tag travels in a response header and, dot-separated, in the cookie: hence this alphabet. */
 const TAG = /^[A-Za-z0-9_-]{1,32}$/;

@@ -13,7 +13,7 @@ import type { ParsedState, RawState } from "./state.ts";
 /** Clocks of operators and KV's old copies are off by less than this. */
 export const MARGIN_MS = 10 * 60_000;
 /** More than anybody pulls in one incident; a release stays well below the longest document. */
-export const MAX_NAMES = 40;
+const MAX_NAMES = 40;
 /** Longer texts differ in their first so many characters, or in length. */
 const MARKED_CHARS = 16_384;
 
@@ -54,7 +54,7 @@ export interface Read {
 }
 
 /** Of a KV value, of any length: 64 bits by two rounds of FNV-1a. It spreads, and keeps no secret. */
-export function markOf(text: string): string {
+function markOf(text: string): string {
   let [a, b] = [0x811c9dc5, text.length];
   for (let i = 0; i < Math.min(text.length, MARKED_CHARS); i += 1) {
     const code = text.charCodeAt(i);

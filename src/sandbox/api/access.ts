@@ -18,7 +18,7 @@ export interface ApiDeps {
 }
 
 /** Per request: what faults change about reads, and a hook on committed writes. */
-export interface ApiRequestFacts {
+interface ApiRequestFacts {
   readBack: number;
   onCommit: (again: () => void) => void;
 }

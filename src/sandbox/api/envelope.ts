@@ -1,9 +1,4 @@
 /** Cloudflare's answer format: `{success, errors, messages, result}`. */
-export interface ApiMessage {
-  code: number;
-  message: string;
-}
-
 export interface ResultInfo {
   [name: string]: unknown;
 }

@@ -26,10 +26,10 @@ const listSchema = z.object({
 });
 
 /** As R2 describes it; `httpEtag` is in quotes. */
-export type StoredObject = z.output<typeof objectSchema>;
-export type ObjectList = z.output<typeof listSchema>;
+type StoredObject = z.output<typeof objectSchema>;
+type ObjectList = z.output<typeof listSchema>;
 
-export interface ListOptions {
+interface ListOptions {
   limit?: number;
   prefix?: string;
   cursor?: string;

@@ -5,7 +5,7 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream";
 
-export const LOCATION_HEADER = "x-sandbox-location";
+const LOCATION_HEADER = "x-sandbox-location";
 
 export class EdgeFront {
   readonly #urls: ReadonlyMap<string, URL>;

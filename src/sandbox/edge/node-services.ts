@@ -11,7 +11,7 @@ import type { WorkerOptions } from "miniflare";
 /** `body` is what the Worker sent as JSON; undefined when it sent none. */
 export type NodeService = (operation: string, body: unknown) => Promise<ServiceAnswer>;
 
-export interface ServiceAnswer {
+interface ServiceAnswer {
   status: number;
   json?: unknown;
 }

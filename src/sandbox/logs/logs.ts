@@ -6,7 +6,7 @@ import { LogPipeline, type PipelineState, PROMPT_DELIVERY } from "./pipeline.ts"
 import { PLAIN_TAILS, type TailSettings, Tails } from "./tails.ts";
 import { tracesOf } from "./trace.ts";
 
-export const LOGS_PREFIX = "b2a";
+const LOGS_PREFIX = "b2a";
 
 export interface LogsChange {
   batchMs?: number;

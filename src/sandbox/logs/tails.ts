@@ -20,7 +20,7 @@ export interface TailSettings {
 
 export const PLAIN_TAILS: TailSettings = { eventsPerS: 500, ttlMs: 6 * 3_600_000, silent: false };
 
-export const TRACE_PROTOCOL = "trace-v1";
+const TRACE_PROTOCOL = "trace-v1";
 export const MAX_TAILS = 10;
 const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
 const MAX_MESSAGE_BYTES = 64 * 1024;

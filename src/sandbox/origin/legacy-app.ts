@@ -6,7 +6,7 @@ import * as z from "zod";
 import type { Sessions } from "../sessions.ts";
 import { PAGES_ORIGIN } from "../types.ts";
 
-export interface LegacyJob {
+interface LegacyJob {
   job_id: string;
   status: "done";
   filename: string;
@@ -107,7 +107,7 @@ async function logIn(c: Context, sessions: Sessions): Promise<Response> {
   return new Response(null, { status: 204, headers: { "set-cookie": `${cookie}; ${attributes}` } });
 }
 
-export function emptyStore(): LegacyStore {
+function emptyStore(): LegacyStore {
   return { intents: new Map(), jobs: new Map() };
 }
 

@@ -44,7 +44,7 @@ export function configOf(texts: Texts, more: object): string {
   });
 }
 
-export function healthRows(at: World["at"]) {
+function healthRows(at: World["at"]) {
   return Array.from({ length: 1_500 }, (_, nth) => TO_S - (nth + 1) * 60).flatMap((bucket) => {
     const { native, proxy } = minute(at?.(bucket) ?? {});
     return [

@@ -116,7 +116,7 @@ export function entryOf(texts: Texts, id: string, agoS: number): JournalEntry {
   };
 }
 
-export function locationOf(colo: string, state: FleetLocation["state"], revision: string) {
+function locationOf(colo: string, state: FleetLocation["state"], revision: string) {
   return {
     colo,
     state,

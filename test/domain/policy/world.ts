@@ -27,7 +27,7 @@ export interface Minute {
 }
 
 /** Healthy, and busy enough for every row. */
-export const HEALTHY = {
+const HEALTHY = {
   native: { requests: 1_000, errors: 2, p90: 180 },
   proxy: { requests: 9_000, errors: 9, p90: 200 },
   r2: 0,

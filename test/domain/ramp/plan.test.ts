@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { durationText, parseDuration, parsePlan, planText } from "../../../src/domain/ramp/plan.ts";
+import { durationText, parseDuration, parsePlan } from "../../../src/domain/ramp/plan.ts";
 
 describe("a ramp's plan", () => {
   it("is steps with the time that each is held", () => {
@@ -57,7 +57,11 @@ describe("a ramp's plan", () => {
         const plan = hundredths
           .toSorted((a, b) => a - b)
           .map((h, i) => ({ percent: h / 100, holdS: times[i] ?? 1 }));
-        expect(parsePlan(planText(plan))).toEqual({ kind: "plan", steps: plan });
+        expect(
+          parsePlan(
+            plan.map(({ percent, holdS }) => `${percent}:${durationText(holdS)}`).join(","),
+          ),
+        ).toEqual({ kind: "plan", steps: plan });
       }),
     );
   });
