@@ -8,7 +8,7 @@ import { type QaDocument, qaSchema } from "../../src/domain/proof/qa-document.ts
 import { parseConfig, parseStop } from "../../src/domain/state/documents.ts";
 import { timeOf } from "../../src/domain/state/isolate-memory.ts";
 import type { ParsedState } from "../../src/domain/state/state.ts";
-import { isEmergency, parseState } from "../../src/domain/state/state.ts";
+import { parseState } from "../../src/domain/state/state.ts";
 import type { Sandbox, SandboxOptions } from "../../src/sandbox/index.ts";
 import { ensureCli, PLAIN_ENV } from "../support/cli.ts";
 import { endingOf } from "../support/ending.ts";
