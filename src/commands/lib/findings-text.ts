@@ -6,15 +6,7 @@ import { amount, digits, sentence } from "../../domain/policy/finding-text.ts";
 import { labelOf } from "../../domain/policy/rules.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import { wrap } from "../../domain/text/width.ts";
-import { invocation, shellWord } from "./format.ts";
-
-/** The mark decides the colour of a line; the word next to it says the same. */
-const MARKS: Readonly<Record<Finding["verdict"], string>> = {
-  pass: "✔",
-  fail: "✖",
-  inconclusive: "!",
-  no_data: "?",
-};
+import { invocation, shellWord, VERDICT_MARKS } from "./format.ts";
 
 const COLUMNS = 80;
 const INDENT = " ".repeat(15);
@@ -42,7 +34,7 @@ function rowOf(finding: Finding): string {
   const { verdict, rule, value, limit, unit, samples, minimum } = finding;
   const shown = value === null ? "–" : digits(value);
   return cells(
-    MARKS[verdict],
+    VERDICT_MARKS[verdict],
     verdict,
     labelOf(rule),
     `${shown} / ${digits(limit)} ${unit}`,

@@ -2,6 +2,7 @@
 
 import type { Target } from "../../domain/config/environment.ts";
 import { shellQuote } from "../../domain/config/manual.ts";
+import type { Verdict } from "../../domain/policy/verdict.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import type { LiveProof } from "./prove-live.ts";
 
@@ -15,6 +16,20 @@ export function seconds(ms: number): string {
 
 export function share(percent: number | null): string {
   return percent === null ? "unknown" : `${percent} %`;
+}
+
+/** The mark decides the colour of a line; the word next to it says the same. */
+export const VERDICT_MARKS = {
+  pass: "✔",
+  fail: "✖",
+  inconclusive: "!",
+  no_data: "?",
+} as const satisfies Record<Verdict, string>;
+
+/** "24 h", "90 min", "45 s". */
+export function durationText(seconds: number): string {
+  if (seconds % 3_600 === 0) return `${seconds / 3_600} h`;
+  return seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`;
 }
 
 /** A pasteable command line for this environment. */

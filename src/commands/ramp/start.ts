@@ -8,7 +8,7 @@ import { backToNormal } from "../../domain/policy/back-to-normal.ts";
 import type { Finding } from "../../domain/policy/prerequisites.ts";
 import { obstacles, prerequisites } from "../../domain/policy/prerequisites.ts";
 import { isOver, type RampDocument } from "../../domain/ramp/document.ts";
-import { durationText, type PlannedStep } from "../../domain/ramp/plan.ts";
+import { holdText, type PlannedStep } from "../../domain/ramp/plan.ts";
 import { shareOf, stepText } from "../../domain/ramp/text.ts";
 import { isEmergency } from "../../domain/state/state.ts";
 import type { Ports } from "../../ports/ports.ts";
@@ -260,6 +260,6 @@ function changesOf(
   return steps.map(({ percent, holdS }, index) => ({
     what: `step ${from + index + 1}/${total}`,
     before: share(index === 0 ? before : (steps[index - 1]?.percent ?? null)),
-    after: holdS === null ? share(percent) : `${share(percent)} for ${durationText(holdS)}`,
+    after: holdS === null ? share(percent) : `${share(percent)} for ${holdText(holdS)}`,
   }));
 }

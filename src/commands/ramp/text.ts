@@ -3,7 +3,7 @@
 import type { Target } from "../../domain/config/environment.ts";
 import type { RampDocument } from "../../domain/ramp/document.ts";
 import { isOver } from "../../domain/ramp/document.ts";
-import { durationText } from "../../domain/ramp/plan.ts";
+import { holdText } from "../../domain/ramp/plan.ts";
 import { nowText, shareOf, stepText } from "../../domain/ramp/text.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import { cut } from "../../domain/text/width.ts";
@@ -59,7 +59,7 @@ export function rampLines(ramp: RampDocument, nowMs: number, env: string): strin
 function planLine({ plan, step, state }: RampDocument): string {
   return plan
     .map(({ percent, hold_s }, index) => {
-      const time = hold_s === null ? "" : `:${durationText(hold_s)}`;
+      const time = hold_s === null ? "" : `:${holdText(hold_s)}`;
       if (index < step || (index === step && state === "done")) return `✔${percent}`;
       return index === step ? `[${percent}${time}]` : `${percent}${time}`;
     })

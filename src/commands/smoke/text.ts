@@ -2,15 +2,8 @@
 
 import type { Verdict } from "../../domain/policy/verdict.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
-import { seconds } from "../lib/format.ts";
+import { seconds, VERDICT_MARKS } from "../lib/format.ts";
 import type { SmokeReport } from "./checks.ts";
-
-const MARKS: Readonly<Record<Verdict, string>> = {
-  pass: "✔",
-  fail: "✖",
-  inconclusive: "!",
-  no_data: "!",
-};
 
 const NAME_CHARS = 20;
 
@@ -20,7 +13,7 @@ export function smokeLines(smoke: SmokeReport): string[] {
     `  smoke     ${smoke.base ?? "no address"}, ${smoke.at}, served by ${served}, file ${smoke.file}`,
     ...smoke.checks.map(({ name, verdict, detail, elapsed_ms: ms }) => {
       const shown = verdict === "pass" || verdict === "fail" ? "" : `${verdict}: `;
-      return `${MARKS[verdict]} ${name.padEnd(NAME_CHARS)} ${seconds(ms).padStart(7)}  ${shown}${detail}`;
+      return `${VERDICT_MARKS[verdict]} ${name.padEnd(NAME_CHARS)} ${seconds(ms).padStart(7)}  ${shown}${detail}`;
     }),
   ];
   return lines.map(escapeForTerminal);

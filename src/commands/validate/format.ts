@@ -1,5 +1,6 @@
 /** What terminal and ticket say in the same words. */
 import { whole } from "../../domain/policy/go-no-go.ts";
+import { durationText } from "../lib/format.ts";
 import type { SmokeReport } from "../smoke/checks.ts";
 
 export interface WindowData {
@@ -15,12 +16,6 @@ export function windowLine({ from, to, buckets, bucket_seconds: each }: WindowDa
   const short = (iso: string): string => iso.replace(/(:00)?(\.\d+)?Z$/, "Z");
   const length = durationText(buckets * each);
   return `${short(from)} to ${short(to)} (${length}, ${whole(buckets)} × ${each} s)`;
-}
-
-/** "24 h", "90 min", "45 s". */
-export function durationText(seconds: number): string {
-  if (seconds % 3_600 === 0) return `${seconds / 3_600} h`;
-  return seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`;
 }
 
 /** What the smoke checks have left behind, as far as that is known. */

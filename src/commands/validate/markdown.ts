@@ -4,10 +4,10 @@ import type { Reason } from "../../domain/policy/go-no-go.ts";
 import type { RuleOverWindow } from "../../domain/policy/window-rule.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import { amount, labelOf } from "../lib/findings-text.ts";
+import { VERDICT_MARKS } from "../lib/format.ts";
 import { isoSeconds } from "../lib/time-window.ts";
 import type { ValidateData } from "./data.ts";
 import { uploadText, windowLine } from "./format.ts";
-import { MARKS } from "./table.ts";
 
 /** `next`: ready to paste. */
 export function markdownText(data: ValidateData, next: string): string {
@@ -48,7 +48,7 @@ function facts(data: ValidateData): [string, string][] {
 
 function reasonCells({ name, verdict, required, figures, details }: Reason): string[] {
   const needed = required ? "" : " (not required)";
-  return [name, `${MARKS[verdict]} ${verdict}${needed}`, figures, details.join("\n")];
+  return [name, `${VERDICT_MARKS[verdict]} ${verdict}${needed}`, figures, details.join("\n")];
 }
 
 function ruleCells(rule: RuleOverWindow): string[] {
@@ -56,7 +56,7 @@ function ruleCells(rule: RuleOverWindow): string[] {
   const at = (s: number | null): string => (s === null ? "–" : isoSeconds(s * 1_000));
   return [
     labelOf(rule.rule),
-    `${MARKS[rule.verdict]} ${rule.verdict}`,
+    `${VERDICT_MARKS[rule.verdict]} ${rule.verdict}`,
     amount(rule.limit, rule.unit),
     `${fail} ×`,
     at(rule.first_failed_s),

@@ -2,9 +2,9 @@
 
 import type { Reason } from "../../domain/policy/go-no-go.ts";
 import { obstaclesTo } from "../../domain/policy/go-no-go.ts";
-import type { Verdict } from "../../domain/policy/verdict.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import { wrap } from "../../domain/text/width.ts";
+import { VERDICT_MARKS } from "../lib/format.ts";
 import type { ValidateData } from "./data.ts";
 import { uploadText, windowLine } from "./format.ts";
 
@@ -13,13 +13,6 @@ const VERDICT = 13;
 const NAME = 16;
 /** Under the figures. */
 const INDENT = " ".repeat(4 + VERDICT + NAME);
-
-export const MARKS: Readonly<Record<Verdict, string>> = {
-  pass: "✔",
-  fail: "✖",
-  inconclusive: "!",
-  no_data: "?",
-};
 
 export function tableText(data: ValidateData): string {
   const { share, tag } = data;
@@ -35,7 +28,7 @@ export function tableText(data: ValidateData): string {
 }
 
 function reasonLines({ name, verdict, required, figures, details }: Reason): string[] {
-  const mark = !required && verdict !== "fail" ? " " : MARKS[verdict];
+  const mark = !required && verdict !== "fail" ? " " : VERDICT_MARKS[verdict];
   const head = `  ${mark} ${verdict.padEnd(VERDICT)}${name.padEnd(NAME)}${figures}`;
   return [
     ...wrap(escapeForTerminal(head), COLUMNS, INDENT),

@@ -8,6 +8,7 @@ import type { FleetLocation } from "../../domain/proof/fleet.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
 import { isEmergency } from "../../domain/state/state.ts";
 import { labelOf, recommendedCommand, sentence } from "../lib/findings-text.ts";
+import { VERDICT_MARKS } from "../lib/format.ts";
 import { entryLine } from "../lib/journal-line.ts";
 import {
   achievedText,
@@ -115,8 +116,6 @@ export function shownAt({ qa, decision }: Sighting): string {
   if (decision === null) return "unknown";
   return decision.reason === "emergency" ? "emergency" : `decides ${decision.reason}`;
 }
-
-const VERDICT_MARKS = { pass: "✔", fail: "✖", inconclusive: "!", no_data: "?" } as const;
 
 function healthFacts({ health, state }: WatchModel, target: Target): Fact[] {
   if (health.value === null) return [];

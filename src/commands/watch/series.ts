@@ -41,7 +41,7 @@ export function seriesLines(health: Health | null, policy: Policy, columns: numb
   const width = Math.max(0, Math.floor((columns - LABEL - GAP) / 2));
   const bars = Math.max(0, Math.min(MOST_BARS, width - VALUE - 1));
   const starts = startsOf(rows.value, policy.bucketSeconds).slice(-Math.max(1, bars));
-  const span = `last ${durationText(starts.length * policy.bucketSeconds)}`;
+  const span = `last ${roughly(starts.length * policy.bucketSeconds)}`;
   const over = bars < span.length ? "" : ` ${span}`;
   const cell = (text: string): string => `${text.padStart(VALUE)}${over}`.padEnd(width + GAP);
   const head = `  ${clock(starts.at(-1) ?? 0)} ${cell("native")}${cell("proxy")}`;
@@ -80,6 +80,6 @@ function clock(startS: number): string {
   return `${new Date(startS * 1_000).toISOString().slice(11, 19)}Z`;
 }
 
-function durationText(s: number): string {
+function roughly(s: number): string {
   return s < 120 ? `${s} s` : `${Math.round(s / 60)} min`;
 }

@@ -64,7 +64,7 @@ export function parseDuration(text: string): number | null {
 }
 
 /** The shortest exact form: 7200 is `2h`, 5400 is `90m`. */
-export function durationText(seconds: number): string {
+export function holdText(seconds: number): string {
   const units = Object.entries(UNIT_S).toReversed();
   const [unit, size] = units.find(([, each]) => seconds % each === 0) ?? ["s", 1];
   return `${seconds / size}${unit}`;

@@ -2,7 +2,7 @@
 import type { Notice } from "../notices/notice.ts";
 import { noticeKey } from "../notices/notice.ts";
 import type { RampDocument } from "./document.ts";
-import { durationText } from "./plan.ts";
+import { holdText } from "./plan.ts";
 
 /** "10 %", or the share before the ramp. */
 export function shareOf(ramp: RampDocument): string {
@@ -39,8 +39,7 @@ export function rampNotice(ramp: RampDocument, env: string, nowMs: number): Noti
 
 export function nowText(ramp: RampDocument, nowMs: number): string {
   if (ramp.paused !== null) {
-    const left =
-      ramp.paused.left_s === null ? "" : `, ${durationText(ramp.paused.left_s || 1)} left`;
+    const left = ramp.paused.left_s === null ? "" : `, ${holdText(ramp.paused.left_s || 1)} left`;
     return `paused by ${ramp.paused.by}: ${ramp.paused.why}${left}`;
   }
   if (ramp.relief !== null) return `${ramp.relief.action}: ${ramp.relief.why}`;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { durationText, parseDuration, parsePlan } from "../../../src/domain/ramp/plan.ts";
+import { holdText, parseDuration, parsePlan } from "../../../src/domain/ramp/plan.ts";
 
 describe("a ramp's plan", () => {
   it("is steps with the time that each is held", () => {
@@ -58,9 +58,7 @@ describe("a ramp's plan", () => {
           .toSorted((a, b) => a - b)
           .map((h, i) => ({ percent: h / 100, holdS: times[i] ?? 1 }));
         expect(
-          parsePlan(
-            plan.map(({ percent, holdS }) => `${percent}:${durationText(holdS)}`).join(","),
-          ),
+          parsePlan(plan.map(({ percent, holdS }) => `${percent}:${holdText(holdS)}`).join(",")),
         ).toEqual({ kind: "plan", steps: plan });
       }),
     );
@@ -75,10 +73,6 @@ describe("a ramp's plan", () => {
       null,
       null,
     ]);
-    expect([durationText(7_200), durationText(5_400), durationText(86_400)]).toEqual([
-      "2h",
-      "90m",
-      "1d",
-    ]);
+    expect([holdText(7_200), holdText(5_400), holdText(86_400)]).toEqual(["2h", "90m", "1d"]);
   });
 });
