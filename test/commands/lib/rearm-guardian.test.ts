@@ -1,14 +1,14 @@
 /** `restore` arms the guardian again: through what its plan has shown, and through nothing else. */
 import type { Scheduler } from "fast-check";
 import { describe, expect, it } from "vitest";
-import { restore } from "../../src/commands/restore.ts";
-import { serialiseCap } from "../../src/domain/cap.ts";
-import { parseGuardianArm } from "../../src/domain/guardian-document.ts";
-import { parseState } from "../../src/domain/state.ts";
-import { tickId } from "../../src/domain/tick-id.ts";
-import type { Ports } from "../../src/ports.ts";
-import { BASE } from "../domain/ramp-world.ts";
-import { type ModelKv, modelPorts, modelStore, stored } from "../support/fake-ports.ts";
+import { restore } from "../../../src/commands/restore/restore.ts";
+import { serialiseCap } from "../../../src/domain/guardian/cap.ts";
+import { parseGuardianArm } from "../../../src/domain/guardian/document.ts";
+import { tickId } from "../../../src/domain/guardian/tick-id.ts";
+import { parseState } from "../../../src/domain/state/state.ts";
+import type { Ports } from "../../../src/ports/ports.ts";
+import { BASE } from "../../domain/ramp/world.ts";
+import { type ModelKv, modelPorts, modelStore, stored } from "../../support/fake-ports.ts";
 
 const NOW_MS = 1_763_000_000_000;
 const PERCENT = BASE.canary_percent;
