@@ -3,7 +3,9 @@ import type { Cohort } from "../../src/domain/decision/decide.ts";
 import { type MetricPoint, toDataPoint } from "../../src/domain/metrics/point.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
 
+/** The hour that orphaned intents are counted in, and what the policy judges requests by. */
 const MINUTES = 75;
+const BUSY_MINUTES = 20;
 /** Per minute, and how many requests each point stands for. */
 const POINTS = { native: 120, proxy: 120 };
 const STANDS_FOR = { native: 1, proxy: 9 };
@@ -37,12 +39,16 @@ export async function measure(sandbox: Sandbox, condition: Condition): Promise<v
   for (let minute = MINUTES; minute > 0; minute -= 1) {
     const atMs = endMs - minute * 60_000;
     sandbox.control.addPoints([
-      ...points("native", atMs, condition === "failing" ? FAILING_PERCENT : 0),
-      ...points("proxy", atMs, 0),
+      ...(minute > BUSY_MINUTES ? [] : requests(atMs, condition)),
       upload("intent", atMs),
       upload("finalize", atMs),
     ]);
   }
+}
+
+function requests(atMs: number, condition: Condition) {
+  const failing = condition === "failing" ? FAILING_PERCENT : 0;
+  return [...points("native", atMs, failing), ...points("proxy", atMs, 0)];
 }
 
 /** Each intent is finalized a second later. */

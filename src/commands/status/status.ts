@@ -31,7 +31,7 @@ import type { LiveView, StatusData } from "./data.ts";
 import { statusText } from "./text.ts";
 
 /** Metrics are worth having, and not worth waiting for: the answer is wanted now. */
-const METRICS_LIMIT_MS = 2_500;
+const METRICS_LIMIT_MS = 5_000;
 /** As many as the policy looks through for the last reduction. */
 const ENTRIES = 20;
 
@@ -40,7 +40,7 @@ export const status: CommandDef<NoFlags, null, StatusData> = {
   summary: "Show what is in force, where, since when, by whom",
   details:
     "Reads the stored state, every /qa, the journal and the metrics. Changes nothing. Metrics that " +
-    "take longer than 2.5 s are said to be missing.",
+    "take longer than 5 s are said to be missing.",
   examples: ["pixcanary status --env production", "pixcanary status --env production --json"],
   options: [],
   mutates: false,
