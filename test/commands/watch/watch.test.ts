@@ -236,7 +236,7 @@ describe("status", () => {
 
   test.each([
     ["fail", { kind: "server-error", status: 503 }, /HTTP 503/],
-    ["hang", { kind: "hang" }, /no answer within 2\.5 s/],
+    ["hang", { kind: "hang" }, /no answer within 5 s/],
   ] as const)("answers all the same when the metrics %s", async (_, fault, why) => {
     await control().setFaults([{ ...fault, match: { pathContains: "analytics_engine" } }]);
     const { code, stdout } = await run("status");
