@@ -7,7 +7,7 @@
 import type { Sighting } from "../../domain/proof/expectation.ts";
 import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
 import type { Asked } from "../../domain/state/emergency.ts";
-import { nameOf } from "../../domain/state/emergency.ts";
+import { nameOf, readEmergencies } from "../../domain/state/emergency.ts";
 import type { Snapshot } from "../../domain/state/journal.ts";
 import { isEmergency } from "../../domain/state/state.ts";
 import { nextConfig } from "../../domain/state/transitions.ts";
@@ -51,10 +51,11 @@ export async function proveOrFind(
 ): Promise<{ proof: LiveProof; lost: Asked[] }> {
   const { ours, signal: limit } = options;
   const lifts = ours.release !== null || !expected.emergency;
+  const looking = { ours, signal: limit, releaseFollows: expected.emergency };
   const found = new AbortController();
   let lost: Asked[] = [];
   const isForeign = async (sighting: Sighting): Promise<boolean> => {
-    const here = lifts ? await lostAt(ports, [sighting], ours, limit) : [];
+    const here = lifts ? await lostAt(ports, [sighting], looking) : [];
     if (here.length > 0) {
       lost = here;
       found.abort();
@@ -63,26 +64,34 @@ export async function proveOrFind(
   };
   const signal = AbortSignal.any([limit, found.signal]);
   const proof = await proveLive(ports, expected, { ...options, signal, isForeign });
-  if (lifts && lost.length === 0) lost = await lostAt(ports, proof.sightings, ours, limit);
+  if (lifts && lost.length === 0) {
+    lost = await lostAt(ports, proof.sightings, looking);
+  }
   return { proof, lost };
 }
 
 async function lostAt(
   ports: Ports,
   sightings: readonly Sighting[],
-  { config, release }: Ours,
-  signal: AbortSignal,
+  { ours, signal, releaseFollows }: { ours: Ours; signal: AbortSignal; releaseFollows: boolean },
 ): Promise<Asked[]> {
-  const ours: Texts = {
+  const { config, release } = ours;
+  const texts: Texts = {
     config: JSON.stringify(config),
     stop: release === null ? null : JSON.stringify(release),
   };
   const nowMs = ports.clock.now();
-  const shown = lostIn(sightings.flatMap(shownAt), [ours], nowMs);
+  const shown = lostIn(sightings.flatMap(shownAt), [texts], nowMs);
   if (shown.length === 0) return [];
   const stored = await readBase(ports, signal);
   if (!("state" in stored)) return [];
-  return lostIn(shown, [{ config: stored.configText, stop: stored.stopText }], nowMs);
+  const now: Texts = { config: stored.configText, stop: stored.stopText };
+  const lost = lostIn(shown, [now], nowMs);
+  if (!releaseFollows) return lost;
+  // What is stored is not lost, and the release looks for it itself: it knows the words.
+  const { stop, config: mirror } = readEmergencies(now);
+  const marks = [stop.asked?.mark, mirror.asked?.mark];
+  return lost.filter(({ mark }) => !marks.includes(mark));
 }
 
 /** How a command ends that had not seen an emergency: it stands. */
