@@ -5,6 +5,7 @@ import { evaluate } from "../../domain/policy/evaluate.ts";
 import type { Assessment } from "../../domain/policy/finding.ts";
 import { since } from "../../domain/policy/observations.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
+import type { Sighting } from "../../domain/proof/expectation.ts";
 import { compare } from "../../domain/proof/expectation.ts";
 import { fleetExpectation, foldFleet } from "../../domain/proof/fleet.ts";
 import type { Gate, Seen } from "../../domain/ramp/advance.ts";
@@ -15,6 +16,7 @@ import { gateOf, nativeRequestsOf } from "../../domain/ramp/gate.ts";
 import { coveredBy } from "../../domain/ramp/overwritten.ts";
 import type { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
+import { authorsOf, lostIn, shownAt } from "../lib/emergencies.ts";
 import { nameOf } from "../lib/fleet.ts";
 import { HEALTH_LIMIT_MS, observe } from "../lib/native-health.ts";
 import type { Base } from "../lib/stored-state.ts";
@@ -22,6 +24,8 @@ import { READ_LIMIT_MS, readBase } from "../lib/stored-state.ts";
 
 /** Nobody changes more between two looks. */
 const ENTRIES = 10;
+/** As much as a ramp's document may hold. */
+const MAX_AUTHORS = 200;
 
 export interface Gathered {
   seen: Seen;
@@ -37,12 +41,15 @@ export async function gather(
   given: { control: RampControl | null } = { control: null },
 ): Promise<Gathered | UpstreamError> {
   const wanted = needs(ramp);
+  // Whatever has written `config` looks whether it has covered an emergency.
+  const looks = wanted.live || (wanted.journal && ramp.lease_s !== null);
   const limit = Math.max(READ_LIMIT_MS, HEALTH_LIMIT_MS);
   const signal = AbortSignal.any([ports.clock.timeout(limit), ports.interrupt]);
-  const [base, control, live, gate, journal] = await Promise.all([
+  const [base, control, sightings, lagging, gate, journal] = await Promise.all([
     readBase(ports, signal),
     readControl(ports, signal),
-    wanted.live ? lookEverywhere(ramp, ports, signal) : null,
+    looks ? lookEverywhere(ports, signal) : [],
+    wanted.live ? laggingInFleet(ramp, ports, signal) : [],
     wanted.gate ? askGate(ramp, ports, signal) : null,
     wanted.journal ? ports.journal.recent(ENTRIES, { signal }) : null,
   ]);
@@ -51,8 +58,10 @@ export async function gather(
     nowMs: ports.clock.now(),
     state: base.state,
     control: given.control ?? control,
-    live,
-    covered: coveredBy(ramp, journal?.entries ?? []),
+    live: wanted.live ? liveAt(ramp, sightings, lagging) : null,
+    covered:
+      coveredEmergency(sightings, base, ports.clock.now()) ??
+      coveredBy(ramp, journal?.entries ?? []),
     gate: gate?.gate ?? null,
   };
   return { seen, base, assessment: gate?.assessment ?? null };
@@ -67,19 +76,31 @@ async function readControl(ports: Ports, signal: AbortSignal): Promise<RampContr
   }
 }
 
+function lookEverywhere({ qa }: Ports, signal: AbortSignal): Promise<Sighting[]> {
+  return Promise.all(qa.urls.map((url) => qa.look(url, { signal, health: "cached" })));
+}
+
+/** One that a location holds, and that nothing stored asks for or ends. */
+function coveredEmergency(
+  sightings: readonly Sighting[],
+  { configText: config, stopText: stop }: Base,
+  nowMs: number,
+): Seen["covered"] {
+  const lost = lostIn(sightings.flatMap(shownAt), [{ config, stop }], nowMs);
+  if (lost.length === 0) return null;
+  const by = authorsOf(lost).slice(0, MAX_AUTHORS);
+  return { by, percent: 0, why: "an emergency that it did not see", emergency: true };
+}
+
 /** Every `/qa`, and as far as the metrics tell, every location that visitors reach. */
-async function lookEverywhere(
+function liveAt(
   ramp: RampDocument,
-  ports: Ports,
-  signal: AbortSignal,
-): Promise<NonNullable<Seen["live"]>> {
+  looks: readonly Sighting[],
+  lagging: readonly string[],
+): NonNullable<Seen["live"]> {
   const step = ramp.plan[ramp.step];
   if (step === undefined) return { everywhere: false, missing: "no step" };
   const expected = { emergency: false, revision: step.revision, percent: step.percent };
-  const [looks, lagging] = await Promise.all([
-    Promise.all(ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "cached" }))),
-    laggingInFleet(ramp, step.revision, ports, signal),
-  ]);
   const missing = looks.flatMap((sighting) => {
     const comparison = compare(expected, sighting);
     return comparison.seen ? [] : [`${placeOf(sighting)} ${comparison.because}`];
@@ -90,8 +111,7 @@ async function lookEverywhere(
 
 /** Those whose newest request was still decided by an older config; none when that cannot be told. */
 async function laggingInFleet(
-  { written_at }: RampDocument,
-  revision: string,
+  { written_at, plan, step }: RampDocument,
   ports: Ports,
   signal: AbortSignal,
 ): Promise<string[]> {
@@ -104,6 +124,7 @@ async function laggingInFleet(
     const rows = await ports.metrics.ask((dataset) => locationsByRevision(dataset, window), {
       signal,
     });
+    const revision = plan[step]?.revision ?? "";
     const expected = { ...fleetExpectation(NOTHING), revision, atMs: writtenMs };
     const locations = foldFleet([], { rows, fromS, asOfS: nowS }, expected);
     return locations

@@ -32,6 +32,8 @@ export interface Covered {
   by: string;
   percent: number;
   why: string;
+  /** It was an emergency. */
+  emergency?: true;
 }
 
 export interface Seen {
@@ -41,7 +43,7 @@ export interface Seen {
   control: RampControl | null;
   /** Whether the step's config is live; null when that was not asked, or cannot be told. */
   live: { everywhere: boolean; missing: string } | null;
-  /** Somebody's newer word that this ramp has covered, as the journal shows; null: none. */
+  /** Somebody's word that this ramp has covered, as the journal or a location shows; null: none. */
   covered: Covered | null;
   /** Null when it was not asked; a gate that could not be asked says `no_data`. */
   gate: Gate | null;
@@ -155,8 +157,9 @@ function giveWay(ramp: RampDocument, seen: Seen): Advanced | null {
     return end(ramp, "conflict", seen, covered.by, why);
   }
   const to = { percent: covered.percent, by: covered.by };
-  const relief = { at: iso(nowMs), action: "reduce" as const, why, to };
-  return { ramp: { ...ramp, relief }, order: { do: "relieve", action: "reduce", why } };
+  const action = covered.emergency === true ? "not-aus" : "reduce";
+  const relief = { at: iso(nowMs), action, why, to } as const;
+  return { ramp: { ...ramp, relief }, order: { do: "relieve", action, why } };
 }
 
 function withGate(ramp: RampDocument, { gate, nowMs }: Seen): RampDocument {

@@ -21,7 +21,7 @@ import {
   stored,
 } from "../../support/fake-ports.ts";
 import { rampPorts, runReduce } from "../../support/ramp-ports.ts";
-import { INPUT } from "./stage.ts";
+import { INPUT, RampStage } from "./stage.ts";
 
 const RUNS = Number(process.env.PIXCANARY_RAMP_RACE_RUNS ?? 2_000);
 
@@ -137,5 +137,45 @@ describe("AT-2: whoever is overtaken is told", () => {
 
   it("is noticed when a ramp does not read the journal", async () => {
     expect(await silentLosses(500, false)).toBeGreaterThan(0);
+  });
+});
+
+describe("an emergency that only a location still shows", () => {
+  const HELD = {
+    key: "config" as const,
+    mark: "f00d",
+    id: null,
+    at: null,
+    by: "ada@desk",
+    reason: null,
+  };
+
+  /** It shows from the given sleep on; how the ramp ended. */
+  async function shownFrom(sleep: number, plan: string, leaseS: number | null) {
+    const stage = new RampStage();
+    let sleeps = 0;
+    stage.onSleep = () => {
+      sleeps += 1;
+      if (sleeps === sleep) stage.held = [HELD];
+      if (sleeps === 500) throw new Error("the ramp goes on");
+    };
+    // Seen as the step settles, before anything is held.
+    if (sleep === 0) stage.held = [HELD];
+    const outcome = await stage.run(rampOf(plan, { leaseS }));
+    const { config, stop } = stage;
+    const highest = Math.max(...stage.writes.map(({ percent }) => percent));
+    return { outcome, highest, stopped: isEmergency(parseState({ config, stop })) };
+  }
+  const GAVE_WAY = {
+    outcome: { kind: "failed", code: "conflict", message: expect.stringContaining("ada@desk") },
+    stopped: true,
+    highest: 5,
+  };
+
+  it("was covered by the step: the ramp pulls the stop, names its author and ends", async () => {
+    expect(await shownFrom(0, "5:2m,100", null)).toMatchObject(GAVE_WAY);
+  });
+  it("was covered by the renewal of a lease: likewise, while the step is held", async () => {
+    expect(await shownFrom(6, "5:60m,100", 600)).toMatchObject(GAVE_WAY);
   });
 });

@@ -6,6 +6,7 @@
 import type { CommonInput, Outcome } from "../../../src/commands/command.ts";
 import { carryOut } from "../../../src/commands/ramp/loop.ts";
 import type { Sighting } from "../../../src/domain/proof/expectation.ts";
+import type { QaDocument } from "../../../src/domain/proof/qa-document.ts";
 import type { RampDocument } from "../../../src/domain/ramp/document.ts";
 import { parseRamp } from "../../../src/domain/ramp/document.ts";
 import type { CanaryConfig, StopDocument } from "../../../src/domain/state/documents.ts";
@@ -50,6 +51,8 @@ export class RampStage {
   /** Called at each sleep, before time passes. */
   onSleep: (ms: number) => void = () => undefined;
   nativeErrors = 0;
+  /** What the location holds and shows beside what is stored. */
+  held: QaDocument["emergencies"] = [];
   readonly #ended = Promise.withResolvers<"killed">();
 
   /** Runs until it ends or is killed; null when it was killed. */
@@ -154,6 +157,7 @@ export class RampStage {
         revision: config?.revision ?? null,
         percent: config?.canary_percent ?? null,
       },
+      emergencies: this.held,
       stop: { active: emergency, id: null },
       health: { native: { status: "healthy" }, proxy: { status: "healthy" } },
     } as unknown as NonNullable<Sighting["qa"]>;

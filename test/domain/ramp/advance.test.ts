@@ -246,6 +246,13 @@ describe("somebody else's word", () => {
     expect(world.ramp).toMatchObject({ state: "conflict", ended: { by: "ada@desk" } });
   });
 
+  it("pulls the stop for an emergency that it has covered, whatever its own share, and gives way", () => {
+    const world = at(0);
+    world.covered = { by: "ada@desk", percent: 0, why: "an emergency", emergency: true };
+    expect(world.tick()).toMatchObject({ do: "relieve", action: "not-aus" });
+    expect(world.ramp).toMatchObject({ state: "conflict", ended: { by: "ada@desk" } });
+  });
+
   it("knows a step that it has written and could not keep", () => {
     const world = at(0);
     world.put(1);
