@@ -4,6 +4,7 @@
  */
 
 import { type Action, actionOf } from "../../src/domain/guardian/decide.ts";
+import { timeOf } from "../../src/domain/lib/time.ts";
 import { locationsByRevision, requestSeries } from "../../src/domain/metrics/queries.ts";
 import { evaluate } from "../../src/domain/policy/evaluate.ts";
 import type { Policy } from "../../src/domain/policy/numbers.ts";
@@ -19,7 +20,6 @@ import { coveredBy } from "../../src/domain/ramp/overwritten.ts";
 import { placeInPlan } from "../../src/domain/ramp/position.ts";
 import type { RampShare } from "../../src/domain/ramp/share.ts";
 import type { CanaryConfig, Parsed } from "../../src/domain/state/documents.ts";
-import { timeOf } from "../../src/domain/state/isolate-memory.ts";
 import type { JournalEntry } from "../../src/domain/state/journal.ts";
 import type { ParsedState } from "../../src/domain/state/state.ts";
 import type { Settings } from "../env.ts";

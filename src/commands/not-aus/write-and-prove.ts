@@ -1,7 +1,8 @@
 /** The stop itself: both writes at once, kept in force against other writers, and looked at. */
+
+import { timeOf } from "../../domain/lib/time.ts";
 import type { Expectation, Sighting } from "../../domain/proof/expectation.ts";
 import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
-import { timeOf } from "../../domain/state/isolate-memory.ts";
 import { parseState } from "../../domain/state/state.ts";
 import { stopNow } from "../../domain/state/transitions.ts";
 import type { CallOptions } from "../../ports/api.ts";

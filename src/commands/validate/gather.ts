@@ -1,5 +1,6 @@
 /** Everything that `validate` looks at, gathered side by side and within its limits. Never throws. */
 
+import { timeOf } from "../../domain/lib/time.ts";
 import { caughtWindows } from "../../domain/policy/caught-intents.ts";
 import type { Observed } from "../../domain/policy/observations.ts";
 import { lastReduction } from "../../domain/policy/observations.ts";
@@ -10,7 +11,6 @@ import { overWindow } from "../../domain/policy/window.ts";
 import type { AchievedShare } from "../../domain/proof/achieved-share.ts";
 import { unknownShare } from "../../domain/proof/achieved-share.ts";
 import { expectationOf } from "../../domain/proof/expectation.ts";
-import { timeOf } from "../../domain/state/isolate-memory.ts";
 import type { JournalEntry } from "../../domain/state/journal.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
 import type { UpstreamError } from "../../ports/errors.ts";

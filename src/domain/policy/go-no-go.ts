@@ -3,10 +3,10 @@
  * required one passes: no data is not good news.
  */
 
+import { timeOf } from "../lib/time.ts";
 import type { SeriesRow } from "../metrics/queries.ts";
 import type { Window } from "../metrics/sql.ts";
 import type { AchievedShare } from "../proof/achieved-share.ts";
-import { timeOf } from "../state/isolate-memory.ts";
 import type { JournalEntry } from "../state/journal.ts";
 import type { ParsedState } from "../state/state.ts";
 import type { Policy } from "./numbers.ts";

@@ -4,8 +4,8 @@
  * requests that an emergency decided (only where there were visitors).
  */
 
+import { timeOf } from "../lib/time.ts";
 import type { EmergencyRow } from "../metrics/window-queries.ts";
-import { timeOf } from "../state/isolate-memory.ts";
 import type { JournalEntry } from "../state/journal.ts";
 import type { ParsedState } from "../state/state.ts";
 import { isEmergency } from "../state/state.ts";

@@ -1,6 +1,6 @@
 /** What the journal shows of a change that a ramp has written over without having seen it. */
 
-import { timeOf } from "../state/isolate-memory.ts";
+import { timeOf } from "../lib/time.ts";
 import type { JournalEntry } from "../state/journal.ts";
 import type { Covered } from "./advance.ts";
 import type { RampDocument } from "./document.ts";

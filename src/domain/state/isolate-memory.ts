@@ -6,7 +6,6 @@
  */
 import type { GuardianCap } from "../guardian/cap.ts";
 import { lowestInForce, parseCap, withCap, withSeen } from "../guardian/cap.ts";
-import { timeOf } from "../lib/time.ts";
 import { parseRampShare } from "../ramp/share.ts";
 import type { CanaryConfig, StopDocument } from "./documents.ts";
 import { parseConfig, parseStop } from "./documents.ts";
@@ -17,8 +16,6 @@ import { EMPTY_LEDGER, end, hold } from "./emergency-ledger.ts";
 import type { Sightings } from "./sightings.ts";
 import { inForce as configInForce, NOTHING_SEEN, see } from "./sightings.ts";
 import type { RawState } from "./state.ts";
-
-export { timeOf };
 
 export const LAST_GOOD_MAX_MS = 10 * 60_000;
 const MAX_RELEASED = 32;
