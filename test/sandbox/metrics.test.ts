@@ -8,6 +8,7 @@ import { type QaDocument, qaSchema } from "../../src/domain/proof/qa-document.ts
 import type { Metrics } from "../../src/ports/api.ts";
 import type { Sandbox, TrafficReport } from "../../src/sandbox/index.ts";
 import { DATASET } from "../../src/sandbox/types.ts";
+import { errorSeries, failureSeries } from "../support/metric-series.ts";
 import { HANG_MS, PATIENCE, WORKER_PATIENCE } from "../support/patience.ts";
 import { startSandbox } from "../support/sandbox.ts";
 import { ensureBundle } from "../worker/bundle.ts";
@@ -114,8 +115,8 @@ function expectedOf(...reports: TrafficReport[]): Expected {
 async function measured(change = <Row>(query: metrics.Query<Row>) => query): Promise<Expected> {
   const window = now();
   const series = await ask((dataset) => change(metrics.requestSeries(dataset, window)));
-  const errors = await ask((dataset) => change(metrics.errorSeries(dataset, window)));
-  const kinds = await ask((dataset) => change(metrics.failureSeries(dataset, window)));
+  const errors = await ask((dataset) => change(errorSeries(dataset, window)));
+  const kinds = await ask((dataset) => change(failureSeries(dataset, window)));
   const sum = (pairs: [string, number][]): Record<string, number> => {
     const sums: Record<string, number> = {};
     for (const [name, count] of pairs) sums[name] = (sums[name] ?? 0) + count;
@@ -253,12 +254,12 @@ describe("the controls", () => {
     const doubles = [503, 12];
     sandbox.control.addPoints([{ atMs, blobs, doubles, sampleInterval: 7 }]);
     const window = { fromS: atMs / 1000, toS: atMs / 1000 + 1 };
-    expect(await ask((dataset) => metrics.errorSeries(dataset, window))).toEqual([
+    expect(await ask((dataset) => errorSeries(dataset, window))).toEqual([
       { cohort: "native", phase: "b1a", status: 503, requests: 7 },
     ]);
     expect(sandbox.control.points()).not.toContainEqual(expect.objectContaining({ atMs }));
     await sandbox.control.forgetPoints();
-    expect(await ask((dataset) => metrics.errorSeries(dataset, window))).toEqual([]);
+    expect(await ask((dataset) => errorSeries(dataset, window))).toEqual([]);
   });
 
   test("are refused what they cannot be, and healed", async () => {

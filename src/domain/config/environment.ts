@@ -85,7 +85,6 @@ export const environmentSchema = z.strictObject({
   onCall: printable.optional(),
   slack: printable.optional(),
   docs: printable.optional(),
-  wranglerConfig: path.optional(),
   // Made at its first use: a stop that replaces no number of the policy does without it.
   policy: z.lazy(policySchema).optional().describe("numbers that differ from the runbook's"),
   ramps: z

@@ -15,7 +15,7 @@ import { isOver } from "./document.ts";
 import { placeInPlan } from "./position.ts";
 import { closed, iso, resume, written } from "./transitions.ts";
 
-export { closing, overtaken, relieved, renewed, resume, written } from "./transitions.ts";
+export { closing, overtaken, relieved, renewed, written } from "./transitions.ts";
 
 /** What the policy said of the last minutes. */
 export interface Gate {

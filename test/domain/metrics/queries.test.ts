@@ -5,6 +5,7 @@ import * as windowMetrics from "../../../src/domain/metrics/window-queries.ts";
 import { AnalyticsEngine, type StoredPoint } from "../../../src/sandbox/analytics/engine.ts";
 import { checkSql } from "../../../src/sandbox/analytics/sql.ts";
 import { storedPoint } from "../../support/metric-points.ts";
+import * as series from "../../support/metric-series.ts";
 
 const FROM_S = 1_795_514_400;
 const WINDOW = { fromS: FROM_S, toS: FROM_S + 600 };
@@ -14,8 +15,8 @@ type AnyQuery = metrics.Query<Record<string, unknown>>;
 const QUERIES: Record<string, (dataset: string, window?: metrics.Window) => AnyQuery> = {
   requestSeries: (dataset, window = WINDOW) => wide(metrics.requestSeries(dataset, window)),
   requestsByCohort: (dataset, window = WINDOW) => wide(metrics.requestsByCohort(dataset, window)),
-  errorSeries: (dataset, window = WINDOW) => wide(metrics.errorSeries(dataset, window)),
-  failureSeries: (dataset, window = WINDOW) => wide(metrics.failureSeries(dataset, window)),
+  errorSeries: (dataset, window = WINDOW) => wide(series.errorSeries(dataset, window)),
+  failureSeries: (dataset, window = WINDOW) => wide(series.failureSeries(dataset, window)),
   healthBuckets: (dataset, window = WINDOW) => wide(metrics.healthBuckets(dataset, window, 60)),
   failureBuckets: (dataset, window = WINDOW) => wide(metrics.failureBuckets(dataset, window, 60)),
   orphanedIntents: (dataset, window = WINDOW) =>
@@ -39,7 +40,7 @@ function wide<Row extends object>(query: metrics.Query<Row>): AnyQuery {
 }
 
 test("all of them are looked at", () => {
-  const both = { ...metrics, ...windowMetrics };
+  const both = { ...metrics, ...windowMetrics, ...series };
   const functions = Object.entries(both).filter(([, value]) => typeof value === "function");
   const questions = functions.map(([name]) => name).filter((name) => name !== "isPlainText");
   expect(Object.keys(QUERIES).toSorted()).toEqual(questions.toSorted());
