@@ -1,7 +1,6 @@
 /** Where secrets come from. They are never flags, and nothing here can print one. */
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
-import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import type { Readable } from "node:stream";
 
@@ -63,6 +62,8 @@ export interface SecretSources {
   configured?: string | undefined;
   /** What a relative `configured` path starts from: the configuration file's folder. */
   baseDir: string;
+  /** What `~/` stands for in it. */
+  home: string;
   stdin: Readable & { isTTY?: boolean };
 }
 
@@ -84,13 +85,13 @@ export function loadedSecrets(): readonly Secret[] {
 }
 
 async function findSecret(sources: SecretSources): Promise<Secret | null> {
-  const { name, env, option, configured, baseDir } = sources;
+  const { name, env, option, configured, baseDir, home } = sources;
   if (option === "-") return checked(name, await readStdin(name, sources.stdin), "standard input");
-  if (option !== undefined) return fromFile(name, resolve(expandHome(option)));
+  if (option !== undefined) return fromFile(name, resolve(expandHome(option, home)));
   const value = env[name];
   if (value !== undefined && value !== "") return checked(name, value, `environment ${name}`);
   if (configured === undefined) return null;
-  const path = expandHome(configured);
+  const path = expandHome(configured, home);
   return fromFile(name, isAbsolute(path) ? path : join(baseDir, path));
 }
 
@@ -175,8 +176,8 @@ function checked(name: SecretName, raw: string, source: string): Secret {
   return new Secret(value, source);
 }
 
-function expandHome(path: string): string {
-  return path.startsWith("~/") ? join(homedir(), path.slice(2)) : path;
+function expandHome(path: string, home: string): string {
+  return path.startsWith("~/") ? join(home, path.slice(2)) : path;
 }
 
 function quoted(path: string): string {

@@ -28,7 +28,7 @@ export function composeNotifier(
     async loadSecret(name, configured) {
       const known = found.get(name);
       if (known !== undefined) return known;
-      const common = { env: shell.env, baseDir, stdin: process.stdin };
+      const common = { ...shell, baseDir };
       const secret = await loadSecret({ ...common, name, configured });
       if (name === "PIXCANARY_WEBHOOK_TOKEN" && secret !== null) {
         refuseStrangers([notify?.webhook?.url ?? ""], hosts);

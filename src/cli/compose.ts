@@ -1,5 +1,4 @@
 /** The composition root: builds the adapters for one environment. Nothing else constructs them. */
-import { homedir } from "node:os";
 import { dirname } from "node:path";
 import { createAccountProbe } from "../adapters/account-probe.ts";
 import { createMetrics } from "../adapters/analytics.ts";
@@ -92,7 +91,7 @@ export async function compose(
       env: shell.env,
     }),
     interrupt,
-    rampFile: createRampFile(defaultStateDir(shell.env, homedir()), name),
+    rampFile: createRampFile(defaultStateDir(shell.env, shell.home), name),
     tokenHosts: tokenHosts(environment, hosts),
     nodeVersion: process.versions.node,
     ...apiPorts,
@@ -141,7 +140,7 @@ function withToken(
     secrets: [qaToken],
   });
   const place = { client, accountId, namespaceId };
-  const stateDir = defaultStateDir(shell.env, homedir());
+  const stateDir = defaultStateDir(shell.env, shell.home);
   return {
     apiClock,
     store: createStateStore(place),
@@ -208,7 +207,7 @@ async function secrets(
   if (flags.tokenFile === "-" && flags.qaTokenFile === "-") {
     throw new UsageError("only one secret can come from standard input", "--qa-token-file <path>");
   }
-  const common = { env: shell.env, baseDir, stdin: process.stdin };
+  const common = { ...shell, baseDir };
   const token = await loadSecret({
     ...common,
     name: "CLOUDFLARE_API_TOKEN",

@@ -2,6 +2,7 @@
  * The only writer to the terminal: answers to stdout, talk to stderr, colour per stream, closed pipes
  * tolerated. A stop must go on when nobody reads its output any more.
  */
+import type { EventEmitter } from "node:events";
 import pc from "picocolors";
 import { escapeForTerminal, escapeLines } from "../domain/text/escape.ts";
 
@@ -23,11 +24,17 @@ export interface ConsoleOptions {
 
 type Paint = ReturnType<typeof pc.createColors>;
 
-export function createConsole(options: ConsoleOptions): Console {
+type Stream = Pick<NodeJS.WriteStream, "write"> &
+  EventEmitter & { isTTY?: boolean; columns?: number };
+
+export function createConsole(
+  options: ConsoleOptions,
+  { stdout, stderr }: { stdout: Stream; stderr: Stream } = process,
+): Console {
   const gone = new AbortController();
-  const out = writer(process.stdout, options, () => gone.abort());
-  const err = writer(process.stderr, options);
-  const status = statusLine(process.stderr);
+  const out = writer(stdout, options, () => gone.abort());
+  const err = writer(stderr, options);
+  const status = statusLine(stderr);
   return {
     out: (text) => status.away(() => out(text)),
     err: (text) => status.away(() => err(text)),
@@ -39,7 +46,7 @@ export function createConsole(options: ConsoleOptions): Console {
 const ERASE_LINE = "\r\u001b[2K";
 
 /** The one line that moves. It goes before anything else is written, as both may be one terminal. */
-function statusLine(stream: NodeJS.WriteStream) {
+function statusLine(stream: Stream) {
   let shown = false;
   return {
     show(text: string): void {
@@ -57,7 +64,7 @@ function statusLine(stream: NodeJS.WriteStream) {
 }
 
 function writer(
-  stream: NodeJS.WriteStream,
+  stream: Stream,
   options: ConsoleOptions,
   onClosed: () => void = () => undefined,
 ): (text: string) => void {

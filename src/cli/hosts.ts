@@ -1,5 +1,4 @@
 /** Which hosts an environment's tokens would go to, and whether the operator has allowed them. */
-import { homedir } from "node:os";
 import { dirname } from "node:path";
 import { type HostList, loadAllowedHosts, ownConfigDir } from "../adapters/allowed-hosts.ts";
 import type { Secret } from "../adapters/secrets.ts";
@@ -29,7 +28,7 @@ export async function checkedHosts(
   environment: Environment,
   { qaToken, flags, shell, relief, anyHost }: Asked,
 ): Promise<HostList> {
-  const sources = { env: shell.env, home: homedir(), option: flags.allowHost };
+  const sources = { env: shell.env, home: shell.home, option: flags.allowHost };
   const allowed = await loadAllowedHosts(sources);
   const list = await withOwn(configPath, environment, allowed, ownConfigDir(sources));
   const strangers = strangersIn(environment.qaUrls, list.hosts);

@@ -1,7 +1,7 @@
 /** The commander tree, from the list of verbs. Knows words and flags, nothing of what verbs do. */
 import { Command, CommanderError } from "commander";
 import type { CommandDef, OptionSpec } from "../commands/command.ts";
-import { escapeLines } from "../domain/text/escape.ts";
+import type { Console } from "./console.ts";
 import { exitCodeTable } from "./exit.ts";
 
 /** Flags that every verb takes, before or after its name. */
@@ -51,16 +51,18 @@ export type Action = (
 
 export function buildProgram(
   commands: readonly CommandDef[],
-  version: string,
-  action: Action,
+  { version, console, action }: { version: string; console: Console; action: Action },
 ): Command {
   const program = new Command("pixcanary");
   program
     .description("Steer a canary in a Cloudflare Worker, and stop it when it misbehaves.")
     .version(version)
     .exitOverride()
-    // It repeats words as they were typed, or pasted.
-    .configureOutput({ outputError: (text, write) => write(escapeLines(text)) })
+    // It repeats words as they were typed, or pasted: the console escapes them.
+    .configureOutput({
+      writeOut: (text) => console.out(withoutLastBreak(text)),
+      writeErr: (text) => console.err(withoutLastBreak(text)),
+    })
     .showSuggestionAfterError(true)
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
     .addHelpText("before", "In an emergency:  pixcanary not-aus --env <name>\n")
@@ -68,6 +70,11 @@ export function buildProgram(
   addGlobalOptions(program);
   for (const command of commands) addCommand(program, command, action);
   return program;
+}
+
+/** The console ends each text with one. */
+function withoutLastBreak(text: string): string {
+  return text.replace(/\n$/, "");
 }
 
 function addGlobalOptions(command: Command): void {

@@ -15,7 +15,6 @@ import { composeIfAny, NOWHERE } from "./compose-if-any.ts";
 import { ask } from "./confirm.ts";
 import { UsageError } from "./errors.ts";
 import { EXIT_DONE } from "./exit.ts";
-import { watchInterrupt } from "./interrupt.ts";
 import { changesText } from "./plan-text.ts";
 import type { GlobalFlags } from "./program.ts";
 import { reportJson, reportText } from "./report.ts";
@@ -29,7 +28,7 @@ export async function run(
   shell: Shell,
 ): Promise<number> {
   const input = parseInput(def, own, flags);
-  const signals = watchInterrupt(def.streams ? () => undefined : shell.console.err);
+  const signals = shell.interrupt(def.streams ? () => undefined : shell.console.err);
   // What streams for ever ends with its reader, as in `watch | head`; everything else goes on.
   const gone = def.streams ? shell.console.gone : undefined;
   const interrupt = gone === undefined ? signals : AbortSignal.any([signals, gone]);

@@ -1,11 +1,17 @@
 /** The terminal and surroundings that a command line runs in. */
+import type { Readable } from "node:stream";
 import type { Console } from "./console.ts";
 
 export interface Shell {
   console: Console;
+  stdin: Readable & { isTTY?: boolean };
   env: NodeJS.ProcessEnv;
   cwd: string;
+  /** The operator's home folder. */
+  home: string;
   version: string;
   /** The words as typed, to show them again with `--yes`. */
   argv: readonly string[];
+  /** Aborted by Ctrl-C and SIGTERM, the signal's name being the reason, once `say` has told of it. */
+  interrupt(say: (text: string) => void): AbortSignal;
 }

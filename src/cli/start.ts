@@ -1,5 +1,6 @@
 /** From words to an exit code, for the verbs given. The code starts as "bug" until an outcome is known. */
 
+import { homedir } from "node:os";
 import type { Command } from "commander";
 import { createRedactor } from "../adapters/redact.ts";
 import { loadedSecrets } from "../adapters/secrets.ts";
@@ -7,35 +8,63 @@ import type { CommandDef } from "../commands/command.ts";
 import { createConsole } from "./console.ts";
 import { hintOf, UsageError } from "./errors.ts";
 import { EXIT_BUG, EXIT_USAGE } from "./exit.ts";
-import { buildProgram, isPlainExit, isUsageError } from "./program.ts";
+import { watchInterrupt } from "./interrupt.ts";
+import { type Action, buildProgram, isPlainExit, isUsageError } from "./program.ts";
 import { jsonForTerminal } from "./report.ts";
 import { run } from "./run.ts";
 import type { Shell } from "./shell.ts";
 
 declare const PIXCANARY_VERSION: string;
 
+/** What an action ends with: its exit code. */
+export type Exits = (code: number) => void;
+
 export interface Verbs {
   commands: readonly CommandDef[];
   /** Further ones, which are no verbs of an environment. */
-  addTools?(program: Command, shell: Shell): Promise<void>;
+  addTools?(program: Command, shell: Shell, exits: Exits): Promise<void>;
 }
 
+/** The program: the process's own terminal and surroundings, and its exit code. */
 export async function start(argv: readonly string[], verbs: Verbs): Promise<void> {
   process.exitCode = EXIT_BUG;
-  const version = typeof PIXCANARY_VERSION === "string" ? PIXCANARY_VERSION : "0.0.0-dev";
-  const color = !argv.includes("--no-color");
-  const console = createConsole({ color, env: process.env });
-  const shell: Shell = { console, env: process.env, cwd: workingDirectory(), version, argv };
-  const program = buildProgram([...verbs.commands], version, async (def, own, flags) => {
-    process.exitCode = await run(def, own, flags, shell);
-  });
-  await verbs.addTools?.(program, shell);
+  process.exitCode = await startIn(shellOfProcess(argv), verbs);
+}
+
+/** Returns the exit code; never throws. */
+export async function startIn(shell: Shell, verbs: Verbs): Promise<number> {
+  let code = EXIT_BUG;
+  const exits: Exits = (given) => {
+    code = given;
+  };
+  const { argv, console, version } = shell;
+  const action: Action = async (def, own, flags) => exits(await run(def, own, flags, shell));
+  const program = buildProgram(verbs.commands, { version, console, action });
   try {
+    await verbs.addTools?.(program, shell, exits);
     if (argv.length === 0) program.help();
     await program.parseAsync([...argv], { from: "user" });
+    return code;
   } catch (error) {
-    process.exitCode = explainFailure(error, argv, shell);
+    return explainFailure(error, argv, shell);
   }
+}
+
+function shellOfProcess(argv: readonly string[]): Shell {
+  const { env } = process;
+  return {
+    console: createConsole({ color: !argv.includes("--no-color"), env }),
+    // It opens when it is first asked for.
+    get stdin() {
+      return process.stdin;
+    },
+    env,
+    cwd: workingDirectory(),
+    home: homedir(),
+    version: typeof PIXCANARY_VERSION === "string" ? PIXCANARY_VERSION : "0.0.0-dev",
+    argv,
+    interrupt: watchInterrupt,
+  };
 }
 
 /** A stop must work from a folder that somebody has deleted; only relative paths need one. */

@@ -70,7 +70,14 @@ function notifier(
     async loadSecret(name, configured) {
       asked.push(name);
       const { stdin } = process;
-      const secret = await loadSecret({ name, env, configured, baseDir: folder, stdin });
+      const secret = await loadSecret({
+        name,
+        env,
+        configured,
+        baseDir: folder,
+        home: folder,
+        stdin,
+      });
       if (secret !== null) redactor.add(secret);
       return secret;
     },

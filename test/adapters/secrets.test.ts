@@ -27,6 +27,7 @@ const load = (sources: Partial<SecretSources>) =>
     name: "CLOUDFLARE_API_TOKEN",
     env: {},
     baseDir: dir,
+    home: dir,
     stdin: Readable.from([]),
     ...sources,
   });

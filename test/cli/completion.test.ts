@@ -4,8 +4,9 @@ import { candidates } from "../../src/cli/tools/candidates.ts";
 import { lastWords } from "../../src/cli/tools/line-words.ts";
 import { commands } from "../../src/commands/index.ts";
 import { runCli } from "../support/cli.ts";
+import { shellFor } from "../support/here.ts";
 
-const program = buildProgram(commands, "test", async () => undefined);
+const program = buildProgram(commands, { ...shellFor({}), action: async () => undefined });
 const offered = async (line: string, typed?: string) =>
   (await candidates(program, { line, typed }, async () => ["staging", "prod"])).map(
     (one) => one.split("\t")[0],

@@ -10,6 +10,7 @@ import { reportJson, reportText } from "../../src/cli/report.ts";
 import { notAus, pullTheStop } from "../../src/commands/not-aus/not-aus.ts";
 import type { Ports } from "../../src/ports/ports.ts";
 import { seededRandom } from "../../src/sandbox/random.ts";
+import { shellFor } from "../support/here.ts";
 import { HANG_MS } from "../support/patience.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 import { type Case, EDGES, nameOf, realFetch, Stage, tapFetch } from "./fault-stage.ts";
@@ -93,7 +94,7 @@ async function stopOn(
   };
   const said: string[] = [];
   const console = { out: (t: string) => said.push(t), err: (t: string) => said.push(t) };
-  const shell = { console, env, cwd: "/", version: "test", argv: ["not-aus"] };
+  const shell = shellFor({ console, env, argv: ["not-aus"] });
   const flags = { config, verify, color: false };
   const over = new AbortController();
   const world = await compose(flags, shell, over.signal);

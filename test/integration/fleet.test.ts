@@ -4,7 +4,8 @@ import type { VerifyData } from "../../src/commands/verify/verify.ts";
 import { verify } from "../../src/commands/verify/verify.ts";
 import { type MetricPoint, toDataPoint } from "../../src/domain/metrics/point.ts";
 import type { FleetLocation } from "../../src/domain/proof/fleet.ts";
-import { ensureCli, runCli } from "../support/cli.ts";
+import { ensureCli } from "../support/cli.ts";
+import { runHere } from "../support/here.ts";
 import { untilReady } from "../support/live.ts";
 import { AMPLE_S, ENOUGH_S, HANG_MS, PATIENCE } from "../support/patience.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";
@@ -81,7 +82,7 @@ function pointAt(colo: string, atMs: number) {
 }
 
 const run = (...args: string[]) =>
-  runCli(["verify", "--fleet", "--config", config, ...args], {
+  runHere(["verify", "--fleet", "--config", config, ...args], {
     env: { ...lane.env, ...tokenEnv(lane.sandbox) },
   });
 
@@ -185,7 +186,7 @@ describe("not claimed", () => {
 
   test("without a dataset", async () => {
     const without = await writeConfig(lane, { dataset: undefined });
-    const result = await runCli(["verify", "--fleet", "--config", without], {
+    const result = await runHere(["verify", "--fleet", "--config", without], {
       env: { ...lane.env, ...tokenEnv(lane.sandbox) },
     });
     expect(result, result.stdout + result.stderr).toMatchObject({ code: 2 });

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from "vitest";
 import { startServer, type TestServer } from "../adapters/server.ts";
-import { runCli } from "../support/cli.ts";
+import { runHere } from "../support/here.ts";
 import type { Lane } from "./lane.ts";
 import { emergencies, oneLane, stopIsStored, tokenEnv, writeConfig } from "./lane.ts";
 import { API_SECRET, leaks, QA_SECRET } from "./leaks.ts";
@@ -24,7 +24,7 @@ afterAll(() => hook.close());
 beforeEach(() => lane.sandbox.control.forgetNotices());
 
 const run = (words: readonly string[], path: string, env: Record<string, string> = {}) =>
-  runCli([...words, "--config", path], {
+  runHere([...words, "--config", path], {
     env: { ...lane.env, ...tokenEnv(lane.sandbox), ...env },
   });
 const arrived = () =>

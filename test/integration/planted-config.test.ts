@@ -9,6 +9,7 @@ import { execa } from "execa";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import * as z from "zod";
 import { ensureCli, PLAIN_ENV, runCli } from "../support/cli.ts";
+import { runHere } from "../support/here.ts";
 
 const TOKENS = { CLOUDFLARE_API_TOKEN: "api-planted", PIXCANARY_QA_TOKEN: "qa-planted" };
 /** Nobody listens there, and it is not loopback by name. */
@@ -55,7 +56,7 @@ async function place(qaUrls: readonly string[], mode = 0o644, more: object = {})
   return path;
 }
 const run = (args: readonly string[], env: Record<string, string> = {}) =>
-  runCli([...args, "--timeout", "2"], {
+  runHere([...args, "--timeout", "2"], {
     cwd: folder,
     env: { ...PLAIN_ENV, ...TOKENS, HOME: home, ...env },
   });
@@ -185,7 +186,7 @@ describe.skipIf(process.geteuid?.() !== 0 || !existsSync("/usr/bin/setpriv"))(
 test("compiled code is cached in a folder of your own, never in that of all", async () => {
   const shared = join(home, "tmp");
   await mkdir(shared);
-  await run(["--help"], { TMPDIR: shared });
+  await runCli(["--help"], { env: { ...PLAIN_ENV, HOME: home, TMPDIR: shared } });
   expect(await readdir(shared)).toEqual([]);
   expect(await readdir(join(home, ".cache"))).toEqual(["pixcanary"]);
 });

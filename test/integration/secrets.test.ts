@@ -10,13 +10,13 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod";
 import { run } from "../../src/cli/run.ts";
-import type { Shell } from "../../src/cli/shell.ts";
 import type { CommandDef } from "../../src/commands/command.ts";
 import { commands } from "../../src/commands/index.ts";
 import { type FaultRuleInput, faultRuleSchema } from "../../src/sandbox/api/faults.ts";
 import type { CentralStore } from "../../src/sandbox/kv/central-store.ts";
 import { ACCOUNT, NAMESPACE } from "../sandbox/api-harness.ts";
 import { ensureCli, PLAIN_ENV, runCli } from "../support/cli.ts";
+import { shellFor } from "../support/here.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 import { type Api, knowingApi } from "./knowing-api.ts";
 import { type Lane, resetLane, startLane, writeConfig } from "./lane.ts";
@@ -84,7 +84,7 @@ interface Heard {
 async function runHere(def: CommandDef, config: string, json: boolean): Promise<Heard> {
   const state = await mkdtemp(join(scratch, "state-"));
   const heard = { out: "", err: "" };
-  const shell: Shell = {
+  const shell = shellFor({
     console: {
       out: (text) => {
         heard.out += text;
@@ -94,10 +94,8 @@ async function runHere(def: CommandDef, config: string, json: boolean): Promise<
       },
     },
     env: { ...TOKENS, XDG_STATE_HOME: state, CI: "true" },
-    cwd: "/",
-    version: "test",
     argv: [def.name],
-  };
+  });
   const exposes = def.name === "restore" || def.name === "ramp start";
   const own = {
     to: def.name === "restore" ? "50" : undefined,
@@ -116,15 +114,6 @@ async function runHere(def: CommandDef, config: string, json: boolean): Promise<
   const code = await run(def, own, flags, shell);
   return { ...heard, files: await filesText(state), code };
 }
-
-/** Handlers of signals outlive a run in this process; a program ends with it. */
-const signalsBefore = { int: process.listeners("SIGINT"), term: process.listeners("SIGTERM") };
-afterAll(() => {
-  for (const l of process.listeners("SIGINT"))
-    if (!signalsBefore.int.includes(l)) process.off("SIGINT", l);
-  for (const l of process.listeners("SIGTERM"))
-    if (!signalsBefore.term.includes(l)) process.off("SIGTERM", l);
-});
 
 const QUICK: Readonly<Record<string, object>> = {
   delay: { ms: 10 },

@@ -1,23 +1,13 @@
 /** Which commands and options pixcanary has, from the tree that it parses its command line with. */
 import type { Command } from "commander";
-import { createConsole } from "../../src/cli/console.ts";
 import { buildProgram } from "../../src/cli/program.ts";
-import { addCompletion } from "../../src/cli/tools/completion.ts";
-import { addDrill } from "../../src/cli/tools/drill.ts";
-import { addSandbox } from "../../src/cli/tools/sandbox.ts";
-import { commands } from "../../src/commands/index.ts";
+import { VERBS } from "../../src/cli/verbs.ts";
+import { shellFor } from "../support/here.ts";
 
-const program = buildProgram(commands, "test", async () => undefined);
-const shell = {
-  console: createConsole({ color: false, env: {} }),
-  env: {},
-  cwd: "/",
-  version: "test",
-  argv: [],
-};
-addDrill(program, shell);
-await addSandbox(program, shell, []);
-addCompletion(program, shell);
+const shell = shellFor({});
+const action = async (): Promise<void> => undefined;
+const program = buildProgram(VERBS.commands, { ...shell, action });
+await VERBS.addTools?.(program, shell, () => undefined);
 
 /**
  * The options of `pixcanary <words>` that its help shows, dashes included; null when there is no such

@@ -2,6 +2,7 @@
 import { compose } from "../../src/cli/compose.ts";
 import type { CommonInput } from "../../src/commands/command.ts";
 import type { Ports } from "../../src/ports/ports.ts";
+import { shellFor } from "./here.ts";
 import { HANG_MS } from "./patience.ts";
 
 /** `shellEnv` is what the shell exports: tokens, for a configuration without token files. */
@@ -10,8 +11,7 @@ export async function portsOf(
   env = "sandbox",
   shellEnv: Record<string, string> = {},
 ): Promise<Ports> {
-  const silent = { out: () => undefined, err: () => undefined };
-  const shell = { console: silent, env: shellEnv, cwd: "/", version: "test", argv: [] };
+  const shell = shellFor({ env: shellEnv });
   const flags = { config: configPath, env, verify: true, color: false };
   const { ports } = await compose(flags, shell, new AbortController().signal);
   return ports;

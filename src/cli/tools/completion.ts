@@ -7,10 +7,11 @@ import { loadConfig } from "../../adapters/config-file.ts";
 import { UsageError } from "../errors.ts";
 import { EXIT_DONE } from "../exit.ts";
 import type { Shell } from "../shell.ts";
+import type { Exits } from "../start.ts";
 import { candidates } from "./candidates.ts";
 import { COMPLETION_SCRIPTS } from "./completion-scripts.ts";
 
-export function addCompletion(program: Command, shell: Shell): void {
+export function addCompletion(program: Command, shell: Shell, exits: Exits): void {
   const shells = Object.keys(COMPLETION_SCRIPTS);
   program
     .command("completion")
@@ -26,7 +27,7 @@ export function addCompletion(program: Command, shell: Shell): void {
         );
       }
       shell.console.out(script);
-      process.exitCode = EXIT_DONE;
+      exits(EXIT_DONE);
     });
   program
     .command("complete", { hidden: true })
@@ -37,7 +38,7 @@ export function addCompletion(program: Command, shell: Shell): void {
       const found = await candidates(program, { line, typed }, () => environmentNames(shell.cwd));
       // For the script, not for a terminal: what escapes text for one would take the tabs.
       process.stdout.write(found.map((one) => `${one}\n`).join(""));
-      process.exitCode = EXIT_DONE;
+      exits(EXIT_DONE);
     });
 }
 

@@ -5,16 +5,16 @@ import type { Rehearsal, TrafficCounts } from "../../ports/visitors.ts";
 import type { Sandbox, TrafficReport } from "../../sandbox/index.ts";
 import { compose } from "../compose.ts";
 import { UsageError } from "../errors.ts";
-import { watchInterrupt } from "../interrupt.ts";
 import type { GlobalFlags } from "../program.ts";
 import { reportJson, reportText } from "../report.ts";
 import { timeoutOf } from "../run.ts";
 import type { Shell } from "../shell.ts";
+import type { Exits } from "../start.ts";
 
 /** Real enough to wait for, short enough for a coffee break. */
 const DRILL_LAG_MS = { min: 200, max: 2_000 };
 
-export function addDrill(program: Command, shell: Shell): void {
+export function addDrill(program: Command, shell: Shell, exits: Exits): void {
   const command = program
     .command("drill")
     .summary("Perform the quarterly drill, measured")
@@ -25,13 +25,13 @@ export function addDrill(program: Command, shell: Shell): void {
     );
   command.addHelpText("before", "  pixcanary drill\n  pixcanary drill --env staging --yes\n");
   command.action(async () => {
-    process.exitCode = await drill(program.opts<GlobalFlags>(), shell);
+    exits(await drill(program.opts<GlobalFlags>(), shell));
   });
 }
 
 async function drill(flags: GlobalFlags, shell: Shell): Promise<number> {
   const named = flags.env ?? shell.env.PIXCANARY_ENV;
-  const interrupt = watchInterrupt(shell.console.err);
+  const interrupt = shell.interrupt(shell.console.err);
   if (named !== undefined && named !== "") return onEnvironment(flags, shell, interrupt);
   shell.console.err("drill → embedded sandbox: starting the Worker at 3 locations …");
   const { startSandbox } = await import("../../sandbox/index.ts");

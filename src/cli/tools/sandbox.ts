@@ -1,10 +1,10 @@
 /** `pixcanary sandbox`: runs the embedded Cloudflare until it is interrupted. */
 import type { Command } from "commander";
 import { UsageError } from "../errors.ts";
-import { watchInterrupt } from "../interrupt.ts";
 import type { GlobalFlags } from "../program.ts";
 import { jsonForTerminal } from "../report.ts";
 import type { Shell } from "../shell.ts";
+import type { Exits } from "../start.ts";
 
 interface SandboxFlags {
   locations: string;
@@ -16,11 +16,7 @@ interface SandboxFlags {
 }
 
 /** Only a call that names the sandbox loads anything of it: it is no part of a stop. */
-export async function addSandbox(
-  program: Command,
-  shell: Shell,
-  argv: readonly string[],
-): Promise<void> {
+export async function addSandbox(program: Command, shell: Shell, exits: Exits): Promise<void> {
   const command = program
     .command("sandbox")
     .summary("Run an embedded Cloudflare with the real Worker, to try things")
@@ -42,12 +38,12 @@ export async function addSandbox(
     "before",
     "  pixcanary sandbox --lag 0\n  pixcanary sandbox --json > sandbox.json\n",
   );
-  if (argv.includes("sandbox")) {
+  if (shell.argv.includes("sandbox")) {
     const { SANDBOX_CONTROL_HELP } = await import("../../sandbox/control/help.ts");
     command.addHelpText("after", `\n${SANDBOX_CONTROL_HELP}`);
   }
   command.action(async (own: SandboxFlags) => {
-    process.exitCode = await runSandbox(own, program.opts<GlobalFlags>(), shell);
+    exits(await runSandbox(own, program.opts<GlobalFlags>(), shell));
   });
 }
 
@@ -62,7 +58,7 @@ async function runSandbox(own: SandboxFlags, flags: GlobalFlags, shell: Shell): 
     ...(own.databaseUrl === undefined ? {} : { databaseUrl: own.databaseUrl }),
   };
   shell.console.err("sandbox: starting the Worker, the API, the origin and the database …");
-  const interrupt = watchInterrupt(shell.console.err);
+  const interrupt = shell.interrupt(shell.console.err);
   const { startSandbox } = await import("../../sandbox/index.ts");
   const sandbox = await startSandbox(options);
   try {

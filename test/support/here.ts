@@ -1,0 +1,47 @@
+/**
+ * The program without a process of its own: its words, environment, folder and streams are given, all
+ * the rest is as installed. A process costs a quarter of a second of processor time; what is shown of
+ * signals, closed streams, memory or start-up needs one (cli.ts).
+ */
+import { PassThrough } from "node:stream";
+import { text } from "node:stream/consumers";
+import { createConsole } from "../../src/cli/console.ts";
+import type { Shell } from "../../src/cli/shell.ts";
+import { startIn } from "../../src/cli/start.ts";
+import { VERBS } from "../../src/cli/verbs.ts";
+import type { CliOptions, CliResult } from "./cli.ts";
+import { PLAIN_ENV } from "./cli.ts";
+
+export type HereOptions = Pick<CliOptions, "env" | "cwd" | "input">;
+
+export async function runHere(
+  argv: readonly string[],
+  { env = PLAIN_ENV, cwd = "/", input = "" }: HereOptions = {},
+): Promise<CliResult> {
+  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
+  stdin.end(input);
+  const heard = Promise.all([text(stdout), text(stderr)]);
+  const console = createConsole({ color: false, env }, { stdout, stderr });
+  const shell = shellFor({ console, stdin, env: { ...env }, cwd, argv });
+  const code = await startIn(shell, VERBS);
+  stdout.end();
+  stderr.end();
+  const [out, err] = await heard;
+  return { code, signal: null, stdout: out, stderr: err };
+}
+
+/** Surroundings of nobody; its home is `HOME` of the environment, or a folder that does not exist. */
+export function shellFor(given: Partial<Shell>): Shell {
+  const silent = { out: () => undefined, err: () => undefined };
+  return {
+    console: silent,
+    stdin: new PassThrough().end(),
+    env: {},
+    cwd: "/",
+    home: given.env?.HOME ?? "/nonexistent",
+    version: "test",
+    argv: [],
+    interrupt: () => new AbortController().signal,
+    ...given,
+  };
+}
