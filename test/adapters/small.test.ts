@@ -93,6 +93,8 @@ describe("the identity", () => {
     expect(actor("a\u001b[31m\nb\u202e")).toBe("a [31m b");
     expect(actor("é".repeat(300))).toHaveLength(100);
     expect(actor("\n")).toMatch(/^.+@.+$/);
+    // Nobody is taken for the guardian, whose word binds it and frees it.
+    for (const name of ["guardian", " guardian\n"]) expect(actor(name)).toMatch(/^guardian@.+$/);
     const plain = createIdentity({ env: {}, version: "1.2.3" });
     expect(plain.actor).toMatch(/^.+@.+$/);
     expect(plain.tool).toBe("pixcanary 1.2.3");

@@ -116,6 +116,23 @@ async function tickOnTime(atMs: number): Promise<void> {
   await tick(atMs);
 }
 
+function journalEntry({ emergency = false, ...given }: Record<string, unknown>): string {
+  const side = { percent: 20, emergency, revision: null };
+  const entry = {
+    schema: 1,
+    actor: "ada",
+    host: "h",
+    reason: null,
+    incident: null,
+    before: side,
+    after: side,
+    revision: null,
+    verification: { outcome: "live", locations: [], elapsed_ms: 0 },
+    tool: "pixcanary",
+  };
+  return JSON.stringify({ ...entry, ...given });
+}
+
 const told = (): string =>
   server.seen
     .filter(({ url }) => url === "/hook")
@@ -150,27 +167,12 @@ describe("what the guardian has done", () => {
   /** 1,099 entries of other people that morning, then its own. */
   function fillJournal(): void {
     const at = (index: number) => new Date(START_MS - (1_200 - index) * 1_000).toISOString();
-    const side = { percent: 20, emergency: false, revision: null };
-    const entry = {
-      schema: 1,
-      command: "logs",
-      host: "h",
-      reason: null,
-      incident: null,
-      before: side,
-      after: side,
-      revision: null,
-      verification: { outcome: "live", locations: [], elapsed_ms: 0 },
-      tool: "pixcanary",
-    };
     for (let index = 0; index < 1_100; index += 1) {
       const own = index === 1_099;
       const id = own ? tickId(START_MS - 2 * MINUTE_MS, "R") : `E${index}`;
       const actor = own ? "guardian" : "ada";
-      kv.set(
-        `journal/${at(index)}-${id}`,
-        JSON.stringify({ ...entry, id, at: at(index), actor, command: own ? "disable" : "logs" }),
-      );
+      const command = own ? "disable" : "logs";
+      kv.set(`journal/${at(index)}-${id}`, journalEntry({ id, at: at(index), actor, command }));
     }
   }
 
@@ -219,6 +221,27 @@ describe("a restore within the minute of a stop", () => {
     for (let minute = 13; minute <= 20; minute += 1)
       await tickOnTime(START_MS + minute * MINUTE_MS);
     expect(isStopped()).toBe(false);
+  });
+});
+
+describe("intents that an emergency caught", () => {
+  it("are not asked for: they are counted from its release on", async () => {
+    const minutes = (ago: number) => new Date(START_MS - ago * MINUTE_MS).toISOString();
+    const asked = () =>
+      server.seen.map(({ body }) => body).filter((sql) => sql.includes("intents"));
+    await tickOnTime(START_MS);
+    expect(asked().at(-1)).not.toContain(String((START_MS - 25 * MINUTE_MS) / 1_000));
+    for (const [ago, emergency] of [[40, true] as const, [25, false] as const]) {
+      const entry = journalEntry({
+        at: minutes(ago),
+        id: `E${ago}`,
+        command: "not-aus",
+        emergency,
+      });
+      kv.set(`journal/${minutes(ago)}-E${ago}`, entry);
+    }
+    await tickOnTime(START_MS);
+    expect(asked().at(-1)).toContain(String((START_MS - 25 * MINUTE_MS) / 1_000));
   });
 });
 
