@@ -7,6 +7,7 @@
  * `stop` is the emergency latch, a key of its own so that no rewrite of `config` can lose it.
  */
 import * as z from "zod";
+import { flagAsWritten, percentAsWritten, wordAsWritten } from "./hand-written.ts";
 import { saysEmergency } from "./says-emergency.ts";
 
 export const CONFIG_KEY = "config";
@@ -45,9 +46,12 @@ const names = z
   .catch(undefined);
 
 export const configSchema = z.object({
-  canary_percent: percentSchema,
-  canary_tag: z.string().regex(TAG, "must be 1 to 32 letters, digits, _ or -"),
-  emergency_proxy: z.boolean(),
+  canary_percent: z.preprocess(percentAsWritten, percentSchema),
+  canary_tag: z.preprocess(
+    wordAsWritten,
+    z.string().regex(TAG, "must be 1 to 32 letters, digits, _ or -"),
+  ),
+  emergency_proxy: z.preprocess(flagAsWritten, z.boolean()),
   /** Not checked as a date: a person in a hurry may paste anything, and must still be obeyed. */
   last_updated: z.string().max(64),
   revision: optionalText,
@@ -159,7 +163,8 @@ function parse<T>(
   }
   let raw: unknown;
   try {
-    raw = JSON.parse(text.startsWith("\uFEFF") ? text.slice(1) : text);
+    // Without the byte order mark and the blanks that JSON does not know.
+    raw = JSON.parse(text.trim());
   } catch {
     return invalid("is not JSON");
   }

@@ -15,7 +15,7 @@ import { timeOf } from "../lib/time.ts";
 import { parseRamp, parseRampControl, RAMP_CONTROL_KEY, RAMP_KEY } from "../ramp/document.ts";
 import { parseRampShare, RAMP_SHARE_KEY } from "../ramp/share.ts";
 import type { Parsed } from "./documents.ts";
-import { CONFIG_KEY, STOP_KEY } from "./documents.ts";
+import { CONFIG_KEY, parseConfig, STOP_KEY } from "./documents.ts";
 import type { RawState } from "./state.ts";
 import { parseState } from "./state.ts";
 
@@ -32,6 +32,7 @@ export function oddKeys(raw: RawState, side: SideTexts, nowMs: number): string[]
   const state = parseState(raw);
   return [
     invalid(CONFIG_KEY, state.config),
+    ...oddlyWritten(raw.config),
     invalid(STOP_KEY, state.stop),
     oddCap(raw, nowMs),
     oddGuardian(side.guardian, nowMs),
@@ -49,6 +50,22 @@ export function oddKeys(raw: RawState, side: SideTexts, nowMs: number): string[]
 
 function invalid(key: string, parsed: Parsed<unknown>): string | null {
   return parsed.kind === "invalid" ? `${key} ${parsed.problem}` : null;
+}
+
+/** Readable, but not as a tool writes it: the next tool may read it otherwise. */
+function oddlyWritten(text: string | null): string[] {
+  const parsed = parseConfig(text);
+  if (text === null || parsed.kind !== "valid") return [];
+  const written = JSON.parse(text.trim());
+  const fields = ["canary_percent", "canary_tag", "emergency_proxy"] as const;
+  const odd = fields.filter((field) => written[field] !== parsed.value[field]);
+  const lines = odd.map((field) => {
+    const [is, read] = [written[field], parsed.value[field]].map((value) => JSON.stringify(value));
+    return `${CONFIG_KEY} ${field} is written as ${is}, and read as ${read}`;
+  });
+  return text.startsWith("\uFEFF")
+    ? [...lines, `${CONFIG_KEY} begins with a byte order mark, which is skipped`]
+    : lines;
 }
 
 function unreadable(

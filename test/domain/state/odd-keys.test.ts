@@ -19,12 +19,21 @@ const guardianOf = (id: string) =>
     told: null,
     verdict: "pass",
   });
+const written = (canary_percent: unknown) => JSON.stringify({ ...BASE, canary_percent });
+const flagged = (emergency_proxy: unknown) => JSON.stringify({ ...BASE, emergency_proxy });
 const OWN = tickId(START_MS, "R");
 const AHEAD = tickId(START_MS + 3_600_000, "R");
 
 describe("what cannot be read or believed in KV", () => {
   it.each([
     ["config is not JSON", { config: "{" }, {}],
+    ['config canary_percent is written as "10 %", and read as 10', { config: written("10 %") }, {}],
+    [
+      'config emergency_proxy is written as "False", and read as false',
+      { config: flagged("False") },
+      {},
+    ],
+    ["config begins with a byte order mark", { config: `\uFEFF${JSON.stringify(BASE)}\r\n` }, {}],
     ["stop is not JSON", { stop: "{" }, {}],
     ["guardian-cap cannot be read: it counts as 0 % until restore", { cap: "{" }, {}],
     ["yet to come: it counts until restore", { cap: capAt("2099-01-01T00:00:00Z") }, {}],
