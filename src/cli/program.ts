@@ -1,47 +1,35 @@
 /** The commander tree, from the list of verbs. Knows words and flags, nothing of what verbs do. */
 import { Command, CommanderError } from "commander";
-import type { CommandDef, OptionSpec } from "../commands/command.ts";
+import * as z from "zod";
+import type { CommandDef } from "../commands/command.ts";
+import { flag, flagsOf } from "../commands/flag.ts";
 import type { Console } from "./console.ts";
 import { exitCodeTable } from "./exit.ts";
 
-/** Flags that every verb takes, before or after its name. */
-export interface GlobalFlags {
-  env?: string;
-  config?: string;
-  json?: boolean;
-  yes?: boolean;
-  dryRun?: boolean;
-  reason?: string;
-  incident?: string;
-  timeout?: string;
-  verify: boolean;
-  color: boolean;
-  tokenFile?: string;
-  qaTokenFile?: string;
-  allowHost?: string;
-}
+const text = z.string().optional();
+const yes = z.boolean().optional();
 
-const GLOBAL_OPTIONS: readonly OptionSpec[] = [
-  { flags: "-e, --env <name>", description: "environment in pixcanary.json (or PIXCANARY_ENV)" },
-  {
-    flags: "--config <path>",
-    description: "configuration file (default: pixcanary.json, upwards)",
-  },
-  { flags: "--json", description: "print one JSON document on stdout" },
-  { flags: "-y, --yes", description: "answer the question of a command that adds exposure" },
-  { flags: "--dry-run", description: "show what would change, write nothing" },
-  { flags: "--reason <text>", description: "why, for the journal" },
-  { flags: "--incident <id>", description: "incident that this belongs to, for the journal" },
-  { flags: "--timeout <seconds>", description: "budget for the whole command" },
-  { flags: "--no-verify", description: "do not wait for /qa to show the change" },
-  { flags: "--no-color", description: "no colour (also NO_COLOR)" },
-  { flags: "--token-file <path>", description: "API token: a 0600 file, or - for stdin" },
-  { flags: "--qa-token-file <path>", description: "/qa token: a 0600 file, or - for stdin" },
-  {
-    flags: "--allow-host <hosts>",
-    description: "may get the /qa token (or PIXCANARY_ALLOWED_HOSTS)",
-  },
-];
+/** What every verb takes, before or after its name. */
+export const globalInput = z.object({
+  env: flag("-e, --env <name>", "environment in pixcanary.json (or PIXCANARY_ENV)", text),
+  config: flag("--config <path>", "configuration file (default: pixcanary.json, upwards)", text),
+  json: flag("--json", "print one JSON document on stdout", yes),
+  yes: flag("-y, --yes", "answer the question of a command that adds exposure", yes),
+  dryRun: flag("--dry-run", "show what would change, write nothing", yes),
+  reason: flag("--reason <text>", "why, for the journal", text),
+  incident: flag("--incident <id>", "incident that this belongs to, for the journal", text),
+  timeout: flag("--timeout <seconds>", "budget for the whole command", text),
+  verify: flag("--no-verify", "do not wait for /qa to show the change", z.boolean()),
+  color: flag("--no-color", "no colour (also NO_COLOR)", z.boolean()),
+  tokenFile: flag("--token-file <path>", "API token: a 0600 file, or - for stdin", text),
+  qaTokenFile: flag("--qa-token-file <path>", "/qa token: a 0600 file, or - for stdin", text),
+  allowHost: flag(
+    "--allow-host <hosts>",
+    "may get the /qa token (or PIXCANARY_ALLOWED_HOSTS)",
+    text,
+  ),
+});
+export type GlobalFlags = z.output<typeof globalInput>;
 
 export type Action = (
   command: CommandDef,
@@ -67,7 +55,7 @@ export function buildProgram(
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
     .addHelpText("before", "In an emergency:  pixcanary not-aus --env <name>\n")
     .addHelpText("after", `\nExit codes:\n${exitCodeTable()}`);
-  addGlobalOptions(program);
+  addFlags(program, globalInput);
   for (const command of commands) addCommand(program, command, action);
   return program;
 }
@@ -77,8 +65,11 @@ function withoutLastBreak(text: string): string {
   return text.replace(/\n$/, "");
 }
 
-function addGlobalOptions(command: Command): void {
-  for (const { flags, description } of GLOBAL_OPTIONS) command.option(flags, description);
+function addFlags(command: Command, input: z.ZodType): void {
+  for (const [, { form, help }] of flagsOf(input)) {
+    if (form.startsWith("-")) command.option(form, help);
+    else command.argument(form, help);
+  }
 }
 
 /** What the help page says of a group of verbs; a verb named "logs pull" belongs to `logs`. */
@@ -90,8 +81,7 @@ const GROUPS: Readonly<Record<string, string>> = {
 function addCommand(program: Command, def: CommandDef, action: Action): void {
   const { parent, name } = placeOf(program, def.name);
   const command = parent.command(name).summary(def.summary).description(def.details);
-  for (const { flags, description } of def.options) command.option(flags, description);
-  for (const { flags, description } of def.arguments ?? []) command.argument(flags, description);
+  addFlags(command, def.input);
   const examples = def.examples.map((example) => `  ${example}`).join("\n");
   command.addHelpText("before", `${examples}\n`);
   if (def.moreHelp !== undefined) command.addHelpText("after", `\n${def.moreHelp}`);

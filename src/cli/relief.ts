@@ -9,7 +9,7 @@ import { reduce } from "../commands/lower/reduce.ts";
 import { notAus } from "../commands/not-aus/not-aus.ts";
 import { start } from "./start.ts";
 
-const commands = [notAus, reduce, disable] as unknown as readonly CommandDef[];
+const commands: readonly CommandDef[] = [notAus, reduce, disable];
 
 export function main(argv: readonly string[]): Promise<void> {
   return start(argv, { commands });

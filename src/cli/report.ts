@@ -12,14 +12,14 @@ export interface Report {
 }
 
 /** A verb that changes nothing needs no headline: its answer is the text. */
-type Named = Pick<CommandDef, "name" | "render" | "mutates" | "document">;
+type Named = Pick<CommandDef, "name" | "render" | "document"> & { run?: unknown };
 
 export function reportText(command: Named, raw: Outcome<unknown>): Report {
   const exitCode = exitCodeOf(raw);
   // The one escape for all that is remote: what verbs render cannot forge a line, whatever the field.
   const outcome = escapeFields(raw);
   const body = command.render(outcome);
-  const quiet = outcome.kind === "done" && !command.mutates;
+  const quiet = outcome.kind === "done" && "run" in command;
   const head = quiet ? "" : headline(command.name, outcome);
   const lines = [head, body, nextLine(outcome)].filter((l) => l !== "");
   const text = lines.join("\n");

@@ -1,8 +1,15 @@
 /** One command from words to exit code: input → environment → plan → confirm → apply → report. */
 
 import { ConfigError } from "../adapters/config-file.ts";
-import type { CommandDef, CommonInput, Outcome, Planned } from "../commands/command.ts";
+import type {
+  ChangingVerb,
+  CommandDef,
+  CommonInput,
+  Outcome,
+  Planned,
+} from "../commands/command.ts";
 import { interruptedBy } from "../commands/command.ts";
+import { flagsOf } from "../commands/flag.ts";
 import { skewWarning } from "../commands/lib/clock-skew.ts";
 import { invocation, shellWord } from "../commands/lib/format.ts";
 import type { Target } from "../domain/config/environment.ts";
@@ -39,7 +46,7 @@ export async function run(
       : await composeFor(def, flags, shell, interrupt);
   shell.console.err(firstLine(def, world.ports.target));
   const outcome = await planAndApply(def, input, flags, shell, world.ports);
-  const skew = def.mutates && !flags.dryRun ? skewWarning(world.ports) : null;
+  const skew = changes(def) && !flags.dryRun ? skewWarning(world.ports) : null;
   if (skew !== null) world.ports.progress.warn(skew);
   if (gone?.aborted) return EXIT_DONE;
   const settled = withInterrupt(outcome, interrupt);
@@ -60,7 +67,7 @@ async function composeFor(
   shell: Shell,
   interrupt: AbortSignal,
 ): Promise<World> {
-  const relief = def.relief === true;
+  const relief = changes(def) && def.relief === true;
   try {
     return await compose(flags, shell, interrupt, { relief, anyHost: def.anyHost === true });
   } catch (error) {
@@ -73,6 +80,10 @@ async function composeFor(
   }
 }
 
+function changes(def: CommandDef): def is ChangingVerb {
+  return "plan" in def;
+}
+
 /** Own flags by the verb's schema, common ones by ours. Throws UsageError. */
 function parseInput(
   def: CommandDef,
@@ -83,28 +94,24 @@ function parseInput(
   const parsed = def.input.safeParse(own);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    const flag = issue?.path[0] === undefined ? def.name : spelled(def, String(issue.path[0]));
-    throw new UsageError(`${flag} ${issue?.message ?? "is not valid"}`, help);
+    const words = flagsOf(def.input).find(([key]) => key === issue?.path[0])?.[1].form;
+    // As it was typed; a positional argument has no dashes, and goes by its name.
+    const name = words?.startsWith("-") ? words.split(" ")[0] : String(issue?.path[0] ?? def.name);
+    throw new UsageError(`${name} ${issue?.message ?? "is not valid"}`, help);
   }
   const reason = shortened(flags.reason);
-  if (def.needsReason && !reason) {
+  if (changes(def) && def.needsReason && !reason) {
     throw new UsageError(`${def.name} needs --reason "…": why it is safe to do now`, help);
   }
-  if (own.force === true && !reason) throw new UsageError('--force needs --reason "…"', help);
+  const common = { force: false, ...Object(parsed.data) };
+  if (common.force && !reason) throw new UsageError('--force needs --reason "…"', help);
   return {
-    ...Object(parsed.data),
+    ...common,
     reason,
     incident: shortened(flags.incident),
-    force: own.force === true,
     verify: flags.verify,
     timeoutMs: timeoutOf(flags, def.timeoutFor?.(parsed.data) ?? def.timeoutMs),
   };
-}
-
-/** As it was typed: `maxMib` is `--max-mib`, and a positional argument has no dashes. */
-function spelled(def: CommandDef, key: string): string {
-  const positional = def.arguments?.some(({ flags }) => flags.includes(key)) === true;
-  return positional ? key : `--${key.replace(/[A-Z]/g, (big) => `-${big.toLowerCase()}`)}`;
 }
 
 /** Documents hold so much and no more; a pasted log must not keep a stop from being written. */
@@ -133,9 +140,9 @@ async function planAndApply(
   shell: Shell,
   ports: Ports,
 ): Promise<Outcome<unknown>> {
+  if (!changes(def)) return def.run(input, ports);
   const planned = await def.plan(input, ports);
   if (planned.kind === "ended") return planned.outcome;
-  if (planned.kind === "answer") return def.apply(planned.steps, input, ports);
   if (flags.dryRun) return dryRun(planned);
   if (planned.risk === "exposure" && !flags.yes) {
     shell.console.err(changesText(planned));
@@ -171,7 +178,7 @@ function isDryRun(outcome: Outcome<unknown>): outcome is Outcome<DryRun> & { kin
 function textOf(def: CommandDef, outcome: Outcome<unknown>) {
   if (!isDryRun(outcome)) return reportText(def, outcome);
   const text = `${changesText(outcome.data)}\n  dry run: nothing was written`;
-  return reportText({ name: def.name, mutates: false, render: () => text }, outcome);
+  return reportText({ name: def.name, run: null, render: () => text }, outcome);
 }
 
 function declined(answer: "no" | "no-terminal", shell: Shell, target: Target): Outcome<never> {

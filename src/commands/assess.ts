@@ -2,7 +2,6 @@
  * What the policy says about the last minutes: each row with its numbers, and the one command that the
  * runbook recommends. Reads only. Exit 0 when all is well; 20 when it is not, or is not known.
  */
-import * as z from "zod";
 import { unmeasured } from "../domain/policy/evaluate.ts";
 import type { Finding } from "../domain/policy/finding.ts";
 import { isEmergency } from "../domain/state/state.ts";
@@ -10,7 +9,8 @@ import { escapeForTerminal } from "../domain/text/escape.ts";
 import { wrap } from "../domain/text/width.ts";
 import type { UpstreamError } from "../ports/errors.ts";
 import type { Ports } from "../ports/ports.ts";
-import type { CommandDef, CommonInput, NoFlags, Outcome } from "./command.ts";
+import type { CommonInput, Outcome, ReadingVerb } from "./command.ts";
+import { noFlags } from "./flag.ts";
 import type { InForce } from "./lib/findings-text.ts";
 import { findingLines, recommendedCommand, sentence } from "./lib/findings-text.ts";
 import { invocation } from "./lib/format.ts";
@@ -34,20 +34,17 @@ export interface AssessData {
   at_ms: number;
 }
 
-export const assess: CommandDef<NoFlags, null, AssessData> = {
+export const assess: ReadingVerb<typeof noFlags, AssessData> = {
   name: "assess",
   summary: "Judge the last minutes by the policy; say what to do",
   details:
     "Each finding of the policy as pass, fail, inconclusive or no_data, with its numbers, and the one " +
     "recommended command. Changes nothing. Exit 20 also when nothing is known: no data is not good news.",
   examples: ["pixcanary assess --env production", "pixcanary assess --env production --json"],
-  options: [],
-  mutates: false,
   anyHost: true,
   timeoutMs: 20_000,
-  input: z.object({}),
-  plan: async () => ({ kind: "answer", steps: null }),
-  apply: (_steps, input, ports) => judge(input, ports),
+  input: noFlags,
+  run: (input, ports) => judge(input, ports),
   render,
 };
 

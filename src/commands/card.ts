@@ -1,8 +1,8 @@
 /** The runbook's cheat sheet for the configured environment, to print and keep near. Offline. */
-import * as z from "zod";
 import type { Target } from "../domain/config/environment.ts";
 import { manualWay } from "../domain/config/manual.ts";
-import type { CommandDef, NoFlags } from "./command.ts";
+import type { ReadingVerb } from "./command.ts";
+import { noFlags } from "./flag.ts";
 import { invocation } from "./lib/format.ts";
 
 export interface CardData {
@@ -13,19 +13,16 @@ export interface CardData {
   contacts: Target["contacts"];
 }
 
-export const card: CommandDef<NoFlags, null, CardData> = {
+export const card: ReadingVerb<typeof noFlags, CardData> = {
   name: "card",
   summary: "Print the cheat sheet for an environment",
   details:
     "The commands of the runbook for this environment, and the manual way for each. Needs no network.",
   examples: ["pixcanary card --env production"],
-  options: [],
-  mutates: false,
   anyHost: true,
   timeoutMs: 5_000,
-  input: z.object({}),
-  plan: async () => ({ kind: "answer", steps: null }),
-  apply: async (_steps, _input, ports) => ({
+  input: noFlags,
+  run: async (_input, ports) => ({
     kind: "done",
     changed: false,
     data: cardOf(ports.target),

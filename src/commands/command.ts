@@ -1,6 +1,7 @@
 /**
- * The contract between a verb, the shell and a test. A verb plans (reads only), applies (writes
- * once, then proves) and renders (pure). It never prints, prompts, exits or reads the environment.
+ * The contract between a verb, the shell and a test. A verb that reads runs and renders (pure); one
+ * that changes state plans (reads only), applies (writes once, then proves) and renders. It never
+ * prints, prompts, exits or reads the environment.
  */
 import type { z } from "zod";
 import type { Ports } from "../ports/ports.ts";
@@ -40,20 +41,10 @@ export interface Change {
 export type Planned<P, T = unknown> =
   | { kind: "plan"; risk: Risk; changes: readonly Change[]; notes: readonly string[]; steps: P }
   /** There is nothing to apply: already so, refused, or failed while reading. */
-  | { kind: "ended"; outcome: Outcome<T> }
-  | { kind: "answer"; steps: P };
+  | { kind: "ended"; outcome: Outcome<T> };
 
-export interface OptionSpec {
-  /** Commander's form, e.g. `--to <percent>`. */
-  flags: string;
-  description: string;
-}
-
-/** What `plan` and `apply` receive: own flags and common ones. */
+/** What a verb receives: own flags and common ones. */
 export type Given<In extends z.ZodType> = z.output<In> & CommonInput;
-
-/** For verbs without flags of their own. */
-export type NoFlags = z.ZodType<unknown>;
 
 /**
  * `environment`: its configuration must be there. `if-any`: it is used where one is named or is the
@@ -61,7 +52,7 @@ export type NoFlags = z.ZodType<unknown>;
  */
 type Needs = "environment" | "if-any";
 
-export interface CommandDef<In extends z.ZodType = z.ZodType, P = unknown, T = unknown> {
+interface Verb<In extends z.ZodType, T> {
   /** A verb of a group is named with it: `logs errors`. */
   name: string;
   /** Verb first, under 60 characters. */
@@ -69,23 +60,16 @@ export interface CommandDef<In extends z.ZodType = z.ZodType, P = unknown, T = u
   /** The consequence, for the help page. */
   details: string;
   examples: readonly [string, ...string[]];
-  options: readonly OptionSpec[];
-  /** Positional, in commander's form, e.g. `[paths...]`: into the verb's input as `paths`. */
-  arguments?: readonly OptionSpec[];
   /** Further text at the end of the help page. */
   moreHelp?: string;
   /** The environment by default; what a verb needs may depend on what it was given. */
   needs?: Needs | ((given: Given<In>) => Needs);
-  /** Changes state: the environment must then be named unless there is only one. */
-  mutates: boolean;
   /** Whole-command budget when `--timeout` is not given. */
   timeoutMs: number;
   /** In its place, for verbs of which some flags take longer than others. */
   timeoutFor?(own: z.output<In>): number;
-  /** The verb's own flags; the common ones are parsed by the shell. */
+  /** The verb's own flags, each made by `flag`; the common ones are parsed by the shell. */
   input: In;
-  /** Takes native traffic away: nothing that it can do without may keep it from being sent. */
-  relief?: true;
   /** Goes on where a host may not get the /qa token, which is then kept: it says so, or asks no host. */
   anyHost?: true;
   /**
@@ -93,14 +77,28 @@ export interface CommandDef<In extends z.ZodType = z.ZodType, P = unknown, T = u
    * last one, which tells how it ended, as well.
    */
   streams?: true;
-  /** More exposure wants a reason, for the journal and for the next person. */
-  needsReason?: true;
-  plan(input: Given<In>, ports: Ports): Promise<Planned<P, T>>;
-  apply(steps: P, input: Given<In>, ports: Ports): Promise<Outcome<T>>;
   render(outcome: Outcome<T>): string;
   /** An answer that is a document of its own, printed as it is; null: it is a report like any other. */
   document?(outcome: Outcome<T>): string | null;
 }
+
+/** Its answer is the text: it changes no state. */
+export interface ReadingVerb<In extends z.ZodType = z.ZodType, T = unknown> extends Verb<In, T> {
+  run(input: Given<In>, ports: Ports): Promise<Outcome<T>>;
+}
+
+/** Changes state: the environment must then be named unless there is only one. */
+export interface ChangingVerb<In extends z.ZodType = z.ZodType, P = unknown, T = unknown>
+  extends Verb<In, T> {
+  /** Takes native traffic away: nothing that it can do without may keep it from being sent. */
+  relief?: true;
+  /** More exposure wants a reason, for the journal and for the next person. */
+  needsReason?: true;
+  plan(input: Given<In>, ports: Ports): Promise<Planned<P, T>>;
+  apply(steps: P, input: Given<In>, ports: Ports): Promise<Outcome<T>>;
+}
+
+export type CommandDef = ReadingVerb | ChangingVerb;
 
 /** Options that every verb receives next to its own. */
 export interface CommonInput {

@@ -6,7 +6,7 @@
 import type * as z from "zod";
 import type { Ports } from "../ports/ports.ts";
 import type { Rehearsal, TrafficCounts } from "../ports/visitors.ts";
-import type { CommandDef, CommonInput, Outcome } from "./command.ts";
+import type { ChangingVerb, CommonInput, Outcome } from "./command.ts";
 import { interruptedBy } from "./command.ts";
 import { invocation, seconds } from "./lib/format.ts";
 import { disable } from "./lower/disable.ts";
@@ -114,7 +114,7 @@ async function readyStep(run: Run): Promise<boolean> {
 
 /** Runs a verb as the shell would, `--yes` given; what ended in planning ended. */
 async function execute<In extends z.ZodType, P, T>(
-  def: CommandDef<In, P, T>,
+  def: ChangingVerb<In, P, T>,
   run: Run,
   own: Record<string, unknown>,
 ): Promise<Outcome<unknown>> {

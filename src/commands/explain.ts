@@ -7,15 +7,24 @@ import { decisionHeader } from "../domain/decision/headers.ts";
 import type { EffectiveState } from "../domain/state/isolate-memory.ts";
 import { EMPTY_MEMORY, effectiveState, remember } from "../domain/state/isolate-memory.ts";
 import type { Ports } from "../ports/ports.ts";
-import type { CommandDef, Given, Outcome } from "./command.ts";
+import type { Given, Outcome, ReadingVerb } from "./command.ts";
+import { cohortInput, flag, onOff } from "./flag.ts";
 import { share } from "./lib/format.ts";
 import { READ_LIMIT_MS, unreachable } from "./lib/stored-state.ts";
 import { asUpstream } from "./lib/write-result.ts";
 
 const input = z.object({
-  cohort: z.enum(["native", "proxy"], "must be native or proxy").optional(),
-  cookie: z.string().max(4_096).optional(),
-  header: z.boolean().default(false),
+  cohort: flag(
+    "--cohort <cohort>",
+    "the visitor holds a valid cookie for native or proxy",
+    cohortInput.optional(),
+  ),
+  cookie: flag(
+    "--cookie <value>",
+    "the visitor holds this _canary_cohort cookie",
+    z.string().max(4_096).optional(),
+  ),
+  header: onOff("--header", "the visitor sends X-Canary (and it is honoured)"),
 });
 type Input = Given<typeof input>;
 
@@ -25,7 +34,7 @@ export interface ExplainData {
   decision: { cohort: Cohort | null; reason: string; header: string };
 }
 
-export const explain: CommandDef<typeof input, null, ExplainData> = {
+export const explain: ReadingVerb<typeof input, ExplainData> = {
   name: "explain",
   summary: "Say which rule decides for a visitor, and why",
   details:
@@ -35,19 +44,9 @@ export const explain: CommandDef<typeof input, null, ExplainData> = {
     "pixcanary explain --env production --cohort native",
     "pixcanary explain --env production --header",
   ],
-  options: [
-    {
-      flags: "--cohort <cohort>",
-      description: "the visitor holds a valid cookie for native or proxy",
-    },
-    { flags: "--cookie <value>", description: "the visitor holds this _canary_cohort cookie" },
-    { flags: "--header", description: "the visitor sends X-Canary (and it is honoured)" },
-  ],
-  mutates: false,
   timeoutMs: 15_000,
   input,
-  plan: async () => ({ kind: "answer", steps: null }),
-  apply: (_steps, given, ports) => explainStored(given, ports),
+  run: (given, ports) => explainStored(given, ports),
   render,
 };
 

@@ -2,16 +2,13 @@
 import * as z from "zod";
 import type { JournalEntry } from "../domain/state/journal.ts";
 import type { Ports } from "../ports/ports.ts";
-import type { CommandDef, Outcome } from "./command.ts";
+import type { Outcome, ReadingVerb } from "./command.ts";
+import { count, flag } from "./flag.ts";
 import { entryLine } from "./lib/journal-line.ts";
 import { READ_LIMIT_MS } from "./lib/stored-state.ts";
 
 const input = z.object({
-  limit: z
-    .string()
-    .default("20")
-    .refine((text) => /^[1-9]\d{0,3}$/.test(text), { message: "must be a number from 1 to 9999" })
-    .transform(Number),
+  limit: flag("--limit <n>", "how many of the newest entries (20)", count(1, 9_999).default(20)),
 });
 
 export interface HistoryData {
@@ -19,18 +16,15 @@ export interface HistoryData {
   at_ms: number;
 }
 
-export const history: CommandDef<typeof input, null, HistoryData> = {
+export const history: ReadingVerb<typeof input, HistoryData> = {
   name: "history",
   summary: "List the changes: who, when, why, how proved",
   details: "Reads the journal in KV, merged with this machine's own. Changes nothing.",
   examples: ["pixcanary history --env production", "pixcanary history --limit 100 --json"],
-  options: [{ flags: "--limit <n>", description: "how many of the newest entries (20)" }],
-  mutates: false,
   anyHost: true,
   timeoutMs: 20_000,
   input,
-  plan: async () => ({ kind: "answer", steps: null }),
-  apply: (_steps, given, ports) => list(given.limit, ports),
+  run: (given, ports) => list(given.limit, ports),
   render,
 };
 

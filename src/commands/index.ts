@@ -22,7 +22,7 @@ import { validate } from "./validate/validate.ts";
 import { verify } from "./verify/verify.ts";
 import { watch } from "./watch/watch.ts";
 
-export const commands = [
+export const commands: readonly CommandDef[] = [
   notAus,
   reduce,
   disable,
@@ -44,4 +44,4 @@ export const commands = [
   explain,
   doctor,
   card,
-] as unknown as readonly CommandDef[];
+];

@@ -49,7 +49,7 @@ function world(observations: Observations, more: Partial<Ports> = {}): Ports {
   };
 }
 
-const run = (ports: Ports): Promise<Outcome<AssessData>> => assess.apply(null, GIVEN, ports);
+const run = (ports: Ports): Promise<Outcome<AssessData>> => assess.run(GIVEN, ports);
 const ofTen = (change: Change) => seen(minutes(10, change));
 const unseen = (because: string) => {
   const none = { kind: "unseen", because } as const;

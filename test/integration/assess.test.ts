@@ -62,7 +62,7 @@ const configure = (policy: object = {}) =>
   writeConfig(lane, { dataset: "canary_requests", policy: { ...POLICY, ...policy } });
 
 async function asked(config: string): Promise<Outcome<AssessData>> {
-  return assess.apply(null, GIVEN, await portsOf(config, "sandbox", tokenEnv(lane.sandbox)));
+  return assess.run(GIVEN, await portsOf(config, "sandbox", tokenEnv(lane.sandbox)));
 }
 
 function problemsOf(outcome: Outcome<AssessData>): string[] {

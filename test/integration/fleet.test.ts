@@ -95,7 +95,7 @@ async function follow(onLine: (line: string) => void): Promise<VerifyData> {
   });
   const progress = { ...ports.progress, note: onLine };
   const input = { ...GIVEN, fleet: true, smoke: false, timeoutMs: HANG_MS };
-  const outcome = await verify.apply(null, input, { ...ports, progress });
+  const outcome = await verify.run(input, { ...ports, progress });
   expect(outcome.kind, JSON.stringify(outcome)).toBe("done");
   if (outcome.kind !== "done") throw new Error("not done");
   return outcome.data;

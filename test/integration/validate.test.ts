@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { exitCodeOf } from "../../src/cli/exit.ts";
 import { reportText } from "../../src/cli/report.ts";
-import type { CommandDef, Outcome } from "../../src/commands/command.ts";
+import type { Outcome } from "../../src/commands/command.ts";
 import type { ValidateData } from "../../src/commands/validate/data.ts";
 import { validate } from "../../src/commands/validate/validate.ts";
 import type { MetricPoint } from "../../src/domain/metrics/point.ts";
@@ -128,9 +128,7 @@ async function asked(
   const env = { ...lane.env, ...tokenEnv(lane.sandbox), ...moreEnv };
   const ports = await portsOf(config, "sandbox", env);
   const given = { ...GIVEN, timeoutMs, ...Object(validate.input.parse({ smoke: false, ...own })) };
-  const planned = await validate.plan(given, ports);
-  if (planned.kind !== "answer") return expect.fail(planned.kind);
-  return validate.apply(planned.steps, given, ports);
+  return validate.run(given, ports);
 }
 
 /** What stands in the way, and nothing else. */
@@ -141,7 +139,7 @@ function against(outcome: Outcome<ValidateData>): Record<string, string> {
 }
 
 const said = (outcome: Outcome<ValidateData>): string => {
-  const { out, err } = reportText(validate as unknown as CommandDef, outcome);
+  const { out, err } = reportText(validate, outcome);
   return `${out}${err}`;
 };
 

@@ -1,6 +1,6 @@
 /** A location that still shows an earlier, already released stop does not prove the new one. */
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { CommandDef } from "../../src/commands/command.ts";
+import type { ChangingVerb } from "../../src/commands/command.ts";
 import { pullTheStop } from "../../src/commands/not-aus/not-aus.ts";
 import { restore } from "../../src/commands/restore/restore.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
@@ -28,7 +28,7 @@ it("a stop is pending while a location shows the one before, and live when it sh
   expect((await pullTheStop(GIVEN, ports)).kind).toBe("done");
 
   sandbox.control.setKv({ location: "AMS", frozen: true });
-  const verb = restore as unknown as CommandDef;
+  const verb: ChangingVerb = restore;
   const given = { ...GIVEN, to: 10, verify: false };
   const planned = await verb.plan(given, ports);
   if (planned.kind !== "plan") throw new Error(`restore ended: ${planned.kind}`);

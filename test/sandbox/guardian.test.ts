@@ -1,6 +1,6 @@
 /** The guardian in the real workerd: what it does by itself, once, and what it leaves to people. */
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import type { CommandDef } from "../../src/commands/command.ts";
+import type { ChangingVerb } from "../../src/commands/command.ts";
 import { pullTheStop } from "../../src/commands/not-aus/not-aus.ts";
 import { rampStart } from "../../src/commands/ramp/start.ts";
 import { restore } from "../../src/commands/restore/restore.ts";
@@ -78,7 +78,7 @@ function tick(colo = "FRA", at?: Date): Promise<void> {
 }
 
 async function perform(def: unknown, own: Record<string, unknown>): Promise<string> {
-  const verb = def as CommandDef;
+  const verb = def as ChangingVerb;
   const given = { ...GIVEN, ...own } as never;
   const planned = await verb.plan(given, ports);
   const outcome =

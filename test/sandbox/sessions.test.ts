@@ -4,7 +4,7 @@
  * of it at different times.
  */
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import type { CommandDef } from "../../src/commands/command.ts";
+import type { ChangingVerb } from "../../src/commands/command.ts";
 import { disable } from "../../src/commands/lower/disable.ts";
 import { reduce } from "../../src/commands/lower/reduce.ts";
 import { pullTheStop } from "../../src/commands/not-aus/not-aus.ts";
@@ -37,7 +37,7 @@ afterAll(async () => {
 });
 
 async function perform(def: unknown, own: Record<string, unknown>): Promise<void> {
-  const verb = def as CommandDef;
+  const verb = def as ChangingVerb;
   // How fast native is here says nothing: the machine may be busy.
   const given = { ...GIVEN, force: true, ...own };
   // A busy machine may answer no health check in time; then it is refused, and nothing is written.

@@ -78,7 +78,7 @@ async function rehearse(
     timeoutMs: timeoutOf(flags, DRILL_BUDGET_MS),
   };
   const outcome = await performDrill(input, ports, rehearsal);
-  const verb = { name: "drill", mutates: true, render: renderDrill as never };
+  const verb = { name: "drill", render: renderDrill as never };
   const report = flags.json
     ? reportJson("drill", ports.target.env, outcome)
     : reportText(verb, outcome);

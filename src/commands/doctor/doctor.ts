@@ -12,7 +12,8 @@ import type { ParsedState } from "../../domain/state/state.ts";
 import { parseState } from "../../domain/state/state.ts";
 import type { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
-import type { CommandDef, Outcome } from "../command.ts";
+import type { Outcome, ReadingVerb } from "../command.ts";
+import { onOff } from "../flag.ts";
 import type { Check } from "../lib/check.ts";
 import { skewMs } from "../lib/clock-skew.ts";
 import { invocation } from "../lib/format.ts";
@@ -29,9 +30,11 @@ export interface DoctorData {
   checks: Check[];
 }
 
-const input = z.object({ notify: z.boolean().default(false) });
+const input = z.object({
+  notify: onOff("--notify", "send a test notice through each channel"),
+});
 
-export const doctor: CommandDef<typeof input, null, DoctorData> = {
+export const doctor: ReadingVerb<typeof input, DoctorData> = {
   name: "doctor",
   summary: "Check everything that a stop needs",
   details:
@@ -40,13 +43,10 @@ export const doctor: CommandDef<typeof input, null, DoctorData> = {
     "logs that cannot be read are warnings: a stop needs neither. With --notify it also sends a test " +
     "notice to everybody who is told of changes, and pages whom PagerDuty pages.",
   examples: ["pixcanary doctor --env production", "pixcanary doctor --env production --notify"],
-  options: [{ flags: "--notify", description: "send a test notice through each channel" }],
-  mutates: false,
   anyHost: true,
   timeoutMs: 30_000,
   input,
-  plan: async () => ({ kind: "answer", steps: null }),
-  apply: (_steps, { notify }, ports) => diagnose(ports, notify),
+  run: ({ notify }, ports) => diagnose(ports, notify),
   render,
 };
 

@@ -1,34 +1,22 @@
 /** `--since` and `--until`: a time with its zone (RFC 3339), a day (UTC), or how long ago. */
-import * as z from "zod";
 import type { LogWindow } from "../../domain/logs/batch-name.ts";
+import { durationMs, parsed } from "../flag.ts";
 
 export type TimePoint = { atMs: number } | { agoMs: number };
 
-const UNIT_MS: Readonly<Record<string, number>> = {
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-};
 const DEFAULT_MS = 3_600_000;
 const WITH_ZONE =
   /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d{2}:\d{2}))?$/;
 
 export const TIME_HELP = "2026-05-01T00:49:00Z, 2026-05-01, or 90m, 2h, 1d ago";
 
-/** Of a flag; the message names what is accepted. */
-export const timePointSchema = z.string().transform((text, context): TimePoint => {
-  const point = parseTimePoint(text.trim());
-  if (point !== null) return point;
-  context.addIssue({ code: "custom", message: `must be ${TIME_HELP}` });
-  return z.NEVER;
-});
+/** Of a flag. */
+export const timePoint = parsed((text) => parseTimePoint(text.trim()), `must be ${TIME_HELP}`);
 
 /** Null for what is neither; a time without a zone could be anybody's. */
 export function parseTimePoint(text: string): TimePoint | null {
-  const ago = /^(\d{1,6})([smhd])$/.exec(text);
-  const unitMs = UNIT_MS[ago?.[2] ?? ""];
-  if (ago !== null && unitMs !== undefined) return { agoMs: Number(ago[1]) * unitMs };
+  const agoMs = durationMs(text);
+  if (agoMs !== null) return { agoMs };
   const atMs = WITH_ZONE.test(text) ? Date.parse(text) : Number.NaN;
   return Number.isNaN(atMs) ? null : { atMs };
 }

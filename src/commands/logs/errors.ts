@@ -7,14 +7,15 @@ import { changesOf, type StateChange } from "../../domain/logs/timeline.ts";
 import { LocalError } from "../../ports/errors.ts";
 import type { LogReading, LogSource } from "../../ports/logs.ts";
 import type { Ports } from "../../ports/ports.ts";
-import { type CommandDef, type Given, interruptedBy, type Outcome } from "../command.ts";
+import { type Given, interruptedBy, type Outcome, type ReadingVerb } from "../command.ts";
+import { count, flag, parsed } from "../flag.ts";
 import { invocation } from "../lib/format.ts";
 import { READ_LIMIT_MS } from "../lib/stored-state.ts";
 import {
   bytesText,
   TIME_HELP,
   type TimePoint,
-  timePointSchema,
+  timePoint,
   windowOf,
   windowText,
 } from "../lib/time-window.ts";
@@ -28,40 +29,51 @@ const DEFAULT_TOP = 20;
 const MAX_MIB = 1_048_576;
 
 const word = z.string().min(1).max(200);
+const paths = z.array(z.string().min(1).max(4_096)).max(100_000);
 
 const input = z.object({
-  paths: z.array(z.string().min(1).max(4_096)).max(100_000).default([]),
-  since: timePointSchema.optional(),
-  until: timePointSchema.optional(),
-  prefix: z.string().max(1_024).optional(),
-  level: word.default("ERROR").transform((text) => text.toUpperCase().split(",")),
-  route: word.optional(),
-  cohort: word.optional(),
-  grep: word
-    .transform((text, context) => {
-      try {
-        return new RegExp(text, "i");
-      } catch {
-        context.addIssue({ code: "custom", message: "must be a regular expression" });
-        return z.NEVER;
-      }
-    })
-    .optional(),
-  top: count(100_000, DEFAULT_TOP),
-  maxMib: count(MAX_MIB).optional(),
+  paths: flag("[paths...]", "files, folders, or - (default: from R2)", paths.default([])),
+  since: flag("--since <time>", `events from then on: ${TIME_HELP}`, timePoint.optional()),
+  until: flag("--until <time>", "events before then", timePoint.optional()),
+  prefix: flag(
+    "--prefix <prefix>",
+    "in R2, in place of the environment's logsPrefix",
+    z.string().max(1_024).optional(),
+  ),
+  level: flag(
+    "--level <levels>",
+    "levels to group, e.g. WARN,ERROR (ERROR)",
+    word.default("ERROR").transform((text) => text.toUpperCase().split(",")),
+  ),
+  route: flag("--route <route>", "only this route, e.g. /api/jobs/:id", word.optional()),
+  cohort: flag("--cohort <cohort>", "only native, or only proxy", word.optional()),
+  grep: flag(
+    "--grep <pattern>",
+    "only errors whose text or stack matches",
+    word.pipe(parsed(patternOf, "must be a regular expression")).optional(),
+  ),
+  top: flag(
+    "--top <n>",
+    `groups to print (${DEFAULT_TOP}); --json has all`,
+    count(1, 100_000).default(DEFAULT_TOP),
+  ),
+  maxMib: flag(
+    "--max-mib <n>",
+    "most to read of one file, expanded (4096)",
+    count(1, MAX_MIB).optional(),
+  ),
 });
 type Input = Given<typeof input>;
 
-function count(most: number, fallback?: number) {
-  const text = z
-    .string()
-    .refine((digits) => /^[1-9]\d{0,6}$/.test(digits) && Number(digits) <= most, {
-      message: `must be a number from 1 to ${most}`,
-    });
-  return (fallback === undefined ? text : text.default(String(fallback))).transform(Number);
+function patternOf(text: string): RegExp | null {
+  try {
+    return new RegExp(text, "i");
+  } catch {
+    return null;
+  }
 }
 
-export const logsErrors: CommandDef<typeof input, null, LogsErrorsData> = {
+export const logsErrors: ReadingVerb<typeof input, LogsErrorsData> = {
   name: "logs errors",
   summary: "Group the errors of log files, with likely causes",
   details:
@@ -75,24 +87,10 @@ export const logsErrors: CommandDef<typeof input, null, LogsErrorsData> = {
     "pixcanary logs errors --env production --since 30m --cohort native",
     "zcat old.log.gz | pixcanary logs errors - --json",
   ],
-  arguments: [{ flags: "[paths...]", description: "files, folders, or - (default: from R2)" }],
-  options: [
-    { flags: "--since <time>", description: `events from then on: ${TIME_HELP}` },
-    { flags: "--until <time>", description: "events before then" },
-    { flags: "--prefix <prefix>", description: "in R2, in place of the environment's logsPrefix" },
-    { flags: "--level <levels>", description: "levels to group, e.g. WARN,ERROR (ERROR)" },
-    { flags: "--route <route>", description: "only this route, e.g. /api/jobs/:id" },
-    { flags: "--cohort <cohort>", description: "only native, or only proxy" },
-    { flags: "--grep <pattern>", description: "only errors whose text or stack matches" },
-    { flags: "--top <n>", description: `groups to print (${DEFAULT_TOP}); --json has all` },
-    { flags: "--max-mib <n>", description: "most to read of one file, expanded (4096)" },
-  ],
   needs: ({ paths }) => (paths.length > 0 ? "if-any" : "environment"),
-  mutates: false,
   timeoutMs: TIMEOUT_MS,
   input,
-  plan: async () => ({ kind: "answer", steps: null }),
-  apply: (_steps, given, ports) => analyse(given, ports),
+  run: (given, ports) => analyse(given, ports),
   render: (outcome) => ("data" in outcome && outcome.data ? errorsText(outcome.data) : ""),
 };
 

@@ -7,10 +7,11 @@ import type { CallOptions } from "../../ports/api.ts";
 import { LocalError } from "../../ports/errors.ts";
 import type { LogObject } from "../../ports/logs.ts";
 import type { Ports } from "../../ports/ports.ts";
-import type { CommandDef, Given, Outcome } from "../command.ts";
+import type { Given, Outcome, ReadingVerb } from "../command.ts";
 import { interruptedBy } from "../command.ts";
+import { flag, onOff, parsed } from "../flag.ts";
 import { invocation, shellWord } from "../lib/format.ts";
-import { bytesText, TIME_HELP, timePointSchema, windowOf } from "../lib/time-window.ts";
+import { bytesText, TIME_HELP, timePoint, windowOf } from "../lib/time-window.ts";
 import { asUpstream } from "../lib/write-result.ts";
 import type { LogsPullData } from "./pull-data.ts";
 import { type PullResult, pullFiles } from "./pull-files.ts";
@@ -23,24 +24,32 @@ const MANY_FILES = 300;
 const TIMEOUT_MS = 30 * 60_000;
 
 const input = z.object({
-  since: timePointSchema.optional(),
-  until: timePointSchema.optional(),
-  prefix: z.string().max(1_024).optional(),
-  all: z.boolean().default(false),
-  out: z.string().min(1).max(1_000).optional(),
-  maxBytes: z
-    .string()
-    .default("10GiB")
-    .transform((text, context) => {
-      const bytes = bytesOf(text);
-      if (bytes !== null) return bytes;
-      context.addIssue({ code: "custom", message: "must be a size, e.g. 500MiB or 10GiB" });
-      return z.NEVER;
-    }),
+  since: flag(
+    "--since <time>",
+    `events from then on: ${TIME_HELP} (default: 1h)`,
+    timePoint.optional(),
+  ),
+  until: flag("--until <time>", "events before then (default: now)", timePoint.optional()),
+  prefix: flag(
+    "--prefix <prefix>",
+    "in place of the environment's logsPrefix",
+    z.string().max(1_024).optional(),
+  ),
+  all: onOff("--all", "everything below the prefix, whatever its name and time"),
+  out: flag(
+    "--out <dir>",
+    "folder (default: incident-logs/<UTC>); resumes there",
+    z.string().min(1).max(1_000).optional(),
+  ),
+  maxBytes: flag(
+    "--max-bytes <size>",
+    "refuse to fetch more in all (default: 10GiB)",
+    parsed(bytesOf, "must be a size, e.g. 500MiB or 10GiB").default(10 * 1024 ** 3),
+  ),
 });
 type Input = Given<typeof input>;
 
-export const logsPull: CommandDef<typeof input, null, LogsPullData> = {
+export const logsPull: ReadingVerb<typeof input, LogsPullData> = {
   name: "logs pull",
   summary: "Download the log files of a time window from R2",
   details:
@@ -53,20 +62,10 @@ export const logsPull: CommandDef<typeof input, null, LogsPullData> = {
     "pixcanary logs pull --env production --since 2h --out incident-42",
     "pixcanary logs pull --env production --since 2026-05-01T00:30:00Z --until 2026-05-01T01:00:00Z",
   ],
-  options: [
-    { flags: "--since <time>", description: `events from then on: ${TIME_HELP} (default: 1h)` },
-    { flags: "--until <time>", description: "events before then (default: now)" },
-    { flags: "--prefix <prefix>", description: "in place of the environment's logsPrefix" },
-    { flags: "--all", description: "everything below the prefix, whatever its name and time" },
-    { flags: "--out <dir>", description: "folder (default: incident-logs/<UTC>); resumes there" },
-    { flags: "--max-bytes <size>", description: "refuse to fetch more in all (default: 10GiB)" },
-  ],
-  mutates: false,
   anyHost: true,
   timeoutMs: TIMEOUT_MS,
   input,
-  plan: async () => ({ kind: "answer", steps: null }),
-  apply: (_steps, given, ports) => pull(given, ports),
+  run: (given, ports) => pull(given, ports),
   render: pullText,
 };
 

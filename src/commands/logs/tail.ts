@@ -10,20 +10,13 @@ import {
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import type { TailNotice } from "../../ports/logs.ts";
 import type { Ports } from "../../ports/ports.ts";
-import type { CommandDef, Given, Outcome } from "../command.ts";
+import type { Given, Outcome, ReadingVerb } from "../command.ts";
 import { interruptedBy } from "../command.ts";
+import { cohortInput, durationMs, flag, parsed } from "../flag.ts";
 import { invocation, seconds } from "../lib/format.ts";
-import { parseTimePoint } from "../lib/time-window.ts";
 import { asUpstream } from "../lib/write-result.ts";
 
 const DAY_MS = 86_400_000;
-
-const duration = z.string().transform((text, context) => {
-  const point = parseTimePoint(text.trim());
-  if (point !== null && "agoMs" in point && point.agoMs > 0) return point.agoMs;
-  context.addIssue({ code: "custom", message: "must be a time like 30s, 10m or 2h" });
-  return z.NEVER;
-});
 
 const statuses = z
   .string()
@@ -31,16 +24,28 @@ const statuses = z
   .pipe(z.array(z.string().regex(/^(?:[1-5]xx|[1-5]\d\d)$/i, "must be like 503, 5xx or 4xx,5xx")));
 
 const input = z.object({
-  level: z
-    .string()
-    .default("INFO")
-    .transform((text) => text.toUpperCase())
-    .pipe(z.enum(LEVELS, "must be INFO, WARN or ERROR")),
-  route: z.string().max(500).optional(),
-  cohort: z.enum(["native", "proxy"], "must be native or proxy").optional(),
-  grep: z.string().max(500).optional(),
-  status: statuses.optional(),
-  for: duration.optional(),
+  level: flag(
+    "--level <level>",
+    "INFO, WARN or ERROR and above (default: INFO)",
+    z
+      .string()
+      .default("INFO")
+      .transform((text) => text.toUpperCase())
+      .pipe(z.enum(LEVELS, "must be INFO, WARN or ERROR")),
+  ),
+  route: flag("--route <text>", "routes that hold this text", z.string().max(500).optional()),
+  cohort: flag("--cohort <cohort>", "native or proxy", cohortInput.optional()),
+  grep: flag(
+    "--grep <text>",
+    "route or message holds this text, in any case",
+    z.string().max(500).optional(),
+  ),
+  status: flag("--status <codes>", "503, 5xx or 4xx,5xx", statuses.optional()),
+  for: flag(
+    "--for <time>",
+    "end after 30s, 10m, 2h (default: at Ctrl-C)",
+    parsed(durationMs, "must be a time like 30s, 10m or 2h").optional(),
+  ),
 });
 type Input = Given<typeof input>;
 
@@ -55,7 +60,7 @@ export interface LogsTailData {
   lost_ms: number;
 }
 
-export const logsTail: CommandDef<typeof input, null, LogsTailData> = {
+export const logsTail: ReadingVerb<typeof input, LogsTailData> = {
   name: "logs tail",
   summary: "Follow the Worker's log lines live",
   details:
@@ -68,24 +73,14 @@ export const logsTail: CommandDef<typeof input, null, LogsTailData> = {
     "pixcanary logs tail --env production --cohort native --status 5xx --for 10m",
     "pixcanary logs tail --env production --json | jq .message",
   ],
-  options: [
-    { flags: "--level <level>", description: "INFO, WARN or ERROR and above (default: INFO)" },
-    { flags: "--route <text>", description: "routes that hold this text" },
-    { flags: "--cohort <cohort>", description: "native or proxy" },
-    { flags: "--grep <text>", description: "route or message holds this text, in any case" },
-    { flags: "--status <codes>", description: "503, 5xx or 4xx,5xx" },
-    { flags: "--for <time>", description: "end after 30s, 10m, 2h (default: at Ctrl-C)" },
-  ],
   moreHelp:
     'With --json each line is a document: {"type": "line" | "open" | "lost" | "dropped" | "resumed", …}; the last one, ' +
     "without a type, says how it ended.",
-  mutates: false,
   anyHost: true,
   streams: true,
   timeoutMs: DAY_MS,
   input,
-  plan: async () => ({ kind: "answer", steps: null }),
-  apply: (_steps, given, ports) => follow(given, ports),
+  run: (given, ports) => follow(given, ports),
   render,
 };
 

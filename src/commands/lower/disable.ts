@@ -2,28 +2,26 @@
  * No new visitors to native (0 %), a slow wind-down: whoever holds a native cookie keeps native for
  * up to 24 h. Never asks. Refuses during an emergency: writing "no emergency" would lift it.
  */
-import * as z from "zod";
 import { isEmergency } from "../../domain/state/state.ts";
 import type { Ports } from "../../ports/ports.ts";
-import type { CommandDef, NoFlags, Planned } from "../command.ts";
+import type { ChangingVerb, Planned } from "../command.ts";
+import { noFlags } from "../flag.ts";
 import { invocation, share } from "../lib/format.ts";
 import { snapshotOf } from "../lib/record-change.ts";
 import { readBase, unreachable } from "../lib/stored-state.ts";
 import type { ReliefData, ReliefSteps } from "./apply.ts";
 import { applyRelief, renderRelief } from "./apply.ts";
 
-export const disable: CommandDef<NoFlags, ReliefSteps, ReliefData> = {
+export const disable: ChangingVerb<typeof noFlags, ReliefSteps, ReliefData> = {
   name: "disable",
   summary: "Send no new visitors to native (0 %); cookies stay valid",
   details:
     "Nobody new is drawn into native. Visitors who already hold a native cookie keep it for up to " +
     "24 h: this is not a stop, see `not-aus`. Never asks.",
   examples: ['pixcanary disable --env production --reason "database maintenance"'],
-  options: [],
-  mutates: true,
   relief: true,
   timeoutMs: 90_000,
-  input: z.object({}),
+  input: noFlags,
   plan: (_input, ports) => plan(ports),
   apply: (steps, input, ports) => applyRelief("disable", steps, input, ports),
   render: renderRelief,

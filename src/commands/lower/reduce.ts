@@ -5,28 +5,30 @@
 import * as z from "zod";
 import { halfOf } from "../../domain/state/transitions.ts";
 import type { Ports } from "../../ports/ports.ts";
-import type { CommandDef, Given, Outcome, Planned } from "../command.ts";
+import type { ChangingVerb, Given, Outcome, Planned } from "../command.ts";
+import { flag, percentInput } from "../flag.ts";
 import { invocation, share } from "../lib/format.ts";
-import { percentInput } from "../lib/percent-input.ts";
 import { snapshotOf } from "../lib/record-change.ts";
 import { readBase, unreachable } from "../lib/stored-state.ts";
 import type { ReliefData, ReliefSteps } from "./apply.ts";
 import { applyRelief, renderRelief } from "./apply.ts";
 
-const input = z.object({ to: percentInput.optional() });
+const input = z.object({
+  to: flag(
+    "--to <percent>",
+    "the new share; must be lower than the present one",
+    percentInput.optional(),
+  ),
+});
 type Input = Given<typeof input>;
 
-export const reduce: CommandDef<typeof input, ReliefSteps, ReliefData> = {
+export const reduce: ChangingVerb<typeof input, ReliefSteps, ReliefData> = {
   name: "reduce",
   summary: "Lower the share of visitors that native serves",
   details:
     "New visitors are drawn at the lower share. Visitors who already hold a native cookie stay native " +
     "for up to 24 h; only `not-aus` moves them. Never asks. Without --to, halves the share.",
   examples: ["pixcanary reduce --env production", "pixcanary reduce --env production --to 2.5"],
-  options: [
-    { flags: "--to <percent>", description: "the new share; must be lower than the present one" },
-  ],
-  mutates: true,
   relief: true,
   timeoutMs: 90_000,
   input,

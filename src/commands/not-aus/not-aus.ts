@@ -3,10 +3,10 @@
  * prompt comes before. Done means: the stop is written and every `/qa` of the environment shows the
  * emergency; anything less is said to be pending.
  */
-import * as z from "zod";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import type { Ports } from "../../ports/ports.ts";
-import type { CommandDef, CommonInput, NoFlags, Outcome } from "../command.ts";
+import type { ChangingVerb, CommonInput, Outcome } from "../command.ts";
+import { noFlags } from "../flag.ts";
 import { liveLine, missingLines, OTHERS_FOLLOW, seconds, timeWithAge } from "../lib/format.ts";
 import type { LiveProof } from "../lib/prove-live.ts";
 import { isLive } from "../lib/prove-live.ts";
@@ -32,7 +32,7 @@ export interface NotAusData {
   at_ms: number;
 }
 
-export const notAus: CommandDef<NoFlags, null, NotAusData> = {
+export const notAus: ChangingVerb<typeof noFlags, null, NotAusData> = {
   name: "not-aus",
   summary: "Stop: bring everybody back to proxy, at once",
   details:
@@ -42,11 +42,9 @@ export const notAus: CommandDef<NoFlags, null, NotAusData> = {
     "pixcanary not-aus --env production",
     'pixcanary not-aus --env production --reason "5xx spike" --incident INC-42',
   ],
-  options: [],
-  mutates: true,
   relief: true,
   timeoutMs: 10_000,
-  input: z.object({}),
+  input: noFlags,
   async plan() {
     return {
       kind: "plan",

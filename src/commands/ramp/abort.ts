@@ -5,7 +5,8 @@ import { isOver } from "../../domain/ramp/document.ts";
 import { shareOf } from "../../domain/ramp/text.ts";
 import { isEmergency } from "../../domain/state/state.ts";
 import type { Ports } from "../../ports/ports.ts";
-import type { CommandDef, CommonInput, Given, Outcome } from "../command.ts";
+import type { ChangingVerb, CommonInput, Given, Outcome } from "../command.ts";
+import { onOff } from "../flag.ts";
 import { invocation, liveLine, missingLines } from "../lib/format.ts";
 import type { Base } from "../lib/stored-state.ts";
 import { readBase, unreachable } from "../lib/stored-state.ts";
@@ -16,7 +17,9 @@ import { renderRamp } from "./render.ts";
 import type { RampData } from "./run-state.ts";
 import { type KnownRamp, keep, showInKv } from "./store.ts";
 
-const input = z.object({ keep: z.boolean().default(false) });
+const input = z.object({
+  keep: onOff("--keep", "leave the present share"),
+});
 
 export interface AbortData extends RampData {
   /** Null when the share stayed as it was. */
@@ -24,7 +27,7 @@ export interface AbortData extends RampData {
   note: string | null;
 }
 
-export const rampAbort: CommandDef<typeof input, KnownRamp, AbortData> = {
+export const rampAbort: ChangingVerb<typeof input, KnownRamp, AbortData> = {
   name: "ramp abort",
   summary: "End the ramp, back to the share before it",
   details:
@@ -34,8 +37,6 @@ export const rampAbort: CommandDef<typeof input, KnownRamp, AbortData> = {
     'pixcanary ramp abort --env production --reason "support tickets"',
     "pixcanary ramp abort --env production --keep",
   ],
-  options: [{ flags: "--keep", description: "leave the present share" }],
-  mutates: true,
   relief: true,
   timeoutMs: 90_000,
   input,

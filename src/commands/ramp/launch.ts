@@ -154,7 +154,7 @@ function newOne(
     revisions,
     gates: !input.force,
     minNativeRequests: input.minRequests ?? target.rampMinNativeRequests,
-    leaseS: input.lease,
+    leaseS: input.lease ?? null,
     base: from.base,
     releasedStop: from.releasedStop,
     measuredFromMs: from.revision === null ? null : nowMs,

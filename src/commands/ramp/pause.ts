@@ -1,7 +1,7 @@
 /** Holds a ramp where it is, until somebody resumes it. Its gate goes on watching. */
-import * as z from "zod";
 import type { Ports } from "../../ports/ports.ts";
-import type { CommandDef, CommonInput, NoFlags, Outcome } from "../command.ts";
+import type { ChangingVerb, CommonInput, Outcome } from "../command.ts";
+import { noFlags } from "../flag.ts";
 import { invocation } from "../lib/format.ts";
 import { unreachable } from "../lib/stored-state.ts";
 import { newControl, runningRamp, send } from "./control.ts";
@@ -9,17 +9,15 @@ import { renderRamp } from "./render.ts";
 import type { RampData } from "./run-state.ts";
 import type { KnownRamp } from "./store.ts";
 
-export const rampPause: CommandDef<NoFlags, KnownRamp, RampData> = {
+export const rampPause: ChangingVerb<typeof noFlags, KnownRamp, RampData> = {
   name: "ramp pause",
   summary: "Hold the ramp at its present share",
   details:
     "Whoever carries the ramp out obeys at its next look: within 30 s, a detached one within some minutes. " +
     "The share stays, its gate goes on watching, the time that is left of the step is kept.",
   examples: ['pixcanary ramp pause --env production --reason "deploy freeze"'],
-  options: [],
-  mutates: true,
   timeoutMs: 30_000,
-  input: z.object({}),
+  input: noFlags,
   async plan(_input, ports) {
     const found = await runningRamp(ports);
     if ("ended" in found) return found.ended;

@@ -2,11 +2,11 @@
  * Goes on with a ramp: tells whoever carries it out, or, when its process on this machine is gone,
  * carries it out from here: at the right step, with the time that is left, and health first.
  */
-import * as z from "zod";
 import { nowText, shareOf, stepText } from "../../domain/ramp/text.ts";
 import { LocalError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
-import type { CommandDef, CommonInput, NoFlags, Outcome } from "../command.ts";
+import type { ChangingVerb, CommonInput, Outcome } from "../command.ts";
+import { noFlags } from "../flag.ts";
 import { invocation } from "../lib/format.ts";
 import { unreachable } from "../lib/stored-state.ts";
 import { newControl, runningRamp, send } from "./control.ts";
@@ -16,18 +16,16 @@ import { renderRamp } from "./render.ts";
 import type { RampData } from "./run-state.ts";
 import type { KnownRamp } from "./store.ts";
 
-export const rampResume: CommandDef<NoFlags, KnownRamp, RampData> = {
+export const rampResume: ChangingVerb<typeof noFlags, KnownRamp, RampData> = {
   name: "ramp resume",
   summary: "Go on with a ramp that was paused or left",
   details:
     "A detached ramp, and one whose process is alive, is told. One whose process on this machine has gone " +
     "goes on in this terminal. Health is looked at first; no hold is skipped, nothing is raised twice. Asks.",
   examples: ["pixcanary ramp resume --env production"],
-  options: [],
-  mutates: true,
   streams: true,
   timeoutMs: RAMP_BUDGET_MS,
-  input: z.object({}),
+  input: noFlags,
   async plan(_input, ports) {
     const found = await runningRamp(ports);
     if ("ended" in found) return found.ended;

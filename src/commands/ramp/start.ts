@@ -4,15 +4,16 @@
  */
 
 import { GUARDIAN_KEY, parseGuardian } from "../../domain/guardian/document.ts";
+import { shortDuration } from "../../domain/lib/duration.ts";
 import { backToNormal } from "../../domain/policy/back-to-normal.ts";
 import type { Finding } from "../../domain/policy/prerequisites.ts";
 import { obstacles, prerequisites } from "../../domain/policy/prerequisites.ts";
 import { isOver, type RampDocument } from "../../domain/ramp/document.ts";
-import { holdText, type PlannedStep } from "../../domain/ramp/plan.ts";
+import type { PlannedStep } from "../../domain/ramp/plan.ts";
 import { shareOf, stepText } from "../../domain/ramp/text.ts";
 import { isEmergency } from "../../domain/state/state.ts";
 import type { Ports } from "../../ports/ports.ts";
-import type { Change, CommandDef, Outcome, Planned } from "../command.ts";
+import type { Change, ChangingVerb, Outcome, Planned } from "../command.ts";
 import { invocation, share } from "../lib/format.ts";
 import { observe } from "../lib/native-health.ts";
 import { lookAtGuardian } from "../lib/rearm-guardian.ts";
@@ -32,7 +33,7 @@ import { findRamp } from "./store.ts";
 /** Five of the cron's minutes. */
 const CRON_SILENT_MS = 5 * 60_000;
 
-export const rampStart: CommandDef<typeof input, StartSteps, RampData> = {
+export const rampStart: ChangingVerb<typeof input, StartSteps, RampData> = {
   name: "ramp start",
   summary: "Go up step by step, held and judged at each",
   details:
@@ -44,15 +45,6 @@ export const rampStart: CommandDef<typeof input, StartSteps, RampData> = {
     "pixcanary ramp start --env production --plan careful --from-stop --detach",
     "pixcanary ramp start --env staging --plan 5:10s,100 --force --reason rehearsal --yes",
   ],
-  options: [
-    { flags: "--plan <plan>", description: "steps <percent>:<time>, or a name in pixcanary.json" },
-    { flags: "--from-stop", description: "release the stop by restore to the first step" },
-    { flags: "--detach", description: "the Worker's cron carries it out: no laptop stays awake" },
-    { flags: "--lease <time>", description: "the Worker falls back unless this process renews it" },
-    { flags: "--min-requests <n>", description: "native requests that each step needs" },
-    { flags: "--force", description: "no gates, no prerequisites; journaled with the reason" },
-  ],
-  mutates: true,
   streams: true,
   timeoutMs: RAMP_BUDGET_MS,
   input,
@@ -64,7 +56,7 @@ export const rampStart: CommandDef<typeof input, StartSteps, RampData> = {
 async function plan(given: StartInput, ports: Ports): Promise<Planned<StartSteps, RampData>> {
   const parsed = planOf(given.plan, ports.target);
   if (typeof parsed === "string") return refuse("usage", parsed, "nothing was written", "--help");
-  if (given.detach && given.lease !== null) {
+  if (given.detach && given.lease !== undefined) {
     return refuse(
       "usage",
       "--lease is for a ramp in this process, not for --detach",
@@ -194,11 +186,7 @@ async function fromStop(
 ): Promise<Planned<StartSteps, RampData>> {
   const reason = given.reason ?? "ramp from a stop";
   const planned = await restore.plan({ ...given, reason, to: steps[0]?.percent }, ports);
-  if (planned.kind !== "plan") {
-    return planned.kind === "ended"
-      ? { kind: "ended", outcome: withoutData(planned.outcome) }
-      : { kind: "ended", outcome: { kind: "done", changed: false, data: null as never } };
-  }
+  if (planned.kind === "ended") return { kind: "ended", outcome: withoutData(planned.outcome) };
   const changes = [
     ...planned.changes,
     ...changesOf(steps.slice(1), steps[0]?.percent ?? null, 1, steps.length),
@@ -260,6 +248,6 @@ function changesOf(
   return steps.map(({ percent, holdS }, index) => ({
     what: `step ${from + index + 1}/${total}`,
     before: share(index === 0 ? before : (steps[index - 1]?.percent ?? null)),
-    after: holdS === null ? share(percent) : `${share(percent)} for ${holdText(holdS)}`,
+    after: holdS === null ? share(percent) : `${share(percent)} for ${shortDuration(holdS)}`,
   }));
 }

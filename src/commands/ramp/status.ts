@@ -1,9 +1,9 @@
 /** Where the ramp stands: by this machine's file, or as KV shows it. Reads only. */
-import * as z from "zod";
 import { isOver } from "../../domain/ramp/document.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import type { Ports } from "../../ports/ports.ts";
-import type { CommandDef, NoFlags, Outcome } from "../command.ts";
+import type { Outcome, ReadingVerb } from "../command.ts";
+import { noFlags } from "../flag.ts";
 import { age, invocation } from "../lib/format.ts";
 import { READ_LIMIT_MS } from "../lib/stored-state.ts";
 import { findRamp, type KnownRamp } from "./store.ts";
@@ -18,7 +18,7 @@ export interface RampStatusData {
   at_ms: number;
 }
 
-export const rampStatus: CommandDef<NoFlags, null, RampStatusData> = {
+export const rampStatus: ReadingVerb<typeof noFlags, RampStatusData> = {
   name: "ramp status",
   summary: "Show where the ramp stands, and what is next",
   details:
@@ -27,12 +27,9 @@ export const rampStatus: CommandDef<NoFlags, null, RampStatusData> = {
     "pixcanary ramp status --env production",
     "pixcanary ramp status --env production --json",
   ],
-  options: [],
-  mutates: false,
   timeoutMs: 20_000,
-  input: z.object({}),
-  plan: async () => ({ kind: "answer", steps: null }),
-  apply: (_steps, _input, ports) => look(ports),
+  input: noFlags,
+  run: (_input, ports) => look(ports),
   render,
 };
 

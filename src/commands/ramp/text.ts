@@ -1,9 +1,9 @@
 /** A ramp in words: the live view, `ramp status`, and one line per change. Pure. */
 
 import type { Target } from "../../domain/config/environment.ts";
+import { shortDuration } from "../../domain/lib/duration.ts";
 import type { RampDocument } from "../../domain/ramp/document.ts";
 import { isOver } from "../../domain/ramp/document.ts";
-import { holdText } from "../../domain/ramp/plan.ts";
 import { nowText, shareOf, stepText } from "../../domain/ramp/text.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import { cut } from "../../domain/text/width.ts";
@@ -59,7 +59,7 @@ export function rampLines(ramp: RampDocument, nowMs: number, env: string): strin
 function planLine({ plan, step, state }: RampDocument): string {
   return plan
     .map(({ percent, hold_s }, index) => {
-      const time = hold_s === null ? "" : `:${holdText(hold_s)}`;
+      const time = hold_s === null ? "" : `:${shortDuration(hold_s)}`;
       if (index < step || (index === step && state === "done")) return `✔${percent}`;
       return index === step ? `[${percent}${time}]` : `${percent}${time}`;
     })

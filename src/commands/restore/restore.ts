@@ -18,12 +18,12 @@ import type { ParsedState } from "../../domain/state/state.ts";
 import { isEmergency } from "../../domain/state/state.ts";
 import { watermarkOf } from "../../domain/state/transitions.ts";
 import type { Ports } from "../../ports/ports.ts";
-import type { Change, CommandDef, Given, Planned } from "../command.ts";
+import type { Change, ChangingVerb, Given, Planned } from "../command.ts";
+import { flag, onOff, percentInput } from "../flag.ts";
 import type { Names } from "../lib/emergencies.ts";
 import { authorsOf, namesOf, shownAt } from "../lib/emergencies.ts";
 import { invocation, share } from "../lib/format.ts";
 import { observe } from "../lib/native-health.ts";
-import { percentInput } from "../lib/percent-input.ts";
 import type { GuardianSeen } from "../lib/rearm-guardian.ts";
 import { guardianSeen, readGuardian } from "../lib/rearm-guardian.ts";
 import { snapshotOf } from "../lib/record-change.ts";
@@ -32,7 +32,10 @@ import { READ_LIMIT_MS, readBase, unreachable } from "../lib/stored-state.ts";
 import type { RestoreData } from "./apply.ts";
 import { goBackUp, renderRestore } from "./apply.ts";
 
-const input = z.object({ to: percentInput.optional() });
+const input = z.object({
+  to: flag("--to <percent>", "the share to go back to", percentInput.optional()),
+  force: onOff("--force", "go on although a prerequisite fails; journaled with the reason"),
+});
 type Input = Given<typeof input>;
 
 export interface RestoreSteps {
@@ -49,7 +52,7 @@ export interface RestoreSteps {
   guardian: GuardianSeen | string;
 }
 
-export const restore: CommandDef<typeof input, RestoreSteps, RestoreData> = {
+export const restore: ChangingVerb<typeof input, RestoreSteps, RestoreData> = {
   name: "restore",
   summary: "Release the stop and go back to a share of native",
   details:
@@ -60,14 +63,6 @@ export const restore: CommandDef<typeof input, RestoreSteps, RestoreData> = {
     'pixcanary restore --env production --reason "pool size fixed, INC-42"',
     'pixcanary restore --env production --to 5 --reason "start low" --yes',
   ],
-  options: [
-    { flags: "--to <percent>", description: "the share to go back to" },
-    {
-      flags: "--force",
-      description: "go on although a prerequisite fails; journaled with the reason",
-    },
-  ],
-  mutates: true,
   timeoutMs: 180_000,
   needsReason: true,
   input,

@@ -3,7 +3,6 @@
  * Reads only. Exit 0 also when an emergency is on: the question was answered.
  */
 
-import * as z from "zod";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { AchievedShare } from "../../domain/proof/achieved-share.ts";
 import { unknownShare } from "../../domain/proof/achieved-share.ts";
@@ -17,7 +16,8 @@ import type { ParsedState } from "../../domain/state/state.ts";
 import { isEmergency, parseState } from "../../domain/state/state.ts";
 import type { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
-import type { CommandDef, NoFlags, Outcome } from "../command.ts";
+import type { Outcome, ReadingVerb } from "../command.ts";
+import { noFlags } from "../flag.ts";
 import { askShare } from "../lib/achieved-share.ts";
 import { recommendedCommand } from "../lib/findings-text.ts";
 import { invocation } from "../lib/format.ts";
@@ -35,19 +35,16 @@ const METRICS_LIMIT_MS = 5_000;
 /** As many as the policy looks through for the last reduction. */
 const ENTRIES = 20;
 
-export const status: CommandDef<NoFlags, null, StatusData> = {
+export const status: ReadingVerb<typeof noFlags, StatusData> = {
   name: "status",
   summary: "Show what is in force, where, since when, by whom",
   details:
     "Reads the stored state, every /qa, the journal and the metrics. Changes nothing. Metrics that " +
     "take longer than 5 s are said to be missing.",
   examples: ["pixcanary status --env production", "pixcanary status --env production --json"],
-  options: [],
-  mutates: false,
   timeoutMs: 20_000,
-  input: z.object({}),
-  plan: async () => ({ kind: "answer", steps: null }),
-  apply: (_steps, _input, ports) => look(ports),
+  input: noFlags,
+  run: (_input, ports) => look(ports),
   render,
 };
 

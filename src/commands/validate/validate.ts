@@ -3,6 +3,7 @@
  * Changes no state. Exit 0 for GO; 20 for NO-GO, also when too little is known.
  */
 import * as z from "zod";
+import { parseDuration } from "../../domain/lib/duration.ts";
 import {
   answerOf,
   MIN_COVERAGE_PERCENT,
@@ -14,12 +15,11 @@ import { MAX_BUCKETS, planWindow } from "../../domain/policy/window.ts";
 import { isEmergency } from "../../domain/state/state.ts";
 import { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
-import type { CommandDef, Given, Outcome, Planned } from "../command.ts";
+import type { Given, Outcome, ReadingVerb } from "../command.ts";
 import { interruptedBy } from "../command.ts";
+import { flag, onlyNative, onOff, parsed, percentInput } from "../flag.ts";
 import { durationText, invocation } from "../lib/format.ts";
-import { percentInput } from "../lib/percent-input.ts";
 import { authorOf, unreachable } from "../lib/stored-state.ts";
-import { parseTimePoint } from "../lib/time-window.ts";
 import type { ValidateData } from "./data.ts";
 import { dataOf } from "./data.ts";
 import { uploadText } from "./format.ts";
@@ -37,29 +37,36 @@ const DEFAULT_BUCKETS = 1_440;
 const STAGES = [5, 10, 25, 50, 100];
 
 const input = z.object({
-  window: z
-    .string()
-    .optional()
-    .transform((text, context) => {
-      if (text === undefined) return undefined;
-      const ago = parseTimePoint(text);
-      if (ago !== null && "agoMs" in ago && ago.agoMs > 0) return ago.agoMs / 1_000;
-      context.addIssue({ code: "custom", message: "must be a duration like 90m, 24h or 2d" });
-      return z.NEVER;
-    }),
-  minRequests: z
-    .string()
-    .default(String(MIN_REQUESTS))
-    .refine((text) => /^[1-9]\d{0,7}$/.test(text), { message: "must be a number of requests" })
-    .transform(Number),
-  minCoverage: percentInput.default(MIN_COVERAGE_PERCENT),
-  smoke: z.boolean().default(true),
-  cohort: z.literal("native", "can only be native: nobody can ask for proxy").optional(),
-  markdown: z.boolean().default(false),
+  window: flag(
+    "--window <time>",
+    "how far back: 90m, 24h, 2d (24h)",
+    parsed(parseDuration, "must be a duration like 90m, 24h or 2d").optional(),
+  ),
+  minRequests: flag(
+    "--min-requests <n>",
+    `of native, in the window (${MIN_REQUESTS})`,
+    z
+      .string()
+      .regex(/^[1-9]\d{0,7}$/, "must be a number of requests")
+      .transform(Number)
+      .default(MIN_REQUESTS),
+  ),
+  minCoverage: flag(
+    "--min-coverage <percent>",
+    `minutes that could be judged (${MIN_COVERAGE_PERCENT})`,
+    percentInput.default(MIN_COVERAGE_PERCENT),
+  ),
+  smoke: flag("--no-smoke", "leave the smoke checks out: no upload", z.boolean().default(true)),
+  cohort: flag(
+    "--cohort <cohort>",
+    "smoke checks by native (open override only)",
+    onlyNative.optional(),
+  ),
+  markdown: onOff("--markdown", "print Markdown for the release ticket"),
 });
 type Input = Given<typeof input>;
 
-export const validate: CommandDef<typeof input, WindowPlan, ValidateData> = {
+export const validate: ReadingVerb<typeof input, ValidateData> = {
   name: "validate",
   summary: "Say GO or NO-GO for the next stage, and why",
   details:
@@ -71,26 +78,13 @@ export const validate: CommandDef<typeof input, WindowPlan, ValidateData> = {
     "pixcanary validate --env production --window 2h --no-smoke",
     "pixcanary validate --env production --markdown > ticket.md",
   ],
-  options: [
-    { flags: "--window <time>", description: "how far back: 90m, 24h, 2d (24h)" },
-    { flags: "--min-requests <n>", description: `of native, in the window (${MIN_REQUESTS})` },
-    {
-      flags: "--min-coverage <percent>",
-      description: `minutes that could be judged (${MIN_COVERAGE_PERCENT})`,
-    },
-    { flags: "--no-smoke", description: "leave the smoke checks out: no upload" },
-    { flags: "--cohort <cohort>", description: "smoke checks by native (open override only)" },
-    { flags: "--markdown", description: "print Markdown for the release ticket" },
-  ],
   moreHelp:
     "GO only if every required reason passes: what is not known is no good news. --window is wall time,\n" +
     `at most ${MAX_BUCKETS} of the policy's minutes (7 days); without it, 1440 of them. With --json and\n` +
     "--markdown the document holds the ticket as well.",
-  mutates: false,
   timeoutMs: 60_000,
   input,
-  plan,
-  apply: (steps, given, ports) => examineAll(steps, given, ports),
+  run: decide,
   render: (outcome) => {
     const data = "data" in outcome ? outcome.data : undefined;
     return data === undefined ? "" : (data.markdown ?? tableText(data));
@@ -98,32 +92,9 @@ export const validate: CommandDef<typeof input, WindowPlan, ValidateData> = {
   document: (outcome) => ("data" in outcome ? (outcome.data?.markdown ?? null) : null),
 };
 
-async function plan(given: Input, ports: Ports): Promise<Planned<WindowPlan, ValidateData>> {
-  if (given.cohort !== undefined && !given.smoke) {
-    return usage("--cohort is for the smoke checks", "pixcanary validate --help");
-  }
-  const { policy } = ports.target;
-  const lengthS = given.window ?? DEFAULT_BUCKETS * policy.bucketSeconds;
-  const steps = planWindow(Math.floor(ports.clock.now() / 1_000), policy, lengthS);
-  if (steps !== null) return { kind: "answer", steps };
-  const most = durationText(MAX_BUCKETS * policy.bucketSeconds);
-  const longest = most.replace(" ", "").replace("min", "m");
-  return usage(
-    `--window is longer than ${most}, ${MAX_BUCKETS} of the policy's minutes`,
-    invocation(ports.target, `validate --window ${longest}`),
-  );
-}
-
-function usage(message: string, next: string): Planned<WindowPlan, ValidateData> {
-  const truth = "nothing was asked";
-  return { kind: "ended", outcome: { kind: "failed", code: "usage", message, truth, next } };
-}
-
-async function examineAll(
-  plan: WindowPlan,
-  given: Input,
-  ports: Ports,
-): Promise<Outcome<ValidateData>> {
+async function decide(given: Input, ports: Ports): Promise<Outcome<ValidateData>> {
+  const plan = windowFor(given, ports);
+  if ("kind" in plan) return plan;
   const { smoke, minRequests, minCoverage, timeoutMs } = given;
   const signal = AbortSignal.any([ports.clock.timeout(timeoutMs), ports.interrupt]);
   const wanted = { plan, smoke, timeoutMs, wantsNative: given.cohort === "native" };
@@ -135,6 +106,29 @@ async function examineAll(
   const outcome = withoutAnswer(data, parts, ports) ?? answered(data, parts, plan, ports);
   if (given.markdown) data.markdown = markdownText(data, outcome.next ?? "");
   return outcome;
+}
+
+/** What it looks back on, or what is wrong with the flags. */
+function windowFor(given: Input, { target, clock }: Ports): WindowPlan | Outcome<never> {
+  if (given.cohort !== undefined && !given.smoke) {
+    return usage("--cohort is for the smoke checks", "pixcanary validate --help");
+  }
+  const { policy } = target;
+  const lengthS = given.window ?? DEFAULT_BUCKETS * policy.bucketSeconds;
+  const plan = planWindow(Math.floor(clock.now() / 1_000), policy, lengthS);
+  if (plan !== null) return plan;
+  const mostS = MAX_BUCKETS * policy.bucketSeconds;
+  return usage(
+    `--window is longer than ${durationText(mostS)}, ${MAX_BUCKETS} of the policy's minutes`,
+    invocation(
+      target,
+      `validate --window ${durationText(mostS).replace(" ", "").replace("min", "m")}`,
+    ),
+  );
+}
+
+function usage(message: string, next: string): Outcome<never> {
+  return { kind: "failed", code: "usage", message, truth: "nothing was asked", next };
 }
 
 function answered(

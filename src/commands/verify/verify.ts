@@ -7,8 +7,9 @@ import { expectationOf } from "../../domain/proof/expectation.ts";
 import type { Snapshot } from "../../domain/state/journal.ts";
 import { isEmergency } from "../../domain/state/state.ts";
 import type { Ports } from "../../ports/ports.ts";
-import type { CommandDef, CommonInput, Outcome } from "../command.ts";
+import type { Given, Outcome, ReadingVerb } from "../command.ts";
 import { interruptedBy } from "../command.ts";
+import { flag, onlyNative, onOff } from "../flag.ts";
 import type { FleetLimits, FleetReceipt, FleetRun } from "../lib/fleet.ts";
 import { standing, watchFleet } from "../lib/fleet.ts";
 import { invocation, liveLine, missingLines, OTHERS_FOLLOW, share } from "../lib/format.ts";
@@ -31,19 +32,23 @@ export interface VerifyData {
   smoke?: SmokeReport;
 }
 
-const inputSchema = z.object({
-  fleet: z.boolean().default(false),
-  smoke: z.boolean().default(false),
-  cohort: z.literal("native", "can only be native: nobody can ask for proxy").optional(),
+const input = z.object({
+  fleet: onOff("--fleet", "also ask the metrics which locations lag, and print a receipt"),
+  smoke: onOff("--smoke", "make the six checks of the QA page"),
+  cohort: flag(
+    "--cohort <cohort>",
+    "with --smoke: ask for native (open override only)",
+    onlyNative.optional(),
+  ),
 });
 
-type VerifyInput = z.output<typeof inputSchema> & CommonInput;
+type VerifyInput = Given<typeof input>;
 
 const PLAIN_MS = 90_000;
 /** KV needs 60 s or more, the Worker's copies 30 s, and the metrics come late. */
 const FLEET_MS = 240_000;
 
-export const verify: CommandDef<typeof inputSchema, null, VerifyData> = {
+export const verify: ReadingVerb<typeof input, VerifyData> = {
   name: "verify",
   summary: "Prove that the stored state is live",
   details:
@@ -54,17 +59,6 @@ export const verify: CommandDef<typeof inputSchema, null, VerifyData> = {
     "pixcanary verify --env production --fleet",
     "pixcanary verify --env production --smoke",
   ],
-  options: [
-    {
-      flags: "--fleet",
-      description: "also ask the metrics which locations lag, and print a receipt",
-    },
-    { flags: "--smoke", description: "make the six checks of the QA page" },
-    {
-      flags: "--cohort <cohort>",
-      description: "with --smoke: ask for native (open override only)",
-    },
-  ],
   moreHelp:
     "--fleet waits (240 s unless --timeout says otherwise) until no location that served requests\n" +
     "since the change decided by anything else for 6 s. A location nobody visits shows nothing: it is\n" +
@@ -73,32 +67,23 @@ export const verify: CommandDef<typeof inputSchema, null, VerifyData> = {
     "through the API, as a visitor would, and leaves it there. It exits 0 only if all six pass.\n" +
     "Alone it makes the checks once; its sixth is the look at every /qa. CORS is checked for\n" +
     '"pagesOrigin" of pixcanary.json.',
-  mutates: false,
   timeoutMs: PLAIN_MS,
   timeoutFor: ({ fleet }) => (fleet ? FLEET_MS : PLAIN_MS),
-  input: inputSchema,
-  plan: async (input) =>
-    input.cohort !== undefined && !input.smoke
-      ? {
-          kind: "ended",
-          outcome: {
-            kind: "failed",
-            code: "usage",
-            message: "--cohort belongs to --smoke",
-            truth: "nothing was asked",
-            next: "pixcanary verify --help",
-          },
-        }
-      : { kind: "answer", steps: null },
-  apply: verifyAll,
+  input,
+  run: verifyAll,
   render,
 };
 
-async function verifyAll(
-  _steps: null,
-  input: VerifyInput,
-  ports: Ports,
-): Promise<Outcome<VerifyData>> {
+async function verifyAll(input: VerifyInput, ports: Ports): Promise<Outcome<VerifyData>> {
+  if (input.cohort !== undefined && !input.smoke) {
+    return {
+      kind: "failed",
+      code: "usage",
+      message: "--cohort belongs to --smoke",
+      truth: "nothing was asked",
+      next: "pixcanary verify --help",
+    };
+  }
   const signal = AbortSignal.any([ports.clock.timeout(input.timeoutMs), ports.interrupt]);
   const asked = input.fleet || !input.smoke;
   const proved = asked ? await prove(input, ports, signal) : nothingAsked();

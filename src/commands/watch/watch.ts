@@ -5,8 +5,9 @@
  */
 import * as z from "zod";
 import type { Ports } from "../../ports/ports.ts";
-import type { CommandDef, Given, Outcome } from "../command.ts";
+import type { Given, Outcome, ReadingVerb } from "../command.ts";
 import { interruptedBy } from "../command.ts";
+import { count, durationMs, flag, parsed } from "../flag.ts";
 import { invocation } from "../lib/format.ts";
 import type { Fact } from "./changes.ts";
 import { factsOf, newFacts } from "./changes.ts";
@@ -15,7 +16,6 @@ import { emptyModel } from "./model.ts";
 import { poll } from "./polls.ts";
 import { viewLines } from "./view.ts";
 
-const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 };
 /** Quicker, and the budget would be spent before its five minutes are over. */
 const QUICKEST_S = 10;
 /** Ages in the view count on. */
@@ -24,20 +24,18 @@ const REDRAW_MS = 1_000;
 const UNLIMITED_MS = 2 ** 31 - 1;
 
 const input = z.object({
-  interval: z
-    .string()
-    .default(String(QUICKEST_S))
-    .refine((text) => /^\d{1,3}$/.test(text) && Number(text) >= QUICKEST_S && Number(text) <= 300, {
-      message: `must be a number of seconds from ${QUICKEST_S} to 300`,
-    })
-    .transform((text) => Number(text) * 1_000),
-  for: z
-    .string()
-    .optional()
-    .refine((text) => text === undefined || /^[1-9]\d{0,4}[smh]?$/.test(text), {
-      message: "must be a duration like 30s, 10m or 2h",
-    })
-    .transform((text) => (text === undefined ? undefined : durationOf(text))),
+  interval: flag(
+    "--interval <seconds>",
+    `between looks at state and metrics, ${QUICKEST_S} to 300 (${QUICKEST_S})`,
+    count(QUICKEST_S, 300, "seconds")
+      .default(QUICKEST_S)
+      .transform((seconds) => seconds * 1_000),
+  ),
+  for: flag(
+    "--for <duration>",
+    "end by itself, exit 0: 30s, 10m, 2h",
+    parsed(secondsOrDuration, "must be a duration like 30s, 10m or 2h").optional(),
+  ),
 });
 
 export interface WatchData {
@@ -46,20 +44,13 @@ export interface WatchData {
   changes: number;
 }
 
-export const watch: CommandDef<typeof input, null, WatchData> = {
+export const watch: ReadingVerb<typeof input, WatchData> = {
   name: "watch",
   summary: "Watch live: state, health, locations, journal",
   details:
     "Looks at /qa every 2 s, at state and metrics every 10 s, at journal and locations every 50 s, " +
     "within a fifth of the API's request budget. Changes nothing. Ends with Ctrl-C, exit 130.",
   examples: ["pixcanary watch --env production", "pixcanary watch --for 10m --json"],
-  options: [
-    {
-      flags: "--interval <seconds>",
-      description: `between looks at state and metrics, ${QUICKEST_S} to 300 (${QUICKEST_S})`,
-    },
-    { flags: "--for <duration>", description: "end by itself, exit 0: 30s, 10m, 2h" },
-  ],
   moreHelp: [
     "Without a terminal: one line per change, beginning with ✔ ✖ ! ? or a space, and the time.",
     "With --json: one document per change and line (NDJSON), then one that tells how it ended:",
@@ -67,18 +58,16 @@ export const watch: CommandDef<typeof input, null, WatchData> = {
     '   "mark":"!","text":"FRA emergency"}',
     "  kind: state, live, health, finding, share, location, journal, data",
   ].join("\n"),
-  mutates: false,
   streams: true,
   timeoutMs: UNLIMITED_MS,
   input,
-  plan: async () => ({ kind: "answer", steps: null }),
-  apply: (_steps, given, ports) => run(given, ports),
+  run: (given, ports) => run(given, ports),
   render: () => "",
 };
 
-/** Milliseconds; seconds unless a unit is given. */
-function durationOf(text: string): number {
-  return Number.parseInt(text, 10) * (UNITS[text.at(-1) ?? ""] ?? 1_000);
+/** In milliseconds; a number without a unit is of seconds. */
+function secondsOrDuration(text: string): number | null {
+  return durationMs(/\d$/.test(text) ? `${text}s` : text);
 }
 
 async function run(given: Given<typeof input>, ports: Ports): Promise<Outcome<WatchData>> {

@@ -1,4 +1,5 @@
 /** A ramp's plan as people write it: `5:2h,10:24h,25:24h,50:24h,100`. */
+import { parseDuration } from "../lib/duration.ts";
 import { isValidPercent } from "../state/documents.ts";
 
 export interface PlannedStep {
@@ -15,7 +16,6 @@ export const PLAN_HELP = "steps of <percent>:<time>, e.g. 5:2h,10:24h,25:24h,50:
 
 const MAX_STEPS = 50;
 const MAX_HOLD_S = 60 * 86_400;
-const UNIT_S: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
 /** Shares must rise; each step but the last needs a time (s, m, h, d), of 1 s to 60 days. */
 export function parsePlan(text: string): ParsedPlan {
@@ -53,19 +53,4 @@ function parseStep(part: string, last: boolean): PlannedStep | string {
 
 function invalid(problem: string): ParsedPlan {
   return { kind: "invalid", problem };
-}
-
-/** `90s`, `30m`, `2h`, `3d` in seconds, at least 1; null for anything else. */
-export function parseDuration(text: string): number | null {
-  const match = /^(\d{1,7})([smhd])$/.exec(text.trim());
-  const unitS = UNIT_S[match?.[2] ?? ""];
-  const seconds = match === null || unitS === undefined ? 0 : Number(match[1]) * unitS;
-  return seconds > 0 ? seconds : null;
-}
-
-/** The shortest exact form: 7200 is `2h`, 5400 is `90m`. */
-export function holdText(seconds: number): string {
-  const units = Object.entries(UNIT_S).toReversed();
-  const [unit, size] = units.find(([, each]) => seconds % each === 0) ?? ["s", 1];
-  return `${seconds / size}${unit}`;
 }

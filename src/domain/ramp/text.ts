@@ -1,8 +1,8 @@
 /** A ramp in a few words, and what people are told of its end. */
+import { shortDuration } from "../lib/duration.ts";
 import type { Notice } from "../notices/notice.ts";
 import { noticeKey } from "../notices/notice.ts";
 import type { RampDocument } from "./document.ts";
-import { holdText } from "./plan.ts";
 
 /** "10 %", or the share before the ramp. */
 export function shareOf(ramp: RampDocument): string {
@@ -39,7 +39,8 @@ export function rampNotice(ramp: RampDocument, env: string, nowMs: number): Noti
 
 export function nowText(ramp: RampDocument, nowMs: number): string {
   if (ramp.paused !== null) {
-    const left = ramp.paused.left_s === null ? "" : `, ${holdText(ramp.paused.left_s || 1)} left`;
+    const left =
+      ramp.paused.left_s === null ? "" : `, ${shortDuration(ramp.paused.left_s || 1)} left`;
     return `paused by ${ramp.paused.by}: ${ramp.paused.why}${left}`;
   }
   if (ramp.relief !== null) return `${ramp.relief.action}: ${ramp.relief.why}`;

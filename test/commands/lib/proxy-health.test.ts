@@ -1,7 +1,7 @@
 /** What relief says of proxy, its refuge: only what was answered in time, and never instead of acting. */
 import type { Scheduler } from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { CommandDef, CommonInput, Outcome } from "../../../src/commands/command.ts";
+import type { ChangingVerb, CommonInput, Outcome } from "../../../src/commands/command.ts";
 import { disable } from "../../../src/commands/lower/disable.ts";
 import { reduce } from "../../../src/commands/lower/reduce.ts";
 import { notAus } from "../../../src/commands/not-aus/not-aus.ts";
@@ -26,7 +26,7 @@ const CONFIG = JSON.stringify({
   last_updated: "2020-01-01T00:00:00Z",
   revision: "BEFORE",
 });
-const VERBS = [notAus, reduce, disable] as unknown as CommandDef[];
+const VERBS: ChangingVerb[] = [notAus, reduce, disable];
 const SICK = "! proxy, the refuge, is failing itself: proxy unhealthy 50 %";
 
 /** A /qa that shows the change at the `looks`th look. */
@@ -74,7 +74,7 @@ function world(ask: Metrics["ask"], looks = 3): { ports: Ports; kv: ModelKv; ask
   return { ports: { ...plain, clock, journal, target, qa, metrics }, kv, asked: () => asked };
 }
 
-async function run(verb: CommandDef, ports: Ports, input = given): Promise<Outcome<unknown>> {
+async function run(verb: ChangingVerb, ports: Ports, input = given): Promise<Outcome<unknown>> {
   const planned = await verb.plan(input, ports);
   if (planned.kind !== "plan") throw new Error(`no plan: ${JSON.stringify(planned)}`);
   return verb.apply(planned.steps, input, ports);

@@ -354,7 +354,7 @@ function ports(changed: Partial<Ports> = {}): Ports {
 }
 
 function errors(flags: Record<string, unknown>, world: Ports): Promise<Outcome<LogsErrorsData>> {
-  return logsErrors.apply(null, { ...GIVEN, ...logsErrors.input.parse(flags) }, world);
+  return logsErrors.run({ ...GIVEN, ...logsErrors.input.parse(flags) }, world);
 }
 
 describe("what is printed (AT-23)", () => {

@@ -66,7 +66,7 @@ type PullInput = Record<string, string | boolean>;
 
 function pull(flags: PullInput = {}, changed: Partial<Ports> = {}): Promise<Outcome<LogsPullData>> {
   const given = { ...GIVEN, ...logsPull.input.parse({ out: join(dir, "out"), ...flags }) };
-  return logsPull.apply(null, given, { ...ports, ...changed });
+  return logsPull.run(given, { ...ports, ...changed });
 }
 
 async function pulled(flags: PullInput = {}): Promise<LogsPullData> {

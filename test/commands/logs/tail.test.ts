@@ -83,7 +83,7 @@ function follow({ flags = {}, json = false, timing = {}, tail, hasty }: RunOptio
     },
   };
   const given = { ...GIVEN, ...logsTail.input.parse(flags) };
-  const whole = { ...run, outcome: logsTail.apply(null, given, changed) };
+  const whole = { ...run, outcome: logsTail.run(given, changed) };
   runs.push(whole);
   return whole;
 }

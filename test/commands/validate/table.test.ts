@@ -2,7 +2,6 @@
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import { reportJson, reportText } from "../../../src/cli/report.ts";
-import type { CommandDef } from "../../../src/commands/command.ts";
 import { validate } from "../../../src/commands/validate/validate.ts";
 import { widthOf } from "../../../src/domain/text/width.ts";
 import { hostileText } from "../../support/hostile-text.ts";
@@ -13,7 +12,7 @@ import { ask, hoursAgo, portsOf, stopEntry, type World } from "./world.ts";
 describe("the ticket", () => {
   const ticketOf = async (world: World = {}) => {
     const outcome = await ask(portsOf(world), { smoke: false, markdown: true });
-    return { outcome, ...reportText(validate as unknown as CommandDef, outcome) };
+    return { outcome, ...reportText(validate, outcome) };
   };
   /** Cells of each row, by the pipes that GitHub takes for borders. */
   const cellsOf = (line: string) => line.split("|").length - 2;

@@ -1,7 +1,7 @@
 /** A day of answers for `validate`: healthy, unless a test says otherwise. */
 import { expect } from "vitest";
 import { reportText } from "../../../src/cli/report.ts";
-import type { CommandDef, Outcome } from "../../../src/commands/command.ts";
+import type { Outcome } from "../../../src/commands/command.ts";
 import type { ValidateData } from "../../../src/commands/validate/data.ts";
 import { validate } from "../../../src/commands/validate/validate.ts";
 import { newestEndS } from "../../../src/domain/policy/observations.ts";
@@ -120,10 +120,7 @@ export async function ask(
   own: object = { smoke: false },
 ): Promise<Outcome<ValidateData>> {
   const given = { ...GIVEN, ...Object(validate.input.parse(own)) };
-  const planned = await validate.plan(given, ports);
-  if (planned.kind === "ended") return planned.outcome;
-  if (planned.kind !== "answer") return expect.fail(planned.kind);
-  return validate.apply(planned.steps, given, ports);
+  return validate.run(given, ports);
 }
 
 /** What stands in the way, by name. */
@@ -134,7 +131,7 @@ export function against(outcome: Outcome<ValidateData>): Record<string, string> 
 }
 
 export const said = (outcome: Outcome<ValidateData>): string => {
-  const { out, err } = reportText(validate as unknown as CommandDef, outcome);
+  const { out, err } = reportText(validate, outcome);
   return `${out}${err}`;
 };
 

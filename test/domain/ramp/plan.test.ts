@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { holdText, parseDuration, parsePlan } from "../../../src/domain/ramp/plan.ts";
+import { parseDuration, shortDuration } from "../../../src/domain/lib/duration.ts";
+import { parsePlan } from "../../../src/domain/ramp/plan.ts";
 
 describe("a ramp's plan", () => {
   it("is steps with the time that each is held", () => {
@@ -58,7 +59,9 @@ describe("a ramp's plan", () => {
           .toSorted((a, b) => a - b)
           .map((h, i) => ({ percent: h / 100, holdS: times[i] ?? 1 }));
         expect(
-          parsePlan(plan.map(({ percent, holdS }) => `${percent}:${holdText(holdS)}`).join(",")),
+          parsePlan(
+            plan.map(({ percent, holdS }) => `${percent}:${shortDuration(holdS)}`).join(","),
+          ),
         ).toEqual({ kind: "plan", steps: plan });
       }),
     );
@@ -73,6 +76,10 @@ describe("a ramp's plan", () => {
       null,
       null,
     ]);
-    expect([holdText(7_200), holdText(5_400), holdText(86_400)]).toEqual(["2h", "90m", "1d"]);
+    expect([shortDuration(7_200), shortDuration(5_400), shortDuration(86_400)]).toEqual([
+      "2h",
+      "90m",
+      "1d",
+    ]);
   });
 });

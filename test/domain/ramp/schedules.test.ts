@@ -4,8 +4,8 @@
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { shortDuration } from "../../../src/domain/lib/duration.ts";
 import type { Gate } from "../../../src/domain/ramp/advance.ts";
-import { holdText } from "../../../src/domain/ramp/plan.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS, PASS, RampWorld, rampOf } from "./world.ts";
 
 const SCHEDULES = 1_000;
@@ -41,7 +41,7 @@ interface Figures {
 
 /** `twin` breaks the guard that the figures are about. */
 function play(given: Schedule, twin: (world: RampWorld) => void = () => undefined): Figures {
-  const plan = given.holds.map((s, i) => `${(i + 1) * 10}:${holdText(s)}`).join(",");
+  const plan = given.holds.map((s, i) => `${(i + 1) * 10}:${shortDuration(s)}`).join(",");
   const world = new RampWorld(rampOf(plan));
   const figures: Figures = { early: 0, doubled: 0, perWake: 0, unasked: 0, finished: 0 };
   const liveSinceMs: number[] = [];
