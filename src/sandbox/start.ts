@@ -8,7 +8,7 @@ import { startApi } from "./api/start.ts";
 import { Closers } from "./closers.ts";
 import { writeConfigFile } from "./config-file.ts";
 import { SandboxControl } from "./control/control.ts";
-import { createControlApp, serveControl } from "./control/http.ts";
+import { handleControls, serveControl } from "./control/http.ts";
 import { type Database, startDatabase } from "./database/database.ts";
 import type { Bucket } from "./edge/backstage.ts";
 import { loadWorker, packageRoot } from "./edge/bundle.ts";
@@ -104,7 +104,9 @@ async function start(
     traffic,
     runScheduled: (colo, at) => edges.scheduled(colo, at),
   });
-  const controlServer = await serveControl(createControlApp(control, () => description));
+  const controlServer = await serveControl(
+    handleControls({ control, describe: () => description }),
+  );
   closers.add(() => controlServer.close());
   const withoutPath = {
     schema: 1 as const,

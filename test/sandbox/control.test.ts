@@ -2,6 +2,7 @@
 import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { CONTROLS, summaryOf } from "../../src/sandbox/control/controls.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
 import { PATIENCE } from "../support/patience.ts";
 import { startSandbox } from "../support/sandbox.ts";
@@ -133,8 +134,36 @@ describe("control over HTTP", () => {
         accepted: expect.any(Object),
       });
     }
-    expect((await call("/kv", { method: "PUT", body: "{" })).status).toBe(400);
+    const notJson = await call("/kv", { method: "PUT", body: "{" });
+    expect(notJson.status).toBe(400);
+    expect(((await notJson.json()) as { error: string }).error).toMatch(
+      /^the body is not JSON\nPUT \/kv takes \{"location"\?: string, "lagMs"\?/,
+    );
     expect((await put("/kv", { location: "XXX", frozen: true })).status).toBe(400);
+  });
+
+  test("what does not exist is answered with what there is", async () => {
+    const nowhere = await put("/kvs", {});
+    expect(nowhere.status).toBe(404);
+    expect(await nowhere.json()).toEqual({
+      error: expect.stringContaining("PUT /kvs"),
+      endpoints: summaryOf(CONTROLS),
+    });
+    const mistaken = await call("/traffic/", { method: "PATCH" });
+    expect([mistaken.status, mistaken.headers.get("allow")]).toEqual([405, "GET, PUT, DELETE"]);
+    expect(await mistaken.json()).toMatchObject({
+      error:
+        "no such endpoint: PATCH /traffic; there is GET /traffic, PUT /traffic, DELETE /traffic",
+    });
+    expect((await call("/faults/12345", { method: "DELETE" })).status).toBe(404);
+    expect((await call("/faults/twelve", { method: "DELETE" })).status).toBe(404);
+  });
+
+  test("every control that reads answers, also to HEAD", async () => {
+    for (const { path } of CONTROLS.filter((row) => row.path.startsWith("GET "))) {
+      expect((await call(path.slice(4))).status, path).toBe(200);
+      expect((await call(path.slice(4), { method: "HEAD" })).status, path).toBe(200);
+    }
   });
 
   test("a web page cannot use it", async () => {

@@ -18,48 +18,89 @@ const common = {
 const ms = z.number().min(0).max(120_000);
 const retryAfterS = z.int().min(0).max(3_600).optional();
 
-export const faultRuleSchema = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("delay"), ms, ...common }),
-  z.strictObject({ kind: z.literal("rate-limited"), retryAfterS, ...common }),
-  z.strictObject({
-    kind: z.literal("server-error"),
-    status: z.int().min(500).max(599).default(503),
-    /** True: the write happens all the same. */
-    committed: z.boolean().default(false),
-    ...common,
-  }),
-  z.strictObject({ kind: z.literal("unauthorized"), ...common }),
-  z.strictObject({ kind: z.literal("forbidden"), ...common }),
-  z.strictObject({ kind: z.literal("reset-before"), ...common }),
-  z.strictObject({ kind: z.literal("reset-after"), ...common }),
-  z.strictObject({ kind: z.literal("hang"), ...common }),
-  z.strictObject({ kind: z.literal("lost-answer"), ...common }),
-  z.strictObject({
-    kind: z.literal("drip"),
-    bytes: z.int().min(1).max(65_536).default(1),
-    everyMs: z.number().min(1).max(60_000).default(200),
-    ...common,
-  }),
-  z.strictObject({ kind: z.literal("truncated"), ...common }),
-  z.strictObject({ kind: z.literal("flipped-byte"), ...common }),
-  z.strictObject({ kind: z.literal("reset-mid-body"), ...common }),
-  z.strictObject({ kind: z.literal("html"), committed: z.boolean().default(false), ...common }),
-  z.strictObject({
-    kind: z.literal("unsuccessful"),
-    committed: z.boolean().default(false),
-    ...common,
-  }),
-  z.strictObject({ kind: z.literal("forgotten-write"), ...common }),
-  z.strictObject({
-    kind: z.literal("echo-authorization"),
-    status: z.int().min(400).max(599).default(400),
-    ...common,
-  }),
-  z.strictObject({ kind: z.literal("duplicate-write"), afterMs: ms.default(500), ...common }),
-  z.strictObject({ kind: z.literal("stale-read"), ...common }),
-  z.strictObject({ kind: z.literal("older-read"), ...common }),
-  z.strictObject({ kind: z.literal("outage"), ...common }),
-]);
+export const faultRuleSchema = z
+  .discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("delay"), ms, ...common }).describe('"ms": answers later'),
+    z
+      .strictObject({ kind: z.literal("rate-limited"), retryAfterS, ...common })
+      .describe('429, "retryAfterS"?: with that header'),
+    z
+      .strictObject({
+        kind: z.literal("server-error"),
+        status: z.int().min(500).max(599).default(503),
+        /** True: the write happens all the same. */
+        committed: z.boolean().default(false),
+        ...common,
+      })
+      .describe('"status"? (503), "committed"?: the write happens anyway'),
+    z.strictObject({ kind: z.literal("unauthorized"), ...common }).describe("401"),
+    z.strictObject({ kind: z.literal("forbidden"), ...common }).describe("403"),
+    z
+      .strictObject({ kind: z.literal("reset-before"), ...common })
+      .describe("connection reset, nothing done"),
+    z
+      .strictObject({ kind: z.literal("reset-after"), ...common })
+      .describe("done, then the connection is reset"),
+    z.strictObject({ kind: z.literal("hang"), ...common }).describe("nothing done, no answer"),
+    z.strictObject({ kind: z.literal("lost-answer"), ...common }).describe("done, no answer"),
+    z
+      .strictObject({
+        kind: z.literal("drip"),
+        bytes: z.int().min(1).max(65_536).default(1),
+        everyMs: z.number().min(1).max(60_000).default(200),
+        ...common,
+      })
+      .describe('"bytes"? (1) each "everyMs"? (200)'),
+    z
+      .strictObject({ kind: z.literal("truncated"), ...common })
+      .describe("half of the body, as if that were all"),
+    z
+      .strictObject({ kind: z.literal("flipped-byte"), ...common })
+      .describe("one byte of the body is another"),
+    z
+      .strictObject({ kind: z.literal("reset-mid-body"), ...common })
+      .describe("half of the body, then a reset"),
+    z
+      .strictObject({ kind: z.literal("html"), committed: z.boolean().default(false), ...common })
+      .describe('a sign-in page with 200, "committed"?'),
+    z
+      .strictObject({
+        kind: z.literal("unsuccessful"),
+        committed: z.boolean().default(false),
+        ...common,
+      })
+      .describe('200 with "success": false, "committed"?'),
+    z
+      .strictObject({ kind: z.literal("forgotten-write"), ...common })
+      .describe("a write is acknowledged and never stored"),
+    z
+      .strictObject({
+        kind: z.literal("echo-authorization"),
+        status: z.int().min(400).max(599).default(400),
+        ...common,
+      })
+      .describe('an error quoting the Authorization header, "status"? (400)'),
+    z
+      .strictObject({ kind: z.literal("duplicate-write"), afterMs: ms.default(500), ...common })
+      .describe('the write again after "afterMs"? (500)'),
+    z
+      .strictObject({ kind: z.literal("stale-read"), ...common })
+      .describe("reads answer the value before the last write"),
+    z
+      .strictObject({ kind: z.literal("older-read"), ...common })
+      .describe("reads answer the oldest value still known"),
+    z.strictObject({ kind: z.literal("outage"), ...common }).describe("connections are refused"),
+  ])
+  .describe(
+    '{"kind": …, "match"?: {"method"?, "pathContains"?}, "times"?, "after"?, what the kind takes}',
+  );
+
+/** Name and effect of each kind. */
+export function faultSummary(): Record<string, string> {
+  return Object.fromEntries(
+    faultRuleSchema.options.map((option) => [option.shape.kind.value, option.description ?? ""]),
+  );
+}
 
 export type FaultRule = z.output<typeof faultRuleSchema>;
 export type FaultRuleInput = z.input<typeof faultRuleSchema>;

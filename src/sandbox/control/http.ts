@@ -3,150 +3,79 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
-import { type Context, Hono } from "hono";
 import * as z from "zod";
-import { faultRuleSchema } from "../api/faults.ts";
-import type { SandboxDescription } from "../types.ts";
-import type { SandboxControl } from "./control.ts";
-import { CONTROL_ENDPOINTS, faultSummary } from "./help.ts";
-import {
-  apiSchema,
-  flowsSchema,
-  kvSchema,
-  logsSchema,
-  metricsSchema,
-  nativeSchema,
-  noticesSchema,
-  originSchema,
-  pointsSchema,
-  tokenSchema,
-  trafficSchema,
-} from "./schema.ts";
+import { type Call, CONTROLS, type Control, summaryOf } from "./controls.ts";
+import { accepted, fieldsOf } from "./fields.ts";
 
-const faultListSchema = z.array(faultRuleSchema).max(100);
+type Handle = (request: Request) => Promise<Response>;
 
-export function createControlApp(
-  control: SandboxControl,
-  describe: () => SandboxDescription,
-): Hono {
-  const app = new Hono({ strict: false });
-  app.get("/", (c) => {
-    const state = control.state();
-    return c.json({ endpoints: CONTROL_ENDPOINTS, faults: faultSummary(), state });
-  });
-  app.get("/description", (c) => c.json(describe()));
-  app.get("/state", (c) => c.json(control.state()));
-  app.get("/requests", (c) => c.json(control.requests()));
-  app.delete("/requests", (c) => {
-    control.forgetRequests();
-    return c.json([]);
-  });
-  app.post("/heal", async (c) => {
-    await control.heal();
-    return c.json(control.state());
-  });
-  app.post("/tokens", (c) =>
-    withBody(c, tokenSchema, ({ kind }) => c.json({ kind, token: control.createToken(kind) }, 201)),
-  );
-  faultRoutes(app, control);
-  setting(app, "/kv", kvSchema, control, (body) => control.setKv(body));
-  setting(app, "/native", nativeSchema, control, (body) => control.setNative(body));
-  setting(app, "/origin", originSchema, control, (body) => control.setOrigin(body));
-  setting(app, "/metrics", metricsSchema, control, (body) => control.setMetrics(body));
-  setting(app, "/api", apiSchema, control, (body) => control.setApi(body));
-  app.put("/logs", (c) =>
-    withBody(c, logsSchema, async (body) => {
-      await control.setLogs(body);
-      return c.json(control.state());
-    }),
-  );
-  noticeRoutes(app, control);
-  pointRoutes(app, control);
-  trafficRoutes(app, control);
-  app.notFound((c) => c.json({ error: "no such endpoint", endpoints: CONTROL_ENDPOINTS }, 404));
-  app.onError((error, c) => c.json({ error: error.message }, 400));
-  return app;
+/** Answers what the table of controls holds; every mistake with what there is instead. */
+export function handleControls({ control, describe }: Pick<Call, "control" | "describe">): Handle {
+  return async (request) => {
+    const path = new URL(request.url).pathname.replace(/(?<=.)\/+$/, "");
+    const method = request.method === "HEAD" ? "GET" : request.method;
+    const rows = CONTROLS.flatMap((row) => {
+      const [rowMethod, template = ""] = row.path.split(" ");
+      const match = new RegExp(`^${template.replace(":id", "(\\d+)")}$`).exec(path);
+      return match === null ? [] : [{ row, rowMethod, id: Number(match[1]) }];
+    });
+    const found = rows.find(({ rowMethod }) => rowMethod === method);
+    if (found === undefined) {
+      return refusal(
+        `${method} ${path}`,
+        rows.map(({ row }) => row),
+      );
+    }
+    const { row, id } = found;
+    return perform(row, { control, describe, id, signal: request.signal }, request);
+  };
 }
 
-function setting<T>(
-  app: Hono,
-  path: string,
-  schema: z.ZodType<T>,
-  control: SandboxControl,
-  apply: (body: T) => void,
-): void {
-  app.put(path, (c) =>
-    withBody(c, schema, (body) => {
-      apply(body);
-      return c.json(control.state());
-    }),
-  );
+/** With the rows of the path that was asked for, or all when it has none. */
+function refusal(asked: string, rows: readonly Control[]): Response {
+  if (rows.length === 0) {
+    const error = `no such endpoint: ${asked}; "endpoints" lists all`;
+    return mistake(404, { error, endpoints: summaryOf(CONTROLS) });
+  }
+  const paths = rows.map(({ path }) => path);
+  const error = `no such endpoint: ${asked}; there is ${paths.join(", ")}`;
+  const allow = paths.map((path) => path.split(" ", 1)).join(", ");
+  return mistake(405, { error, endpoints: summaryOf(rows) }, { allow });
 }
 
-function faultRoutes(app: Hono, control: SandboxControl): void {
-  const list = (c: Context): Response => c.json(control.state().api.faults);
-  app.get("/faults", list);
-  app.post("/faults", (c) =>
-    withBody(c, faultRuleSchema, async (rule) => c.json({ id: await control.addFault(rule) }, 201)),
-  );
-  app.put("/faults", (c) =>
-    withBody(c, faultListSchema, async (rules) => {
-      await control.setFaults(rules);
-      return list(c);
-    }),
-  );
-  app.delete("/faults", async (c) => {
-    await control.clearFaults();
-    return list(c);
-  });
-  app.delete("/faults/:id{[0-9]+}", async (c) => {
-    const removed = await control.removeFault(Number(c.req.param("id")));
-    return removed ? list(c) : c.json({ error: "no such fault" }, 404);
-  });
+async function perform(row: Control, call: Call, request: Request): Promise<Response> {
+  const { schema, status = 200 } = row;
+  try {
+    const body = schema === undefined ? undefined : bodyOf(await request.text());
+    const answer = await row.apply(call, body);
+    if (answer === null) return mistake(404, { error: `nothing has the id ${call.id}` });
+    return Response.json(answer === undefined ? call.control.state() : answer, { status });
+  } catch (error) {
+    if (schema === undefined || !(error instanceof z.ZodError || error instanceof NotJsonError)) {
+      return mistake(400, { error: error instanceof Error ? error.message : String(error) });
+    }
+    const what = error instanceof z.ZodError ? z.prettifyError(error) : error.message;
+    const takes = `${row.path} takes ${fieldsOf(schema)}`;
+    return mistake(400, { error: `${what}\n${takes}`, accepted: accepted(schema) });
+  }
 }
 
-function noticeRoutes(app: Hono, control: SandboxControl): void {
-  app.get("/notices", (c) => c.json(control.notices()));
-  app.put("/notices", (c) =>
-    withBody(c, noticesSchema, (body) => {
-      control.setNotices(body);
-      return c.json(control.notices());
-    }),
-  );
-  app.delete("/notices", (c) => {
-    control.forgetNotices();
-    return c.json(control.notices());
-  });
+class NotJsonError extends Error {
+  override readonly name = "NotJsonError";
 }
 
-function pointRoutes(app: Hono, control: SandboxControl): void {
-  app.get("/points", (c) => c.json(control.points()));
-  app.post("/points", (c) =>
-    withBody(c, pointsSchema, (points) => {
-      control.addPoints(points);
-      return c.json({ added: points.length }, 201);
-    }),
-  );
-  app.delete("/points", async (c) => {
-    await control.forgetPoints();
-    return c.json([]);
-  });
+/** Nothing at all stands for `{}`. */
+function bodyOf(text: string): unknown {
+  if (text.trim() === "") return {};
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new NotJsonError("the body is not JSON", { cause: error });
+  }
 }
 
-function trafficRoutes(app: Hono, control: SandboxControl): void {
-  app.get("/traffic", (c) => c.json(control.trafficReport()));
-  app.put("/traffic", (c) =>
-    withBody(c, trafficSchema, async (plan) => {
-      await control.startTraffic(plan);
-      return c.json(control.trafficReport());
-    }),
-  );
-  app.delete("/traffic", async (c) => c.json(await control.stopTraffic()));
-  app.post("/flows", (c) =>
-    withBody(c, flowsSchema, async (plan) =>
-      c.json(await control.runUploadFlows(plan, c.req.raw.signal)),
-    ),
-  );
+function mistake(status: number, body: object, headers: Record<string, string> = {}): Response {
+  return Response.json(body, { status, headers });
 }
 
 export interface ControlServer {
@@ -154,8 +83,8 @@ export interface ControlServer {
   close(): Promise<void>;
 }
 
-export async function serveControl(app: Hono): Promise<ControlServer> {
-  const listener = getRequestListener((request) => guard(request) ?? app.fetch(request));
+export async function serveControl(handle: Handle): Promise<ControlServer> {
+  const listener = getRequestListener((request) => guard(request) ?? handle(request));
   const server = createServer(
     (incoming: IncomingMessage, outgoing: ServerResponse) => void listener(incoming, outgoing),
   );
@@ -178,23 +107,5 @@ function guard(request: Request): Response | null {
   const { hostname } = new URL(request.url);
   const local = hostname === "127.0.0.1" || hostname === "localhost";
   if (local && !request.headers.has("origin")) return null;
-  return Response.json({ error: "for programs on this machine only" }, { status: 403 });
-}
-
-async function withBody<T>(
-  c: Context,
-  schema: z.ZodType<T>,
-  handle: (body: T) => Response | Promise<Response>,
-): Promise<Response> {
-  let raw: unknown;
-  try {
-    const text = await c.req.text();
-    raw = text.trim() === "" ? {} : JSON.parse(text);
-  } catch {
-    return c.json({ error: "the body is not JSON" }, 400);
-  }
-  const parsed = schema.safeParse(raw);
-  if (parsed.success) return handle(parsed.data);
-  const accepted: unknown = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
-  return c.json({ error: z.prettifyError(parsed.error), accepted }, 400);
+  return mistake(403, { error: "for programs on this machine only" });
 }
