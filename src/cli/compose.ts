@@ -3,7 +3,6 @@ import { dirname } from "node:path";
 import { createAccountProbe } from "../adapters/account-probe.ts";
 import { createMetrics } from "../adapters/analytics.ts";
 import { createApiClock } from "../adapters/api-clock.ts";
-import { createClock } from "../adapters/clock.ts";
 import { createCloudflareClient } from "../adapters/cloudflare-client.ts";
 import { createStateStore } from "../adapters/cloudflare-store.ts";
 import { type LoadedConfig, loadConfig } from "../adapters/config-file.ts";
@@ -65,7 +64,7 @@ export async function compose(
   const redactor = createGrowingRedactor([token, qaToken, session]);
   const { redact } = redactor;
   const hosts = await checkedHosts(loaded.path, environment, { qaToken, flags, shell, ...options });
-  const clock = createClock();
+  const { clock } = shell;
   const { qaUrls } = environment;
   const asking = { token: qaToken, allowed: hosts.hosts, clock, version: shell.version };
   const qa = createQaProbe({ ...asking, urls: qaUrls, secrets: [token] });

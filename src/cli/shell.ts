@@ -1,5 +1,6 @@
 /** The terminal and surroundings that a command line runs in. */
 import type { Readable } from "node:stream";
+import type { Clock } from "../ports/machine.ts";
 import type { Console } from "./console.ts";
 
 export interface Shell {
@@ -7,6 +8,7 @@ export interface Shell {
   stdin: Readable & { isTTY?: boolean };
   env: NodeJS.ProcessEnv;
   cwd: string;
+  clock: Clock;
   /** The operator's home folder. */
   home: string;
   version: string;

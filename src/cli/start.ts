@@ -2,6 +2,7 @@
 
 import { homedir } from "node:os";
 import type { Command } from "commander";
+import { createClock } from "../adapters/clock.ts";
 import { createRedactor } from "../adapters/redact.ts";
 import { loadedSecrets } from "../adapters/secrets.ts";
 import type { CommandDef } from "../commands/command.ts";
@@ -60,6 +61,7 @@ function shellOfProcess(argv: readonly string[]): Shell {
     },
     env,
     cwd: workingDirectory(),
+    clock: createClock(),
     home: homedir(),
     version: typeof PIXCANARY_VERSION === "string" ? PIXCANARY_VERSION : "0.0.0-dev",
     argv,

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { request as httpRequest } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Pool } from "undici";
+import { errors, type Pool } from "undici";
 import { parseCanaryHeader } from "../../src/domain/decision/headers.ts";
 import { HANG_MS } from "../support/patience.ts";
 import { TAG } from "../worker/harness.ts";
@@ -76,24 +76,30 @@ export async function ask(
     const answer = await askUpgrade(asking.url, path, sent);
     return { ...answer, reachedOrigin: asking.sawAtOrigin(id) };
   }
-  const {
-    statusCode,
-    headers: got,
-    body,
-  } = await asking.pool.request({
-    path,
-    method: cell.method,
-    headers: sent,
-    ...(cell.method === "POST" ? { body: "not JSON" } : {}),
-  });
-  await body.dump();
+  const body = cell.method === "POST" ? { body: "not JSON" } : {};
+  const answer = await sendAgain(() =>
+    asking.pool.request({ path, method: cell.method, headers: sent, ...body }),
+  );
+  await answer.body.dump();
+  const got = answer.headers;
   const canary = got["x-pix-canary"];
   return {
-    status: statusCode,
+    status: answer.statusCode,
     canary: typeof canary === "string" ? canary : null,
     cookies: [got["set-cookie"] ?? []].flat(),
     reachedOrigin: asking.sawAtOrigin(id),
   };
+}
+
+/** workerd may close a kept connection just then; browsers send again, too. */
+async function sendAgain<T>(send: () => Promise<T>): Promise<T> {
+  for (let left = 3; ; left -= 1) {
+    try {
+      return await send();
+    } catch (error) {
+      if (left === 0 || !(error instanceof errors.SocketError)) throw error;
+    }
+  }
 }
 
 async function askUpgrade(

@@ -233,8 +233,9 @@ describe("known traffic", () => {
       return points.map(({ atMs }) => Math.floor(atMs / 1000));
     };
     await expect.poll(() => timesOf("finalize").length, PATIENCE).toBe(finalizes);
-    const boundaryS = Math.max(...timesOf("intent")) + 1;
-    expect(Math.min(...timesOf("finalize"))).toBeGreaterThanOrEqual(boundaryS);
+    // As late as can be: a finalize is recorded later than its duration was measured.
+    const boundaryS = Math.min(...timesOf("finalize"));
+    expect(Math.max(...timesOf("intent"))).toBeLessThan(boundaryS);
     const nowS = Math.floor(Date.now() / 1000);
     const orphans = (window: metrics.Window) =>
       ask((dataset) => metrics.orphanedIntents(dataset, window, nowS + 60));

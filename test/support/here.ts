@@ -5,24 +5,29 @@
  */
 import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
+import { createClock } from "../../src/adapters/clock.ts";
 import { createConsole } from "../../src/cli/console.ts";
 import type { Shell } from "../../src/cli/shell.ts";
 import { startIn } from "../../src/cli/start.ts";
 import { VERBS } from "../../src/cli/verbs.ts";
+import type { Clock } from "../../src/ports/machine.ts";
 import type { CliOptions, CliResult } from "./cli.ts";
 import { PLAIN_ENV } from "./cli.ts";
+import { PROGRAM_PATIENCE } from "./patience.ts";
 
-export type HereOptions = Pick<CliOptions, "env" | "cwd" | "input">;
+export interface HereOptions extends Pick<CliOptions, "env" | "cwd" | "input"> {
+  clock?: Clock;
+}
 
 export async function runHere(
   argv: readonly string[],
-  { env = PLAIN_ENV, cwd = "/", input = "" }: HereOptions = {},
+  { env = PLAIN_ENV, cwd = "/", input = "", clock = createClock() }: HereOptions = {},
 ): Promise<CliResult> {
   const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
   stdin.end(input);
   const heard = Promise.all([text(stdout), text(stderr)]);
   const console = createConsole({ color: false, env }, { stdout, stderr });
-  const shell = shellFor({ console, stdin, env: { ...env }, cwd, argv });
+  const shell = shellFor({ console, stdin, env: { ...env }, cwd, clock, argv });
   const code = await startIn(shell, VERBS);
   stdout.end();
   stderr.end();
@@ -38,10 +43,17 @@ export function shellFor(given: Partial<Shell>): Shell {
     stdin: new PassThrough().end(),
     env: {},
     cwd: "/",
+    clock: createClock(),
     home: given.env?.HOME ?? "/nonexistent",
     version: "test",
     argv: [],
     interrupt: () => new AbortController().signal,
     ...given,
   };
+}
+
+/** Its limits are so many times as long: what is healthy answers within them on any machine. */
+export function patientClock(): Clock {
+  const clock = createClock();
+  return { ...clock, timeout: (ms) => clock.timeout(ms * PROGRAM_PATIENCE) };
 }

@@ -13,6 +13,9 @@ export const PATIENCE = { timeout: HANG_MS, interval: 20 };
  */
 export const WORKER_PATIENCE = 100;
 
+/** The program's own limits likewise: 3 s for a look at `/qa` become 30 s. */
+export const PROGRAM_PATIENCE = 10;
+
 /** For `--timeout`, in seconds, of what goes on until its budget ends: all but the end comes long before. */
 export const ENOUGH_S = "25";
 

@@ -2,7 +2,7 @@
 import { compose } from "../../src/cli/compose.ts";
 import type { CommonInput } from "../../src/commands/command.ts";
 import type { Ports } from "../../src/ports/ports.ts";
-import { shellFor } from "./here.ts";
+import { patientClock, shellFor } from "./here.ts";
 import { HANG_MS } from "./patience.ts";
 
 /** `shellEnv` is what the shell exports: tokens, for a configuration without token files. */
@@ -11,7 +11,7 @@ export async function portsOf(
   env = "sandbox",
   shellEnv: Record<string, string> = {},
 ): Promise<Ports> {
-  const shell = shellFor({ env: shellEnv });
+  const shell = shellFor({ env: shellEnv, clock: patientClock() });
   const flags = { config: configPath, env, verify: true, color: false };
   const { ports } = await compose(flags, shell, new AbortController().signal);
   return ports;

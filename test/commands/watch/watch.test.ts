@@ -72,8 +72,11 @@ describe("watch without a terminal", () => {
   });
 
   test("--json tells one document per line, the last one how it ended", async () => {
-    const { code, stdout } = await run("watch", "--json", "--for", "2s");
-    expect(code).toBe(0);
+    const watching = background("--json");
+    await watching.says(/"FRA 10 %"/);
+    watching.end("SIGINT");
+    const { code, stdout } = await watching.ended;
+    expect(code).toBe(130);
     const documents = stdout
       .trimEnd()
       .split("\n")
@@ -81,14 +84,21 @@ describe("watch without a terminal", () => {
     expect(documents.at(-1)).toMatchObject({
       schema: 1,
       command: "watch",
-      outcome: "done",
-      exit_code: 0,
+      outcome: "interrupted",
+      exit_code: 130,
       changes: documents.length - 1,
     });
     expect(documents).toContainEqual(
       expect.objectContaining({ schema: 1, kind: "state", mark: " " }),
     );
     expect(documents).toContainEqual(expect.objectContaining({ kind: "live", text: "FRA 10 %" }));
+  });
+
+  test("--for ends it by itself", async () => {
+    const { code, stdout } = await run("watch", "--json", "--for", "1s");
+    expect(code).toBe(0);
+    const last = JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "");
+    expect(last).toMatchObject({ command: "watch", outcome: "done", exit_code: 0 });
   });
 
   test("ends quietly with its reader, as in `watch | head -1`", async () => {
