@@ -7,8 +7,10 @@ import { parseCap } from "../../src/domain/guardian/cap.ts";
 import { parseGuardian } from "../../src/domain/guardian/document.ts";
 import { tickId } from "../../src/domain/guardian/tick-id.ts";
 import { parseStop } from "../../src/domain/state/documents.ts";
+import { parseJournalEntry } from "../../src/domain/state/journal.ts";
 import worker from "../../worker/index.ts";
 import { json, startServer, type TestServer } from "../adapters/server.ts";
+import { rampOf } from "../domain/ramp/world.ts";
 
 const START_MS = Date.parse("2026-01-10T12:00:00Z");
 const MINUTE_MS = 60_000;
@@ -242,6 +244,35 @@ describe("intents that an emergency caught", () => {
     }
     await tickOnTime(START_MS);
     expect(asked().at(-1)).toContain(String((START_MS - 25 * MINUTE_MS) / 1_000));
+  });
+});
+
+describe("a detached ramp", () => {
+  async function notesOf(gates: boolean): Promise<string[][]> {
+    failing = () => 0;
+    const ramp = rampOf("50:1m,100", {
+      mode: "detached",
+      gates,
+      nowMs: START_MS,
+      base: CONFIG,
+      minNativeRequests: 0,
+    });
+    kv.set("ramp", JSON.stringify(ramp));
+    for (let minute = 0; minute <= 9; minute += 1) await tickOnTime(START_MS + minute * MINUTE_MS);
+    const keys = [...kv.keys()].filter((key) => key.startsWith("journal/")).toSorted();
+    return keys.map((key) => parseJournalEntry(kv.get(key) ?? "")?.notes ?? []);
+  }
+
+  it("that was forced says so in the journal, at each of its steps", async () => {
+    expect(await notesOf(false)).toEqual([
+      ["step 1/2 of ramp RAMP", "forced: no gates"],
+      ["step 2/2 of ramp RAMP", "forced: no gates"],
+      [expect.stringContaining("ramp done")],
+    ]);
+  });
+
+  it("that is judged says nothing of it", async () => {
+    expect((await notesOf(true))[0]).toEqual(["step 1/2 of ramp RAMP"]);
   });
 });
 

@@ -25,6 +25,7 @@ import { sinceChange } from "../../src/domain/policy/observations.ts";
 import { GATE } from "../../src/domain/ramp/advance.ts";
 import type { RampDocument } from "../../src/domain/ramp/document.ts";
 import { isOver, parseRamp, parseRampControl } from "../../src/domain/ramp/document.ts";
+import { endEntry, stepEntry } from "../../src/domain/ramp/entries.ts";
 import { rampNotice } from "../../src/domain/ramp/text.ts";
 import { parseConfig } from "../../src/domain/state/documents.ts";
 import type { JournalEntry } from "../../src/domain/state/journal.ts";
@@ -43,7 +44,6 @@ import {
 } from "./kv.ts";
 import { observe } from "./observe.ts";
 import { stepRamp } from "./ramp.ts";
-import { endEntry, stepEntry } from "./ramp-entries.ts";
 import { hostOf, rememberAndTell, tellLate, warn } from "./tell.ts";
 
 /** A run that comes later than this would act on a state of things that is over. */
@@ -157,7 +157,11 @@ async function act(run: Tick, action: Action, assessment: Assessment | null): Pr
 
 async function journal(run: Tick, entry: JournalEntry): Promise<void> {
   run.notices.push(noticeOfEntry(run.settings.notify.env, entry));
-  await writeEntry(run.kv, entry).catch((error: unknown) => warn(`journal: ${String(error)}`));
+  await keepEntry(run, entry);
+}
+
+async function keepEntry({ kv }: Tick, entry: JournalEntry): Promise<void> {
+  await writeEntry(kv, entry).catch((error: unknown) => warn(`journal: ${String(error)}`));
 }
 
 async function carryOn(
@@ -174,12 +178,18 @@ async function carryOn(
   if (step.share !== null) await writeRampShare(kv, step.share);
   if (step.action !== null) await act(run, step.action, null);
   const { ramp } = step;
-  if (ramp.live_at !== null && ramp.live_at !== before.live_at)
-    await journal(run, stepEntry(ramp, hostOf(run)));
+  const { reason, incident, by: actor } = ramp;
+  const signature = { actor, reason, incident, ...signatureOf(run) };
+  const isNewlyLive = ramp.live_at !== null && ramp.live_at !== before.live_at;
+  const live = isNewlyLive ? stepEntry(ramp, "live", signature) : null;
+  if (live !== null) await journal(run, live);
   await writeRamp(kv, JSON.stringify(ramp));
   const stands = isOver(ramp) || (ramp.paused?.by === GATE && before.paused?.by !== GATE);
   if (!stands) return;
   run.notices.push(rampNotice(ramp, settings.notify.env, tickMs));
-  const entry = endEntry(ramp, state, hostOf(run));
-  await writeEntry(kv, entry).catch((error: unknown) => warn(`journal: ${String(error)}`));
+  await keepEntry(run, endEntry(ramp, state, signature));
+}
+
+function signatureOf(run: Tick): Pick<JournalEntry, "host" | "tool" | "namespace"> {
+  return { host: hostOf(run), tool: "pixcanary worker", namespace: null };
 }

@@ -3,9 +3,7 @@
  * warning; neither ever fails the change.
  */
 
-import type { JournalEntry, Snapshot } from "../../domain/state/journal.ts";
-import type { ParsedState } from "../../domain/state/state.ts";
-import { isEmergency } from "../../domain/state/state.ts";
+import type { JournalEntry, Signature, Snapshot } from "../../domain/state/journal.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { CommonInput } from "../command.ts";
 import { tellOthers } from "./notify.ts";
@@ -24,8 +22,6 @@ export interface Trace {
   locations: readonly string[];
   elapsedMs: number;
   notes?: readonly string[];
-  /** When it was made, RFC 3339; now unless given. The same change told twice needs the same time. */
-  at?: string;
   /** Nothing was written: it is journaled that somebody tried, and nobody is told. */
   unwritten?: boolean;
   /** A stop was released although none was stored. */
@@ -34,14 +30,11 @@ export interface Trace {
 
 export async function leaveTrace(ports: Ports, input: CommonInput, trace: Trace): Promise<void> {
   const entry: JournalEntry = {
+    ...signatureOf(ports, input),
     schema: 1,
     id: trace.id,
-    at: trace.at ?? new Date(ports.clock.now()).toISOString(),
+    at: new Date(ports.clock.now()).toISOString(),
     command: trace.command,
-    actor: ports.identity.actor,
-    host: ports.identity.host,
-    reason: input.reason ?? null,
-    incident: input.incident ?? null,
     before: trace.before,
     after: trace.after,
     revision: trace.after.revision,
@@ -51,25 +44,30 @@ export async function leaveTrace(ports: Ports, input: CommonInput, trace: Trace)
       elapsed_ms: Math.round(trace.elapsedMs),
     },
     notes: [...(trace.notes ?? [])],
-    tool: ports.identity.tool,
-    namespace: ports.target.namespaceId,
   };
+  await recordEntry(ports, entry, trace.unwritten === true ? "nobody" : "others", trace.released);
+}
+
+export function signatureOf(
+  { identity, target }: Ports,
+  { reason, incident }: CommonInput,
+): Signature {
+  const { actor, host, tool } = identity;
+  const namespace = target.namespaceId;
+  return { actor, host, reason: reason ?? null, incident: incident ?? null, tool, namespace };
+}
+
+/** `nobody` where nothing was changed, or where people get a notice of another kind. */
+export async function recordEntry(
+  ports: Ports,
+  entry: JournalEntry,
+  told: "others" | "nobody",
+  released = false,
+): Promise<void> {
   const limitMs = ports.interrupt.aborted ? INTERRUPTED_LIMIT_MS : LIMIT_MS;
   const [warnings] = await Promise.all([
     ports.journal.append(entry, { signal: ports.clock.timeout(limitMs) }),
-    trace.unwritten === true
-      ? undefined
-      : tellOthers(ports, entry, { limitMs, released: trace.released === true }),
+    told === "nobody" ? undefined : tellOthers(ports, entry, { limitMs, released }),
   ]);
   for (const warning of warnings) ports.progress.warn(warning);
-}
-
-/** What a stored state means for people, for the journal and for before → after tables. */
-export function snapshotOf(state: ParsedState): Snapshot {
-  const config = state.config.kind === "valid" ? state.config.value : null;
-  return {
-    percent: config?.canary_percent ?? null,
-    emergency: isEmergency(state),
-    revision: config?.revision ?? null,
-  };
 }

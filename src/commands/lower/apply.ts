@@ -2,6 +2,7 @@
 
 import type { CanaryConfig } from "../../domain/state/documents.ts";
 import type { Snapshot } from "../../domain/state/journal.ts";
+import { snapshotOf } from "../../domain/state/journal.ts";
 import { isEmergency } from "../../domain/state/state.ts";
 import { nextConfig } from "../../domain/state/transitions.ts";
 import type { Ports } from "../../ports/ports.ts";
@@ -13,7 +14,7 @@ import type { LiveProof } from "../lib/prove-live.ts";
 import { isLive, NOT_ASKED } from "../lib/prove-live.ts";
 import { askAfterRefuge, NOT_ASKED_REFUGE, refugeLines } from "../lib/proxy-health.ts";
 import { covered, proveOrFind, putBack } from "../lib/put-back.ts";
-import { leaveTrace, snapshotOf } from "../lib/record-change.ts";
+import { leaveTrace } from "../lib/record-change.ts";
 import type { Base, ConfigWrite } from "../lib/stored-state.ts";
 import { authorOf, readBase, refused, writeConfigOnce } from "../lib/stored-state.ts";
 

@@ -2,12 +2,12 @@
  * No new visitors to native (0 %), a slow wind-down: whoever holds a native cookie keeps native for
  * up to 24 h. Never asks. Refuses during an emergency: writing "no emergency" would lift it.
  */
+import { snapshotOf } from "../../domain/state/journal.ts";
 import { isEmergency } from "../../domain/state/state.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { ChangingVerb, Planned } from "../command.ts";
 import { noFlags } from "../flag.ts";
 import { invocation, share } from "../lib/format.ts";
-import { snapshotOf } from "../lib/record-change.ts";
 import { readBase, unreachable } from "../lib/stored-state.ts";
 import type { ReliefData, ReliefSteps } from "./apply.ts";
 import { applyRelief, renderRelief } from "./apply.ts";

@@ -2,13 +2,14 @@
  * Fewer visitors to native: halves the share, or sets a lower one. Never asks, and never raises.
  * Done means: the new revision is stored and every `/qa` of the environment shows it.
  */
+
 import * as z from "zod";
+import { snapshotOf } from "../../domain/state/journal.ts";
 import { halfOf } from "../../domain/state/transitions.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { ChangingVerb, Given, Outcome, Planned } from "../command.ts";
 import { flag, percentInput } from "../flag.ts";
 import { invocation, share } from "../lib/format.ts";
-import { snapshotOf } from "../lib/record-change.ts";
 import { readBase, unreachable } from "../lib/stored-state.ts";
 import type { ReliefData, ReliefSteps } from "./apply.ts";
 import { applyRelief, renderRelief } from "./apply.ts";

@@ -14,7 +14,7 @@ import type { CommonInput, Outcome } from "../command.ts";
 import type { Base } from "../lib/stored-state.ts";
 import type { Done } from "./execute.ts";
 import { dropLease, relieve, renewLease, writeStep } from "./execute.ts";
-import { traceEnd, traceStep } from "./journal.ts";
+import { recordEnd, recordStep } from "./journal.ts";
 import { gather } from "./observe.ts";
 import { endOf } from "./outcome.ts";
 import { Teller } from "./progress.ts";
@@ -85,7 +85,7 @@ async function turn(
   run.assessment = gathered.assessment ?? run.assessment;
   const before = run.ramp;
   const { ramp, order } = advance(before, gathered.seen);
-  if (isLive(before, ramp)) await traceStep(ramp, "live", input, ports);
+  if (isLive(before, ramp)) await recordStep(ramp, "live", input, ports);
   await finish(run, ramp, input, ports, gathered.base);
   const done = await perform(order, run, gathered.base, input, ports);
   run.problem = done.problem;
@@ -112,13 +112,13 @@ async function finish(
   if (!isOver(ramp)) {
     const paused = ramp.paused?.by === GATE && run.ramp.paused?.by !== GATE;
     await saveIfNew(run, ramp, ports);
-    if (paused) await traceEnd(ramp, base.state, input, ports);
+    if (paused) await recordEnd(ramp, base.state, input, ports);
     return;
   }
   if (isOver(run.ramp)) return;
   if (run.ramp.closing === null) await save(run, closing(ramp), ports);
-  if (ramp.live_at === null) await traceStep(ramp, "stored", input, ports);
-  await traceEnd(ramp, base.state, input, ports);
+  if (ramp.live_at === null) await recordStep(ramp, "stored", input, ports);
+  await recordEnd(ramp, base.state, input, ports);
   if (ramp.state === "done") await dropLease(ramp, base, ports);
   await save(run, ramp, ports);
 }

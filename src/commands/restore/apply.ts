@@ -1,10 +1,12 @@
 /** The two guarded steps of a restore. Whatever interrupts them leaves the safer state in force. */
+
 import type { GuardianCap } from "../../domain/guardian/cap.ts";
 import { liftOf } from "../../domain/guardian/cap.ts";
 import type { Finding } from "../../domain/policy/prerequisites.ts";
 import { obstacles } from "../../domain/policy/prerequisites.ts";
 import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
 import type { Snapshot } from "../../domain/state/journal.ts";
+import { snapshotOf } from "../../domain/state/journal.ts";
 import { nextConfig, releaseOf, watermarkOf } from "../../domain/state/transitions.ts";
 import type { CallOptions } from "../../ports/api.ts";
 import type { Ports } from "../../ports/ports.ts";
@@ -18,7 +20,7 @@ import type { Ours } from "../lib/put-back.ts";
 import { covered, proveOrFind, putBack } from "../lib/put-back.ts";
 import type { GuardianSeen } from "../lib/rearm-guardian.ts";
 import { armGuardian } from "../lib/rearm-guardian.ts";
-import { leaveTrace, snapshotOf } from "../lib/record-change.ts";
+import { leaveTrace } from "../lib/record-change.ts";
 import type { Base } from "../lib/stored-state.ts";
 import { refused, writeConfigOnce } from "../lib/stored-state.ts";
 import type { Guard } from "./release-stop.ts";

@@ -3,6 +3,7 @@
  * no. The order is fixed: `config` first, seen live; only then the stop is released, and that is seen
  * live, too. Refuses while a prerequisite of the runbook fails, and when anything changed meanwhile.
  */
+
 import * as z from "zod";
 import type { GuardianCap } from "../../domain/guardian/cap.ts";
 import type { Latch } from "../../domain/guardian/decide.ts";
@@ -13,7 +14,7 @@ import { obstacles, prerequisites } from "../../domain/policy/prerequisites.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
 import type { StopDocument } from "../../domain/state/documents.ts";
 import { readEmergencies } from "../../domain/state/emergency.ts";
-import { shareBeforeIncident } from "../../domain/state/journal.ts";
+import { shareBeforeIncident, snapshotOf } from "../../domain/state/journal.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
 import { isEmergency } from "../../domain/state/state.ts";
 import { watermarkOf } from "../../domain/state/transitions.ts";
@@ -26,7 +27,6 @@ import { invocation, share } from "../lib/format.ts";
 import { observe } from "../lib/native-health.ts";
 import type { GuardianSeen } from "../lib/rearm-guardian.ts";
 import { guardianSeen, readGuardian } from "../lib/rearm-guardian.ts";
-import { snapshotOf } from "../lib/record-change.ts";
 import type { Base } from "../lib/stored-state.ts";
 import { READ_LIMIT_MS, readBase, unreachable } from "../lib/stored-state.ts";
 import type { RestoreData } from "./apply.ts";

@@ -2,9 +2,11 @@
  * Proves what is stored. By itself: waits until every `/qa` shows it. `--fleet` asks the metrics as well,
  * for the locations that no `/qa` of ours reaches; `--smoke` makes the six checks of the QA page.
  */
+
 import * as z from "zod";
 import { expectationOf } from "../../domain/proof/expectation.ts";
 import type { Snapshot } from "../../domain/state/journal.ts";
+import { snapshotOf } from "../../domain/state/journal.ts";
 import { isEmergency } from "../../domain/state/state.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Given, Outcome, ReadingVerb } from "../command.ts";
@@ -15,7 +17,6 @@ import { standing, watchFleet } from "../lib/fleet.ts";
 import { invocation, liveLine, missingLines, OTHERS_FOLLOW, share } from "../lib/format.ts";
 import type { LiveProof } from "../lib/prove-live.ts";
 import { isLive, proveLive } from "../lib/prove-live.ts";
-import { snapshotOf } from "../lib/record-change.ts";
 import type { Base } from "../lib/stored-state.ts";
 import { authorOf, readBase, unreachable } from "../lib/stored-state.ts";
 import type { SmokeReport } from "../smoke/checks.ts";

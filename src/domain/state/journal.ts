@@ -1,6 +1,8 @@
 /** The trace that every change leaves: one entry per command, in KV and in the local journal. */
 import * as z from "zod";
 import { once } from "../lib/lazy.ts";
+import type { ParsedState } from "./state.ts";
+import { isEmergency } from "./state.ts";
 
 export const JOURNAL_PREFIX = "journal/";
 export const JOURNAL_TTL_S = 400 * 86_400;
@@ -44,6 +46,21 @@ const journalEntrySchema = once(() => {
 
 export type JournalEntry = z.output<ReturnType<typeof journalEntrySchema>>;
 export type Snapshot = JournalEntry["after"];
+/** The parts of an entry that say who made the change, with what, and why. */
+export type Signature = Pick<
+  JournalEntry,
+  "actor" | "host" | "reason" | "incident" | "tool" | "namespace"
+>;
+
+/** What a stored state means for people, for the journal and for before → after tables. */
+export function snapshotOf(state: ParsedState): Snapshot {
+  const config = state.config.kind === "valid" ? state.config.value : null;
+  return {
+    percent: config?.canary_percent ?? null,
+    emergency: isEmergency(state),
+    revision: config?.revision ?? null,
+  };
+}
 
 /** Keys sort by time. `at` is RFC 3339 UTC, so they also list by day and month prefix. */
 export function journalKey(entry: Pick<JournalEntry, "at" | "id">): string {
