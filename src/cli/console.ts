@@ -13,7 +13,7 @@ export interface Console {
   err(text: string): void;
   /** On stderr, in place of the line shown before; nothing without a terminal. */
   status?(text: string): void;
-  /** Aborted when nobody reads the answers any more. */
+  /** Aborted when nobody reads the answers any more; the reason is the error of the write. */
   gone?: AbortSignal;
 }
 
@@ -32,8 +32,11 @@ export function createConsole(
   { stdout, stderr }: { stdout: Stream; stderr: Stream } = process,
 ): Console {
   const gone = new AbortController();
-  const out = writer(stdout, options, () => gone.abort());
   const err = writer(stderr, options);
+  const out = writer(stdout, options, (error) => {
+    gone.abort(error);
+    if (!isClosedPipe(error)) err(`✖ the answer could not be written: ${reasonOf(error)}`);
+  });
   const status = statusLine(stderr);
   return {
     out: (text) => status.away(() => out(text)),
@@ -41,6 +44,15 @@ export function createConsole(
     status: status.show,
     gone: gone.signal,
   };
+}
+
+/** A reader that has left, as `head` does, has what it wanted. */
+export function isClosedPipe(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EPIPE";
+}
+
+function reasonOf(error: NodeJS.ErrnoException): string {
+  return error.code === "ENOSPC" ? "the disk is full" : (error.code ?? error.message);
 }
 
 const ERASE_LINE = "\r\u001b[2K";
@@ -66,13 +78,13 @@ function statusLine(stream: Stream) {
 function writer(
   stream: Stream,
   options: ConsoleOptions,
-  onClosed: () => void = () => undefined,
+  onClosed: (error: NodeJS.ErrnoException) => void = () => undefined,
 ): (text: string) => void {
   const paint = pc.createColors(wantsColor(stream, options));
   let open = true;
-  stream.on("error", () => {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (open) onClosed(error);
     open = false;
-    onClosed();
   });
   return (text) => {
     if (!open || text === "") return;

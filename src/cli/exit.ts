@@ -11,6 +11,7 @@ export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] =
   [23, "authentication"],
   [24, "upstream failed, nothing known to be written"],
   [25, "conflict with somebody else's change"],
+  [74, "the answer could not be written (disk full)"],
   [124, "deadline"],
   [130, "interrupted (143: terminated)"],
 ];
@@ -18,6 +19,8 @@ export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] =
 export const EXIT_DONE = 0;
 export const EXIT_BUG = 1;
 export const EXIT_USAGE = 2;
+/** In place of 0, but not where a stop was written: that is what its code tells. */
+export const EXIT_UNWRITTEN = 74;
 
 const FAILURES = {
   usage: EXIT_USAGE,

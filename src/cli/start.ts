@@ -6,9 +6,9 @@ import { createClock } from "../adapters/clock.ts";
 import { createRedactor } from "../adapters/redact.ts";
 import { loadedSecrets } from "../adapters/secrets.ts";
 import type { CommandDef } from "../commands/command.ts";
-import { createConsole } from "./console.ts";
+import { createConsole, isClosedPipe } from "./console.ts";
 import { hintOf, UsageError } from "./errors.ts";
-import { EXIT_BUG, EXIT_USAGE } from "./exit.ts";
+import { EXIT_BUG, EXIT_DONE, EXIT_UNWRITTEN, EXIT_USAGE } from "./exit.ts";
 import { watchInterrupt } from "./interrupt.ts";
 import { type Action, buildProgram, isPlainExit, isUsageError } from "./program.ts";
 import { jsonForTerminal } from "./report.ts";
@@ -29,7 +29,15 @@ export interface Verbs {
 /** The program: the process's own terminal and surroundings, and its exit code. */
 export async function start(argv: readonly string[], verbs: Verbs): Promise<void> {
   process.exitCode = EXIT_BUG;
-  process.exitCode = await startIn(shellOfProcess(argv), verbs);
+  const shell = shellOfProcess(argv);
+  const relief = verbs.commands.some((def) => def.name === argv[0] && "relief" in def);
+  // The error of a write may come after all else.
+  process.once("exit", () => {
+    const { gone } = shell.console;
+    const lost = gone?.aborted === true && !isClosedPipe(gone.reason);
+    if (lost && !relief && process.exitCode === EXIT_DONE) process.exitCode = EXIT_UNWRITTEN;
+  });
+  process.exitCode = await startIn(shell, verbs);
 }
 
 /** Returns the exit code; never throws. */

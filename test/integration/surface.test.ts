@@ -261,6 +261,23 @@ test("a reader that leaves early (| head) does no harm", async () => {
   expect(result).toMatchObject({ code: 0, stderr: "" });
 });
 
+describe("an answer that cannot be written", () => {
+  const full = (words: readonly string[]) => ["/bin/sh", "-c", '"$@" >/dev/full', "sh", ...words];
+
+  test.each(["status --json", "history", "reduce --dry-run --json", "--help"])(
+    "%s to a full disk says so, and does not exit as if it had been",
+    async (words) => {
+      const args = words.startsWith("--") ? [words] : [...words.split(" "), "--config", config];
+      const { code, stderr } = await run(args, { wrap: full });
+      const relief = words.startsWith("reduce");
+      expect([code, stderr]).toEqual([
+        relief ? 0 : 74,
+        expect.stringContaining("the answer could not be written: the disk is full"),
+      ]);
+    },
+  );
+});
+
 test("no colour without a terminal, nor with NO_COLOR", async () => {
   const result = await run(["status", "--config", config], {
     env: env({ NO_COLOR: "1", FORCE_COLOR: "1" }),
