@@ -25,7 +25,7 @@ const LAYERS: readonly Layer[] = [
   {
     at: "src/adapters",
     ours: [DOMAIN, PORTS],
-    packages: ["node:", "cloudflare", "zod", "p-retry", "ulid"],
+    packages: ["node:", "cloudflare", "zod", "ulid"],
   },
   {
     at: "src/cli",

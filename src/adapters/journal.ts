@@ -1,6 +1,8 @@
 /** The journal in Workers KV and, next to it, on this machine. It warns; it never fails an action. */
+
 import { join } from "node:path";
 import * as z from "zod";
+import { unlessAborted } from "../domain/lib/abort.ts";
 import {
   JOURNAL_PREFIX,
   JOURNAL_TTL_S,
@@ -254,12 +256,9 @@ function merge(
 }
 
 /** The work itself cannot be cancelled; it is only waited for no longer. */
-async function within<T>(clock: Clock, limitMs: number, work: Promise<T>): Promise<T> {
-  const limit = clock.timeout(limitMs);
-  return await new Promise<T>((resolve, reject) => {
-    const late = (): void => reject(new Error(`no answer within ${limitMs / 1000} s`));
-    limit.addEventListener("abort", late, { once: true });
-    void work.then(resolve, reject).finally(() => limit.removeEventListener("abort", late));
+function within<T>(clock: Clock, limitMs: number, work: Promise<T>): Promise<T> {
+  return unlessAborted(work, clock.timeout(limitMs), () => {
+    throw new Error(`no answer within ${limitMs / 1000} s`);
   });
 }
 

@@ -1,14 +1,11 @@
 /** Our own retries: growing delays with full jitter, bounded by attempts and by the signal. */
-import pRetry from "p-retry";
+import { type Backoff, jitteredMs, retry } from "../domain/lib/retry.ts";
 import { UpstreamError } from "../ports/errors.ts";
 import type { Clock } from "../ports/machine.ts";
 
-export interface RetryPolicy {
+export interface RetryPolicy extends Backoff {
   /** Attempts after the first; Infinity is bounded by the signal. */
   retries: number;
-  /** The ceiling of the first delay; each further one may be twice as long, up to `maxDelayMs`. */
-  firstDelayMs: number;
-  maxDelayMs: number;
   /** A longer Retry-After: `cap` waits this long at most, `give-up` does not retry. */
   retryAfterLimitMs: number;
   beyondLimit: "cap" | "give-up";
@@ -33,43 +30,34 @@ export async function withRetries<T>(
   deps: RetryDeps,
 ): Promise<T> {
   const seen = new Map<string, number>();
-  // The signal is not given to p-retry: it would report a write that succeeded during an abort as
-  // aborted. The delay is ours because p-retry knows no full jitter and no Retry-After.
-  return await pRetry(attempt, {
-    retries: policy.retries,
-    minTimeout: 0,
-    shouldRetry: async ({ error, retriesConsumed }) => {
-      if (!(error instanceof UpstreamError)) return false;
+  const tried = await retry<{ value: T } | { error: unknown }>(
+    (number) =>
+      attempt(number).then(
+        (value) => ({ value }),
+        (error: unknown) => ({ error }),
+      ),
+    (result, number) => {
+      if (!("error" in result) || !(result.error instanceof UpstreamError)) return null;
+      const { error } = result;
       const nth = (seen.get(error.kind) ?? 0) + 1;
       seen.set(error.kind, nth);
-      const delayMs = delayFor(error, retriesConsumed, policy, deps.random);
-      if (deps.signal.aborted || delayMs === null || !policy.worthIt(error, nth)) return false;
-      return await deps.clock.sleep(delayMs, deps.signal).then(
-        () => true,
-        () => false,
-      );
+      if (number > policy.retries || !policy.worthIt(error, nth)) return null;
+      return delayFor(error, number, policy, deps.random);
     },
-    onFailedAttempt: ({ error }) => {
-      if (error instanceof UpstreamError && error.kind === "ambiguous") seen.set("lost", 1);
-    },
-  }).catch((error: unknown) => {
-    throw seen.has("lost") ? asAmbiguous(error) : error;
-  });
+    { sleep: (ms, signal) => deps.clock.sleep(ms, signal), signal: deps.signal },
+  );
+  if ("value" in tried) return tried.value;
+  throw seen.has("ambiguous") ? asAmbiguous(tried.error) : tried.error;
 }
 
 function delayFor(
   error: UpstreamError,
-  retriesConsumed: number,
+  number: number,
   policy: RetryPolicy,
   random: () => number,
 ): number | null {
-  const ceilingMs = Math.min(
-    policy.maxDelayMs,
-    policy.firstDelayMs * 2 ** Math.min(retriesConsumed, 30),
-  );
-  const jittered = Math.floor(random() * ceilingMs);
   const asked = error.retryAfterMs;
-  if (asked === null) return jittered;
+  if (asked === null) return jitteredMs(number, policy, random());
   if (asked <= policy.retryAfterLimitMs) {
     return Math.min(policy.retryAfterLimitMs, asked + Math.floor(random() * policy.firstDelayMs));
   }

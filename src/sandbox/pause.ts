@@ -1,5 +1,6 @@
 /** Waiting that ends with the sandbox. */
-import { setMaxListeners } from "node:events";
+import { once, setMaxListeners } from "node:events";
+import { setTimeout } from "node:timers/promises";
 
 /** Many waits hang on one signal on purpose; Node takes more than ten for a leak. */
 export function manyWaiters(signal: AbortSignal): AbortSignal {
@@ -8,23 +9,12 @@ export function manyWaiters(signal: AbortSignal): AbortSignal {
 }
 
 /** Waits; ends early, without an error, when the signal aborts. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (ms <= 0 || signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (ms <= 0 || signal.aborted) return;
+  await setTimeout(ms, undefined, { signal }).catch(() => undefined);
 }
 
 /** Waits for the signal alone. */
-export function untilAborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
+export async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, "abort");
 }

@@ -1,4 +1,5 @@
 /** Tells people through every channel of this Worker, within a fixed time. Never throws. */
+import { unlessAborted } from "../../src/domain/lib/abort.ts";
 import { emailOf } from "../../src/domain/notices/email.ts";
 import type { ChannelName, Notice, NoticeKind } from "../../src/domain/notices/notice.ts";
 import { pagerDutyRequest } from "../../src/domain/notices/pagerduty.ts";
@@ -144,7 +145,7 @@ async function mail(
 ): Promise<Answer> {
   try {
     const sending = binding.send({ from, to: [...to], ...emailOf(notice) });
-    await Promise.race([sending, aborted(signal)]);
+    await unlessAborted(sending, signal, () => signal.throwIfAborted());
     return { status: 202, retryAfterMs: null };
   } catch (error) {
     const { code } = Object(error) as { code?: unknown };
@@ -153,12 +154,6 @@ async function mail(
     }
     return { status: null, why: `refused it (${code})`, final: !PASSING_CODES.has(code) };
   }
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
 }
 
 function sleep(ms: number, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,5 @@
 /** `pixcanary sandbox`: runs the embedded Cloudflare until it is interrupted. */
+import { once } from "node:events";
 import type { Command } from "commander";
 import { UsageError } from "../errors.ts";
 import type { GlobalFlags } from "../program.ts";
@@ -64,11 +65,7 @@ async function runSandbox(own: SandboxFlags, flags: GlobalFlags, shell: Shell): 
   try {
     if (flags.json) shell.console.out(jsonForTerminal(sandbox.description));
     else shell.console.out(welcome(sandbox.description));
-    if (!interrupt.aborted) {
-      await new Promise<void>((resolve) => {
-        interrupt.addEventListener("abort", () => resolve(), { once: true });
-      });
-    }
+    if (!interrupt.aborted) await once(interrupt, "abort");
   } finally {
     await sandbox.close();
   }

@@ -3,6 +3,7 @@
  * and what cannot be told in time is a warning.
  */
 
+import { unlessAborted } from "../../domain/lib/abort.ts";
 import { noticeOfEntry } from "../../domain/notices/of-entry.ts";
 import type { JournalEntry } from "../../domain/state/journal.ts";
 import type { Ports } from "../../ports/ports.ts";
@@ -26,12 +27,6 @@ export async function tellOthers(
     .notify(noticeOfEntry(target.env, entry, released), { signal })
     .catch((error: unknown) => [`nobody was told: ${String(error)}`]);
   // A secret's file may be on a disk that does not answer, which no signal ends.
-  const late = aborted(within(limitMs)).then(() => ["perhaps nobody was told: time was up"]);
-  for (const warning of await Promise.race([telling, late])) progress.warn(warning);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
+  const late = (): string[] => ["perhaps nobody was told: time was up"];
+  for (const warning of await unlessAborted(telling, within(limitMs), late)) progress.warn(warning);
 }

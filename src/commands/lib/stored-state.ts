@@ -9,6 +9,7 @@ import { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Outcome } from "../command.ts";
 import { invocation } from "./format.ts";
+import { writeGuarded } from "./write-guarded.ts";
 import { asUpstream } from "./write-result.ts";
 
 /** Reading is all that planning does; an API that takes longer is not going to take the write. */
@@ -60,49 +61,33 @@ export type ConfigWrite =
   | { kind: "unknown"; config: CanaryConfig; error: UpstreamError }
   | { kind: "failed"; error: UpstreamError };
 
-/** KV refuses a second write of a key within one second; this many are worth waiting for. */
-const MAX_ATTEMPTS = 6;
-
 /**
  * Writes once against the base: before each attempt after the first, and when `recheck` is set before
  * the first as well, `config` must still be what the plan was made on (and `stop`, with `alsoStop`, for
  * who adds exposure and does not look again). Then reads back: a foreign
  * value means that somebody wrote after us, and the author is told.
  */
-export async function writeConfigOnce(
+export function writeConfigOnce(
   ports: Ports,
   base: Base,
   config: CanaryConfig,
   options: CallOptions & { recheck: boolean; alsoStop?: boolean },
 ): Promise<ConfigWrite> {
-  let recheck = options.recheck;
-  for (let attempt = 1; ; attempt += 1) {
-    if (recheck) {
+  return writeGuarded<ConfigWrite>(ports, options, {
+    async look(attempt) {
+      if (attempt === 1 && !options.recheck) return null;
       const now = await readBase(ports, options.signal);
       if (!("state" in now)) return { kind: "failed", error: now };
       if (!isSameShare(now, base)) return { kind: "conflict", by: authorOf(now.state) };
-      if (options.alsoStop === true && now.stopText !== base.stopText) {
-        return { kind: "conflict", by: stopAuthorOf(now.state) };
-      }
-    }
-    try {
-      await ports.store.writeConfig(config, options);
-      return readBack(ports, config, options.signal);
-    } catch (thrown) {
-      const error = asUpstream(thrown);
-      if (error.kind === "ambiguous") return readBackLost(ports, config, options.signal, error);
-      if (error.kind !== "unavailable" || attempt >= MAX_ATTEMPTS) return { kind: "failed", error };
-      options.onRetry?.(error.message);
-      const waitMs =
-        Math.min(error.retryAfterMs ?? 300 * attempt, 2_000) * (1 + ports.rng.next() / 2);
-      try {
-        await ports.clock.sleep(waitMs, options.signal);
-      } catch {
-        return { kind: "failed", error };
-      }
-      recheck = true;
-    }
-  }
+      const stopped = options.alsoStop === true && now.stopText !== base.stopText;
+      return stopped ? { kind: "conflict", by: stopAuthorOf(now.state) } : null;
+    },
+    write: () => ports.store.writeConfig(config, options),
+    readBack: (lost) =>
+      lost === undefined
+        ? readBack(ports, config, options.signal)
+        : readBackLost(ports, config, options.signal, lost),
+  });
 }
 
 /** KV may answer one old read after a write: a foreign value counts only when it is there twice. */

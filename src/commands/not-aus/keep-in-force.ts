@@ -5,6 +5,7 @@
  * cannot release a stop that it has not seen. (AT-1)
  */
 
+import { unlessAborted } from "../../domain/lib/abort.ts";
 import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
 import { releases } from "../../domain/state/emergency.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
@@ -52,10 +53,11 @@ export async function keepInForce(
  */
 function withinPatience(work: Promise<unknown>, ports: Ports): Promise<boolean> {
   const patience = ports.clock.timeout(PATIENCE_MS);
-  const late = new Promise<boolean>((resolve) => {
-    patience.addEventListener("abort", () => resolve(false), { once: true });
-  });
-  return Promise.race([work.then(() => true), late]);
+  return unlessAborted(
+    work.then(() => true),
+    patience,
+    () => false,
+  );
 }
 
 function isMirrored(state: ParsedState | null): boolean {

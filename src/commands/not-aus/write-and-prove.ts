@@ -1,5 +1,6 @@
 /** The stop itself: both writes at once, kept in force against other writers, and looked at. */
 
+import { unlessAborted } from "../../domain/lib/abort.ts";
 import { timeOf } from "../../domain/lib/time.ts";
 import type { Expectation, Sighting } from "../../domain/proof/expectation.ts";
 import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
@@ -132,11 +133,7 @@ function withinGrace(write: Promise<WriteResult>, ports: Ports): Promise<WriteRe
     return { kind: "failed", error: new UpstreamError("ambiguous", message) };
   };
   const grace = AbortSignal.any([ports.clock.timeout(MIRROR_GRACE_MS), ports.interrupt]);
-  const over = new Promise<WriteResult>((resolve) => {
-    if (grace.aborted) resolve(late());
-    grace.addEventListener("abort", () => resolve(late()), { once: true });
-  });
-  return Promise.race([write, over]);
+  return unlessAborted(write, grace, late);
 }
 
 /** `config` from before this stop: the share to go back to, and since when an emergency is on. */

@@ -6,7 +6,7 @@ import type { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Base } from "../lib/stored-state.ts";
 import { readBase } from "../lib/stored-state.ts";
-import { asUpstream } from "../lib/write-result.ts";
+import { writeGuarded } from "../lib/write-guarded.ts";
 
 export type Release =
   | { kind: "released" }
@@ -22,36 +22,20 @@ export interface Guard {
   revision: string | null;
 }
 
-/** KV takes one write per key and second; this many refusals are worth waiting for. */
-const MAX_ATTEMPTS = 6;
-
-export async function releaseStop(
+export function releaseStop(
   ports: Ports,
   release: StopDocument,
   guard: Guard,
   call: CallOptions,
 ): Promise<Release> {
-  for (let attempt = 1; ; attempt += 1) {
-    const now = await readBase(ports, call.signal);
-    if (!("state" in now)) return { kind: "failed", error: now };
-    const conflict = conflictOf(now, guard);
-    if (conflict !== null) return conflict;
-    try {
-      await ports.store.writeStop(release, { ...call, once: true });
-      return await readBack(ports, release, guard, call);
-    } catch (thrown) {
-      const error = asUpstream(thrown);
-      if (error.kind === "ambiguous") return await readBack(ports, release, guard, call, error);
-      if (error.kind !== "unavailable" || attempt >= MAX_ATTEMPTS) return { kind: "failed", error };
-      call.onRetry?.(error.message);
-      const waitMs = Math.min(error.retryAfterMs ?? 300 * attempt, 2_000);
-      try {
-        await ports.clock.sleep(waitMs * (1 + ports.rng.next() / 2), call.signal);
-      } catch {
-        return { kind: "failed", error };
-      }
-    }
-  }
+  return writeGuarded<Release>(ports, call, {
+    async look() {
+      const now = await readBase(ports, call.signal);
+      return "state" in now ? conflictOf(now, guard) : { kind: "failed", error: now };
+    },
+    write: () => ports.store.writeStop(release, { ...call, once: true }),
+    readBack: (lost) => readBack(ports, release, guard, call, lost),
+  });
 }
 
 /** A stop that was pulled while the release was on its way left its mirror in `config`. */

@@ -3,6 +3,8 @@
  * jitter; what was refused stays refused. A notice whose answer was lost may arrive twice.
  */
 
+import { type Backoff, jitteredMs, retry } from "../lib/retry.ts";
+
 /** To be POSTed as JSON. Headers and address may hold secrets: no redirect is followed. */
 export interface NoticeRequest {
   url: string;
@@ -26,14 +28,11 @@ export interface Sending {
   random(): number;
 }
 
-export interface SendLimits {
+/** No delay is longer than `maxDelayMs`; a longer Retry-After ends the trying. */
+export interface SendLimits extends Backoff {
   tries: number;
   /** Of one attempt, so that a lost one leaves time for the next. */
   tryMs: number;
-  /** The ceiling of the first delay; each further one may be twice as long. */
-  firstDelayMs: number;
-  /** No delay is longer; a longer Retry-After ends the trying. */
-  maxDelayMs: number;
 }
 
 /** How it ended. `status` is that of the last answer; `problem` is null when it was taken. */
@@ -49,34 +48,30 @@ export async function sendWithRetries(
   limits: SendLimits,
   signal: AbortSignal,
 ): Promise<Sent> {
-  for (let tries = 1; ; tries += 1) {
-    const answer = await sending.post(AbortSignal.any([signal, sending.timeout(limits.tryMs)]));
-    const problem = problemOf(answer);
-    const sent: Sent = { tries, status: answer.status, problem };
-    if (problem === null || tries >= limits.tries || signal.aborted) return sent;
-    const delayMs = delayBefore(tries, answer, limits, sending.random());
-    if (delayMs === null) return sent;
-    try {
-      await sending.sleep(delayMs, signal);
-    } catch {
-      return sent;
-    }
-  }
+  const { answer, tries } = await retry(
+    async (tries) => {
+      const limit = AbortSignal.any([signal, sending.timeout(limits.tryMs)]);
+      return { answer: await sending.post(limit), tries };
+    },
+    ({ answer, tries }) =>
+      tries >= limits.tries ? null : delayBefore(tries, answer, limits, sending.random()),
+    { sleep: sending.sleep, signal },
+  );
+  return { tries, status: answer.status, problem: problemOf(answer) };
 }
 
 /** Null when there is to be no further try. `random` is in [0, 1). */
 export function delayBefore(
   tries: number,
   answer: Answer,
-  { firstDelayMs, maxDelayMs }: SendLimits,
+  limits: SendLimits,
   random: number,
 ): number | null {
   if (!isWorthAnother(answer)) return null;
-  const ceilingMs = Math.min(maxDelayMs, firstDelayMs * 2 ** Math.min(tries - 1, 20));
-  const jitteredMs = Math.floor(random * ceilingMs);
+  const delayMs = jitteredMs(tries, limits, random);
   const askedMs = answer.status === null ? null : answer.retryAfterMs;
-  if (askedMs === null) return jitteredMs;
-  return askedMs > maxDelayMs ? null : Math.min(maxDelayMs, askedMs + jitteredMs);
+  if (askedMs === null) return delayMs;
+  return askedMs > limits.maxDelayMs ? null : Math.min(limits.maxDelayMs, askedMs + delayMs);
 }
 
 function isWorthAnother(answer: Answer): boolean {
