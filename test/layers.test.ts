@@ -51,7 +51,7 @@ const LAYERS: readonly Layer[] = [
       "cloudflare:",
     ],
   },
-  { at: "worker", ours: [DOMAIN], packages: ["hono", "pg", "cloudflare:"] },
+  { at: "worker", ours: [DOMAIN], packages: ["pg", "cloudflare:"] },
 ];
 
 /** Pure: no clock, randomness, network, console or process. Types and comments do not count. */

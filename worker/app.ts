@@ -1,27 +1,100 @@
-/** The order of the stages, in one place: measure → (admit) → decide → serve. */
-import { Hono } from "hono";
-import type { AppEnv, Deps } from "./deps.ts";
-import { pathOf } from "./exchange.ts";
-import { admitToQa } from "./middleware/admit.ts";
-import { decideCohort } from "./middleware/decide.ts";
-import { measure } from "./middleware/measure.ts";
-import { passThrough, serve } from "./middleware/serve.ts";
+/** A request's way through the Worker, in one place: route → (admit, for `/qa`) → decide → serve → observe. */
+import { CLIENT_GONE_STATUS } from "./client-gone.ts";
+import { decideCohort, showDecision } from "./decide.ts";
+import type { Deps } from "./deps.ts";
+import type { Bindings } from "./env.ts";
+import type { Exchange } from "./exchange.ts";
+import { NO_DECISION, pathOf } from "./exchange.ts";
 import { originFailure } from "./proxy.ts";
+import { admit } from "./qa/admission.ts";
 import { serveQa } from "./qa/serve.ts";
+import { QA, type Route, routeOf } from "./routes.ts";
+import { passThrough, serve } from "./serve.ts";
+import { observe } from "./telemetry/observe.ts";
 
-/** One handler per route: Hono then needs no chain of `next`, which every request would pay for. */
-export function createApp(deps: Deps): Hono<AppEnv> {
-  const app = new Hono<AppEnv>({ getPath: (request) => pathOf(request.url) });
-  const api = measure(deps, decideCohort(deps, serve(deps)));
-  const qa = measure(deps, admitToQa(deps, decideCohort(deps, serveQa(deps))));
+/** Never rejects. */
+export type App = (
+  request: Request,
+  env: Bindings,
+  context: Pick<ExecutionContext, "waitUntil">,
+) => Promise<Response>;
 
-  app.all("/qa", qa);
-  app.all("/api/qa", qa);
-  app.all("/api", api);
-  app.all("/api/*", api);
-  app.notFound(passThrough(deps));
+export function createApp(deps: Deps): App {
+  return async (request, env, context) => {
+    try {
+      const route = routeOf(request.method, pathOf(request.url));
+      const response = await (route === null
+        ? passThrough(request, deps)
+        : answer(open(request, env, context, route, deps.now()), deps));
+      // What GET answers, without the body.
+      return request.method === "HEAD" ? new Response(null, response) : response;
+    } catch {
+      // Unreachable unless our own code has a bug that none of the catches expected.
+      return originFailure();
+    }
+  };
+}
 
-  // Unreachable unless our own code has a bug that none of the catches expected.
-  app.onError(() => originFailure());
-  return app;
+async function answer(exchange: Exchange, deps: Deps): Promise<Response> {
+  const isQa = exchange.route === QA;
+  watchForHangUp(exchange, deps);
+  if (isQa) await admitSafely(exchange, deps);
+  const setCookie = await decideCohort(exchange, deps);
+  const response = await (isQa ? serveQa(exchange, deps) : serve(exchange, deps));
+  showDecision(response.headers, exchange, setCookie);
+  observeSafely(exchange, deps, response.status);
+  return response;
+}
+
+/** Without an admission `/qa` refuses. */
+async function admitSafely(exchange: Exchange, deps: Deps): Promise<void> {
+  try {
+    exchange.admission = await admit(exchange.request, exchange.env, deps);
+  } catch (error) {
+    exchange.error = error;
+  }
+}
+
+/**
+ * The runtime drops a request whose visitor has gone: only this is told. Not of what is proxied for
+ * everybody and brings no body, where nothing is compared and a look into the runtime would be paid for.
+ */
+function watchForHangUp(exchange: Exchange, deps: Deps): void {
+  const { request, route } = exchange;
+  if (route.native === null && request.body === null) return;
+  request.signal.addEventListener("abort", () => {
+    observeSafely(exchange, deps, CLIENT_GONE_STATUS);
+  });
+}
+
+function observeSafely(exchange: Exchange, deps: Deps, status: number): void {
+  try {
+    observe(deps, exchange, exchange.fellBack ? 500 : status);
+  } catch {
+    // Whatever telemetry does, the visitor has an answer.
+  }
+}
+
+function open(
+  request: Request,
+  env: Bindings,
+  context: Pick<ExecutionContext, "waitUntil">,
+  route: Route,
+  startedAtMs: number,
+): Exchange {
+  const colo = request.cf?.colo;
+  return {
+    request,
+    env,
+    context,
+    startedAtMs,
+    route,
+    colo: typeof colo === "string" ? colo : null,
+    decision: NO_DECISION,
+    state: null,
+    admission: null,
+    error: null,
+    fellBack: false,
+    observed: false,
+  };
 }

@@ -1,8 +1,5 @@
 /** CORS of what the edge answers by itself: nothing is allowed but to the origins that are listed. */
 import { CANARY_HEADER, DECISION_HEADER } from "../src/domain/decision/headers.ts";
-import type { Route } from "../src/domain/decision/routes.ts";
-import { classify } from "../src/domain/decision/routes.ts";
-import { pathOf } from "./exchange.ts";
 
 export interface CorsPolicy {
   origins: ReadonlySet<string>;
@@ -71,10 +68,6 @@ export function isPreflight(request: Request): boolean {
 }
 
 /** What a preflight is about. */
-export function routeOfPreflight(request: Request): Route {
-  return classify(requestedMethod(request) ?? "", pathOf(request.url));
-}
-
-function requestedMethod(request: Request): string | null {
+export function requestedMethod(request: Request): string | null {
   return request.headers.get("access-control-request-method");
 }

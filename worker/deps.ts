@@ -26,8 +26,3 @@ export interface Deps {
   /** In [0, 1). Draws cohorts and log samples: fair, not secret. */
   random(): number;
 }
-
-/** Hono's type parameter. */
-export interface AppEnv {
-  Bindings: Bindings;
-}

@@ -1,9 +1,9 @@
 /** One request on its way through the stages, and what is learnt about it. */
 import type { Decision } from "../src/domain/decision/decide.ts";
-import type { Route } from "../src/domain/decision/routes.ts";
 import type { EffectiveState } from "../src/domain/state/isolate-memory.ts";
 import type { Bindings } from "./env.ts";
 import type { Admission } from "./qa/admission.ts";
+import type { Route } from "./routes.ts";
 
 export interface Exchange {
   readonly request: Request;
@@ -24,9 +24,6 @@ export interface Exchange {
   /** Its point and log line are written. */
   observed: boolean;
 }
-
-/** A stage answers by itself or through the next one, which it was built with. */
-export type Stage = (exchange: Exchange) => Promise<Response>;
 
 /** In force until, and unless, a decision can be made. */
 export const NO_DECISION: Decision = {

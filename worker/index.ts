@@ -1,8 +1,6 @@
 /** The Worker: builds its parts once per isolate and hands requests to the app. */
-import type { Hono } from "hono";
-import { createApp } from "./app.ts";
+import { type App, createApp } from "./app.ts";
 import { createCookieSigner } from "./cookie-signer.ts";
-import type { AppEnv } from "./deps.ts";
 import type { Bindings } from "./env.ts";
 import { parseSettings } from "./env.ts";
 import { tick } from "./guardian/tick.ts";
@@ -20,12 +18,12 @@ import { analyticsEngineSink } from "./telemetry/metric-sink.ts";
 /** A cron run has 30 s, and the next one is not far. */
 const TICK_LIMIT_MS = 25_000;
 
-let app: Hono<AppEnv> | null = null;
+let app: App | null = null;
 
 const now = (): number => Date.now();
 const random = (): number => Math.random();
 
-function build(env: Bindings): Hono<AppEnv> {
+function build(env: Bindings): App {
   const settings = parseSettings(env);
   if (settings.problems.length > 0) {
     console.warn(JSON.stringify({ level: "WARN", settings: settings.problems }));
@@ -78,7 +76,7 @@ async function guard(env: Bindings, context: ExecutionContext, tickMs: number): 
 export default {
   fetch(request, env, context) {
     app ??= build(env);
-    return app.fetch(request, env, context);
+    return app(request, env, context);
   },
 
   /** Every minute: the guardian. A run that comes twice, or while it is under way, is the same run. */

@@ -17,6 +17,8 @@ export interface NativeContext {
   now(): number;
 }
 
+export type NativeHandler = (context: NativeContext) => Promise<Response>;
+
 interface CountDetails {
   /** Of a `finalize` alone: the age of its intent. */
   durationMs?: number;

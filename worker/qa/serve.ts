@@ -4,21 +4,17 @@ import { NO_QA_TOKEN, WRONG_TOKENS } from "../../src/domain/config/qa-token.ts";
 import type { QaDocument } from "../../src/domain/proof/qa-document.ts";
 import { addCorsHeaders, qaCors } from "../cors.ts";
 import type { Deps } from "../deps.ts";
-import type { Exchange, Stage } from "../exchange.ts";
+import type { Exchange } from "../exchange.ts";
 import type { Admission } from "./admission.ts";
 import { qaDocument } from "./document.ts";
 
-export function serveQa(deps: Deps): Stage {
-  return async (exchange) => {
-    const { admission, request } = exchange;
-    const response =
-      admission?.kind === "admitted"
-        ? await documentResponse(exchange, deps)
-        : turnedAway(admission);
-    response.headers.set("Cache-Control", "no-store");
-    addCorsHeaders(response.headers, request, qaCors(deps.settings.qaAllowedOrigins));
-    return response;
-  };
+export async function serveQa(exchange: Exchange, deps: Deps): Promise<Response> {
+  const { admission, request } = exchange;
+  const response =
+    admission?.kind === "admitted" ? await documentResponse(exchange, deps) : turnedAway(admission);
+  response.headers.set("Cache-Control", "no-store");
+  addCorsHeaders(response.headers, request, qaCors(deps.settings.qaAllowedOrigins));
+  return response;
 }
 
 /** No admission at all means that ours failed: refuse. */

@@ -1,6 +1,6 @@
 /** One JSON line per request, as Logpush carries it to R2. No query strings, cookies or bodies. */
 import type { Cohort, Reason } from "../decision/decide.ts";
-import type { Phase } from "../decision/routes.ts";
+import type { Phase } from "../metrics/point.ts";
 
 export type Device = "mobile" | "desktop" | "bot" | "other";
 

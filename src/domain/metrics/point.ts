@@ -3,7 +3,9 @@
  * Index `<tag>:<cohort>`, the unit that is compared, so that sampling stays fair between cohorts.
  */
 import type { Cohort, Reason } from "../decision/decide.ts";
-import type { Phase } from "../decision/routes.ts";
+
+/** The native handlers by the stage of the migration that they belong to; `proxy`: no handler exists. */
+export type Phase = "b1a" | "b1b" | "proxy";
 
 export type PointKind = "request" | "r2_failure" | "db_failure" | "intent" | "finalize" | "drift";
 

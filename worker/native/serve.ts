@@ -1,26 +1,18 @@
-/** Which handler serves which route, and what the visitor gets when it fails. */
+/** Runs a native handler for a user who is logged in; what the visitor gets when it fails. */
 import type { Deps } from "../deps.ts";
 import type { Exchange } from "../exchange.ts";
 import { writePoint } from "../telemetry/observe.ts";
 import { askChaos } from "./chaos.ts";
-import type { NativeContext } from "./context.ts";
+import type { NativeHandler } from "./context.ts";
 import { errorResponse } from "./context.ts";
-import { download, listJobs, showJob } from "./jobs.ts";
-import { createIntent, finalize, upload } from "./uploads.ts";
-
-/** Keys are the templates of src/domain/decision/routes.ts. */
-const HANDLERS: Readonly<Record<string, (context: NativeContext) => Promise<Response>>> = {
-  "/api/pixcapture/upload/intent": createIntent,
-  "/api/pixcapture/upload/:id": upload,
-  "/api/pixcapture/upload/finalize": finalize,
-  "/api/pixcapture/download/:id": download,
-  "/api/jobs": listJobs,
-  "/api/jobs/:id": showJob,
-};
 
 /** Throws whatever native throws; see `canStillProxy` for what to do then. */
-export async function serveNative(exchange: Exchange, deps: Deps): Promise<Response> {
-  const response = await answer(exchange, deps);
+export async function serveNative(
+  handler: NativeHandler,
+  exchange: Exchange,
+  deps: Deps,
+): Promise<Response> {
+  const response = await answer(handler, exchange, deps);
   // Users' own data, and addresses that are as good as a key to it.
   response.headers.set("Cache-Control", PRIVATE);
   return response;
@@ -28,12 +20,9 @@ export async function serveNative(exchange: Exchange, deps: Deps): Promise<Respo
 
 const PRIVATE = "private, no-store";
 
-async function answer(exchange: Exchange, deps: Deps): Promise<Response> {
-  const { request, env, context } = exchange;
-  const route = exchange.route.route;
-  const handler = HANDLERS[route];
-  if (handler === undefined) throw new Error(`no native handler for ${route}`);
-  const chaos = await askChaos(env, deps.settings, route);
+async function answer(handler: NativeHandler, exchange: Exchange, deps: Deps): Promise<Response> {
+  const { request, env, context, route } = exchange;
+  const chaos = await askChaos(env, deps.settings, route.template);
   chaos.before();
   const user = await deps.sessions(env).userOf(request.headers);
   if (user === null) return errorResponse(401, "no_session");

@@ -1,30 +1,25 @@
 /** Decides the cohort, and shows the decision on the answer. */
-import type { Cohort, Decision } from "../../src/domain/decision/decide.ts";
-import { DRAWS, decide } from "../../src/domain/decision/decide.ts";
+import type { Cohort, Decision } from "../src/domain/decision/decide.ts";
+import { DRAWS, decide } from "../src/domain/decision/decide.ts";
 import {
   CANARY_HEADER,
   canaryHeader,
   DECISION_HEADER,
   decisionHeader,
-} from "../../src/domain/decision/headers.ts";
-import { OVERRIDE_HEADER } from "../../src/domain/decision/override.ts";
-import { isForSharedCaches, privateCacheControl } from "../../src/domain/proxy/shared-caching.ts";
-import type { EffectiveState } from "../../src/domain/state/isolate-memory.ts";
-import { isPreflight } from "../cors.ts";
-import type { Deps } from "../deps.ts";
-import type { Exchange, Stage } from "../exchange.ts";
-import { NO_DECISION } from "../exchange.ts";
+} from "../src/domain/decision/headers.ts";
+import { OVERRIDE_HEADER } from "../src/domain/decision/override.ts";
+import { isForSharedCaches, privateCacheControl } from "../src/domain/proxy/shared-caching.ts";
+import type { EffectiveState } from "../src/domain/state/isolate-memory.ts";
+import { isPreflight } from "./cors.ts";
+import type { Deps } from "./deps.ts";
+import type { Exchange } from "./exchange.ts";
+import { NO_DECISION } from "./exchange.ts";
 
-/** The next stage's answer must have headers that can be changed. */
-export function decideCohort(deps: Deps, next: Stage): Stage {
-  return async (exchange) => {
-    const setCookie = await decideSafely(exchange, deps);
-    const response = await next(exchange);
-    response.headers.set(CANARY_HEADER, canaryHeader(exchange.decision));
-    response.headers.set(DECISION_HEADER, shownDecision(exchange));
-    if (setCookie !== null) setCookieInPrivate(response.headers, setCookie);
-    return response;
-  };
+/** The answer's headers must be changeable. */
+export function showDecision(headers: Headers, exchange: Exchange, setCookie: string | null): void {
+  headers.set(CANARY_HEADER, canaryHeader(exchange.decision));
+  headers.set(DECISION_HEADER, shownDecision(exchange));
+  if (setCookie !== null) setCookieInPrivate(headers, setCookie);
 }
 
 /** Only where it comes first: what a visitor gets who has the cookie stays as the origin made it. */
@@ -35,7 +30,7 @@ function setCookieInPrivate(headers: Headers, setCookie: string): void {
 }
 
 /** Returns the cookie to set. An exception of ours sends the visitor to proxy, as any doubt does. */
-async function decideSafely(exchange: Exchange, deps: Deps): Promise<string | null> {
+export async function decideCohort(exchange: Exchange, deps: Deps): Promise<string | null> {
   const { admission, request, context } = exchange;
   try {
     const keepAlive = (work: Promise<unknown>): void => context.waitUntil(work);
