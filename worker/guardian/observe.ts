@@ -1,14 +1,11 @@
 /** What the policy judges, gathered at the edge: metrics by SQL, orphans from the database. */
 
-import type { OrphanRow, Query, Window } from "../../src/domain/metrics/queries.ts";
-import {
-  failureBuckets,
-  healthBuckets,
-  orphanedIntents,
-} from "../../src/domain/metrics/queries.ts";
+import type { OrphanRow, Window } from "../../src/domain/metrics/queries.ts";
+import { orphanedIntents } from "../../src/domain/metrics/queries.ts";
 import type { Policy } from "../../src/domain/policy/numbers.ts";
-import type { Observations, Observed } from "../../src/domain/policy/observations.ts";
-import { lastReduction, questions } from "../../src/domain/policy/observations.ts";
+import type { Ask, Observations, Observed } from "../../src/domain/policy/observations.ts";
+import { lastReduction } from "../../src/domain/policy/observations.ts";
+import { observeNative } from "../../src/domain/policy/observe.ts";
 import type { JournalEntry } from "../../src/domain/state/journal.ts";
 import { askAnalytics } from "../analytics.ts";
 import type { Bindings, Settings } from "../env.ts";
@@ -27,52 +24,43 @@ export interface ObserveGiven {
   waitUntil(work: Promise<unknown>): void;
 }
 
-/** Never rejects: what could not be had is unseen, and unseen is never good news. */
-export async function observe(given: ObserveGiven): Promise<Observations> {
+/** Never rejects. */
+export function observe(given: ObserveGiven): Promise<Observations> {
   const { policy, nowMs, entries, sinceS } = given;
   const nowS = Math.floor(nowMs / 1_000);
-  const windows = questions(nowS, policy);
-  const { bucketSeconds } = policy;
-  const [health, failures, orphans] = await Promise.all([
-    ask(given, (dataset) => healthBuckets(dataset, windows.health, bucketSeconds)),
-    ask(given, (dataset) => failureBuckets(dataset, windows.failures, bucketSeconds)),
-    orphansOf(given, later(windows.orphans, sinceS), nowS),
-  ]);
-  return {
-    nowS,
-    health,
-    failures,
-    orphans,
-    lastReductionS:
+  const ask = askOf(given.settings);
+  return observeNative(nowS, policy, {
+    ask,
+    orphans: (window) => orphansOf(given, ask, later(window, sinceS), nowS),
+    lastReductionS: Promise.resolve(
       entries.kind === "unseen" ? entries : { kind: "seen", value: lastReduction(entries.value) },
-  };
+    ),
+  });
 }
 
 function later({ fromS, toS }: Window, sinceS: number): Window {
   return { fromS: Math.min(toS, Math.max(fromS, sinceS)), toS };
 }
 
-/** One question to the metrics. Never rejects. */
-export async function ask<Row>(
-  { settings }: Pick<ObserveGiven, "settings">,
-  question: (dataset: string) => Query<Row>,
-): Promise<Observed<readonly Row[]>> {
-  const { analytics } = settings;
-  if (analytics === null) {
-    return { kind: "unseen", because: "ANALYTICS_TOKEN and its vars are not set" };
-  }
-  try {
-    const value = await askAnalytics(analytics, question(analytics.dataset), ASK_LIMITS);
-    return { kind: "seen", value };
-  } catch (error) {
-    const because = error instanceof Error ? error.message : "the SQL API did not answer";
-    return { kind: "unseen", because };
-  }
+export function askOf({ analytics }: Settings): Ask {
+  return async (question) => {
+    if (analytics === null) {
+      return { kind: "unseen", because: "ANALYTICS_TOKEN and its vars are not set" };
+    }
+    try {
+      const value = await askAnalytics(analytics, question(analytics.dataset), ASK_LIMITS);
+      return { kind: "seen", value };
+    } catch (error) {
+      const because = error instanceof Error ? error.message : "the SQL API did not answer";
+      return { kind: "unseen", because };
+    }
+  };
 }
 
 /** The database knows exactly; when it does not answer, the metrics know nearly. */
 async function orphansOf(
   given: ObserveGiven,
+  ask: Ask,
   window: Window,
   nowS: number,
 ): Promise<Observed<OrphanRow>> {
@@ -80,7 +68,7 @@ async function orphansOf(
   try {
     return { kind: "seen", value: await countOrphans(given, window, nowS) };
   } catch (error) {
-    const rows = await ask(given, (dataset) => orphanedIntents(dataset, window, nowS));
+    const rows = await ask((dataset) => orphanedIntents(dataset, window, nowS));
     if (rows.kind === "unseen") {
       return {
         kind: "unseen",

@@ -5,25 +5,22 @@
 
 import { type Action, actionOf } from "../../src/domain/guardian/decide.ts";
 import { timeOf } from "../../src/domain/lib/time.ts";
-import { locationsByRevision, requestSeries } from "../../src/domain/metrics/queries.ts";
-import { evaluate } from "../../src/domain/policy/evaluate.ts";
 import type { Policy } from "../../src/domain/policy/numbers.ts";
-import type { Observations, Observed } from "../../src/domain/policy/observations.ts";
-import { since } from "../../src/domain/policy/observations.ts";
-import { foldFleet } from "../../src/domain/proof/fleet.ts";
+import type { Ask, Observations, Observed } from "../../src/domain/policy/observations.ts";
 import type { Order, Seen } from "../../src/domain/ramp/advance.ts";
 import { advance, needs, relieved, written } from "../../src/domain/ramp/advance.ts";
 import { rampShare } from "../../src/domain/ramp/config.ts";
 import type { RampControl, RampDocument } from "../../src/domain/ramp/document.ts";
-import { gateOf, nativeRequestsOf } from "../../src/domain/ramp/gate.ts";
+import { gateOf, requestsInStep } from "../../src/domain/ramp/gate.ts";
 import { coveredBy } from "../../src/domain/ramp/overwritten.ts";
 import { placeInPlan } from "../../src/domain/ramp/position.ts";
 import type { RampShare } from "../../src/domain/ramp/share.ts";
+import { visitedSince } from "../../src/domain/ramp/visited.ts";
 import type { CanaryConfig, Parsed } from "../../src/domain/state/documents.ts";
 import type { JournalEntry } from "../../src/domain/state/journal.ts";
 import type { ParsedState } from "../../src/domain/state/state.ts";
 import type { Settings } from "../env.ts";
-import { ask } from "./observe.ts";
+import { askOf } from "./observe.ts";
 
 /** KV's usual bound for a change to be seen everywhere; without any visitor, twice of it. */
 const KV_BOUND_S = 60;
@@ -57,19 +54,18 @@ export async function stepRamp(given: RampGiven): Promise<RampStep> {
 async function look(given: RampGiven): Promise<Seen> {
   const { ramp, control, state, observations, entries, policy, tickMs } = given;
   const wanted = needs(ramp);
+  const ask = askOf(given.settings);
   const [live, requests] = await Promise.all([
-    wanted.live ? isLive(given) : null,
-    wanted.gate ? requestsInStep(given) : null,
+    wanted.live ? isLive(given, ask) : null,
+    wanted.gate ? requestsInStep(ramp, tickMs, ask) : null,
   ]);
-  const fromMs = Date.parse(ramp.measured_from ?? "");
-  const relevant = Number.isNaN(fromMs) ? observations : since(observations, fromMs / 1_000);
   return {
     nowMs: tickMs,
     state,
     control,
     live,
     covered: coveredBy(ramp, entries.kind === "seen" ? entries.value : []),
-    gate: wanted.gate ? gateOf(evaluate(relevant, policy), requests) : null,
+    gate: wanted.gate ? gateOf(ramp, observations, policy, requests).gate : null,
   };
 }
 
@@ -101,32 +97,20 @@ function follow(ramp: RampDocument, order: Order, given: RampGiven): RampStep {
 }
 
 /** By the requests that visitors made since, and not before KV's usual bound has passed. */
-async function isLive(given: RampGiven): Promise<NonNullable<Seen["live"]>> {
-  const { ramp, policy, tickMs } = given;
-  const step = ramp.plan[ramp.step];
-  const writtenMs = timeOf(ramp.written_at ?? undefined);
+async function isLive(
+  { ramp, policy, tickMs }: RampGiven,
+  ask: Ask,
+): Promise<NonNullable<Seen["live"]>> {
   const sinceS = (tickMs - timeOf(ramp.settle_from ?? undefined)) / 1_000;
   const boundS = Math.min(KV_BOUND_S, policy.bucketSeconds);
-  if (step === undefined || sinceS < boundS) return { everywhere: false, missing: "KV's own time" };
-  const fromS = Math.ceil(writtenMs / 1_000);
-  const nowS = Math.floor(tickMs / 1_000);
-  const window = { fromS, toS: Math.max(fromS + 1, nowS + 1) };
-  const rows = await ask(given, (dataset) => locationsByRevision(dataset, window));
-  if (rows.kind === "unseen") return { everywhere: sinceS >= 2 * boundS, missing: rows.because };
-  const expected = { emergency: false, revision: step.revision, atMs: writtenMs };
-  const asOfS = nowS - policy.settleSeconds;
-  const locations = foldFleet([], { rows: rows.value, fromS, asOfS }, expected);
-  const lagging = locations.filter(({ state }) => state === "lagging" || state === "reappeared");
-  const nobody = locations.length === 0 && sinceS < 2 * boundS;
-  const missing = nobody ? "any visitor" : lagging.map(({ colo }) => colo).join(", ");
+  if (ramp.plan[ramp.step] === undefined || sinceS < boundS)
+    return { everywhere: false, missing: "KV's own time" };
+  const visited = await visitedSince(ramp, tickMs, ask);
+  if (visited.kind === "unseen") {
+    return { everywhere: sinceS >= 2 * boundS, missing: visited.because };
+  }
+  const { locations, lagging } = visited.value;
+  const nobody = locations === 0 && sinceS < 2 * boundS;
+  const missing = nobody ? "any visitor" : lagging.join(", ");
   return { everywhere: missing === "", missing };
-}
-
-async function requestsInStep(given: RampGiven): Promise<number | null> {
-  const fromMs = Date.parse(given.ramp.live_at ?? "");
-  if (Number.isNaN(fromMs)) return null;
-  const fromS = Math.floor(fromMs / 1_000);
-  const toS = Math.max(fromS + 1, Math.floor(given.tickMs / 1_000) + 1);
-  const rows = await ask(given, (dataset) => requestSeries(dataset, { fromS, toS }));
-  return rows.kind === "seen" ? nativeRequestsOf(rows.value) : null;
 }

@@ -4,6 +4,7 @@ import { locationsByRevision } from "../../domain/metrics/queries.ts";
 import type { FleetExpectation, FleetLocation, Propagation } from "../../domain/proof/fleet.ts";
 import {
   BEFORE_S,
+  coloName,
   fleetExpectation,
   fleetWindow,
   foldFleet,
@@ -194,16 +195,11 @@ export function standing(locations: readonly FleetLocation[]): string {
   const visited = locations.filter(({ state }) => state !== "silent");
   if (visited.length === 0) return "no location has served a request since the change";
   const named = (["reappeared", "lagging", "settling"] as const).flatMap((state) => {
-    const colos = visited.filter((l) => l.state === state).map(({ colo }) => nameOf(colo));
+    const colos = visited.filter((l) => l.state === state).map(({ colo }) => coloName(colo));
     return colos.length === 0 ? [] : [`${state}: ${colos.join(", ")}`];
   });
   const current = visited.filter(({ state }) => state === "current").length;
   return [`${current} of ${visited.length} locations current`, ...named].join("; ");
-}
-
-/** A point written without a location has an empty name. */
-export function nameOf(colo: string): string {
-  return colo === "" ? "(unnamed)" : colo;
 }
 
 function receiptOf(watch: Watch, end: FleetEnd): FleetReceipt {

@@ -1,17 +1,17 @@
 /** From metrics and journal to an assessment: what assess, status, watch, ramp and validate share. */
 
-import type { Query } from "../../domain/metrics/queries.ts";
-import { failureBuckets, healthBuckets } from "../../domain/metrics/queries.ts";
+import type { Window } from "../../domain/metrics/queries.ts";
 import { orphanBuckets } from "../../domain/metrics/window-queries.ts";
 import { caughtWindows, uncaught } from "../../domain/policy/caught-intents.ts";
 import { evaluate } from "../../domain/policy/evaluate.ts";
 import type { Assessment } from "../../domain/policy/finding.ts";
-import type { Observations, Observed } from "../../domain/policy/observations.ts";
-import { lastReduction, questions } from "../../domain/policy/observations.ts";
+import type { Observations } from "../../domain/policy/observations.ts";
+import { lastReduction } from "../../domain/policy/observations.ts";
+import { observeNative } from "../../domain/policy/observe.ts";
 import type { JournalEntry } from "../../domain/state/journal.ts";
 import { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
-import { asUpstream } from "./write-result.ts";
+import { askOf, errorOf } from "./ask-metrics.ts";
 
 /** For all of it: an on-call engineer waits, and metrics that take longer are not to be had. */
 export const HEALTH_LIMIT_MS = 8_000;
@@ -38,27 +38,30 @@ export async function observe(
   entries?: readonly JournalEntry[],
 ): Promise<Observation> {
   const { policy } = ports.target;
-  const nowS = Math.floor(ports.clock.now() / 1_000);
-  const windows = questions(nowS, policy);
   const { bucketSeconds } = policy;
-  const ask = <Row>(question: (dataset: string) => Query<Row>) =>
-    attempt(ports.metrics.ask(question, { signal }));
-  const [health, failures, orphans, journal] = await Promise.all([
-    ask((dataset) => healthBuckets(dataset, windows.health, bucketSeconds)),
-    ask((dataset) => failureBuckets(dataset, windows.failures, bucketSeconds)),
-    ask((dataset) => orphanBuckets(dataset, windows.orphans, { bucketSeconds, nowS })),
-    entries === undefined ? ports.journal.recent(ENTRIES, { signal }) : { entries, warnings: [] },
-  ]);
-  const caught = caughtWindows(journal.entries, nowS, policy);
-  const observations: Observations = {
-    nowS,
-    health: observed(health, (rows) => rows),
-    failures: observed(failures, (rows) => rows),
-    orphans: observed(orphans, (rows) => uncaught(rows, caught, bucketSeconds)),
-    lastReductionS: reductionIn(journal),
+  const nowS = Math.floor(ports.clock.now() / 1_000);
+  const ask = askOf(ports.metrics, signal);
+  const reading =
+    entries === undefined
+      ? ports.journal.recent(ENTRIES, { signal })
+      : Promise.resolve({ entries, warnings: [] });
+  const orphansIn = async (window: Window): Promise<Observations["orphans"]> => {
+    const rows = await ask((dataset) => orphanBuckets(dataset, window, { bucketSeconds, nowS }));
+    if (rows.kind === "unseen") return rows;
+    const caught = caughtWindows((await reading).entries, nowS, policy);
+    return { kind: "seen", value: uncaught(rows.value, caught, bucketSeconds) };
   };
-  const failure = [health, failures, orphans].every(isError) && isError(health) ? health : null;
-  return { observations, failure, warnings: [...journal.warnings] };
+  const [observations, { warnings }] = await Promise.all([
+    observeNative(nowS, policy, {
+      ask,
+      orphans: orphansIn,
+      lastReductionS: reading.then(reductionIn),
+    }),
+    reading,
+  ]);
+  const { health, failures, orphans } = observations;
+  const isBlind = [health, failures, orphans].every(({ kind }) => kind === "unseen");
+  return { observations, failure: isBlind ? errorOf(health) : null, warnings: [...warnings] };
 }
 
 /** Never throws. */
@@ -85,23 +88,6 @@ export function sayingLate(
           : error;
       }),
   };
-}
-
-async function attempt<T>(work: Promise<T>): Promise<T | UpstreamError> {
-  try {
-    return await work;
-  } catch (error) {
-    return asUpstream(error);
-  }
-}
-
-function isError(value: unknown): value is UpstreamError {
-  return value instanceof Error;
-}
-
-function observed<T, V>(answer: T | UpstreamError, pick: (value: T) => V): Observed<V> {
-  if (isError(answer)) return { kind: "unseen", because: answer.message };
-  return { kind: "seen", value: pick(answer) };
 }
 
 /** A journal that could not be read completely may hide the very entry. */

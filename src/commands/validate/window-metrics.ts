@@ -12,7 +12,7 @@ import type { Observed } from "../../domain/policy/observations.ts";
 import type { WindowPlan } from "../../domain/policy/window.ts";
 import { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
-import { asUpstream } from "../lib/write-result.ts";
+import { askAll, errorOf } from "../lib/ask-metrics.ts";
 
 /** A day of minutes is asked for in five requests; each has ten seconds of its own. */
 const LIMIT_MS = 25_000;
@@ -39,8 +39,9 @@ export async function askWindow(
 ): Promise<WindowMetrics> {
   const { bucketSeconds } = ports.target.policy;
   const signal = AbortSignal.any([ports.clock.timeout(LIMIT_MS), given]);
+  const late = (error: UpstreamError) => inTime(error, signal, ports);
   const ask = <Row>(questions: readonly ((dataset: string) => Query<Row>)[]) =>
-    answered(ports, questions, signal);
+    askAll(ports.metrics, questions, signal, late);
   const [health, failures, orphans, series, decided] = await Promise.all([
     ask(pieces.health.map((w) => (dataset) => healthBuckets(dataset, w, bucketSeconds))),
     ask(pieces.failures.map((w) => (dataset) => failureBuckets(dataset, w, bucketSeconds))),
@@ -48,28 +49,8 @@ export async function askWindow(
     ask([(dataset) => requestSeries(dataset, window)]),
     ask([(dataset) => decidedByEmergency(dataset, { fromS: window.fromS, toS: nowS + 1 })]),
   ]);
-  return {
-    health: observed(health),
-    failures: observed(failures),
-    orphans: observed(orphans),
-    series: observed(series),
-    decided: firstOf(observed(decided)),
-    failure: failureAmong([health, failures, orphans, series, decided]),
-  };
-}
-
-/** One piece that is missing could be the one with the failure: then all is unseen. */
-async function answered<Row>(
-  ports: Asked,
-  questions: readonly ((dataset: string) => Query<Row>)[],
-  signal: AbortSignal,
-): Promise<Row[] | UpstreamError> {
-  try {
-    const rows = await Promise.all(questions.map((one) => ports.metrics.ask(one, { signal })));
-    return rows.flat();
-  } catch (thrown) {
-    return inTime(asUpstream(thrown), signal, ports);
-  }
+  const failure = failureAmong([health, failures, orphans, series, decided]);
+  return { health, failures, orphans, series, decided: firstOf(decided), failure };
 }
 
 /** What our own limit has cut short is a deadline, not a broken API. */
@@ -82,19 +63,15 @@ export function inTime(
   return new UpstreamError("deadline", `${error.message}, until time was up`, { cause: error });
 }
 
-function observed<Row>(answer: Row[] | UpstreamError): Observed<readonly Row[]> {
-  if (answer instanceof UpstreamError) return { kind: "unseen", because: answer.message };
-  return { kind: "seen", value: answer };
-}
-
 function firstOf(rows: Observed<readonly EmergencyRow[]>): Observed<EmergencyRow> {
   if (rows.kind === "unseen") return rows;
   return { kind: "seen", value: rows.value[0] ?? { requests: 0, firstS: 0, lastS: 0 } };
 }
 
-function failureAmong(answers: readonly (readonly unknown[] | UpstreamError)[]) {
+function failureAmong(answers: readonly Observed<unknown>[]): UpstreamError | null {
   const failures = answers
-    .filter((answer) => answer instanceof UpstreamError)
+    .map(errorOf)
+    .filter((error) => error !== null)
     .filter(({ kind }) => kind !== "not-found");
   const refused = failures.find(({ kind }) => kind === "auth" || kind === "forbidden");
   return refused ?? failures[0] ?? null;

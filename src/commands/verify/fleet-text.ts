@@ -1,10 +1,9 @@
 /** The receipt of `verify --fleet`, to be pasted into the incident as it is. */
 
 import type { FleetLocation } from "../../domain/proof/fleet.ts";
-import { QUIET_S } from "../../domain/proof/fleet.ts";
+import { coloName, QUIET_S } from "../../domain/proof/fleet.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import type { FleetReceipt } from "../lib/fleet.ts";
-import { nameOf } from "../lib/fleet.ts";
 
 export function fleetLines(receipt: FleetReceipt): string[] {
   const { locations, problem, holds_until: until } = receipt;
@@ -51,7 +50,7 @@ function cells(location: FleetLocation): readonly string[] {
     last === null
       ? "none"
       : `${count(old)}, last ${clock(new Date(last * 1000).toISOString())} by ${by(location)}`;
-  return [nameOf(location.colo), state, time, count(requests), otherwise];
+  return [coloName(location.colo), state, time, count(requests), otherwise];
 }
 
 /** Timestamps are whole seconds: less than one cannot be told apart. */
@@ -74,7 +73,7 @@ function spread({ propagation: p, locations }: FleetReceipt): string {
 
 function unknowns({ locations }: FleetReceipt): string[] {
   const silent = locations.filter(({ state }) => state === "silent");
-  const named = silent.map(({ colo }) => nameOf(colo)).join(", ");
+  const named = silent.map(({ colo }) => coloName(colo)).join(", ");
   return [
     ...(silent.length === 0
       ? []
@@ -92,13 +91,14 @@ function remarks({ change: c }: FleetReceipt, visited: readonly FleetLocation[])
     lines.push("  note      the config carries no revision: it looks like any other without one");
   }
   for (const { colo, times_reappeared: times } of visited) {
-    if (times > 0) lines.push(`  note      ${nameOf(colo)} went back to another state ${times} ×`);
+    if (times > 0)
+      lines.push(`  note      ${coloName(colo)} went back to another state ${times} ×`);
   }
   const behind = visited.filter(
     ({ new_revision: r }) => c.emergency && r !== null && r !== (c.revision ?? ""),
   );
   if (behind.length > 0) {
-    const colos = behind.map(({ colo }) => nameOf(colo)).join(", ");
+    const colos = behind.map(({ colo }) => coloName(colo)).join(", ");
     lines.push(
       `  note      ${colos}: obey the stop with an older config behind it, which does no harm`,
     );

@@ -3,12 +3,20 @@
  * metrics for, and how the answers become one line per bucket.
  */
 
-import type { BucketRow, FailureBucketRow, OrphanRow, Window } from "../metrics/queries.ts";
+import type { BucketRow, FailureBucketRow, OrphanRow, Query, Window } from "../metrics/queries.ts";
 import type { JournalEntry } from "../state/journal.ts";
 import type { Policy } from "./numbers.ts";
 
 /** Seen, or not, and then why: nothing unseen counts as good. */
-export type Observed<T> = { kind: "seen"; value: T } | { kind: "unseen"; because: string };
+export type Observed<T> =
+  | { kind: "seen"; value: T }
+  /** `error`: what was thrown, for a caller who has to report it. */
+  | { kind: "unseen"; because: string; error?: Error };
+
+/** One question to the metrics. Never rejects. */
+export type Ask = <Row>(
+  question: (dataset: string) => Query<Row>,
+) => Promise<Observed<readonly Row[]>>;
 
 export interface Observations {
   /** Seconds since the epoch. */

@@ -119,6 +119,11 @@ export function foldFleet(
     .sort(byColo);
 }
 
+/** A point written without a location has an empty name. */
+export function coloName(colo: string): string {
+  return colo === "" ? "(unnamed)" : colo;
+}
+
 /** Nobody who served requests serves anything else, and somebody does. */
 export function isFleetCurrent(locations: readonly FleetLocation[]): boolean {
   const visited = locations.filter(({ state }) => state !== "silent");
