@@ -27,7 +27,7 @@ export async function askAnalytics<Row>(
   }
   const parsed: unknown = JSON.parse(await cappedText(answer, limits.bytes));
   const data: unknown = parsed instanceof Object && "data" in parsed ? parsed.data : undefined;
-  if (!Array.isArray(data)) throw new Error("not an answer of the SQL API");
+  if (!Array.isArray(data)) throw new Error("unexpected answer of the SQL API");
   return query.read(data);
 }
 
@@ -36,7 +36,7 @@ async function cappedText(answer: Response, maxBytes: number): Promise<string> {
   let text = "";
   for await (const chunk of answer.body ?? []) {
     text += decoder.decode(chunk, { stream: true });
-    if (text.length > maxBytes) throw new Error("too long an answer");
+    if (text.length > maxBytes) throw new Error("answer too long");
   }
   return text + decoder.decode();
 }

@@ -57,7 +57,7 @@ function parseGuardianSettings(
 ): Settings["guardian"] {
   const mode = GUARDIAN_MODES.find((known) => known === GUARDIAN);
   if (mode === undefined && GUARDIAN !== undefined) {
-    problems.push("GUARDIAN is not off, observe or enforce: it observes");
+    problems.push("GUARDIAN is not off, observe or enforce: observe is used");
   }
   const policy = parsePolicy(POLICY);
   if (policy === null) problems.push("POLICY is not a policy: the runbook's numbers are used");
@@ -100,10 +100,11 @@ export function parseSettings(env: Bindings): Settings {
   problems.push(...cookieKeys.problems);
   const qaToken = parseQaToken(env.QA_TOKEN);
   if (qaToken === null) {
-    problems.push(`QA_TOKEN is not ${QA_TOKEN_FORM}: a guarded /qa refuses everybody`);
+    problems.push(`QA_TOKEN is not ${QA_TOKEN_FORM}: a guarded /qa refuses all callers`);
   }
   const allowedOrigins = parseOrigins("ALLOWED_ORIGINS", env, problems);
-  if (allowedOrigins.size === 0) problems.push("ALLOWED_ORIGINS is empty: no page can read native");
+  if (allowedOrigins.size === 0)
+    problems.push("ALLOWED_ORIGINS is empty: no page can read native's answers");
   const urlSigningKey = parseSigningKey(env.URL_SIGNING_KEY);
   if (urlSigningKey === null) problems.push("URL_SIGNING_KEY is missing or too short: no uploads");
   const analytics = parseAnalytics(env);
@@ -163,7 +164,7 @@ function parseOrigins(
     const url = URL.parse(text);
     if (url?.origin.startsWith("http") === true && /^\/?$/.test(url.pathname))
       origins.add(url.origin);
-    else problems.push(`${name} lists something that is no origin like https://pix.immo`);
+    else problems.push(`${name} must list origins like https://pix.immo`);
   }
   return origins;
 }

@@ -82,7 +82,7 @@ export function originFailure(): Response {
   return Response.json(
     {
       error: "origin_unreachable",
-      message: "The legacy origin did not answer. The edge in front of it is working.",
+      message: "The legacy origin did not answer. The Worker itself is working.",
     },
     { status: 502, headers: { "Cache-Control": "no-store" } },
   );

@@ -43,7 +43,7 @@ export async function loadAllowedHosts(sources: HostSources): Promise<HostList> 
 async function readOwn(path: string): Promise<{ text: string; problem: string | null }> {
   try {
     const { real, problem } = await examinePath(path);
-    if (problem !== null) return { text: "", problem: `${path} is not used: ${problem}` };
+    if (problem !== null) return { text: "", problem: `${path} was ignored: ${problem}` };
     const file = await open(real, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
     try {
       if (!(await file.stat()).isFile()) return { text: "", problem: `${path} is not a file` };

@@ -76,7 +76,7 @@ async function askOnce<Row>(
   try {
     return query.read(parsed.data.data);
   } catch {
-    throw new ApiFailure("rejected", `${what}: rows of another shape than asked for`);
+    throw new ApiFailure("rejected", `${what}: unexpected columns in the answer`);
   }
 }
 
@@ -89,7 +89,7 @@ function isUnknownDataset(error: unknown, dataset: string): boolean {
 
 function nothingYet(dataset: string): ApiFailure {
   const message =
-    `no metrics yet: nothing has been written to the dataset ${dataset}, ` +
+    `no metrics yet: the dataset ${dataset} is empty, ` +
     'or "dataset" in pixcanary.json is not the one in wrangler.jsonc';
   return new ApiFailure("not-found", message, { status: 422 });
 }

@@ -70,7 +70,7 @@ export async function loadConfig(options: {
     const path = resolve(cwd, explicitPath);
     const text = await readText(path);
     if (text !== null) return loaded(text, path);
-    throw new ConfigError(`there is no file ${shown(path)}`, "check --config");
+    throw new ConfigError(`file not found: ${shown(path)}`, "check --config");
   }
   let folder = resolve(cwd);
   for (let depth = 0; depth < MAX_FOLDERS; depth += 1) {
@@ -81,7 +81,7 @@ export async function loadConfig(options: {
     folder = dirname(folder);
   }
   const message = `no ${CONFIG_FILE_NAME} in ${shown(resolve(cwd))} or above`;
-  const hint = "name one with --config, or write one: the README shows how";
+  const hint = "use --config <path>, or create one (see README)";
   throw new ConfigError(message, hint, { missing: true });
 }
 
@@ -92,8 +92,8 @@ async function readTrusted(path: string): Promise<string | null> {
   if (found.problem === null) return readText(found.real);
   const why = shown(found.problem);
   throw new ConfigError(
-    `found ${shown(path)}, but others may have put it there: ${why}; it was not read`,
-    `--config ${quoted(path)}   (only if you trust it)`,
+    `found ${shown(path)}, but others can write to it: ${why}; it was not read`,
+    `--config ${quoted(path)}   # only if you trust it`,
     { planted: true },
   );
 }
@@ -223,7 +223,7 @@ function describeIssue(issue: z.core.$ZodIssue): string[] {
 }
 
 const ARTICLES: Readonly<Record<string, string>> = {
-  string: "a text",
+  string: "a string",
   number: "a number",
   boolean: "true or false",
   array: "a list",

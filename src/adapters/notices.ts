@@ -47,7 +47,7 @@ export function createNotifier(options: NotifierOptions): Notifier {
     async notify(notice, call) {
       const reports = await report(notice, call);
       return reports.flatMap(({ channel, problem }) =>
-        problem === null ? [] : [`notice through ${channel}: ${problem}`],
+        problem === null ? [] : [`notification through ${channel} failed: ${problem}`],
       );
     },
   };
@@ -116,7 +116,7 @@ const REQUESTS: Readonly<Record<ChannelName, MakeRequest>> = {
 function needed(name: SecretName, secret: Secret | null, setting: string): Secret {
   if (secret !== null) return secret;
   const hint = `export ${name}=…, or set notify.${setting} in pixcanary.json`;
-  throw new SecretError(`there is no ${name}`, hint);
+  throw new SecretError(`${name} is not set`, hint);
 }
 
 /** Follows no redirect: what it carries is secret. Says nothing of what the other side answered. */
@@ -148,13 +148,13 @@ async function post(
 
 function fixOf(channel: ChannelName, status: number | null): string {
   if (status === null || status === 429 || status >= 500) {
-    return `check that this machine reaches ${channel}, then run doctor --notify again`;
+    return `check that this machine can reach ${channel}, then run doctor --notify again`;
   }
   switch (channel) {
     case "pagerduty":
       return "check the routing key: that of an Events API v2 integration, 32 characters";
     case "slack":
-      return "the webhook may have been revoked, or its channel archived: make a new one";
+      return "the webhook may be revoked or its channel archived: create a new one";
     default:
       return `check notify.${channel} in pixcanary.json, and its token`;
   }

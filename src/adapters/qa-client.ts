@@ -48,7 +48,7 @@ export function createQaProbe(options: QaProbeOptions): QaProbe {
       };
       if (!options.urls.includes(url)) return { ...seen, problem: "not a configured /qa URL" };
       // Relief goes on with a configuration that holds such a thing; the token must not.
-      if (!isSafeQaUrl(url)) return { ...seen, problem: "not an address that /qa may have" };
+      if (!isSafeQaUrl(url)) return { ...seen, problem: "not a valid /qa URL" };
       const lookMs = options.lookMs ?? LOOK_MS;
       const limit = options.clock.timeout(lookMs);
       try {
@@ -127,7 +127,7 @@ function refusal(answer: Answer, token: Secret | null, redact: Redact): string |
     return `refuses every token: its QA_TOKEN is not ${QA_TOKEN_FORM} (HTTP 401)`;
   }
   if (status === 429 && error === WRONG_TOKENS) {
-    return `looks at no token from here${waitOf(answer)}: too many were wrong (HTTP 429)`;
+    return `refuses all tokens from this address${waitOf(answer)}: too many wrong ones (HTTP 429)`;
   }
   if (status === 401) {
     return token === null
@@ -135,7 +135,7 @@ function refusal(answer: Answer, token: Secret | null, redact: Redact): string |
       : "refused the QA token (HTTP 401)";
   }
   if (status === 403) return "refused the request (HTTP 403)";
-  if (status === 429) return "asked too often (HTTP 429)";
+  if (status === 429) return "rate limited (HTTP 429)";
   if (status >= 300 && status < 400) {
     const to = remoteText(redact, answer.headers.get("location") ?? "nowhere", 100);
     return `redirects to ${to} (HTTP ${status}, not followed)`;

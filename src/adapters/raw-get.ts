@@ -115,7 +115,7 @@ function toTransportError(
   if (error instanceof TransportError) return error;
   if (signal.aborted) return new TransportError("maybe-sent", "cancelled while receiving");
   if (silence.signal.aborted) {
-    return new TransportError("maybe-sent", "the answer stopped half-way");
+    return new TransportError("maybe-sent", "the answer broke off");
   }
   const phase = failedBeforeSending(error) ? "before-sending" : "maybe-sent";
   return new TransportError(phase, networkWords(error, redact));

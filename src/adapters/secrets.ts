@@ -101,7 +101,7 @@ async function fromFile(name: SecretName, path: string): Promise<Secret> {
 
 /** Checks the open file, not its name: the two cannot be swapped in between. */
 async function readSecretFile(name: SecretName, path: string): Promise<string> {
-  const hint = `write the ${name} into it and run: chmod 600 ${quoted(path)}`;
+  const hint = `put the ${name} into it and run: chmod 600 ${quoted(path)}`;
   // Without O_NONBLOCK a named pipe would wait for a writer for ever.
   const flags = constants.O_RDONLY | constants.O_NONBLOCK;
   const file = await open(path, flags).catch((error: NodeJS.ErrnoException) => {
@@ -113,7 +113,7 @@ async function readSecretFile(name: SecretName, path: string): Promise<string> {
     const uid = process.getuid?.();
     if (uid !== undefined && stat.uid !== uid) {
       throw new SecretError(
-        `the secret file ${path} belongs to somebody else`,
+        `the secret file ${path} belongs to another user`,
         "use a file of your own",
       );
     }
@@ -133,7 +133,10 @@ async function readSecretFile(name: SecretName, path: string): Promise<string> {
 async function readStdin(name: SecretName, stdin: SecretSources["stdin"]): Promise<string> {
   const hint = `pipe it in, e.g.: pass show ${name} | pixcanary …`;
   if (stdin.isTTY === true) {
-    throw new SecretError(`will not read the ${name} from a terminal, where it would show`, hint);
+    throw new SecretError(
+      `refusing to read the ${name} from a terminal, where it would be visible`,
+      hint,
+    );
   }
   const limit = AbortSignal.timeout(STDIN_TIMEOUT_MS);
   const chunks: Buffer[] = [];
@@ -149,8 +152,8 @@ async function readStdin(name: SecretName, stdin: SecretSources["stdin"]): Promi
     }
   } catch {
     const waited = limit.aborted
-      ? `nothing came within ${STDIN_TIMEOUT_MS / 1000} s`
-      : "it broke off";
+      ? `no input within ${STDIN_TIMEOUT_MS / 1000} s`
+      : "the input ended early";
     throw new SecretError(`cannot read the ${name} from standard input: ${waited}`, hint);
   } finally {
     limit.removeEventListener("abort", stop);

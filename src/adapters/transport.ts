@@ -27,7 +27,7 @@ export class TransportError extends Error {
 const WORDS: Readonly<Record<string, string>> = {
   ECONNREFUSED: "connection refused",
   ENOTFOUND: "the host name cannot be found (DNS)",
-  EAI_AGAIN: "DNS does not answer",
+  EAI_AGAIN: "no answer from DNS",
   EHOSTUNREACH: "the host cannot be reached (no route)",
   ENETUNREACH: "the network cannot be reached",
   EADDRNOTAVAIL: "no local address to connect from",
@@ -37,7 +37,7 @@ const WORDS: Readonly<Record<string, string>> = {
   ETIMEDOUT: "the connection timed out",
   UND_ERR_SOCKET: "the connection was closed before the answer was complete",
   UND_ERR_HEADERS_TIMEOUT: "no answer within the time limit",
-  UND_ERR_BODY_TIMEOUT: "the answer stopped half-way",
+  UND_ERR_BODY_TIMEOUT: "the answer broke off",
   UND_ERR_HEADERS_OVERFLOW: "the answer's headers are too long",
   UND_ERR_RES_EXCEEDED_MAX_SIZE: "the answer is too long",
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "the answer was cut off",

@@ -34,8 +34,7 @@ export async function examinePath(path: string): Promise<Examined> {
       continue;
     }
     links += 1;
-    if (links > MAX_LINKS)
-      return { real: next, problem: problem ?? `${next} is a link in a circle` };
+    if (links > MAX_LINKS) return { real: next, problem: problem ?? `${next} is a circular link` };
     const target = await readlink(next);
     if (target.startsWith(sep)) at = sep;
     rest.unshift(...target.split(sep).filter((name) => name !== "" && name !== "."));

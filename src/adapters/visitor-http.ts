@@ -94,7 +94,7 @@ function authorization(
 ): Record<string, string> {
   if (qaToken !== true || token === null) return {};
   if (!qaUrls.includes(url)) {
-    throw new UpstreamError("rejected", "the /qa token goes to the configured /qa URLs alone");
+    throw new UpstreamError("rejected", "the /qa token is sent only to the configured /qa URLs");
   }
   if (!mayGetToken(url, allowed ?? NO_HOSTS)) return {};
   return { authorization: `Bearer ${token.reveal()}` };
@@ -106,7 +106,7 @@ function cookie(
 ): Record<string, string> {
   if (session !== true || secret === null) return {};
   if (!qaUrls.some((qaUrl) => new URL(qaUrl).origin === new URL(url).origin)) {
-    throw new UpstreamError("rejected", "the session goes to the API of the /qa URLs alone");
+    throw new UpstreamError("rejected", "the session is sent only to the API of the /qa URLs");
   }
   if (!mayGetToken(url, allowed ?? NO_HOSTS)) return {};
   const others = headers?.cookie;

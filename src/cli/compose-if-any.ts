@@ -29,7 +29,7 @@ export async function composeIfAny(
     if (asked || hintOf(error) === null) throw error;
     if (!(error instanceof ConfigError && error.missing)) {
       const why = error instanceof Error ? error.message : String(error);
-      shell.console.err(`! going on without an environment: ${why}`);
+      shell.console.err(`! continuing without an environment: ${why}`);
     }
     return { ports: withoutEnvironment(flags, shell, interrupt), redact: createRedactor([]) };
   }

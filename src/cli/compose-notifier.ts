@@ -51,7 +51,7 @@ export function composeNotifier(
 function refuseStrangers(urls: readonly string[], { hosts, file }: HostList): void {
   const strangers = strangersIn(urls, hosts);
   if (strangers.length === 0) return;
-  const message = `you have not allowed ${strangers.join(", ")} to get the webhook's token`;
+  const message = `not in your allowed hosts, so the webhook's token is not sent: ${strangers.join(", ")}`;
   throw new SecretError(message, allowCommand(strangers, file));
 }
 

@@ -57,7 +57,7 @@ export async function compose(
   const { relief } = options;
   const loaded = await loadConfig({ cwd: shell.cwd, explicitPath: flags.config, relief });
   const { name, environment } = environmentOf(loaded, flags, shell.env);
-  for (const warning of loaded.warnings) shell.console.err(`! going on, but ${warning}`);
+  for (const warning of loaded.warnings) shell.console.err(`! continuing despite: ${warning}`);
   const baseDir = dirname(loaded.path);
   const from = { baseDir, ...options };
   const { token, qaToken, session } = await secrets(environment, flags, shell, from);
@@ -163,7 +163,7 @@ function withToken(
 function withoutToken(): ApiPorts {
   const error = new UpstreamError(
     "auth",
-    "no API token: export CLOUDFLARE_API_TOKEN=… (or tokenFile)",
+    "no API token: export CLOUDFLARE_API_TOKEN=… or set tokenFile in pixcanary.json",
   );
   return refusing(error, "no API token");
 }
@@ -204,7 +204,10 @@ async function secrets(
   { baseDir, relief }: SecretContext,
 ) {
   if (flags.tokenFile === "-" && flags.qaTokenFile === "-") {
-    throw new UsageError("only one secret can come from standard input", "--qa-token-file <path>");
+    throw new UsageError(
+      "only one secret can be read from standard input",
+      "--qa-token-file <path>",
+    );
   }
   const common = { ...shell, baseDir };
   const token = await loadSecret({
@@ -233,7 +236,7 @@ async function secrets(
 /** The token of `/qa` is for proving; what proves a stop must never keep it from being written. */
 function doWithout(error: unknown, shell: Shell): null {
   const why = error instanceof Error ? error.message : String(error);
-  shell.console.err(`! going on without the /qa token: ${why}`);
+  shell.console.err(`! continuing without the /qa token: ${why}`);
   return null;
 }
 
@@ -245,7 +248,7 @@ function environmentName(loaded: LoadedConfig, flags: GlobalFlags, env: NodeJS.P
   const [only] = names;
   if (names.length === 1 && only !== undefined) return only;
   throw new UsageError(
-    `which environment? there are ${names.join(", ")}`,
+    `no environment given; available: ${names.join(", ")}`,
     `--env ${only ?? "<name>"}`,
   );
 }
@@ -261,7 +264,7 @@ function environmentOf(
   const why = loaded.unusable.get(name);
   if (why !== undefined) throw why;
   throw new UsageError(
-    `there is no environment ${JSON.stringify(name)} in ${loaded.path}`,
+    `no environment ${JSON.stringify(name)} in ${loaded.path}`,
     `one of: ${namesIn(loaded).join(", ")}`,
   );
 }

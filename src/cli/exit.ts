@@ -10,7 +10,7 @@ export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] =
   [22, "declined, or needs --yes"],
   [23, "authentication"],
   [24, "upstream failed, nothing known to be written"],
-  [25, "conflict with somebody else's change"],
+  [25, "conflict with another change"],
   [74, "the answer could not be written (disk full)"],
   [124, "deadline"],
   [130, "interrupted (143: terminated)"],

@@ -34,10 +34,10 @@ export async function checkedHosts(
   const strangers = strangersIn(environment.qaUrls, list.hosts);
   if (qaToken === null || strangers.length === 0 || anyHost === true) return list;
   const why = list.problem === null ? "" : ` (${escapeForTerminal(list.problem)})`;
-  const what = `you have not allowed ${strangers.join(", ")} to get the /qa token${why}`;
+  const what = `not in your allowed hosts, so the /qa token is not sent: ${strangers.join(", ")}${why}`;
   const allow = allowCommand(strangers, list.file);
   if (!relief) throw new UsageError(what, allow);
-  shell.console.err(`! going on without the /qa token there: ${what}\n  to allow: ${allow}`);
+  shell.console.err(`! continuing without the /qa token: ${what}\n  to allow: ${allow}`);
   return list;
 }
 

@@ -8,7 +8,7 @@ export function watchInterrupt(say: (text: string) => void): AbortSignal {
   const controller = new AbortController();
   const onSignal = (signal: "SIGINT" | "SIGTERM") => {
     if (controller.signal.aborted) leave(signal);
-    say("! interrupted: telling what is true; once more to leave at once");
+    say("! interrupted: reporting what is done; Ctrl-C again to quit now");
     controller.abort(signal);
     setTimeout(() => leave(signal), GRACE_MS).unref();
   };

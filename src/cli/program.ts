@@ -12,20 +12,24 @@ const yes = z.boolean().optional();
 /** What every verb takes, before or after its name. */
 export const globalInput = z.object({
   env: flag("-e, --env <name>", "environment in pixcanary.json (or PIXCANARY_ENV)", text),
-  config: flag("--config <path>", "configuration file (default: pixcanary.json, upwards)", text),
+  config: flag(
+    "--config <path>",
+    "configuration file (default: pixcanary.json here or in a parent folder)",
+    text,
+  ),
   json: flag("--json", "print one JSON document on stdout", yes),
-  yes: flag("-y, --yes", "answer the question of a command that adds exposure", yes),
+  yes: flag("-y, --yes", "do not ask before sending more traffic to native", yes),
   dryRun: flag("--dry-run", "show what would change, write nothing", yes),
-  reason: flag("--reason <text>", "why, for the journal", text),
-  incident: flag("--incident <id>", "incident that this belongs to, for the journal", text),
-  timeout: flag("--timeout <seconds>", "budget for the whole command", text),
+  reason: flag("--reason <text>", "reason, recorded in the journal", text),
+  incident: flag("--incident <id>", "incident id, recorded in the journal", text),
+  timeout: flag("--timeout <seconds>", "time limit for the whole command", text),
   verify: flag("--no-verify", "do not wait for /qa to show the change", z.boolean()),
   color: flag("--no-color", "no colour (also NO_COLOR)", z.boolean()),
   tokenFile: flag("--token-file <path>", "API token: a 0600 file, or - for stdin", text),
   qaTokenFile: flag("--qa-token-file <path>", "/qa token: a 0600 file, or - for stdin", text),
   allowHost: flag(
     "--allow-host <hosts>",
-    "may get the /qa token (or PIXCANARY_ALLOWED_HOSTS)",
+    "hosts that may get the /qa token (or PIXCANARY_ALLOWED_HOSTS)",
     text,
   ),
 });
@@ -43,7 +47,7 @@ export function buildProgram(
 ): Command {
   const program = new Command("pixcanary");
   program
-    .description("Steer a canary in a Cloudflare Worker, and stop it when it misbehaves.")
+    .description("Control a canary in a Cloudflare Worker, and stop it when it misbehaves.")
     .version(version)
     .exitOverride()
     // It repeats words as they were typed, or pasted: the console escapes them.
@@ -74,8 +78,8 @@ function addFlags(command: Command, input: z.ZodType): void {
 
 /** What the help page says of a group of verbs; a verb named "logs pull" belongs to `logs`. */
 const GROUPS: Readonly<Record<string, string>> = {
-  ramp: "Go back up step by step, and steer that",
-  logs: "Fetch, read and follow the Worker's logs",
+  ramp: "Raise the share step by step",
+  logs: "Download, group and follow the Worker's logs",
 };
 
 function addCommand(program: Command, def: CommandDef, action: Action): void {

@@ -59,7 +59,7 @@ export function jsonLine(value: unknown): string {
 function headline(name: string, outcome: Outcome<unknown>): string {
   switch (outcome.kind) {
     case "done":
-      return `✔ ${name}: ${outcome.headline ?? (outcome.changed ? "done" : "nothing had to change")}`;
+      return `✔ ${name}: ${outcome.headline ?? (outcome.changed ? "done" : "nothing to change")}`;
     case "unhealthy":
       return `✖ ${name}: ${outcome.reason}`;
     case "pending":

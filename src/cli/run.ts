@@ -74,7 +74,7 @@ async function composeFor(
     if (relief && error instanceof ConfigError && error.planted) {
       const target = { ...NOWHERE, accountId: "ACCOUNT_ID", namespaceId: "NAMESPACE_ID" };
       const way = manualText(manualWay(target, { key: STOP_KEY, active: true }));
-      shell.console.err(`nothing was written. The stop by hand, with your own ids:\n${way}`);
+      shell.console.err(`nothing was written. To stop by hand, with your own ids:\n${way}`);
     }
     throw error;
   }
@@ -101,7 +101,7 @@ function parseInput(
   }
   const reason = shortened(flags.reason);
   if (changes(def) && def.needsReason && !reason) {
-    throw new UsageError(`${def.name} needs --reason "…": why it is safe to do now`, help);
+    throw new UsageError(`${def.name} needs --reason "…": why is it safe now?`, help);
   }
   const common = { force: false, ...Object(parsed.data) };
   if (common.force && !reason) throw new UsageError('--force needs --reason "…"', help);
@@ -146,7 +146,7 @@ async function planAndApply(
   if (flags.dryRun) return dryRun(planned);
   if (planned.risk === "exposure" && !flags.yes) {
     shell.console.err(changesText(planned));
-    const answer = await ask(`${def.name} in ${ports.target.env}: go on?`, shell.env);
+    const answer = await ask(`${def.name} in ${ports.target.env}: continue?`, shell.env);
     if (answer === "interrupted") {
       return { kind: "interrupted", signal: "SIGINT", truth: "nothing was written", next: "" };
     }

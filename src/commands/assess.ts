@@ -36,10 +36,10 @@ export interface AssessData {
 
 export const assess: ReadingVerb<typeof noFlags, AssessData> = {
   name: "assess",
-  summary: "Judge the last minutes by the policy; say what to do",
+  summary: "Judge the last minutes by the policy; recommend a command",
   details:
-    "Each finding of the policy as pass, fail, inconclusive or no_data, with its numbers, and the one " +
-    "recommended command. Changes nothing. Exit 20 also when nothing is known: no data is not good news.",
+    "Shows each finding as pass, fail, inconclusive or no_data, with its numbers, and the one " +
+    "recommended command. Changes nothing. Exit 20 also on no data: no data is not good news.",
   examples: ["pixcanary assess --env production", "pixcanary assess --env production --json"],
   anyHost: true,
   timeoutMs: 20_000,
@@ -86,7 +86,7 @@ function blind(failure: UpstreamError, data: AssessData, ports: Ports): Outcome<
     kind: "failed",
     code: auth ? "auth" : failure.kind === "deadline" ? "deadline" : "upstream",
     message: `${failure.message}${hint}`,
-    truth: "nothing is known about native's health; nothing was changed",
+    truth: "native's health is unknown; nothing was changed",
     next: invocation(ports.target, auth ? "doctor" : "status"),
     data,
   };
@@ -102,13 +102,12 @@ function outcomeOf(data: AssessData, ports: Ports): Outcome<AssessData> {
     }
     case "inconclusive": {
       const open = data.findings.filter(({ verdict }) => verdict === "inconclusive");
-      const reason = `not known yet: ${open.map(sentence).join("; ")}`;
+      const reason = `inconclusive: ${open.map(sentence).join("; ")}`;
       return { kind: "unhealthy", data, reason, next: invocation(ports.target, "assess") };
     }
     case "no_data": {
       const part = missingPart(data.findings);
-      const what =
-        part === "health" ? "nothing is known about native" : `native's ${part} is not known`;
+      const what = part === "health" ? "no data on native" : `no data on native's ${part}`;
       const reason = `${what}: ${whyNoData(data.findings)}`;
       const look = ports.target.dataset === null ? "doctor" : "status";
       return { kind: "unhealthy", data, reason, next: invocation(ports.target, look) };
@@ -124,13 +123,13 @@ function render(outcome: Outcome<AssessData>): string {
   const lines = findingLines(data.findings);
   const add = (text: string): number => lines.push(...wrap(escapeForTerminal(text), COLUMNS, "  "));
   if (outcome.kind === "done") {
-    lines.unshift(`✔ pass: nothing in the policy's table fails${unjudged(data.findings)}`);
+    lines.unshift(`✔ pass: no finding fails${unjudged(data.findings)}`);
   }
   // Metrics that cannot be had have been told of already.
   if (data.hint !== null && outcome.kind !== "failed") add(`? ${data.hint}`);
   const proxy = data.problems.find(({ family }) => family === "proxy");
   if (proxy !== undefined) {
-    add(`! proxy, the refuge of every relief, is failing itself: ${sentence(proxy)}`);
+    add(`! WARNING: the legacy origin (proxy) is failing too: ${sentence(proxy)}`);
   }
   return lines.join("\n");
 }
@@ -142,12 +141,13 @@ function hintFor(
   { dataset }: Ports["target"],
 ): string | null {
   if (dataset === null || !unmeasured(findings).includes("errors")) return null;
-  if (inForce === null) return "the stored state could not be read either: see doctor";
-  if (inForce.emergency) return "an emergency is on: everybody is at proxy, native has no visitors";
-  if (inForce.percent === null) return "there is no readable config: everybody is at proxy";
-  if (inForce.percent === 0) return "the share is 0 %: no new visitor is drawn into native";
+  if (inForce === null) return "the stored state could not be read either; run doctor";
+  if (inForce.emergency)
+    return "an emergency is on: all traffic is on proxy, native has no visitors";
+  if (inForce.percent === null) return "config is missing or unreadable: all traffic is on proxy";
+  if (inForce.percent === 0) return "the share is 0 %: no new visitors go to native";
   return (
-    `the share is ${inForce.percent} %: are there visitors? does "dataset" name the Worker's own? ` +
-    "metrics take a minute or two to arrive"
+    `the share is ${inForce.percent} %: are there visitors? is "dataset" the Worker's dataset? ` +
+    "metrics arrive a minute or two late"
   );
 }

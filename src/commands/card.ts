@@ -17,7 +17,7 @@ export const card: ReadingVerb<typeof noFlags, CardData> = {
   name: "card",
   summary: "Print the cheat sheet for an environment",
   details:
-    "The commands of the runbook for this environment, and the manual way for each. Needs no network.",
+    "Prints the runbook's commands for this environment, and the way by hand for each. Needs no network.",
   examples: ["pixcanary card --env production"],
   anyHost: true,
   timeoutMs: 5_000,
@@ -40,7 +40,7 @@ function cardOf(target: Target): CardData {
     commands: [
       {
         name: "NOT-AUS",
-        when: "everybody to proxy, at once",
+        when: "all traffic to proxy (the legacy origin), now",
         command: invocation(target, "not-aus"),
       },
       { name: "REDUCE", when: "half the share, or --to N", command: invocation(target, "reduce") },
@@ -91,7 +91,7 @@ function text(data: CardData): string {
     RULE,
     ...data.commands.flatMap((c) => [`${c.name.padEnd(8)} ${c.when}`, `  ${c.command}`]),
     "",
-    "By hand, when pixcanary cannot",
+    "By hand, if pixcanary does not work",
     ...data.by_hand.flatMap((c) => [c.name, `  ${c.command}`]),
     "NOT-AUS in the dashboard",
     ...data.dashboard.map((line) => `  ${line}`),

@@ -105,9 +105,9 @@ async function readyStep(run: Run): Promise<boolean> {
   const blind = looks.filter((s) => s.qa === null).map((s) => s.problem);
   const held = emergency === 0 && blind.length === 0;
   const detail = held
-    ? `${looks.length} /qa answer, no emergency on`
+    ? `${looks.length} /qa answer, no emergency`
     : emergency > 0
-      ? "an emergency is on: not the time for a drill"
+      ? "an emergency is on: no drill now"
       : `no /qa document: ${blind.join("; ")}`;
   return record(run, { step: "ready", held, elapsed_ms: 0, detail });
 }
@@ -141,7 +141,7 @@ async function commandStep(
 function detailOf(outcome: Outcome<unknown>): string {
   switch (outcome.kind) {
     case "done":
-      return "live everywhere that can be seen";
+      return "live at every /qa";
     case "pending":
       return `pending: ${outcome.waitingFor}`;
     case "unhealthy":
@@ -182,9 +182,9 @@ async function nobodyNativeStep(run: Run, rehearsal: Rehearsal): Promise<boolean
   const seen = settled && (await moreAnswers(run, rehearsal, OBSERVED_ANSWERS));
   const after = rehearsal.counts();
   const native = after.native - before.native;
-  const detail = `${native} native answers among ${after.total - before.total}`;
+  const detail = `${native} native answers in ${after.total - before.total}`;
   return record(run, {
-    step: "everybody is at proxy",
+    step: "all traffic is on proxy",
     held: seen && native === 0,
     elapsed_ms: 0,
     detail,
@@ -193,7 +193,12 @@ async function nobodyNativeStep(run: Run, rehearsal: Rehearsal): Promise<boolean
 
 async function mendNativeStep(run: Run, rehearsal: Rehearsal): Promise<boolean> {
   await rehearsal.failNative(0);
-  return record(run, { step: "native mended", held: true, elapsed_ms: 0, detail: "fault removed" });
+  return record(run, {
+    step: "native repaired",
+    held: true,
+    elapsed_ms: 0,
+    detail: "fault removed",
+  });
 }
 
 async function moreAnswers(run: Run, rehearsal: Rehearsal, count: number): Promise<boolean> {
@@ -212,8 +217,8 @@ async function moreAnswers(run: Run, rehearsal: Rehearsal, count: number): Promi
 function judgeTraffic(data: DrillData, traffic: TrafficCounts): void {
   const { drifts, moved, uploads } = traffic;
   const detail =
-    `${uploads} uploads, ${drifts} drifted; ` +
-    `${moved.ok + moved.broken} moved by the stop mid-way (${moved.broken} had to begin again)`;
+    `${uploads} uploads, ${drifts} with session drift; ` +
+    `${moved.ok + moved.broken} interrupted by the stop (${moved.broken} had to start again)`;
   data.steps.push({ step: "sessions stay together", held: drifts === 0, elapsed_ms: 0, detail });
 }
 
@@ -233,7 +238,7 @@ function verdict(run: Run): Outcome<DrillData> {
   }
   const failed = data.steps.filter((step) => !step.held);
   if (failed.length === 0) return { kind: "done", changed: true, data };
-  const reason = `did not hold: ${failed.map((step) => step.step).join(", ")}`;
+  const reason = `failed steps: ${failed.map((step) => step.step).join(", ")}`;
   return { kind: "unhealthy", data, reason, next: status };
 }
 

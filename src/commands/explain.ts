@@ -24,7 +24,7 @@ const input = z.object({
     "the visitor holds this _canary_cohort cookie",
     z.string().max(4_096).optional(),
   ),
-  header: onOff("--header", "the visitor sends X-Canary (and it is honoured)"),
+  header: onOff("--header", "the visitor sends a valid X-Canary override"),
 });
 type Input = Given<typeof input>;
 
@@ -38,8 +38,8 @@ export const explain: ReadingVerb<typeof input, ExplainData> = {
   name: "explain",
   summary: "Say which rule decides for a visitor, and why",
   details:
-    "Runs the Worker's decision function on the stored state and the facts given. A cookie's form, tag " +
-    "and age are checked, its signature is not: the keys are the Worker's alone. Changes nothing.",
+    "Runs the Worker's decision on the stored state and the options given. A cookie's form, tag " +
+    "and age are checked, its signature is not: only the Worker has the keys. Changes nothing.",
   examples: [
     "pixcanary explain --env production --cohort native",
     "pixcanary explain --env production --header",
@@ -73,7 +73,7 @@ function explained(state: EffectiveState, given: Input, nowMs: number): ExplainD
   const percent = state.config?.canary_percent ?? null;
   const says: [string, string, Decision["reason"]][] = [
     ["emergency", state.emergency ? "on" : "off", "emergency"],
-    ["config", state.config === null ? "not readable: in doubt, proxy" : "readable", "default"],
+    ["config", state.config === null ? "unreadable: proxy" : "readable", "default"],
     ["override", given.header ? "sent" : "not sent", "header"],
     ["cookie", cookie.says, "cookie"],
     ["draw", `${share(percent)} of new visitors to native`, "sampled"],
@@ -104,12 +104,12 @@ function cookieOf(
       : { cohort: given.cohort, says: `says ${given.cohort}` };
   }
   const cookie = parseCookie(given.cookie);
-  if (cookie === null) return { cohort: null, says: "malformed: ignored, drawn anew" };
+  if (cookie === null) return { cohort: null, says: "malformed: ignored, drawn again" };
   const tag = state.config?.canary_tag ?? "";
   if (!isCurrent(cookie, tag, nowMs)) {
     return {
       cohort: null,
-      says: `says ${cookie.cohort}, but is expired or of tag ${cookie.tag}: drawn anew`,
+      says: `says ${cookie.cohort}, but is expired or has another tag (${cookie.tag}): drawn again`,
     };
   }
   return {

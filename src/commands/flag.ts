@@ -57,7 +57,7 @@ export const percentInput = parsed((text) => {
 
 export const cohortInput = z.enum(["native", "proxy"], "must be native or proxy");
 /** Of whom the smoke checks may be a visitor. */
-export const onlyNative = z.literal("native", "can only be native: nobody can ask for proxy");
+export const onlyNative = z.literal("native", "must be native: proxy cannot be requested");
 
 /** The input of a verb that has no flags of its own. */
 export const noFlags: z.ZodType<unknown> = z.object({});

@@ -8,7 +8,7 @@ import { entryLine } from "./lib/journal-line.ts";
 import { READ_LIMIT_MS } from "./lib/stored-state.ts";
 
 const input = z.object({
-  limit: flag("--limit <n>", "how many of the newest entries (20)", count(1, 9_999).default(20)),
+  limit: flag("--limit <n>", "show the newest n entries (20)", count(1, 9_999).default(20)),
 });
 
 export interface HistoryData {
@@ -18,8 +18,8 @@ export interface HistoryData {
 
 export const history: ReadingVerb<typeof input, HistoryData> = {
   name: "history",
-  summary: "List the changes: who, when, why, how proved",
-  details: "Reads the journal in KV, merged with this machine's own. Changes nothing.",
+  summary: "List changes: who, when, why, how far proved",
+  details: "Reads the journal in KV, merged with the one on this machine. Changes nothing.",
   examples: ["pixcanary history --env production", "pixcanary history --limit 100 --json"],
   anyHost: true,
   timeoutMs: 20_000,
@@ -38,6 +38,6 @@ async function list(limit: number, ports: Ports): Promise<Outcome<HistoryData>> 
 function render(outcome: Outcome<HistoryData>): string {
   if (outcome.kind !== "done") return "";
   const { entries, at_ms: nowMs } = outcome.data;
-  if (entries.length === 0) return "  no entries";
+  if (entries.length === 0) return "  the journal is empty";
   return entries.map((entry) => `  ${entryLine(entry, nowMs)}`).join("\n");
 }

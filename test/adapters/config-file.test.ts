@@ -61,7 +61,7 @@ describe("finding the file", () => {
   test("none at all, a missing explicit one, a folder and an over-long one are told apart", async () => {
     const cwd = join(dir, "a");
     await expect(loadConfig({ cwd })).rejects.toThrow(/^no pixcanary.json in .* or above$/);
-    await expect(loadConfig({ cwd, explicitPath: "x.json" })).rejects.toThrow(/^there is no file/);
+    await expect(loadConfig({ cwd, explicitPath: "x.json" })).rejects.toThrow(/^file not found/);
     await mkdir(join(cwd, "pixcanary.json"));
     await expect(loadConfig({ cwd })).rejects.toThrow(/is not a file$/);
     await writeFile(join(cwd, "big.json"), " ".repeat(300 * 1024));
@@ -108,7 +108,7 @@ describe("mistakes in the content are named in plain words", () => {
     [{ zzzzzzzz: 1 }, "environments.staging.zzzzzzzz: unknown setting"],
     [{ accountId: undefined }, "environments.staging.accountId: is missing"],
     [{ accountId: "xyz" }, "environments.staging.accountId: must be 32 hexadecimal digits"],
-    [{ worker: 3 }, "environments.staging.worker: must be a text"],
+    [{ worker: 3 }, "environments.staging.worker: must be a string"],
     [{ qaUrls: [] }, "environments.staging.qaUrls: must not be empty"],
     [{ pagesOrigin: "https://pix.immo/" }, NO_ORIGIN],
     [{ pagesOrigin: "http://pix.immo" }, NO_ORIGIN],

@@ -104,7 +104,7 @@ describe("a folder", () => {
     const folder = await open();
     await writeFile(join(dir, "target", NAME), "mine");
     await folder.writePart(NAME, 0, bytes("theirs"), quiet);
-    await expect(folder.keepPart(NAME, { replace: false })).rejects.toThrow("is there already");
+    await expect(folder.keepPart(NAME, { replace: false })).rejects.toThrow("already exists");
     expect(await readFile(join(dir, "target", NAME), "utf8")).toBe("mine");
     await folder.keepPart(NAME, { replace: true });
     expect(await readFile(join(dir, "target", NAME), "utf8")).toBe("theirs");
@@ -147,7 +147,7 @@ describe("a folder", () => {
 
   test("that is none is said in words", async () => {
     await writeFile(join(dir, "file"), "x");
-    await expect(open("file/below")).rejects.toThrow(/cannot open file\/below: .*no folder/);
+    await expect(open("file/below")).rejects.toThrow(/cannot open file\/below: .*not a folder/);
   });
 });
 

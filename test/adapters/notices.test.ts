@@ -19,7 +19,7 @@ const NOTICE: Notice = {
   key: "pixcanary:test:stop",
   env: "test",
   severity: "critical",
-  title: "NOT-AUS: everybody is at proxy",
+  title: "NOT-AUS: all traffic is on proxy (the legacy origin)",
   details: ["by tester"],
   next: "pixcanary status --env test",
   at: "2026-11-15T10:31:02.000Z",
@@ -128,15 +128,15 @@ test("nothing is configured: nothing is asked, nothing is sent", async () => {
 
 describe("a channel that does not take it is a warning, and stops no other", () => {
   it.each([
-    [500, "refused it (HTTP 500)", 2],
-    [503, "refused it (HTTP 503)", 2],
-    [429, "refused it (HTTP 429)", 2],
-    [400, "refused it (HTTP 400)", 1],
-    [403, "refused it (HTTP 403)", 1],
-    [404, "refused it (HTTP 404)", 1],
+    [500, "refused (HTTP 500)", 2],
+    [503, "refused (HTTP 503)", 2],
+    [429, "refused (HTTP 429)", 2],
+    [400, "refused (HTTP 400)", 1],
+    [403, "refused (HTTP 403)", 1],
+    [404, "refused (HTTP 404)", 1],
   ])("HTTP %i", async (status, problem, tries) => {
     receivers.set({ status }, "slack");
-    expect(await notifier(all()).tell()).toEqual([`notice through slack: ${problem}`]);
+    expect(await notifier(all()).tell()).toEqual([`notification through slack failed: ${problem}`]);
     const lines = arrived().sort();
     expect(lines).toEqual([
       "pagerduty 202",
@@ -149,7 +149,7 @@ describe("a channel that does not take it is a warning, and stops no other", () 
     receivers.set({ drop: true }, "pagerduty");
     const { pagerduty } = all();
     const { tell } = notifier({ pagerduty }, secretEnv(), { limits: { ...LIMITS, tryMs: 300 } });
-    expect(await tell()).toEqual(["notice through pagerduty: no answer in time"]);
+    expect(await tell()).toEqual(["notification through pagerduty failed: no answer in time"]);
     expect(arrived().length).toBeLessThanOrEqual(2);
   });
 
@@ -161,13 +161,13 @@ describe("a channel that does not take it is a warning, and stops no other", () 
     server.reply(json(429, {}, { "retry-after": "0" }), text(200, "ok"));
     expect(await tell()).toEqual([]);
     server.reply(json(429, {}, { "retry-after": "60" }), text(200, "ok"));
-    expect(await tell()).toEqual(["notice through webhook: refused it (HTTP 429)"]);
+    expect(await tell()).toEqual(["notification through webhook failed: refused (HTTP 429)"]);
   });
 
   it("is not there at all", async () => {
     const url = `http://127.0.0.1:${await closedPort()}/hook`;
     expect(await notifier({ webhook: { url } }).tell()).toEqual([
-      "notice through webhook: connection refused",
+      "notification through webhook failed: connection refused",
     ]);
   });
 
@@ -178,7 +178,7 @@ describe("a channel that does not take it is a warning, and stops no other", () 
     const telling = made.notify(NOTICE, { signal: over.signal });
     await vi.waitFor(() => expect(server.seen).toHaveLength(1), PATIENCE);
     over.abort();
-    expect(await telling).toEqual(["notice through webhook: no answer in time"]);
+    expect(await telling).toEqual(["notification through webhook failed: no answer in time"]);
   });
 });
 
@@ -195,9 +195,9 @@ describe("secrets", () => {
     const env = { ...secretEnv(), PIXCANARY_SLACK_WEBHOOK: `${server.url}/services/T/B/secret` };
     const problem = `redirects (HTTP ${status}, not followed)`;
     expect(await notifier(config, env).tell()).toEqual([
-      `notice through pagerduty: ${problem}`,
-      `notice through slack: ${problem}`,
-      `notice through webhook: ${problem}`,
+      `notification through pagerduty failed: ${problem}`,
+      `notification through slack failed: ${problem}`,
+      `notification through webhook failed: ${problem}`,
     ]);
     expect(server.seen).toHaveLength(3);
     expect(server.seen.some(({ headers }) => headers.authorization !== undefined)).toBe(true);
@@ -225,7 +225,7 @@ describe("secrets", () => {
     };
     const { report, tell } = notifier(config);
     const said = JSON.stringify([await report(), await report()]);
-    expect(said).toContain("refused it (HTTP 400)");
+    expect(said).toContain("refused (HTTP 400)");
     for (const secret of [routingKey, webhookToken]) expect(said).not.toContain(secret);
     // Known by then: a reason that quotes it leaves without it.
     await tell({ title: `pasted ${webhookToken}`, details: [webhookToken], next: webhookToken });
@@ -242,7 +242,7 @@ describe("secrets", () => {
     expect(await notifier(config, {}).report()).toEqual([
       {
         channel: "pagerduty",
-        problem: "there is no PIXCANARY_PAGERDUTY_KEY",
+        problem: "PIXCANARY_PAGERDUTY_KEY is not set",
         fix: "export PIXCANARY_PAGERDUTY_KEY=…, or set notify.pagerduty.routingKeyFile in pixcanary.json",
       },
       {

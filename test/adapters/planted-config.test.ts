@@ -123,7 +123,7 @@ describe.skipIf(!ROOT)("a configuration that was found is refused when it is", (
     await expect(found()).rejects.toMatchObject({
       planted: true,
       message: expect.stringMatching(says),
-      hint: `--config ${file}   (only if you trust it)`,
+      hint: `--config ${file}   # only if you trust it`,
     });
     await expect(found()).rejects.toMatchObject({ message: expect.not.stringContaining("\n") });
     // Named by its path it is taken: the refusal, not the file, is what this is about.
@@ -161,5 +161,5 @@ describe("a configuration that was found is taken when it is", () => {
 it("links in a circle end", async () => {
   await rm(file);
   await symlink("pixcanary.json", file);
-  expect((await examinePath(file)).problem).toMatch(/circle/);
+  expect((await examinePath(file)).problem).toMatch(/circular link/);
 });

@@ -84,7 +84,7 @@ describe("refusals still carry the decision", () => {
   test.each([
     [401, "refused the QA token (HTTP 401)"],
     [403, "refused the request (HTTP 403)"],
-    [429, "asked too often (HTTP 429)"],
+    [429, "rate limited (HTTP 429)"],
     [503, "answered HTTP 503"],
   ])("%i", async (status, problem) => {
     server.reply(json(status, {}, DECISION));
@@ -98,9 +98,19 @@ describe("refusals still carry the decision", () => {
 
   test.each([
     [401, NO_QA_TOKEN, {}, "refuses every token: its QA_TOKEN is not 32 printable characters"],
-    [429, WRONG_TOKENS, { "retry-after": "40" }, "looks at no token from here for 40 s: too many"],
-    [429, WRONG_TOKENS, { "retry-after": "a while" }, "looks at no token from here: too many"],
-    [429, "rate_limited", { "retry-after": "40" }, "asked too often (HTTP 429)"],
+    [
+      429,
+      WRONG_TOKENS,
+      { "retry-after": "40" },
+      "refuses all tokens from this address for 40 s: too many",
+    ],
+    [
+      429,
+      WRONG_TOKENS,
+      { "retry-after": "a while" },
+      "refuses all tokens from this address: too many",
+    ],
+    [429, "rate_limited", { "retry-after": "40" }, "rate limited (HTTP 429)"],
     [403, WRONG_TOKENS, {}, "refused the request (HTTP 403)"],
   ])(
     "%i %s is told by what is the matter with the token",
@@ -182,7 +192,7 @@ describe("what is no document has a problem in plain words", () => {
   test("an address that the configuration should not hold is not asked", async () => {
     const url = `${server.url}/qa#x`;
     const { status, problem } = await probeFor([url]).look(url, { signal: never });
-    expect([status, problem]).toEqual([null, "not an address that /qa may have"]);
+    expect([status, problem]).toEqual([null, "not a valid /qa URL"]);
     expect(server.seen).toEqual([]);
   });
 

@@ -111,7 +111,9 @@ describe("sources", () => {
     const terminal = Object.assign(Readable.from([VALUE]), { isTTY: true });
     expect((await errorOf({ option: "-", stdin: terminal })).message).toContain("terminal");
     const broken = new Readable({ read: (): void => void broken.destroy(new Error("gone")) });
-    expect((await errorOf({ option: "-", stdin: broken })).message).toContain("it broke off");
+    expect((await errorOf({ option: "-", stdin: broken })).message).toContain(
+      "the input ended early",
+    );
   });
 
   test.each([

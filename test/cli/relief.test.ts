@@ -54,7 +54,7 @@ it("a /qa token that cannot be read is done without: the stop is written all the
   const copy = await configWith({ qaTokenFile: open });
 
   const { stderr, exitCode } = await notAus(copy, "--timeout", ENOUGH_S);
-  expect(stderr).toContain("going on without the /qa token");
+  expect(stderr).toContain("continuing without the /qa token");
   expect(storedStop()).toMatchObject({ kind: "valid", value: { active: true } });
   // Written and stored; without the document, a location that was quiet only just now proves nothing.
   expect(exitCode).toBe(21);
@@ -74,7 +74,7 @@ it("mistakes elsewhere in pixcanary.json are said, and stop nothing but more exp
   const { exitCode, stderr } = await notAus(copy, "--env", "sandbox");
   expect(exitCode).toBe(0);
   expect(storedStop()).not.toEqual(before);
-  expect(stderr.match(/^! going on, but .*$/gm)).toEqual([
+  expect(stderr.match(/^! continuing despite: .*$/gm)).toEqual([
     expect.stringContaining("environments.sandbox.normalPercent: must be a number"),
     expect.stringContaining("environments.sandbox.policy: must be an object"),
     ...Array(5).fill(expect.stringMatching(/environments\.other\.\w+: /)),
@@ -93,7 +93,7 @@ it("without a /qa address that can be used the stop is written, and said not to 
   const before = storedStop();
   const { exitCode, stdout } = await notAus(copy, "--timeout", ENOUGH_S);
   expect(exitCode).toBe(21);
-  expect(stdout).toMatch(/(not seen {2}\S+: not an address.*\s+){2}/);
+  expect(stdout).toMatch(/(not seen {2}\S+: not a valid \/qa URL.*\s+){2}/);
   expect(storedStop()).not.toEqual(before);
   expect(storedStop()).toMatchObject({ kind: "valid", value: { active: true } });
 });

@@ -75,10 +75,12 @@ describe("the table", () => {
       "✖ fail         error rate, critical     4 / 3 %          02:10–02:13      3000",
       "               over 3 % in each of 3 min",
       "✖ fail         error rate, warning      4 / 1.5 %        02:08–02:13      5000",
-      "               over 1.5 % in each of 5 min; explained by error rate, critical",
+      "               over 1.5 % in each of 5 min; caused by: error rate, critical",
       "✖ fail         p90 over proxy, critical 100 / 50 %       02:10–02:13      3000",
     ]);
-    expect(text).toContain("               over 50 % in each of 3 min; 400 ms beside 200 ms\n");
+    expect(text).toContain(
+      "               over 50 % in each of 3 min; 400 ms native, 200 ms proxy\n",
+    );
     expect(text).toMatch(
       /→ next: pixcanary not-aus --env production --reason 'error rate, critical 4 %: over 3 % in each of 3 min'$/,
     );
@@ -88,7 +90,7 @@ describe("the table", () => {
     const text = await said(world(unseen("HTTP 503: internal error")));
     expect(text.match(/^ +HTTP 503: internal error$/gm)).toHaveLength(1);
     expect(text).not.toContain("are there visitors?");
-    expect(text).toContain("nothing is known about native's health; nothing was changed");
+    expect(text).toContain("native's health is unknown; nothing was changed");
     const target = { ...TARGET, dataset: null };
     const ask = async () => {
       throw new UpstreamError("not-found", 'no "dataset" in pixcanary.json');
@@ -103,12 +105,12 @@ describe("the table", () => {
     const outcome = await run(world(seen([], { orphans: none })));
     expect(exitCodeOf(outcome)).toBe(0);
     expect(reportText(assess, outcome).out).toMatch(
-      /^✔ pass: nothing in the policy's table fails, 1 of 10 cannot be judged\n/,
+      /^✔ pass: no finding fails, no data for 1 of 10\n/,
     );
     const few = world(ofTen({ native: { requests: 18, errors: 0 } }));
     expect(exitCodeOf(await run(few))).toBe(20);
     expect(await said(few)).toMatch(
-      /^✖ assess: native's latency is not known: 180 native requests in 10 min, at least 200 are needed\n/,
+      /^✖ assess: no data on native's latency: 180 native requests in 10 min, needs 200\n/,
     );
   });
 

@@ -1,4 +1,5 @@
 /** Guards of the stop and of its release that no race reaches: one fault each, on a model of KV. */
+
 import type { Scheduler } from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { CommonInput } from "../../src/commands/command.ts";
@@ -10,6 +11,7 @@ import { restore } from "../../src/commands/restore/restore.ts";
 import { decide } from "../../src/domain/decision/decide.ts";
 import type { Sighting } from "../../src/domain/proof/expectation.ts";
 import type { QaDocument } from "../../src/domain/proof/qa-document.ts";
+import { UNKNOWN_AUTHOR } from "../../src/domain/state/author.ts";
 import { parseStop, type StopDocument } from "../../src/domain/state/documents.ts";
 import { EMPTY_MEMORY, effectiveState, remember } from "../../src/domain/state/isolate-memory.ts";
 import type { JournalEntry } from "../../src/domain/state/journal.ts";
@@ -65,7 +67,7 @@ function showing(ports: Ports, sighting: Partial<Sighting>): Ports {
 }
 
 describe("a mirror that is refused", () => {
-  const WARNING = "! config is not known to mirror the stop";
+  const WARNING = "! emergency flag in config not confirmed; run not-aus again";
   const shown = async (faults?: Parameters<typeof world>[1]) => {
     const outcome = await pullTheStop(
       given,
@@ -144,7 +146,7 @@ describe("a release whose answer is lost", () => {
     });
     expect(result).toMatchObject({
       kind: "conflict",
-      truth: expect.stringMatching(/^released; but/),
+      truth: expect.stringMatching(/^the stop is released; /),
     });
   });
 });
@@ -297,8 +299,8 @@ describe("an emergency by hand that stale reads of the API hid", () => {
       expect(await run(command, unaware)).toMatchObject({
         kind: "failed",
         code: "conflict",
-        message: expect.stringContaining("somebody"),
-        truth: "everybody is sent to proxy; nothing was written",
+        message: expect.stringContaining(UNKNOWN_AUTHOR),
+        truth: "all traffic is on proxy (the legacy origin); nothing was written",
       });
       expect(stored(kv).config).toBe(HAND);
     },
@@ -317,8 +319,10 @@ describe("an emergency by hand that stale reads of the API hid", () => {
       expect(await (command === "restore" ? goUp(ports) : run(command, ports))).toMatchObject({
         kind: "failed",
         code: "conflict",
-        message: expect.stringContaining("somebody by hand"),
-        truth: expect.stringMatching(/^it was put back in force, everybody is sent to proxy; /),
+        message: expect.stringContaining(UNKNOWN_AUTHOR),
+        truth: expect.stringMatching(
+          /^the emergency was reinstated: all traffic goes to proxy \(the legacy origin\); /,
+        ),
         data: { after: { emergency: true } },
       });
       expect(fresh(kv)).toMatchObject({ emergency: true });
@@ -330,8 +334,10 @@ describe("an emergency by hand that stale reads of the API hid", () => {
     expect(await goUp(ports)).toMatchObject({
       kind: "failed",
       code: "conflict",
-      message: expect.stringContaining("somebody by hand"),
-      truth: expect.stringMatching(/^an emergency is stored, everybody is sent to proxy; /),
+      message: expect.stringContaining(UNKNOWN_AUTHOR),
+      truth: expect.stringMatching(
+        /^an emergency is stored: all traffic is on proxy \(the legacy origin\); /,
+      ),
     });
     expect(stored(kv).stop).toBe(STOP);
   });
@@ -342,7 +348,7 @@ describe("an emergency by hand that stale reads of the API hid", () => {
     expect(await goUp(ports)).toMatchObject({
       kind: "failed",
       code: "conflict",
-      truth: expect.stringMatching(/^it was put back in force, /),
+      truth: expect.stringMatching(/^the emergency was reinstated: /),
     });
     expect(fresh(kv)).toMatchObject({ emergency: true });
   });

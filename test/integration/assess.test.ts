@@ -110,7 +110,7 @@ describe("without traffic", () => {
     const config = await configure();
     const outcome = await asked(config);
     expect([outcome.kind, exitCodeOf(outcome)]).toEqual(["unhealthy", 20]);
-    expect(said(outcome)).toMatch(/^✖ assess: nothing is known about native: no metrics/);
+    expect(said(outcome)).toMatch(/^✖ assess: no data on native: no metrics/);
     expect(said(outcome)).toContain("? the share is 70 %: are there visitors?");
     expect(said(outcome).match(/^\? no_data /gm)).toHaveLength(9);
 
@@ -135,7 +135,7 @@ describe("without traffic", () => {
     control.addFault({ kind: "server-error", match: { pathContains: "analytics_engine" } });
     const outcome = await asked(await configure());
     expect([outcome.kind, exitCodeOf(outcome)]).toEqual(["failed", 24]);
-    expect(outcome).toMatchObject({ truth: expect.stringContaining("nothing is known") });
+    expect(outcome).toMatchObject({ truth: expect.stringContaining("native's health is unknown") });
   });
 });
 
@@ -218,10 +218,10 @@ describe("with visitors", () => {
     await control.startTraffic(VISITORS);
     const outcome = await untilNamed(config, ["r2_failures", "proxy_unhealthy"]);
     expect(problemsOf(outcome)).toEqual(["r2_failures", "proxy_unhealthy"]);
-    expect(said(outcome)).toContain("! proxy, the refuge of every relief, is failing itself");
+    expect(said(outcome)).toContain("! WARNING: the legacy origin (proxy) is failing too");
     expect(said(outcome)).toMatch(/→ next: pixcanary not-aus /);
 
-    // What proxy's metrics say is never waited for (refuge.test.ts): a slow answer is not said, and the stop obeys.
+    // What proxy's metrics say is never waited for (proxy-health.test.ts): a slow answer is not said, and the stop obeys.
     const env = { ...lane.env, ...tokenEnv(lane.sandbox) };
     const { code, stdout } = await runCli(["not-aus", "--config", config], { env });
     expect([code, stdout]).toEqual([0, expect.stringContaining("✔ not-aus: done")]);

@@ -62,8 +62,8 @@ describe("two at the same time", () => {
     const result = await restoring;
     expect(result).toMatchObject({ code: 25 });
     // Before it releases, or while it proves the config: whichever sees the second stop first.
-    const first = /the stop was pulled again[\s\S]*nothing was released/;
-    const second = /an emergency is on that restore did not see/;
+    const first = /a new stop was set[\s\S]*nothing was released/;
+    const second = /an emergency was set after restore did not see/;
     expect(
       [first, second].some((said) => said.test(result.stderr)),
       result.stderr,
@@ -83,7 +83,7 @@ describe("two at the same time", () => {
     control.store.put("config", configText(7, { revision: "THEIRS", updated_by: "somebody else" }));
     const outcome = await restore.apply(planned.steps, given, ports);
     expect(outcome).toMatchObject({ kind: "failed", code: "conflict" });
-    expect(JSON.stringify(outcome)).toMatch(/somebody else wrote config/);
+    expect(JSON.stringify(outcome)).toMatch(/config was changed meanwhile by somebody else/);
     expect(storedState(lane.sandbox).config).toMatchObject({ value: { revision: "THEIRS" } });
   });
 });

@@ -181,7 +181,7 @@ describe("not claimed", () => {
     expect(result, result.stdout + result.stderr).toMatchObject({ code: 24 });
     const report = JSON.parse(result.stdout);
     expect(report).toMatchObject({ fleet: { complete: false, holds_until: null } });
-    expect(report.truth).toMatch(/live at every \/qa.*nothing is claimed/);
+    expect(report.truth).toMatch(/live at every \/qa.*other locations are unknown/);
   });
 
   test("without a dataset", async () => {
@@ -191,7 +191,7 @@ describe("not claimed", () => {
     });
     expect(result, result.stdout + result.stderr).toMatchObject({ code: 2 });
     expect(result.stderr).toMatch(
-      /no "dataset"[\s\S]*nothing is claimed[\s\S]*next: pixcanary doctor /,
+      /no "dataset"[\s\S]*other locations are unknown[\s\S]*next: pixcanary doctor /,
     );
   });
 
@@ -208,6 +208,6 @@ describe("not claimed", () => {
     change();
     const result = await watching;
     expect(result, result.stdout + result.stderr).toMatchObject({ code: 25 });
-    expect(result.stderr).toMatch(/somebody changed the stored state meanwhile: .*tester/);
+    expect(result.stderr).toMatch(/the state was changed meanwhile: .*tester/);
   });
 });

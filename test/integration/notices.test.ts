@@ -43,8 +43,10 @@ test("a webhook that never answers: the stop is written and live before it is as
   expect(events[0]).toMatch(/^asked after config,(journal\/.*,)?stop, true$/);
   expect(await live).toEqual([true]);
   expect([code, stdout]).toEqual([0, expect.stringMatching(/✔ not-aus: done[\s\S]*live {6}FRA/)]);
-  expect(stderr).toContain("! notice through webhook: no answer in time");
-  expect(hook.seen[0]?.body).toContain('"title":"NOT-AUS: everybody is at proxy"');
+  expect(stderr).toContain("! notification through webhook failed: no answer in time");
+  expect(hook.seen[0]?.body).toContain(
+    '"title":"NOT-AUS: all traffic is on proxy (the legacy origin)"',
+  );
 });
 
 test("a stop opens one incident however often it is pulled, and restore closes it", async () => {
@@ -73,13 +75,13 @@ describe("doctor", () => {
     const { code, stdout } = await run(["doctor"], config);
     expect([code, stdout]).toEqual([
       0,
-      expect.stringMatching(/✔ notices {6}pagerduty, slack, webhook/),
+      expect.stringMatching(/✔ notify {7}pagerduty, slack, webhook/),
     ]);
     expect(arrived()).toEqual([]);
     const none = await run(["doctor", "--notify"], await writeConfig(lane));
     expect([none.code, none.stdout]).toEqual([
       20,
-      expect.stringMatching(/✖ notices {6}no channel/),
+      expect.stringMatching(/✖ notify {7}no notification channel/),
     ]);
   });
 
@@ -87,8 +89,8 @@ describe("doctor", () => {
     lane.sandbox.control.setNotices({ channel: "slack", status: 404 });
     const { code, stdout } = await run(["doctor", "--notify"], config);
     expect(code).toBe(20);
-    expect(stdout).toMatch(/✔ pagerduty {4}test notice sent, and closed again/);
-    expect(stdout).toMatch(/✖ slack {8}refused it \(HTTP 404\)\n +fix: the webhook may have been/);
+    expect(stdout).toMatch(/✔ pagerduty {4}test notification sent and resolved/);
+    expect(stdout).toMatch(/✖ slack {8}refused \(HTTP 404\)\n +fix: the webhook may be revoked/);
     expect(stdout).toMatch(/✔ webhook /);
     expect(lane.sandbox.control.notices().pagerduty).toEqual({ pages: 1, open: [] });
   });
@@ -107,7 +109,7 @@ test("mistakes in notify: relief does without that channel, exposure is refused"
   });
   const { code, stderr } = await run(["not-aus"], path);
   expect(code).toBe(0);
-  expect(stderr.match(/^! going on, but .*$/gm)).toEqual([
+  expect(stderr.match(/^! continuing despite: .*$/gm)).toEqual([
     expect.stringMatching(/notify\.slack\.webhokFile: unknown setting; did you mean webhookFile\?/),
     expect.stringMatching(/notify\.webhook\.url: must be an https:\/\/ URL/),
     expect.stringMatching(/notify\.mail: unknown setting/),
@@ -123,8 +125,12 @@ test("a secret that cannot be read is a warning, after the stop", async () => {
   hook.reply((response) => response.writeHead(204).end());
   const { code, stderr } = await run(["not-aus", "--no-verify"], path);
   expect([code, hook.seen]).toEqual([0, []]);
-  expect(stderr).toContain("! notice through pagerduty: there is no PIXCANARY_PAGERDUTY_KEY");
-  expect(stderr).toContain("! notice through webhook: cannot read the secret file /nowhere/token");
+  expect(stderr).toContain(
+    "! notification through pagerduty failed: PIXCANARY_PAGERDUTY_KEY is not set",
+  );
+  expect(stderr).toContain(
+    "! notification through webhook failed: cannot read the secret file /nowhere/token",
+  );
 });
 
 test("services that quote every secret: none is in any output, file or argument", async () => {
@@ -158,7 +164,7 @@ test("services that quote every secret: none is in any output, file or argument"
       join(lane.dir, "state/pixcanary/sandbox/journal.ndjson"),
       "utf8",
     );
-    expect(stdout + stderr).toContain("refused it (HTTP 400)");
+    expect(stdout + stderr).toContain("refused (HTTP 400)");
     expect(leaks({ stdout, stderr, journal })).toEqual([]);
   }
   // They did arrive where they belong.

@@ -72,7 +72,7 @@ describe("a file that others can write", () => {
       expect(stderr).toContain(`--config ${path}`);
       expect(seen).toEqual([]);
       const relief = ["not-aus", "reduce", "disable"].includes(verb);
-      expect(stderr.includes("The stop by hand")).toBe(relief);
+      expect(stderr.includes("To stop by hand")).toBe(relief);
       expect(stderr).not.toContain("a".repeat(32));
     },
   );
@@ -90,7 +90,7 @@ describe("a host that is not allowed", () => {
     async (words) => {
       await place([STRANGE], 0o644, { logsBucket: "logs" });
       const ended = await run(words.split(" "));
-      expect(ended.stderr).not.toContain("not allowed");
+      expect(ended.stderr).not.toContain("allowed hosts");
       expect(seen).toContain("Bearer api-planted");
       expect(seen).not.toContain("Bearer qa-planted");
     },
@@ -99,17 +99,19 @@ describe("a host that is not allowed", () => {
     await place([STRANGE]);
     const refused = await run(["status"]);
     expect(refused.code).toBe(2);
-    expect(refused.stderr).toMatch(/✖ you have not allowed 0\.0\.0\.0 to get the \/qa token$/m);
+    expect(refused.stderr).toMatch(
+      /✖ not in your allowed hosts, so the \/qa token is not sent: 0\.0\.0\.0$/m,
+    );
     expect(seen).toEqual([]);
     const line = /try: (.*)$/m.exec(refused.stderr)?.[1] ?? "";
     await execa("sh", ["-c", line], { cwd: "/" });
-    expect((await run(["status"])).stderr).not.toContain("not allowed");
+    expect((await run(["status"])).stderr).not.toContain("allowed hosts");
     expect(seen).toContain("Bearer api-planted");
     // The list counts for nothing when others can write to it.
     await chmod(join(home, ".config/pixcanary/allowed-hosts"), 0o666);
     const again = await run(["status"]);
     expect(again.code).toBe(2);
-    expect(again.stderr).toMatch(/allowed-hosts is not used: others can write/);
+    expect(again.stderr).toMatch(/allowed-hosts was ignored: others can write/);
   });
 
   test.each([
@@ -124,7 +126,7 @@ describe("a host that is not allowed", () => {
   test("keeps no stop from being written, and card from being printed", async () => {
     await place([STRANGE]);
     const stop = await run(["not-aus"]);
-    expect(stop.stderr).toContain("going on without the /qa token there");
+    expect(stop.stderr).toContain("continuing without the /qa token: not in your allowed hosts");
     expect(seen).toContain("Bearer api-planted");
     expect((await run(["card"])).code).toBe(0);
   });
@@ -145,7 +147,7 @@ describe("a host that is not allowed", () => {
     const { stdout, stderr } = await run(["doctor", "--notify"], {
       PIXCANARY_WEBHOOK_TOKEN: "hook-planted",
     });
-    expect(stdout + stderr).toMatch(/not allowed 0\.0\.0\.0 to get the webhook's token/);
+    expect(stdout + stderr).toMatch(/so the webhook's token is not sent: 0\.0\.0\.0/);
   });
 
   test("needs no allowing where it stands in your own folder's configuration", async () => {

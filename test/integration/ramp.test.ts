@@ -175,7 +175,7 @@ test("a stop from another process ends the ramp at once, and its author is named
   expect(await run("not-aus --reason elsewhere")).toMatchObject({ code: 0 });
   const result = await running;
   expect(result, result.stdout + result.stderr).toMatchObject({ code: 25 });
-  expect(result.stderr).toMatch(/the stop was pulled at .*"elsewhere"/);
+  expect(result.stderr).toMatch(/a stop was set at .*"elsewhere"/);
   expect(lane.written.filter((key) => key === "config")).toHaveLength(2);
 });
 

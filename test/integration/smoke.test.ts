@@ -176,5 +176,5 @@ test("under an emergency everybody is at proxy, and gets no cookie: all six pass
   }, PATIENCE);
   const report = await smoke(await settingsOfTurn());
   expect(bad(report)).toEqual({});
-  expect(report.checks[2]?.detail).toMatch(/no cookie under an emergency/);
+  expect(report.checks[2]?.detail).toMatch(/no cookie during an emergency/);
 });

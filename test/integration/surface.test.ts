@@ -85,7 +85,7 @@ const ROWS: readonly Row[] = [
       };
     },
     code: 2,
-    says: /which environment\? there are staging, production[\s\S]*--env staging/,
+    says: /no environment given; available: staging, production[\s\S]*--env staging/,
   },
   {
     name: "a wrong environment",

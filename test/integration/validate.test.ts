@@ -160,7 +160,7 @@ test("GO on a healthy run, by the program, with the smoke checks", async () => {
     ...{ errors: 0, error_observations: 0 },
   });
   expect(document.next).toContain("ramp start");
-  expect(document.markdown).toContain("## GO for the next stage of sandbox");
+  expect(document.markdown).toContain("## GO for the next step of sandbox");
   expect(document.smoke?.checks).toHaveLength(6);
 });
 
@@ -274,7 +274,7 @@ describe("NO-GO, for exactly the right reasons", () => {
     expect(parseStop(control.store.text("stop"))).toMatchObject({ value: { active: false } });
     const byHand = await asked({}, { moreEnv: { XDG_STATE_HOME: `${lane.dir}/elsewhere` } });
     expect(against(byHand), said(byHand)).toEqual({ "no stop": "fail" });
-    expect(said(byHand)).toContain("a stop was released, by");
+    expect(said(byHand)).toContain("a stop was released by");
   });
 });
 

@@ -1,4 +1,5 @@
 /** The guardian in the real workerd: what it does by itself, once, and what it leaves to people. */
+
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { ChangingVerb } from "../../src/commands/command.ts";
 import { pullTheStop } from "../../src/commands/not-aus/not-aus.ts";
@@ -7,6 +8,7 @@ import { restore } from "../../src/commands/restore/restore.ts";
 import type { GuardianDocument } from "../../src/domain/guardian/document.ts";
 import { parseGuardian } from "../../src/domain/guardian/document.ts";
 import { parseRamp, type RampDocument } from "../../src/domain/ramp/document.ts";
+import { UNKNOWN_AUTHOR } from "../../src/domain/state/author.ts";
 import { parseStop } from "../../src/domain/state/documents.ts";
 import type { JournalEntry } from "../../src/domain/state/journal.ts";
 import { parseJournalEntry } from "../../src/domain/state/journal.ts";
@@ -142,7 +144,7 @@ describe("the guardian, enforcing", () => {
     const keys = written();
     await tick("FRA", new Date(Date.now() - 95_000));
     expect(keys).toEqual([]);
-    expect(JSON.stringify(sandbox.control.notices())).toContain("came late: it did nothing");
+    expect(JSON.stringify(sandbox.control.notices())).toContain("was late and did nothing");
   });
 
   it("finds what it did in the newest of 1,100 entries of the journal", async () => {
@@ -255,7 +257,7 @@ describe("a detached ramp", () => {
     expect(share()).toBe(20);
     const disabled = byHand(0);
     await tick();
-    expect(ramp()).toMatchObject({ state: "conflict", ended: { by: "somebody by hand" } });
+    expect(ramp()).toMatchObject({ state: "conflict", ended: { by: UNKNOWN_AUTHOR } });
     await tick();
     expect([share(), text("config")]).toEqual([0, disabled]);
   });
@@ -270,7 +272,7 @@ describe("a detached ramp", () => {
     expect((await pullTheStop(GIVEN, ports)).kind).toBe("done");
     await tick("AMS");
     expect(ramp()).toMatchObject({ state: "conflict" });
-    expect(ramp()?.ended?.why).toContain("the stop was pulled");
+    expect(ramp()?.ended?.why).toContain("a stop was set");
     await tick();
     expect(share()).toBe(0);
   });

@@ -151,7 +151,7 @@ describe("a run of the cron that comes late", () => {
     vi.setSystemTime(START_MS + 90_001);
     await tick(START_MS);
     expect(puts).toEqual([]);
-    expect(told()).toContain("came late: it did nothing");
+    expect(told()).toContain("was late and did nothing");
     vi.setSystemTime(START_MS + 90_000);
     await tick(START_MS);
     expect(puts).toContain("stop");
@@ -161,7 +161,7 @@ describe("a run of the cron that comes late", () => {
     answersAtMs = START_MS + 90_001;
     await tick(START_MS);
     expect(puts).toEqual([]);
-    expect(told()).toContain("came late: it did nothing");
+    expect(told()).toContain("was late and did nothing");
   });
 });
 

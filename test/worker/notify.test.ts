@@ -99,10 +99,10 @@ test("several are sent in their order; what is no page is skipped by PagerDuty a
 
 describe("a channel that does not take it stops no other", () => {
   it.each([
-    [429, "refused it (HTTP 429)", 2],
-    [503, "refused it (HTTP 503)", 2],
-    [400, "refused it (HTTP 400)", 1],
-    [404, "refused it (HTTP 404)", 1],
+    [429, "refused (HTTP 429)", 2],
+    [503, "refused (HTTP 503)", 2],
+    [400, "refused (HTTP 400)", 1],
+    [404, "refused (HTTP 404)", 1],
   ])("HTTP %i", async (status, problem, tries) => {
     sandbox.control.setNotices({ channel: "pagerduty", status });
     const [pagerduty, ...others] = lines(await send());
@@ -112,8 +112,8 @@ describe("a channel that does not take it stops no other", () => {
   });
 
   it.each([
-    [503, "email 2 refused it (E_INTERNAL_SERVER_ERROR)"],
-    [400, "email 1 refused it (E_REFUSED)"],
+    [503, "email 2 refused (E_INTERNAL_SERVER_ERROR)"],
+    [400, "email 1 refused (E_REFUSED)"],
   ])("the mail service says no (%i)", async (status, line) => {
     sandbox.control.setNotices({ channel: "email", status });
     expect(lines(await send())).toContain(line);
@@ -123,7 +123,7 @@ describe("a channel that does not take it stops no other", () => {
     sandbox.control.setNotices({ drop: true });
     const notices = [NOTICE, { ...NOTICE, kind: "resolve" as const }];
     const told = await send({ notices, tryMs: 60_000, totalMs: 200 });
-    const late = ["no answer in time", "time was up before it"];
+    const late = ["no answer in time", "not sent: time limit reached"];
     expect(lines(told)).toEqual(
       CHANNELS.flatMap((channel) => late.map((problem, nth) => `${channel} ${1 - nth} ${problem}`)),
     );

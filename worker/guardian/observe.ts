@@ -45,7 +45,11 @@ function later({ fromS, toS }: Window, sinceS: number): Window {
 export function askOf({ analytics }: Settings): Ask {
   return async (question) => {
     if (analytics === null) {
-      return { kind: "unseen", because: "ANALYTICS_TOKEN and its vars are not set" };
+      return {
+        kind: "unseen",
+        because:
+          "metrics not configured: ANALYTICS_TOKEN, CLOUDFLARE_ACCOUNT_ID and ANALYTICS_DATASET",
+      };
     }
     try {
       const value = await askAnalytics(analytics, question(analytics.dataset), ASK_LIMITS);

@@ -104,13 +104,13 @@ async function isLive(
   const sinceS = (tickMs - timeOf(ramp.settle_from ?? undefined)) / 1_000;
   const boundS = Math.min(KV_BOUND_S, policy.bucketSeconds);
   if (ramp.plan[ramp.step] === undefined || sinceS < boundS)
-    return { everywhere: false, missing: "KV's own time" };
+    return { everywhere: false, missing: "KV copies may still be old" };
   const visited = await visitedSince(ramp, tickMs, ask);
   if (visited.kind === "unseen") {
     return { everywhere: sinceS >= 2 * boundS, missing: visited.because };
   }
   const { locations, lagging } = visited.value;
-  const nobody = locations === 0 && sinceS < 2 * boundS;
-  const missing = nobody ? "any visitor" : lagging.join(", ");
+  const silent = locations === 0 && sinceS < 2 * boundS;
+  const missing = silent ? "no requests yet" : lagging.join(", ");
   return { everywhere: missing === "", missing };
 }

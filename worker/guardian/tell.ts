@@ -69,7 +69,8 @@ async function send(
 ): Promise<boolean> {
   const notifier = createNotifier(settings.notify, { random, email: env.NOTIFY_EMAIL });
   const reports = await notifier.send(notices);
-  for (const { ok, channel, problem } of reports) if (!ok) warn(`notice by ${channel}: ${problem}`);
+  for (const { ok, channel, problem } of reports)
+    if (!ok) warn(`notification through ${channel} failed: ${problem}`);
   return reports.length === 0 || reports.some(({ ok }) => ok);
 }
 
@@ -83,7 +84,7 @@ function healthTopic(
     return { before, next: { told: before, notice: null } };
   }
   const [first, ...others] = problems;
-  const title = first === undefined ? "native is healthy again" : sentence(first);
+  const title = first === undefined ? "native is healthy" : sentence(first);
   const details = [...others.map(sentence), `guardian: ${settings.guardian.mode}`];
   return { before, next: nextNotice(before, { level: recommendation, title, details }, tickMs) };
 }
@@ -120,7 +121,7 @@ function commandFor({ recommendation }: Assessment, env: string): string {
 /** Writes nothing: a run that was on time may have written since. */
 export async function tellLate(given: TickGiven): Promise<void> {
   const { settings, tickMs, now } = given;
-  const title = `the guardian's run of ${new Date(tickMs).toISOString()} came late: it did nothing`;
+  const title = `guardian run of ${new Date(tickMs).toISOString()} was late and did nothing`;
   warn(title);
   const { env } = settings.notify;
   await send(given, [

@@ -136,7 +136,7 @@ async function entriesOf(
   try {
     return { kind: "seen", value: await recentEntries(kv, tickMs) };
   } catch {
-    return { kind: "unseen", because: "the journal in KV could not be read" };
+    return { kind: "unseen", because: "cannot read the journal in KV" };
   }
 }
 

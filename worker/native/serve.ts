@@ -50,7 +50,7 @@ export function nativeFailure(): Response {
   return Response.json(
     {
       error: "native_failed",
-      message: "The request failed after it had been read; it can be tried again.",
+      message: "The request failed after its body was read. You can try again.",
     },
     { status: 502, headers: { "Cache-Control": PRIVATE } },
   );

@@ -75,14 +75,20 @@ async function sendOne(
     const post = attempt(notice);
     if (post === null) return { ...report, ok: true, skipped: true, tries: 0, problem: null };
     if (signal.aborted) {
-      return { ...report, ok: false, skipped: false, tries: 0, problem: "time was up before it" };
+      return {
+        ...report,
+        ok: false,
+        skipped: false,
+        tries: 0,
+        problem: "not sent: time limit reached",
+      };
     }
     const sending = { post, sleep, random, timeout: (ms: number) => AbortSignal.timeout(ms) };
     const { tries, problem } = await sendWithRetries(sending, limits ?? LIMITS, signal);
     return { ...report, ok: problem === null, skipped: false, tries, problem };
   } catch {
     // A bug of ours in one channel must not silence the others.
-    return { ...report, ok: false, skipped: false, tries: 0, problem: "could not be made" };
+    return { ...report, ok: false, skipped: false, tries: 0, problem: "internal error" };
   }
 }
 
@@ -152,7 +158,7 @@ async function mail(
     if (typeof code !== "string" || !/^E_[A-Z_]{1,60}$/.test(code)) {
       return { status: null, why: signal.aborted ? "no answer in time" : "the binding failed" };
     }
-    return { status: null, why: `refused it (${code})`, final: !PASSING_CODES.has(code) };
+    return { status: null, why: `refused (${code})`, final: !PASSING_CODES.has(code) };
   }
 }
 

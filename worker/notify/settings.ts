@@ -42,7 +42,7 @@ export function parseNotify(
   const problems: string[] = [];
   const keep = <T>(channel: T | null | string): T | null => {
     if (typeof channel !== "string") return channel;
-    problems.push(`${channel}: nobody is told that way`);
+    problems.push(`${channel}: channel not used`);
     return null;
   };
   return {

@@ -114,6 +114,6 @@ async function* piecesOfFile(fd: number): AsyncGenerator<Uint8Array> {
 
 function words(error: unknown): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  if (code === "ENOENT" || code === "ENOTDIR") return "there is no such file or folder";
+  if (code === "ENOENT" || code === "ENOTDIR") return "no such file or folder";
   return code === "EACCES" || code === "EPERM" ? "permission denied" : `it failed (${code})`;
 }

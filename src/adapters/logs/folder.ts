@@ -195,14 +195,14 @@ class Sums {
 }
 
 const WORDS: Readonly<Record<string, string>> = {
-  EACCES: "no permission",
-  EPERM: "not permitted",
+  EACCES: "permission denied",
+  EPERM: "permission denied",
   EROFS: "the file system is read-only",
   ENOSPC: "the disk is full",
   EDQUOT: "the quota is used up",
-  EEXIST: "something of that name is there already",
-  ENOTDIR: "a part of the path is no folder",
-  ELOOP: "a symbolic link stands there",
+  EEXIST: "a file of that name already exists",
+  ENOTDIR: "part of the path is not a folder",
+  ELOOP: "it is a symbolic link",
   EMFILE: "too many open files",
 };
 

@@ -60,7 +60,7 @@ async function isPadding(feed: ByteFeed, sink: GzipSink): Promise<"end" | false>
     const other = piece.findIndex((byte) => byte !== 0);
     if (other === -1) continue;
     feed.putBack(piece.subarray(other));
-    sink.problem(start, "what follows is not gzip");
+    sink.problem(start, "not gzip from here on");
     return false;
   }
 }
@@ -102,7 +102,8 @@ async function readMember(feed: ByteFeed, sink: GzipSink): Promise<boolean | "en
     return "end";
   }
   const matches = trailer.readUInt32LE(0) === body.crc && trailer.readUInt32LE(4) === body.size;
-  if (!matches) sink.problem(feed.offset, "the checksum is wrong: lines before may be, too");
+  if (!matches)
+    sink.problem(feed.offset, "checksum mismatch: lines before this point may be wrong");
   await feed.take(TRAILER_BYTES);
   return true;
 }

@@ -19,7 +19,7 @@ export class NoticeQueue {
     const taken = this.#waiting;
     this.#waiting = [];
     if (this.#leftOut > 0) {
-      const message = `${this.#leftOut} events came faster than they could be shown`;
+      const message = `${this.#leftOut} events arrived faster than they could be shown`;
       taken.push({ kind: "dropped", message });
       this.#leftOut = 0;
     }

@@ -120,7 +120,7 @@ async function* listed(
     }
     if (page.cursor === "") return;
     if (page.cursor === cursor)
-      throw new ApiFailure("rejected", `${WHAT}: the listing stands still`);
+      throw new ApiFailure("rejected", `${WHAT}: the API keeps returning the same page`);
     cursor = page.cursor;
   }
 }
@@ -223,7 +223,7 @@ async function contentOf(answer: RawAnswer, asked: number): Promise<LogContent> 
     return { etag, size: lengthOf(range?.[2] ?? null), fromByte, chunks };
   }
   await chunks.return();
-  throw new ApiFailure("rejected", "read a log: another part than asked for was answered");
+  throw new ApiFailure("rejected", "read a log: the API returned the wrong byte range");
 }
 
 function lengthOf(text: string | null): number | null {
@@ -233,10 +233,7 @@ function lengthOf(text: string | null): number | null {
 /** A key that is one dot or two cannot stand in a path; one with half a character not in a URL. */
 function encodedKey(key: string): string {
   if (key !== "." && key !== ".." && key.isWellFormed()) return encodeURIComponent(key);
-  throw new ApiFailure(
-    "rejected",
-    "read a log: the API cannot be asked for an object of this name",
-  );
+  throw new ApiFailure("rejected", "read a log: the API cannot address an object of this name");
 }
 
 /** Without the quotes and the mark of weak comparison that HTTP has. */

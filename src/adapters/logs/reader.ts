@@ -137,7 +137,7 @@ async function readFeed(
   if (isGzip(await feed.peek(2))) await readGzip(feed, { data, problem, goOn });
   else {
     const named = /\.t?gz$/i.test(source.name) && (await feed.peek(1)).length > 0;
-    if (named) problem(0, "is called .gz but is not compressed: read as text");
+    if (named) problem(0, "has the ending .gz but is not compressed: read as text");
     for (let piece = await feed.take(PIECE_BYTES); piece !== null && goOn(); ) {
       data(piece);
       piece = await feed.take(PIECE_BYTES);
@@ -168,7 +168,7 @@ const WORDS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EPERM: "permission denied",
   EISDIR: "is a folder",
-  ENOENT: "is not there any more",
+  ENOENT: "no longer exists",
   EIO: "the disk failed",
 };
 

@@ -21,17 +21,14 @@ export function addCompletion(program: Command, shell: Shell, exits: Exits): voi
     .action((name: string) => {
       const script = new Map(Object.entries(COMPLETION_SCRIPTS)).get(name);
       if (script === undefined) {
-        throw new UsageError(
-          `no completion for that shell, only for ${shells.join(", ")}`,
-          EXAMPLE,
-        );
+        throw new UsageError(`completion is available for ${shells.join(", ")}`, EXAMPLE);
       }
       shell.console.out(script);
       exits(EXIT_DONE);
     });
   program
     .command("complete", { hidden: true })
-    .description("What the completion scripts ask.")
+    .description("Used by the completion scripts.")
     .argument("<line>", "the command up to the cursor, as typed")
     .argument("[typed]", "the part of its last word that the shell will replace")
     .action(async (line: string, typed: string | undefined) => {

@@ -17,11 +17,11 @@ const DRILL_LAG_MS = { min: 200, max: 2_000 };
 export function addDrill(program: Command, shell: Shell, exits: Exits): void {
   const command = program
     .command("drill")
-    .summary("Perform the quarterly drill, measured")
+    .summary("Run the quarterly drill and measure it")
     .description(
-      "Stop, propagation, /qa, restore, reduce 10 → 5 → 0, restore, each measured. Without --env on the " +
+      "Measures stop, propagation, /qa, restore, reduce 10 → 5 → 0, restore. Without --env in the " +
         "embedded sandbox, with visitors and a failing native; with --env on that environment, unless it " +
-        "is protected. Exit 0 only if every step held.",
+        "is protected. Exit 0 only if every step passed.",
     );
   command.addHelpText("before", "  pixcanary drill\n  pixcanary drill --env staging --yes\n");
   command.action(async () => {
@@ -53,7 +53,7 @@ async function onEnvironment(
 ): Promise<number> {
   if (flags.yes !== true) {
     throw new UsageError(
-      "a drill changes this environment for real",
+      "this drill really changes the environment",
       `pixcanary drill --env ${flags.env ?? ""} --yes`,
     );
   }
@@ -68,7 +68,10 @@ async function rehearse(
 ): Promise<number> {
   const { ports, redact } = await compose(flags, shell, interrupt);
   if (ports.target.protected) {
-    throw new UsageError(`${ports.target.env} is protected: no drills there`, "--env staging");
+    throw new UsageError(
+      `${ports.target.env} is protected: drills are not allowed`,
+      "--env staging",
+    );
   }
   const input = {
     reason: flags.reason,

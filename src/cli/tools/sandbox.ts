@@ -30,10 +30,10 @@ export async function addSandbox(program: Command, shell: Shell, exits: Exits): 
     .option("--percent <n>", "share of native at the start", "10")
     .option(
       "--guardian <mode>",
-      "what the Worker's cron may do: off, observe or enforce",
+      "guardian mode of the Worker's cron: off, observe or enforce",
       "observe",
     )
-    .option("--cron <seconds>", "how often it runs", "60")
+    .option("--cron <seconds>", "seconds between cron runs", "60")
     .option("--database-url <url>", "PostgreSQL to use instead of the embedded one");
   command.addHelpText(
     "before",
@@ -79,7 +79,7 @@ function welcome(d: {
   locations: { colo: string; url: string }[];
 }): string {
   return [
-    "✔ sandbox: ready, Ctrl-C ends it",
+    "✔ sandbox: ready, Ctrl-C to stop",
     `  locations ${d.locations.map((l) => `${l.colo} ${l.url}`).join(" · ")}`,
     `  edge      ${d.edgeUrl}`,
     `  control   ${d.controlUrl}   (faults, KV lag, traffic; GET shows how)`,

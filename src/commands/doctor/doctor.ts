@@ -31,17 +31,17 @@ export interface DoctorData {
 }
 
 const input = z.object({
-  notify: onOff("--notify", "send a test notice through each channel"),
+  notify: onOff("--notify", "send a test notification through each channel"),
 });
 
 export const doctor: ReadingVerb<typeof input, DoctorData> = {
   name: "doctor",
   summary: "Check everything that a stop needs",
   details:
-    "Token, account, namespace (writes and deletes one probe key), state keys, every /qa, clock and Node " +
+    "Checks the token, account, namespace (writes and deletes one probe key), state keys, every /qa, clock and Node " +
     "version. Run it before you need it: before each rollout, and in the quarterly drill. Metrics and " +
     "logs that cannot be read are warnings: a stop needs neither. With --notify it also sends a test " +
-    "notice to everybody who is told of changes, and pages whom PagerDuty pages.",
+    "notification through every channel, and pages the PagerDuty on-call.",
   examples: ["pixcanary doctor --env production", "pixcanary doctor --env production --notify"],
   anyHost: true,
   timeoutMs: 30_000,
@@ -95,7 +95,7 @@ async function diagnose(ports: Ports, notify: boolean): Promise<Outcome<DoctorDa
   if (failed.length === 0) return { kind: "done", changed: false, data };
   const next = failed[0]?.fix ?? invocation(ports.target, "doctor");
   if (isError(token) && token.kind === "auth") {
-    const truth = "a stop could not be written with this token";
+    const truth = "with this token, not-aus cannot write a stop";
     return { kind: "failed", code: "auth", message: token.message, truth, next, data };
   }
   const reason = `${failed.length} of ${checks.length} checks failed`;
@@ -124,7 +124,7 @@ function hostCheck({ list, problem, allow }: Ports["tokenHosts"]): Check {
         name: "token hosts",
         result: "warn",
         detail,
-        fix: "chmod go-w what it names, or make it yours",
+        fix: "take it over or make it unwritable for others: chown, chmod go-w",
       };
 }
 
@@ -134,7 +134,7 @@ function tokenCheck(token: Token | UpstreamError, nowMs: number): Check {
   const fix = "create a token with Workers KV Storage: Edit, then: export CLOUDFLARE_API_TOKEN=…";
   if (isError(token)) return { name: "token", result: "fail", detail: token.message, fix };
   if (token.status !== "active") {
-    return { name: "token", result: "fail", detail: `is ${token.status}`, fix };
+    return { name: "token", result: "fail", detail: `the token is ${token.status}`, fix };
   }
   if (token.expiresOn === null)
     return { name: "token", result: "pass", detail: "active", fix: null };
@@ -142,7 +142,7 @@ function tokenCheck(token: Token | UpstreamError, nowMs: number): Check {
   const detail = `active, expires ${token.expiresOn}`;
   if (leftMs <= 0) return { name: "token", result: "fail", detail, fix };
   return leftMs < EXPIRY_WARNING_MS
-    ? { name: "token", result: "warn", detail, fix: "renew it before it expires" }
+    ? { name: "token", result: "warn", detail, fix: "create a new token before this one expires" }
     : { name: "token", result: "pass", detail, fix: null };
 }
 
@@ -224,13 +224,15 @@ function qaCheck(sighting: Sighting): Check {
   const { health, canary, cookie_key_ids: keys } = sighting.qa;
   const sick = [
     ...(health.native.status === "failing"
-      ? [`native failing: ${health.native.problem ?? "?"}`]
+      ? [`native failing: ${health.native.problem ?? "unknown"}`]
       : []),
     ...(health.proxy.status === "failing"
-      ? [`proxy, the refuge, failing: ${health.proxy.problem ?? "?"}`]
+      ? [`legacy origin (proxy) failing: ${health.proxy.problem ?? "unknown"}`]
       : []),
     ...(canary.source === "kv" ? [] : [`state from ${canary.source}, not from KV`]),
-    ...(keys.length === 0 ? ["no cookie keys: nobody is sampled (secret COOKIE_KEYS)"] : []),
+    ...(keys.length === 0
+      ? ["no cookie keys: all new visitors go to proxy (set the secret COOKIE_KEYS)"]
+      : []),
   ];
   return sick.length === 0
     ? { name, result: "pass", detail: `answers, state from KV, keys ${keys.join(", ")}`, fix: null }
@@ -243,8 +245,8 @@ function qaFix({ status, problem }: Sighting): string {
   }
   if (status === 401) return "export PIXCANARY_QA_TOKEN=… (the Worker's secret QA_TOKEN)";
   if (status === 429)
-    return "wait, then check PIXCANARY_QA_TOKEN: it must be the Worker's QA_TOKEN";
-  return "check qaUrls in pixcanary.json, and that the Worker is deployed there";
+    return "wait a minute, then check that PIXCANARY_QA_TOKEN is the Worker's QA_TOKEN";
+  return "check qaUrls in pixcanary.json; is the Worker deployed there?";
 }
 
 function skewCheck(clocks: Parameters<typeof skewMs>[0]): Check {
@@ -253,12 +255,12 @@ function skewCheck(clocks: Parameters<typeof skewMs>[0]): Check {
   if (aheadMs === null) {
     return { name, result: "warn", detail: "the API's time is unknown", fix: "run doctor again" };
   }
-  if (aheadMs === 0) return { name, result: "pass", detail: "in step with the API's", fix: null };
+  if (aheadMs === 0) return { name, result: "pass", detail: "in sync with the API", fix: null };
   const awayMs = Math.abs(aheadMs);
   return {
     name,
     result: awayMs > SKEW_FAILURE_MS ? "fail" : "warn",
-    detail: `${Math.round(awayMs / 1_000)} s from the API's`,
+    detail: `${Math.round(awayMs / 1_000)} s off the API's clock`,
     fix: "synchronise this machine's clock (timedatectl set-ntp true)",
   };
 }

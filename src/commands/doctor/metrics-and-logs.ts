@@ -24,8 +24,9 @@ async function metricsCheck(
   signal: AbortSignal,
 ): Promise<Check> {
   if (target.dataset === null) {
-    const detail = "no dataset: assess, status, watch and verify --fleet know nothing of visitors";
-    return warning("metrics", detail, 'set "dataset" in pixcanary.json to the Worker\'s own');
+    const detail =
+      "no dataset configured: assess, status, watch and verify --fleet have no metrics";
+    return warning("metrics", detail, 'set "dataset" in pixcanary.json to the Worker\'s dataset');
   }
   const toS = Math.floor(clock.now() / 1_000) + 1;
   const window = { fromS: toS - WINDOW_S, toS };
@@ -43,7 +44,7 @@ async function metricsCheck(
 async function logsCheck({ clock, logs }: Sight, signal: AbortSignal): Promise<Check> {
   const { place } = logs.archive;
   if (place === null) {
-    const detail = "no bucket: logs pull and logs errors have nothing to read";
+    const detail = "no logs bucket configured: logs pull and logs errors cannot work";
     return warning("logs", detail, 'set "logsBucket" in pixcanary.json');
   }
   const nowMs = clock.now();
@@ -52,7 +53,7 @@ async function logsCheck({ clock, logs }: Sight, signal: AbortSignal): Promise<C
     const listing = logs.archive.list(window, { signal })[Symbol.asyncIterator]();
     const { done } = await listing.next();
     await listing.return?.();
-    const what = done === true ? "no file of the last hour" : "files of the last hour";
+    const what = done === true ? "no files from the last hour" : "files from the last hour";
     const detail = `${place.bucket}/${place.prefix}, ${what}`;
     return { name: "logs", result: "pass", detail, fix: null };
   } catch (thrown) {
@@ -67,7 +68,6 @@ function warning(name: string, detail: string, fix: string): Check {
 
 function fixOf({ kind }: UpstreamError, permission: string, setting: string): string {
   if (kind === "auth" || kind === "forbidden") return `give the token ${permission}`;
-  if (kind === "not-found")
-    return `check "${setting}" in pixcanary.json, and that there were visitors`;
+  if (kind === "not-found") return `check "${setting}" in pixcanary.json; were there any visitors?`;
   return "check www.cloudflarestatus.com, then run doctor again";
 }

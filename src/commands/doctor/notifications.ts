@@ -7,10 +7,10 @@ import type { Check } from "../lib/check.ts";
 
 const TEST_LIMIT_MS = 5_000;
 
-const NOBODY: Check = {
-  name: "notices",
+const NO_CHANNEL: Check = {
+  name: "notify",
   result: "pass",
-  detail: "no channel is configured: the CLI tells nobody of what it changes",
+  detail: "no notification channel configured",
   fix: null,
 };
 
@@ -21,12 +21,12 @@ export async function noticeChecks(
 ): Promise<Check[]> {
   const { channels } = ports.notifier;
   if (channels.length === 0) {
-    const fix = "set notify in pixcanary.json: the README shows how";
-    return [test ? { ...NOBODY, result: "fail", fix } : NOBODY];
+    const fix = 'add "notify" to pixcanary.json (see README)';
+    return [test ? { ...NO_CHANNEL, result: "fail", fix } : NO_CHANNEL];
   }
   if (!test) {
     const detail = `${channels.join(", ")}; --notify sends a test`;
-    return [{ name: "notices", result: "pass", detail, fix: null }];
+    return [{ name: "notify", result: "pass", detail, fix: null }];
   }
   const opened = await send(ports, "trigger");
   const closed = await send(ports, "resolve");
@@ -34,7 +34,7 @@ export async function noticeChecks(
     const bad = [...opened, ...closed].find((r) => r.channel === channel && r.problem !== null);
     const name = channel;
     return bad === undefined
-      ? { name, result: "pass", detail: "test notice sent, and closed again", fix: null }
+      ? { name, result: "pass", detail: "test notification sent and resolved", fix: null }
       : { name, result: "fail", detail: bad.problem ?? "", fix: bad.fix };
   });
 }
@@ -48,7 +48,7 @@ function send(
     key: noticeKey(target.env, "test"),
     env: target.env,
     severity: "info",
-    title: "test notice: nothing is wrong, there is nothing to do",
+    title: "test notification: no action needed",
     details: [`sent by ${identity.actor} with doctor --notify`],
     next: null,
     at: new Date(clock.now()).toISOString(),

@@ -19,5 +19,5 @@ export function skewWarning(clocks: Clocks): string | null {
   const aheadMs = skewMs(clocks) ?? 0;
   if (aheadMs === 0) return null;
   const by = `${Math.round(Math.abs(aheadMs) / 1_000)} s ${aheadMs > 0 ? "ahead of" : "behind"}`;
-  return `this machine's clock is ${by} the API's, and so are the times just written: timedatectl set-ntp true`;
+  return `this machine's clock is ${by} the API's; the times just written are wrong by as much. Fix: timedatectl set-ntp true`;
 }

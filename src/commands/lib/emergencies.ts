@@ -2,6 +2,7 @@
 
 import { timeOf } from "../../domain/lib/time.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
+import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import type { Name } from "../../domain/state/documents.ts";
 import type { Asked } from "../../domain/state/emergency.ts";
 import { mergeNames, nameOf, readEmergencies } from "../../domain/state/emergency.ts";
@@ -86,7 +87,7 @@ export function lostIn(
 export function authorsOf(lost: readonly Asked[]): string {
   const texts = lost.map(({ at, by, reason }) => {
     const why = reason === undefined ? "" : `, "${reason}"`;
-    return `${by ?? "somebody by hand"} (${at ?? "without a time"}${why})`;
+    return `${by ?? UNKNOWN_AUTHOR}, ${at ?? "at an unknown time"}${why}`;
   });
   return [...new Set(texts)].join("; ");
 }

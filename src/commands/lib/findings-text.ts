@@ -21,7 +21,7 @@ export function findingLines(findings: readonly Finding[]): string[] {
   const rows = findings.flatMap((finding) => {
     const { verdict, detail, because } = finding;
     const line = rowOf(finding);
-    const why = because === null ? detail : `${detail}; explained by ${labelOf(because)}`;
+    const why = because === null ? detail : `${detail}; caused by: ${labelOf(because)}`;
     const plain = verdict === "pass" && (finding.value ?? 0) <= finding.limit;
     if (plain || (verdict === "no_data" && said.has(why))) return [line];
     said.add(why);
@@ -76,14 +76,14 @@ export function recommendedCommand(
   if (first === undefined || recommendation === "none") return null;
   if (recommendation === "notify") {
     const whom = target.contacts.onCall === null ? "" : ` (${target.contacts.onCall})`;
-    return `tell whoever runs the legacy origin${whom}: ${sentence(first)}`;
+    return `notify the legacy origin's team${whom}: ${sentence(first)}`;
   }
   if (inForce?.emergency === true) {
-    return `${invocation(target, "verify")}   # an emergency is on already`;
+    return `${invocation(target, "verify")}   # an emergency is already on`;
   }
   const reason = `--reason ${shellWord(sentence(first))}`;
   if (recommendation !== "not-aus" && inForce?.percent === 0) {
-    return `${invocation(target, `not-aus ${reason}`)}   # the share is 0 % already: only this moves visitors with a cookie`;
+    return `${invocation(target, `not-aus ${reason}`)}   # the share is already 0 %; only not-aus moves visitors with a native cookie`;
   }
   return invocation(target, `${recommendation} ${reason}`);
 }

@@ -193,7 +193,7 @@ function tell(watch: Watch): void {
 /** E.g. `2 of 3 locations current; lagging: IAD`. */
 export function standing(locations: readonly FleetLocation[]): string {
   const visited = locations.filter(({ state }) => state !== "silent");
-  if (visited.length === 0) return "no location has served a request since the change";
+  if (visited.length === 0) return "no requests at any location since the change";
   const named = (["reappeared", "lagging", "settling"] as const).flatMap((state) => {
     const colos = visited.filter((l) => l.state === state).map(({ colo }) => coloName(colo));
     return colos.length === 0 ? [] : [`${state}: ${colos.join(", ")}`];

@@ -8,7 +8,7 @@ import type { LiveProof } from "./prove-live.ts";
 
 /** The one sentence about KV that must not be forgotten when only some locations can be seen. */
 export const OTHERS_FOLLOW =
-  "Locations not listed follow as their KV copies expire (60 s or more); isolates hold state up to 6 s plus a KV read.";
+  "Other locations follow as their KV copies expire (60 s or more); isolates hold state up to 6 s plus a KV read.";
 
 export function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;

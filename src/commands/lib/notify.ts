@@ -25,8 +25,8 @@ export async function tellOthers(
   const signal = within(limitMs * NOTIFIER_SHARE);
   const telling = notifier
     .notify(noticeOfEntry(target.env, entry, released), { signal })
-    .catch((error: unknown) => [`nobody was told: ${String(error)}`]);
+    .catch((error: unknown) => [`no notification sent: ${String(error)}`]);
   // A secret's file may be on a disk that does not answer, which no signal ends.
-  const late = (): string[] => ["perhaps nobody was told: time was up"];
+  const late = (): string[] => ["notifications may not have been sent: timed out"];
   for (const warning of await unlessAborted(telling, within(limitMs), late)) progress.warn(warning);
 }

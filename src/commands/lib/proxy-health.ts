@@ -16,7 +16,7 @@ import { sentence } from "./findings-text.ts";
 const HEAD_START_MS = 40;
 const LIMIT_MS = 5_000;
 
-export interface Refuge {
+export interface ProxyQuestion {
   /** What is wrong with proxy, as far as is known by now; null when nothing is. */
   problem(sightings: readonly Sighting[]): string | null;
   /** Nobody waits for the answer any more. */
@@ -26,7 +26,7 @@ export interface Refuge {
 type Asked = Pick<Ports, "clock" | "interrupt" | "metrics" | "target">;
 
 /** To be called when the write has arrived. Never throws. */
-export function askAfterRefuge(ports: Asked): Refuge {
+export function askAfterProxy(ports: Asked): ProxyQuestion {
   const over = new AbortController();
   let found: Finding | null = null;
   const ask = async (): Promise<void> => {
@@ -43,7 +43,7 @@ export function askAfterRefuge(ports: Asked): Refuge {
 }
 
 /** For a run that is not to look at anything. */
-export const NOT_ASKED_REFUGE: Refuge = { problem: () => null, end: () => undefined };
+export const PROXY_NOT_ASKED: ProxyQuestion = { problem: () => null, end: () => undefined };
 
 function pinged(sightings: readonly Sighting[]): string | null {
   const sick = sightings.find((sighting) => sighting.qa?.health.proxy.status === "failing");
@@ -69,6 +69,8 @@ async function proxyFinding(ports: Asked, signal: AbortSignal): Promise<Finding 
 }
 
 /** One line for the end of a relief command. */
-export function refugeLines(problem: string | null): string[] {
-  return problem === null ? [] : [`! proxy, the refuge, is failing itself: ${problem}`];
+export function proxyLines(problem: string | null): string[] {
+  return problem === null
+    ? []
+    : [`! WARNING: the legacy origin (proxy) is failing too: ${problem}`];
 }

@@ -105,7 +105,7 @@ export function covered<T extends { after: Snapshot }>(
   return {
     kind: "failed",
     code: "conflict",
-    message: `an emergency is on that ${command} did not see when it read KV: ${by}`,
+    message: `an emergency was set after ${command} had read KV, by ${by}`,
     truth,
     next: invocation(ports.target, inForce ? "status" : "not-aus"),
     data,
@@ -120,16 +120,16 @@ export async function putBack(
 ): Promise<PutBack> {
   const by = authorsOf(lost);
   const signal = ports.clock.timeout(WRITE_LIMIT_MS);
-  const kept = `${share(ours.canary_percent)} is stored for when it is released`;
+  const kept = `${share(ours.canary_percent)} is stored and takes effect after restore`;
   const now = await readBase(ports, signal);
   if ("state" in now && isEmergency(now.state)) {
-    const truth = `an emergency is stored, everybody is sent to proxy; ${kept}`;
+    const truth = `an emergency is stored: all traffic is on proxy (the legacy origin); ${kept}`;
     return { by, truth, config: null, inForce: true };
   }
   const nowMs = ports.clock.now();
   const author = {
     actor: ports.identity.actor,
-    reason: `puts back the emergency by ${by}`.slice(0, MAX_REASON),
+    reason: `reinstates the emergency set by ${by}`.slice(0, MAX_REASON),
     nowMs,
     id: ports.rng.ulid(nowMs, ours.revision),
   };
@@ -140,8 +140,13 @@ export async function putBack(
   );
   if (write.kind === "failed" && !mayHaveWritten(write)) {
     const why = asUpstream(write.error).message;
-    return { by, truth: `it could not be put back: ${why}`, config: null, inForce: false };
+    return {
+      by,
+      truth: `the emergency could not be reinstated: ${why}`,
+      config: null,
+      inForce: false,
+    };
   }
-  const truth = `it was put back in force, everybody is sent to proxy; ${kept}`;
+  const truth = `the emergency was reinstated: all traffic goes to proxy (the legacy origin); ${kept}`;
   return { by, truth, config, inForce: true };
 }

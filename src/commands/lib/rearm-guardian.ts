@@ -98,6 +98,6 @@ export async function armGuardian(
   }
 
   function notArmed(why: string): void {
-    ports.progress.warn(`the guardian was not armed again and only watches: ${why}`);
+    ports.progress.warn(`the guardian was not re-armed, it will not act: ${why}`);
   }
 }

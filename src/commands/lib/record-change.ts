@@ -45,7 +45,7 @@ export async function leaveTrace(ports: Ports, input: CommonInput, trace: Trace)
     },
     notes: [...(trace.notes ?? [])],
   };
-  await recordEntry(ports, entry, trace.unwritten === true ? "nobody" : "others", trace.released);
+  await recordEntry(ports, entry, trace.unwritten === true ? "none" : "others", trace.released);
 }
 
 export function signatureOf(
@@ -57,17 +57,17 @@ export function signatureOf(
   return { actor, host, reason: reason ?? null, incident: incident ?? null, tool, namespace };
 }
 
-/** `nobody` where nothing was changed, or where people get a notice of another kind. */
+/** `none` where nothing was changed, or where people get a notice of another kind. */
 export async function recordEntry(
   ports: Ports,
   entry: JournalEntry,
-  told: "others" | "nobody",
+  told: "others" | "none",
   released = false,
 ): Promise<void> {
   const limitMs = ports.interrupt.aborted ? INTERRUPTED_LIMIT_MS : LIMIT_MS;
   const [warnings] = await Promise.all([
     ports.journal.append(entry, { signal: ports.clock.timeout(limitMs) }),
-    told === "nobody" ? undefined : tellOthers(ports, entry, { limitMs, released }),
+    told === "none" ? undefined : tellOthers(ports, entry, { limitMs, released }),
   ]);
   for (const warning of warnings) ports.progress.warn(warning);
 }

@@ -1,6 +1,7 @@
 /** One guarded write of `config`: what reduce, disable and restore share. */
 
 import { liftOf, parseCap } from "../../domain/guardian/cap.ts";
+import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import type { CanaryConfig } from "../../domain/state/documents.ts";
 import type { ParsedState, RawState } from "../../domain/state/state.ts";
 import { parseState } from "../../domain/state/state.ts";
@@ -34,7 +35,9 @@ export async function readBase(ports: Ports, signal?: AbortSignal): Promise<Base
     const error = asUpstream(thrown);
     const timedOut = limit.aborted && !ports.interrupt.aborted;
     if (!timedOut) return error;
-    return new UpstreamError("deadline", `${error.message}, until time was up`, { cause: error });
+    return new UpstreamError("deadline", `${error.message}, until the time limit`, {
+      cause: error,
+    });
   }
 }
 
@@ -106,7 +109,7 @@ async function readBack(
     }
     foreign = authorOf(now.state);
   }
-  return { kind: "conflict", by: foreign ?? "unknown" };
+  return { kind: "conflict", by: foreign ?? UNKNOWN_AUTHOR };
 }
 
 async function readBackLost(
@@ -123,16 +126,16 @@ async function readBackLost(
 }
 
 function stopAuthorOf({ stop }: ParsedState): string {
-  const by = stop.kind === "valid" ? (stop.value.by ?? "somebody by hand") : "somebody";
+  const by = stop.kind === "valid" ? (stop.value.by ?? UNKNOWN_AUTHOR) : UNKNOWN_AUTHOR;
   return `${by} (the stop was changed)`;
 }
 
 /** Who stands in the stored configuration, and what it says. */
 export function authorOf(state: ParsedState): string {
-  if (state.config.kind !== "valid") return "somebody (the value is not readable)";
+  if (state.config.kind !== "valid") return `${UNKNOWN_AUTHOR}; the value is not readable`;
   const { updated_by: by, revision, canary_percent: percent, reason } = state.config.value;
   const why = reason === undefined ? "" : `, "${reason}"`;
-  return `${by ?? "somebody by hand"} (${percent} %, revision ${revision ?? "none"}${why})`;
+  return `${by ?? UNKNOWN_AUTHOR} (${percent} %, revision ${revision ?? "none"}${why})`;
 }
 
 export function refused<T>(
@@ -142,12 +145,12 @@ export function refused<T>(
 ): Outcome<T> {
   const next = invocation(ports.target, "status");
   if (write.kind === "conflict") {
-    const message = `somebody else wrote config: ${write.by}`;
+    const message = `config was changed meanwhile by ${write.by}`;
     return {
       kind: "failed",
       code: "conflict",
       message,
-      truth: "theirs is in force, not ours",
+      truth: "their change is in force, yours is not",
       next,
       data,
     };
@@ -165,7 +168,7 @@ export function unreachable(
     kind: "failed",
     code: auth ? "auth" : error.kind === "deadline" ? "deadline" : "upstream",
     message: error.message,
-    truth: "nothing was written; config is as it was",
+    truth: "nothing was written; config is unchanged",
     next: invocation(ports.target, auth ? "doctor" : "not-aus"),
   };
 }

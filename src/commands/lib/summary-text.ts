@@ -5,10 +5,17 @@ import type { Finding } from "../../domain/policy/finding.ts";
 import type { Family, Rule } from "../../domain/policy/rule.ts";
 import type { Verdict } from "../../domain/policy/verdict.ts";
 import type { AchievedShare } from "../../domain/proof/achieved-share.ts";
+import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
 import { labelOf, sentence } from "./findings-text.ts";
 import { share, timeWithAge } from "./format.ts";
+
+interface Origin {
+  at?: string | undefined;
+  by?: string | undefined;
+  reason?: string | undefined;
+}
 
 /** Null when no emergency is on. Unknown parts are left out. */
 export function emergencyLine(
@@ -16,14 +23,20 @@ export function emergencyLine(
   nowMs: number,
 ): string | null {
   if (!stored.emergency) return null;
-  const { stop, config } = stored;
-  const document = stop?.active === true ? stop : null;
-  const by = document === null ? "config" : (document.by ?? "?");
-  const at = document === null ? config?.last_updated : document.at;
-  const reason = document === null ? config?.reason : document.reason;
+  const { at, by = UNKNOWN_AUTHOR, reason } = originOf(stored);
   const since = at === undefined ? "" : ` since ${timeWithAge(at, nowMs)}`;
   const why = reason === undefined ? "" : `: ${reason}`;
-  return `! EMERGENCY: everybody is sent to proxy${since} by ${by}${why}`;
+  return `! EMERGENCY: all traffic is on proxy (the legacy origin)${since}, set by ${by}${why}`;
+}
+
+/** Of the document that says so; an unreadable one tells nothing, and `config` then speaks only for itself. */
+function originOf({
+  stop,
+  config,
+}: Pick<Parameters<typeof emergencyLine>[0], "stop" | "config">): Origin {
+  if (stop?.active === true) return stop;
+  if (config?.emergency_proxy !== true) return {};
+  return { at: config.last_updated, by: config.updated_by, reason: config.reason };
 }
 
 /** Null when the guardian has set no limit that is in force. */
@@ -48,16 +61,16 @@ export function healthLine({ verdict, problems, findings }: HealthSummary): stri
       const [first, ...others] = problems;
       const worst = first === undefined ? "the policy fails" : sentence(first);
       const more = others.length === 0 ? "" : `; also ${labels(others.map(({ rule }) => rule))}`;
-      return `✖ wrong: ${worst}${more}`;
+      return `✖ failing: ${worst}${more}`;
     }
     case "inconclusive": {
       const open = findings.filter((finding) => finding.verdict === "inconclusive");
-      return `! not clear yet: ${open.map(sentence).join("; ")}`;
+      return `! inconclusive: ${open.map(sentence).join("; ")}`;
     }
     case "no_data":
       return `? no data on native's ${missingPart(findings)}: ${whyNoData(findings)}`;
     case "pass":
-      return `✔ nothing is wrong: no row of the policy fails${unjudged(findings)}`;
+      return `✔ healthy: no finding fails${unjudged(findings)}`;
     default:
       return verdict satisfies never;
   }
@@ -83,13 +96,13 @@ export function missingPart(findings: readonly Finding[]): string {
 export function whyNoData(findings: readonly Finding[]): string {
   const [first = "errors"] = unmeasured(findings);
   const rows = findings.filter(({ family }) => family === first);
-  return (first === "errors" ? rows[0] : rows.at(-1))?.detail ?? "not asked yet";
+  return (first === "errors" ? rows[0] : rows.at(-1))?.detail ?? "not measured yet";
 }
 
 /** A row that says nothing is not one that passes. */
 export function unjudged(findings: readonly Finding[]): string {
   const silent = findings.filter(({ verdict }) => verdict === "no_data").length;
-  return silent === 0 ? "" : `, ${silent} of ${findings.length} cannot be judged`;
+  return silent === 0 ? "" : `, no data for ${silent} of ${findings.length}`;
 }
 
 /** "9.8 % of 4,213 new visitors (as configured, within chance)". */
@@ -115,7 +128,7 @@ export function configuredText(config: CanaryConfig | null): string {
 /** When, by whom and why. */
 export function changedText(config: CanaryConfig, nowMs: number): string {
   const why = config.reason === undefined ? "" : `, "${config.reason}"`;
-  return `${timeWithAge(config.last_updated, nowMs)}, ${config.updated_by ?? "by hand"}${why}`;
+  return `${timeWithAge(config.last_updated, nowMs)}, by ${config.updated_by ?? UNKNOWN_AUTHOR}${why}`;
 }
 
 export function percent(value: number): string {

@@ -8,7 +8,7 @@ const DEFAULT_MS = 3_600_000;
 const WITH_ZONE =
   /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d{2}:\d{2}))?$/;
 
-export const TIME_HELP = "2026-05-01T00:49:00Z, 2026-05-01, or 90m, 2h, 1d ago";
+export const TIME_HELP = "2026-05-01T00:49:00Z, 2026-05-01, or an age: 90m, 2h, 1d";
 
 /** Of a flag. */
 export const timePoint = parsed((text) => parseTimePoint(text.trim()), `must be ${TIME_HELP}`);

@@ -50,8 +50,8 @@ function summary(data: LogsErrorsData): string {
   ].filter((text) => text !== "");
   const head =
     matched === 0
-      ? `  no ${levels} among ${records} log lines${span}`
-      : `  ${matched} ${levels} among ${records} log lines${span}, in ${data.groups.length} groups`;
+      ? `  no ${levels} in ${records} log lines${span}`
+      : `  ${matched} ${levels} in ${records} log lines${span}, in ${data.groups.length} groups`;
   const notes = flaws.length === 0 ? [] : [`! ${flaws.join(", ")}`];
   return [head, `  read      ${read}`, ...notes].join("\n");
 }
@@ -113,7 +113,7 @@ function markText({ kind, since, count, factor }: Mark): string {
   const change = escapeForTerminal(`${since.command} at ${seconds(since.at)}`);
   return kind === "new"
     ? `! new since ${change} (${count} since then, none before)`
-    : `! grew ${factor?.toFixed(1)}-fold per request after ${change}`;
+    : `! up ${factor?.toFixed(1)}× per request since ${change}`;
 }
 
 function rest({ groups, top, others }: LogsErrorsData): string {
@@ -122,7 +122,7 @@ function rest({ groups, top, others }: LogsErrorsData): string {
     hidden > 0
       ? `  … ${hidden} more in ${groups.length - top} groups (--top ${groups.length})`
       : "",
-    others > 0 ? `! ${others} more in groups beyond the limit: only counted` : "",
+    others > 0 ? `! ${others} more in further groups, counted only` : "",
   ];
   return lines.filter((line) => line !== "").join("\n");
 }
@@ -134,17 +134,17 @@ function ratesText({ rates }: LogsErrorsData): string {
     const name = escapeForTerminal(`${cohort} ${phase}`).padEnd(16);
     return `   ${name} ${errors} of about ${Math.round(requests)} (${percent(rate ?? 0)})`;
   });
-  return ["  errors of requests, successes re-weighted by their sample rate", ...lines].join("\n");
+  return ["  error rates (successes weighted by their sample rate)", ...lines].join("\n");
 }
 
 function problemsText({ problems, problem_count: all, partial }: LogReading): string {
-  if (all === 0) return partial ? "! not everything was read" : "";
+  if (all === 0) return partial ? "! incomplete: not everything was read" : "";
   const lines = problems.slice(0, MAX_PROBLEMS).map(({ file, offset, what }) => {
     const at = offset === null ? "" : ` at byte ${offset}`;
     return `!   ${escapeForTerminal(`${file}${at}: ${what}`)}`;
   });
   const more = all > lines.length ? [`!   … and ${all - lines.length} more`] : [];
-  return ["! partly read: what could be read is counted above", ...lines, ...more].join("\n");
+  return ["! incomplete: counted only what could be read", ...lines, ...more].join("\n");
 }
 
 function values(counts: Readonly<Record<string, number>>): string {

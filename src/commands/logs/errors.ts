@@ -33,11 +33,11 @@ const paths = z.array(z.string().min(1).max(4_096)).max(100_000);
 
 const input = z.object({
   paths: flag("[paths...]", "files, folders, or - (default: from R2)", paths.default([])),
-  since: flag("--since <time>", `events from then on: ${TIME_HELP}`, timePoint.optional()),
+  since: flag("--since <time>", `events from this time on: ${TIME_HELP}`, timePoint.optional()),
   until: flag("--until <time>", "events before then", timePoint.optional()),
   prefix: flag(
     "--prefix <prefix>",
-    "in R2, in place of the environment's logsPrefix",
+    "R2 prefix, instead of the environment's logsPrefix",
     z.string().max(1_024).optional(),
   ),
   level: flag(
@@ -59,7 +59,7 @@ const input = z.object({
   ),
   maxMib: flag(
     "--max-mib <n>",
-    "most to read of one file, expanded (4096)",
+    "read at most this much of one file, uncompressed (4096)",
     count(1, MAX_MIB).optional(),
   ),
 });
@@ -78,10 +78,10 @@ export const logsErrors: ReadingVerb<typeof input, LogsErrorsData> = {
   summary: "Group the errors of log files, with likely causes",
   details:
     "Reads trace events of Logpush and plain NDJSON, compressed or not, from files, folders, standard " +
-    "input (-), or straight from R2 when no path is given (then the last hour, unless told otherwise). " +
-    "Errors are grouped by message with ids and numbers folded; rates are re-weighted by the sample rate " +
-    "of successes; what the journal knows of changes marks what is new since then. Changes nothing, and " +
-    "answers with 0 also when there are errors. Files need no configuration and no token.",
+    "input (-), or from R2 when no path is given (default: the last hour). " +
+    "Groups errors by message, ignoring ids and numbers; rates are weighted by the sample rate " +
+    "of successes; errors that are new since the last change in the journal are marked. Changes nothing; " +
+    "exits 0 even if there are errors. Files need no configuration and no token.",
   examples: [
     "pixcanary logs errors incident-logs/20260501T005001Z",
     "pixcanary logs errors --env production --since 30m --cohort native",
@@ -109,7 +109,7 @@ async function analyse(given: Input, ports: Ports): Promise<Outcome<LogsErrorsDa
     const wanted = await (given.paths.length > 0
       ? fromFiles(given, ports)
       : fromBucket(given, ports, signal));
-    if (wanted === null) return usage("--since must lie before --until", ports);
+    if (wanted === null) return usage("--since must be earlier than --until", ports);
     const changes = await changesKnown(ports, signal);
     const analysis = new LogAnalysis({ filter: filterOf(given, wanted.window), changes });
     ports.progress.note(`reading ${wanted.place}`);
@@ -220,7 +220,7 @@ function ended(data: LogsErrorsData, deadline: AbortSignal, ports: Ports): Outco
   const signal = interruptedBy(ports.interrupt);
   if (signal !== null) return { kind: "interrupted", signal, truth, next: "", data };
   if (!deadline.aborted) return { kind: "done", changed: false, data };
-  const message = "not all was read within the time limit (--timeout)";
+  const message = "time limit reached before everything was read (--timeout)";
   return { kind: "failed", code: "deadline", message, truth, next: "", data };
 }
 
@@ -235,7 +235,7 @@ function failed(error: unknown, ports: Ports): Outcome<LogsErrorsData> {
   if (signal !== null) return { kind: "interrupted", signal, truth, next: "" };
   if (error instanceof LocalError) return usage(error.message, ports);
   if (error instanceof DOMException && error.name === "TimeoutError") {
-    const message = "not done within the time limit (--timeout)";
+    const message = "time limit reached (--timeout)";
     return { kind: "failed", code: "deadline", message, truth, next: "" };
   }
   const failure = asUpstream(error);

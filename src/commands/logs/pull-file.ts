@@ -84,12 +84,12 @@ async function fetchOnce(
     const rest = fromByte === 0 ? {} : { rest: { fromByte, etag: object.etag } };
     const content = await ports.logs.archive.read(object.key, { ...options, ...rest });
     if (content.etag !== "" && content.etag !== object.etag) {
-      return { kind: "hopeless", problem: "it changed after it was listed; run the command again" };
+      return { kind: "hopeless", problem: "changed after it was listed; run the command again" };
     }
     const wanted = atMost(content.chunks, object.size - content.fromByte);
     const facts = await folder.writePart(file, content.fromByte, wanted, onBytes);
     if (facts.size === object.size) return { kind: "complete", facts };
-    return { kind: "again", problem: `${facts.size} of ${object.size} bytes came` };
+    return { kind: "again", problem: `got ${facts.size} of ${object.size} bytes` };
   } catch (error) {
     return fromError(error, file, folder, options.signal);
   }
@@ -137,7 +137,7 @@ async function keep(
 
 async function setAside(file: string, folder: LogFolder): Promise<Pulled> {
   const name = await folder.setAside(file);
-  const problem = `its bytes do not match its etag, twice; kept as ${name}, to be read with care`;
+  const problem = `checksum mismatch twice; kept as ${name}, do not trust its content`;
   return { kind: "problem", problem };
 }
 
@@ -164,7 +164,7 @@ async function* atMost(
   let left = size;
   for await (const chunk of chunks) {
     left -= chunk.byteLength;
-    if (left < 0) throw new UpstreamError("rejected", "more bytes came than the object has");
+    if (left < 0) throw new UpstreamError("rejected", "received more bytes than the object has");
     yield chunk;
   }
 }

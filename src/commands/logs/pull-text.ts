@@ -20,12 +20,12 @@ export function pullText(outcome: Outcome<LogsPullData>): string {
 
 function emptyText(data: LogsPullData): string {
   return [
-    `! logs pull: no files of that time in ${data.bucket}/${data.prefix}`,
+    `! logs pull: no files from that time in ${data.bucket}/${data.prefix}`,
     `  window    ${spanText(data)}`,
-    "  check     batches come minutes late: try again soon, or look further back",
+    "  check     batches arrive minutes late: try again soon, or look further back",
     "            the Logpush job: enabled? last_error? (Analytics & Logs > Logpush)",
     '            the Worker: "logpush": true in its wrangler file?',
-    "            the place: --all lists everything below the prefix",
+    "            the prefix: --all lists everything below it",
   ].join("\n");
 }
 

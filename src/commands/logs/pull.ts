@@ -26,13 +26,13 @@ const TIMEOUT_MS = 30 * 60_000;
 const input = z.object({
   since: flag(
     "--since <time>",
-    `events from then on: ${TIME_HELP} (default: 1h)`,
+    `events from this time on: ${TIME_HELP} (default: 1h)`,
     timePoint.optional(),
   ),
   until: flag("--until <time>", "events before then (default: now)", timePoint.optional()),
   prefix: flag(
     "--prefix <prefix>",
-    "in place of the environment's logsPrefix",
+    "R2 prefix, instead of the environment's logsPrefix",
     z.string().max(1_024).optional(),
   ),
   all: onOff("--all", "everything below the prefix, whatever its name and time"),
@@ -43,7 +43,7 @@ const input = z.object({
   ),
   maxBytes: flag(
     "--max-bytes <size>",
-    "refuse to fetch more in all (default: 10GiB)",
+    "refuse to download more in total (default: 10GiB)",
     parsed(bytesOf, "must be a size, e.g. 500MiB or 10GiB").default(10 * 1024 ** 3),
   ),
 });
@@ -53,8 +53,8 @@ export const logsPull: ReadingVerb<typeof input, LogsPullData> = {
   name: "logs pull",
   summary: "Download the log files of a time window from R2",
   details:
-    "Lists the logs bucket by day and file name, downloads what may hold events of the window (the last " +
-    "hour by default), checks sizes and etags, and writes a manifest with hashes. Batches arrive minutes " +
+    "Downloads the log files that may hold events of the time window (default: the last " +
+    "hour), checks sizes and etags, and writes a manifest with hashes. Batches arrive minutes " +
     `late and out of order: files from ${BEFORE_MS / 60_000} min before to ${AFTER_MS / 60_000} min after the window are fetched, too, and the ` +
     "manifest keeps the window, by which `logs errors` reads the events. Run it again with --out to resume.",
   examples: [
@@ -102,7 +102,7 @@ function wantedOf(given: Input, ports: Ports): Wanted | { problem: string } {
     return { problem: "--all takes no --since and no --until" };
   }
   const window = given.all ? null : windowOf(given, nowMs);
-  if (window === null && !given.all) return { problem: "--since must lie before --until" };
+  if (window === null && !given.all) return { problem: "--since must be earlier than --until" };
   return {
     window,
     prefix: withoutSlash(given.prefix ?? ports.logs.archive.place?.prefix ?? ""),
@@ -141,13 +141,14 @@ async function fetchAll(
   const folder = await ports.logs.folders.open(wanted.out);
   const manifest = await manifestFor(folder, wanted, ports);
   if (manifest === null) {
-    return usage(`${wanted.out} holds logs from elsewhere: choose another --out`, ports);
+    return usage(
+      `${wanted.out} holds logs of another bucket or prefix: choose another --out`,
+      ports,
+    );
   }
   ports.progress.note(`${what} → ${wanted.out}`);
   if (objects.length > MANY_FILES) {
-    ports.progress.note(
-      "after the first 300, the API's budget lets some 140 files a minute through",
-    );
+    ports.progress.note("after 300 files, the API's rate limit allows about 140 a minute");
   }
   const result = await pullFiles(objects, folder, manifest, ports, call);
   const data = dataOf(objects.length, result, wanted, ports);
@@ -192,7 +193,7 @@ function broken(data: LogsPullData, wanted: Wanted, ports: Ports): Outcome<LogsP
   return {
     kind: "failed",
     code: "upstream",
-    message: `${data.problems.length} of ${data.files} files could not be had`,
+    message: `download failed for ${data.problems.length} of ${data.files} files`,
     truth: `${data.fetched + data.there} files are complete in ${wanted.out}; the manifest names them`,
     next: resume(wanted, ports),
     data,
@@ -201,7 +202,7 @@ function broken(data: LogsPullData, wanted: Wanted, ports: Ports): Outcome<LogsP
 
 function usage(message: string, ports: Ports): Outcome<LogsPullData> {
   const next = invocation(ports.target, "logs pull --help");
-  return { kind: "failed", code: "usage", message, truth: "nothing was fetched", next };
+  return { kind: "failed", code: "usage", message, truth: "nothing was downloaded", next };
 }
 
 interface Stopped {
@@ -216,13 +217,13 @@ function stopped(error: unknown, { wanted, ports, data }: Stopped): Outcome<Logs
   const done = data === null ? 0 : data.fetched + data.there;
   const truth =
     data === null
-      ? "nothing was fetched"
+      ? "nothing was downloaded"
       : `${done} of ${data.files} files are complete in ${wanted.out}`;
   const common = { truth, next: resume(wanted, ports), ...(data === null ? {} : { data }) };
   const signal = interruptedBy(ports.interrupt);
   if (signal !== null) return { kind: "interrupted", signal, ...common };
   if (error instanceof DOMException && error.name === "TimeoutError") {
-    const message = "not done within the time limit (--timeout)";
+    const message = "time limit reached (--timeout)";
     return { kind: "failed", code: "deadline", message, ...common };
   }
   if (error instanceof LocalError) {

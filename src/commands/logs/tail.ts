@@ -33,11 +33,15 @@ const input = z.object({
       .transform((text) => text.toUpperCase())
       .pipe(z.enum(LEVELS, "must be INFO, WARN or ERROR")),
   ),
-  route: flag("--route <text>", "routes that hold this text", z.string().max(500).optional()),
+  route: flag(
+    "--route <text>",
+    "only routes that contain this text",
+    z.string().max(500).optional(),
+  ),
   cohort: flag("--cohort <cohort>", "native or proxy", cohortInput.optional()),
   grep: flag(
     "--grep <text>",
-    "route or message holds this text, in any case",
+    "only lines whose route or message contains this text (case-insensitive)",
     z.string().max(500).optional(),
   ),
   status: flag("--status <codes>", "503, 5xx or 4xx,5xx", statuses.optional()),
@@ -64,9 +68,9 @@ export const logsTail: ReadingVerb<typeof input, LogsTailData> = {
   name: "logs tail",
   summary: "Follow the Worker's log lines live",
   details:
-    "Opens a live tail of the Worker and shows its lines as they come: all errors, and the share of " +
-    "successes that the Worker logs. Reconnects, and says when lines were left out and for how long there " +
-    "was no connection. Runs until Ctrl-C, or for --for. Cloudflare lets 10 clients follow a Worker, and " +
+    "Opens a live tail of the Worker and shows its lines as they arrive: all errors, and the fraction of " +
+    "successes that the Worker logs. Reconnects, and says when lines were dropped and for how long there " +
+    "was no connection. Runs until Ctrl-C, or for --for. Cloudflare allows 10 clients per Worker, and " +
     "samples when there is much traffic: for numbers, use `status` or `logs errors`.",
   examples: [
     "pixcanary logs tail --env production --level WARN",
@@ -104,7 +108,7 @@ async function follow(given: Input, ports: Ports): Promise<Outcome<LogsTailData>
   return {
     kind: "failed",
     code: "deadline",
-    message: "the time limit is reached (--timeout)",
+    message: "time limit reached (--timeout)",
     truth: "nothing was changed",
     next: invocation(ports.target, "logs tail"),
     data,
@@ -128,7 +132,7 @@ function failed(error: unknown, data: LogsTailData, ports: Ports): Outcome<LogsT
     kind: "failed",
     code: auth ? "auth" : "upstream",
     message: failure.message,
-    truth: "nothing was changed; what was written meanwhile comes with Logpush, minutes late",
+    truth: "nothing was changed; the missed lines arrive through Logpush, minutes late",
     next: invocation(ports.target, auth ? "doctor" : "logs pull"),
     data,
   };
@@ -161,10 +165,10 @@ class View {
         return;
       case "dropped":
         this.data.dropped_notices += 1;
-        this.#say(`! lines are left out: ${notice.message}`, notice);
+        this.#say(`! lines are being dropped: ${notice.message}`, notice);
         return;
       case "resumed":
-        this.#say(`  no more lines are left out: ${notice.message}`, notice);
+        this.#say(`  no longer dropping lines: ${notice.message}`, notice);
         return;
       case "lost":
         this.#say(`! ${notice.why}: reconnecting`, notice);
@@ -177,12 +181,12 @@ class View {
   #opened(gapMs: number | null): void {
     const notice = { kind: "open", gap_ms: gapMs };
     if (gapMs === null) {
-      this.#say(`→ following ${this.#ports.target.worker}; Ctrl-C ends it`, notice);
+      this.#say(`→ following ${this.#ports.target.worker}; Ctrl-C to stop`, notice);
       return;
     }
     this.data.reconnects += 1;
     this.data.lost_ms += Math.round(gapMs);
-    this.#say(`! connected again: lines of ${seconds(gapMs)} are missing`, notice);
+    this.#say(`! reconnected: ${seconds(gapMs)} of lines are missing`, notice);
   }
 
   #show(line: TailLine): void {
@@ -232,7 +236,7 @@ function render(outcome: Outcome<LogsTailData>): string {
   const data = "data" in outcome ? outcome.data : undefined;
   if (data === undefined) return "";
   const { events, lines, dropped_notices, reconnects, lost_ms } = data;
-  const left = dropped_notices === 0 ? "" : ` · lines left out ${dropped_notices} times`;
+  const left = dropped_notices === 0 ? "" : ` · lines dropped ${dropped_notices} times`;
   const lost =
     reconnects === 0 ? "" : ` · reconnected ${reconnects} ×, ${seconds(lost_ms)} missing`;
   return `  ${lines} lines of ${events} events${left}${lost}`;

@@ -12,7 +12,7 @@ import { namesOf } from "../lib/emergencies.ts";
 import { invocation, liveLine, missingLines, OTHERS_FOLLOW, share } from "../lib/format.ts";
 import type { LiveProof } from "../lib/prove-live.ts";
 import { isLive, NOT_ASKED } from "../lib/prove-live.ts";
-import { askAfterRefuge, NOT_ASKED_REFUGE, refugeLines } from "../lib/proxy-health.ts";
+import { askAfterProxy, PROXY_NOT_ASKED, proxyLines } from "../lib/proxy-health.ts";
 import { covered, proveOrFind, putBack } from "../lib/put-back.ts";
 import { leaveTrace } from "../lib/record-change.ts";
 import type { Base, ConfigWrite } from "../lib/stored-state.ts";
@@ -48,7 +48,7 @@ export async function applyRelief(
   const by = await unseenEmergency(steps.base, ports, signal);
   if (by !== null) {
     data.after = { ...data.before, emergency: true };
-    const truth = "everybody is sent to proxy; nothing was written";
+    const truth = "all traffic is on proxy (the legacy origin); nothing was written";
     return covered(command, { by, truth, config: null, inForce: true }, { data, ports });
   }
   const onRetry = (problem: string) => ports.progress.warn(`${problem}; trying again`);
@@ -63,7 +63,7 @@ export async function applyRelief(
   }
   if (write.kind === "conflict" || write.kind === "failed") return refused(write, data, ports);
 
-  const refuge = input.verify ? askAfterRefuge(ports) : NOT_ASKED_REFUGE;
+  const proxyHealth = input.verify ? askAfterProxy(ports) : PROXY_NOT_ASKED;
   const { canary_percent: percent, revision = "" } = config;
   const expected = { emergency: isEmergency(steps.base.state), revision, percent };
   const { proof, lost } = input.verify
@@ -89,8 +89,8 @@ export async function applyRelief(
     locations: proof.live.map((l) => l.location),
     elapsedMs: ports.clock.monotonic() - startedMs,
   });
-  data.proxy_sick = refuge.problem(proof.sightings);
-  refuge.end();
+  data.proxy_sick = proxyHealth.problem(proof.sightings);
+  proxyHealth.end();
   return outcome;
 }
 
@@ -147,8 +147,8 @@ function verdict(
     return { kind: "done", changed: true, data, next: invocation(ports.target, "status") };
   }
   if (signal !== null) {
-    const how = write.kind === "written" ? "stored" : "perhaps stored";
-    const truth = `${data.after.percent} % is ${how}, not yet seen live everywhere`;
+    const how = write.kind === "written" ? "stored" : "possibly stored";
+    const truth = `${data.after.percent} % is ${how}, not yet live everywhere`;
     return { kind: "interrupted", signal, truth, next: verify, data };
   }
   if (write.kind === "written") {
@@ -171,7 +171,7 @@ export function renderRelief(outcome: Outcome<ReliefData>): string {
   const lines = [`  share     ${share(data.before.percent)} → ${share(data.after.percent)}`];
   const looked = data.live.length + data.missing.length > 0;
   if (looked) lines.push(`  live      ${liveLine(data)}`, ...missingLines(data));
-  lines.push(...refugeLines(data.proxy_sick));
+  lines.push(...proxyLines(data.proxy_sick));
   if (data.note !== null) lines.push(`  ${data.note}`);
   if (outcome.kind === "done" && outcome.changed) lines.push(`  ${OTHERS_FOLLOW}`);
   return lines.join("\n");

@@ -16,8 +16,8 @@ export const disable: ChangingVerb<typeof noFlags, ReliefSteps, ReliefData> = {
   name: "disable",
   summary: "Send no new visitors to native (0 %); cookies stay valid",
   details:
-    "Nobody new is drawn into native. Visitors who already hold a native cookie keep it for up to " +
-    "24 h: this is not a stop, see `not-aus`. Never asks.",
+    "No new visitors go to native. Visitors with a native cookie stay on native for up to " +
+    "24 h; to move them as well, run `not-aus`. Never asks.",
   examples: ['pixcanary disable --env production --reason "database maintenance"'],
   relief: true,
   timeoutMs: 90_000,
@@ -38,7 +38,7 @@ async function plan(ports: Ports): Promise<Planned<ReliefSteps, ReliefData>> {
         kind: "failed",
         code: "conflict",
         message: "an emergency is on; disable would lift it",
-        truth: "everybody is at proxy, which is more than disable does",
+        truth: "all traffic is on proxy (the legacy origin), which is more than disable does",
         next: invocation(ports.target, "status"),
       },
     };

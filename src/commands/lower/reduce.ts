@@ -17,7 +17,7 @@ import { applyRelief, renderRelief } from "./apply.ts";
 const input = z.object({
   to: flag(
     "--to <percent>",
-    "the new share; must be lower than the present one",
+    "the new share; must be lower than the current one",
     percentInput.optional(),
   ),
 });
@@ -27,7 +27,7 @@ export const reduce: ChangingVerb<typeof input, ReliefSteps, ReliefData> = {
   name: "reduce",
   summary: "Lower the share of visitors that native serves",
   details:
-    "New visitors are drawn at the lower share. Visitors who already hold a native cookie stay native " +
+    "Lowers the share for new visitors. Visitors with a native cookie stay on native " +
     "for up to 24 h; only `not-aus` moves them. Never asks. Without --to, halves the share.",
   examples: ["pixcanary reduce --env production", "pixcanary reduce --env production --to 2.5"],
   relief: true,
@@ -48,7 +48,7 @@ async function plan(given: Input, ports: Ports): Promise<Planned<ReliefSteps, Re
       kind: "failed",
       code: "conflict",
       message: `${problem}: there is no share to reduce`,
-      truth: "the Worker uses its last good config for 10 min, then proxy",
+      truth: "the Worker uses its last good config for 10 min, then sends all traffic to proxy",
       next: invocation(ports.target, "disable"),
     });
   }
@@ -58,14 +58,14 @@ async function plan(given: Input, ports: Ports): Promise<Planned<ReliefSteps, Re
     return ended({
       kind: "failed",
       code: "usage",
-      message: `${percent} % is more than the present ${present} %; reduce only lowers`,
+      message: `${percent} % is higher than the current ${present} %; reduce only lowers`,
       truth: `still at ${present} %`,
       next: invocation(ports.target, `restore --to ${percent} --reason "…"`),
     });
   }
   if (percent === present) {
     const before = snapshotOf(base.state);
-    const stopped = before.emergency ? "; an emergency is on, everybody is at proxy" : "";
+    const stopped = before.emergency ? "; an emergency is on: all traffic is on proxy" : "";
     const note = `already at ${present} %${stopped}`;
     const data: ReliefData = {
       before,

@@ -6,6 +6,7 @@
  */
 
 import { unlessAborted } from "../../domain/lib/abort.ts";
+import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
 import { releases } from "../../domain/state/emergency.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
@@ -113,5 +114,5 @@ function releasedOnPurpose({ stop }: ParsedState, ours: StopDocument): boolean {
 }
 
 function byOf({ stop }: ParsedState): string {
-  return stop.kind === "valid" ? (stop.value.by ?? "somebody") : "somebody";
+  return stop.kind === "valid" ? (stop.value.by ?? UNKNOWN_AUTHOR) : UNKNOWN_AUTHOR;
 }

@@ -3,6 +3,7 @@
  * prompt comes before. Done means: the stop is written and every `/qa` of the environment shows the
  * emergency; anything less is said to be pending.
  */
+import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { ChangingVerb, CommonInput, Outcome } from "../command.ts";
@@ -10,7 +11,7 @@ import { noFlags } from "../flag.ts";
 import { liveLine, missingLines, OTHERS_FOLLOW, seconds, timeWithAge } from "../lib/format.ts";
 import type { LiveProof } from "../lib/prove-live.ts";
 import { isLive } from "../lib/prove-live.ts";
-import { refugeLines } from "../lib/proxy-health.ts";
+import { proxyLines } from "../lib/proxy-health.ts";
 import { leaveTrace } from "../lib/record-change.ts";
 import { wrote } from "../lib/write-result.ts";
 import { manualLines } from "./manual-lines.ts";
@@ -34,10 +35,10 @@ export interface NotAusData {
 
 export const notAus: ChangingVerb<typeof noFlags, null, NotAusData> = {
   name: "not-aus",
-  summary: "Stop: bring everybody back to proxy, at once",
+  summary: "Stop: send all traffic to proxy (the legacy origin) now",
   details:
-    "Every visitor is served by the legacy origin, sticky cookies and test headers included, until " +
-    "`restore`. Never asks. Uploads that began on native and are not finished will have to begin again.",
+    "Sends every visitor to the legacy origin, with cookies and overrides too, until " +
+    "`restore`. Never asks. Unfinished uploads on native have to be started again.",
   examples: [
     "pixcanary not-aus --env production",
     'pixcanary not-aus --env production --reason "5xx spike" --incident INC-42',
@@ -79,8 +80,8 @@ export async function pullTheStop(input: CommonInput, ports: Ports): Promise<Out
     elapsedMs: ports.clock.monotonic() - startedMs,
     unwritten: isWithoutEffect(run),
   });
-  data.proxy_sick = run.refuge.problem(run.proof.sightings);
-  run.refuge.end();
+  data.proxy_sick = run.proxyHealth.problem(run.proof.sightings);
+  run.proxyHealth.end();
   return outcome;
 }
 
@@ -142,15 +143,13 @@ function render(outcome: Outcome<NotAusData>): string {
     const why = reason === null ? "" : ` ("${reason}")`;
     lines.push(
       escapeForTerminal(
-        `  before    stopped since ${timeWithAge(at, data.at_ms)} by ${by ?? "?"}${why}`,
+        `  before    already stopped, ${timeWithAge(at, data.at_ms)} by ${by ?? UNKNOWN_AUTHOR}${why}`,
       ),
     );
   }
-  lines.push(...refugeLines(data.proxy_sick));
+  lines.push(...proxyLines(data.proxy_sick));
   if (outcome.kind === "done" && data.written.config_ms === null) {
-    lines.push(
-      "! config is not known to mirror the stop: repeat not-aus, so that both keys hold it",
-    );
+    lines.push("! emergency flag in config not confirmed; run not-aus again");
   }
   if (outcome.kind === "done") lines.push(`  ${OTHERS_FOLLOW}`);
   // A stop that is stored needs no hands, only time.

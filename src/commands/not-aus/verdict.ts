@@ -6,7 +6,7 @@ import type { Outcome, Signal } from "../command.ts";
 import { invocation } from "../lib/format.ts";
 import type { LiveProof } from "../lib/prove-live.ts";
 import { isLive } from "../lib/prove-live.ts";
-import type { Refuge } from "../lib/proxy-health.ts";
+import type { ProxyQuestion } from "../lib/proxy-health.ts";
 import type { WriteResult } from "../lib/write-result.ts";
 import { mayHaveWritten, wrote } from "../lib/write-result.ts";
 
@@ -19,7 +19,7 @@ export interface StopRun {
     | { kind: "unknown" };
   proof: LiveProof;
   /** Still being asked after; the caller ends it. */
-  refuge: Refuge;
+  proxyHealth: ProxyQuestion;
   /** `config` from before, when the read that was sent along with the writes caught it. */
   before: CanaryConfig | null;
   verify: boolean;
@@ -47,7 +47,7 @@ export function stopVerdict<T extends { already: unknown }>(
     };
   }
   if (run.stored.kind === "released") {
-    const message = `${run.stored.by} released this stop while it was being proved`;
+    const message = `${run.stored.by} released this stop before it was seen live`;
     const next = invocation(ports.target, "status");
     return {
       kind: "failed",
@@ -62,7 +62,7 @@ export function stopVerdict<T extends { already: unknown }>(
   if (isProved(run) && shown) {
     const back = `${invocation(ports.target, "restore")} --reason "…"`;
     const changed = data.already === null;
-    const headline = changed ? undefined : "already stopped; this stop renews the earlier one";
+    const headline = changed ? undefined : "already stopped; the stop was written again";
     return { kind: "done", changed, data, next: back, ...(headline && { headline }) };
   }
   if (latched && !shown) {
@@ -123,7 +123,7 @@ function truthOf(run: StopRun, latched: boolean): string {
   const live = `emergency seen at ${seen} of ${run.proof.sightings.length} /qa`;
   if (latched) return `the stop is ${run.stored.kind === "stored" ? "stored" : "written"}, ${live}`;
   if (wrote(run.writes.config))
-    return `only config says emergency, the latch is not written, ${live}`;
-  if (anyAmbiguous(run)) return `the stop may have been written (its answer was lost), ${live}`;
+    return `only config holds the emergency, the stop is not written, ${live}`;
+  if (anyAmbiguous(run)) return `the stop may be written (no answer from the API), ${live}`;
   return `nothing is known to be written, ${live}`;
 }

@@ -13,7 +13,7 @@ import type { CommonInput } from "../command.ts";
 import { interruptedBy } from "../command.ts";
 import type { LiveProof } from "../lib/prove-live.ts";
 import { NOT_ASKED, proveLive } from "../lib/prove-live.ts";
-import { askAfterRefuge, NOT_ASKED_REFUGE } from "../lib/proxy-health.ts";
+import { askAfterProxy, PROXY_NOT_ASKED } from "../lib/proxy-health.ts";
 import type { WriteResult } from "../lib/write-result.ts";
 import { mayHaveWritten, settle, wrote } from "../lib/write-result.ts";
 import { keepInForce } from "./keep-in-force.ts";
@@ -62,7 +62,7 @@ export async function writeAndProve(
   const sent = await anyMayHaveArrived([stopWrite, configWrite]);
   const mirrored = stopWrite.then(() => withinGrace(configWrite, ports));
   const expected = () => proofOf(documents.stop, known, nowMs);
-  const refuge = sent && input.verify ? askAfterRefuge(ports) : NOT_ASKED_REFUGE;
+  const proxyHealth = sent && input.verify ? askAfterProxy(ports) : PROXY_NOT_ASKED;
   const proving = input.verify ? look(ports, sent, timing, expected) : Promise.resolve(NOT_ASKED);
   const writes = { stopWrite, configWrite: mirrored, proof: proving };
   const [stop, config, stored, proof] = await Promise.all([
@@ -76,7 +76,7 @@ export async function writeAndProve(
     writes: { stop, config },
     stored,
     proof,
-    refuge,
+    proxyHealth,
     before: known,
     verify: input.verify,
     interrupted: interruptedBy(ports.interrupt),
@@ -129,7 +129,7 @@ function proofOf(stop: StopDocument, before: CanaryConfig | null, nowMs: number)
 /** The mirror is worth waiting for, but only so long: KV takes one write per key and second. */
 function withinGrace(write: Promise<WriteResult>, ports: Ports): Promise<WriteResult> {
   const late = (): WriteResult => {
-    const message = "config has not been acknowledged yet";
+    const message = "the API has not acknowledged config yet";
     return { kind: "failed", error: new UpstreamError("ambiguous", message) };
   };
   const grace = AbortSignal.any([ports.clock.timeout(MIRROR_GRACE_MS), ports.interrupt]);

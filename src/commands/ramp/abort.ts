@@ -1,8 +1,10 @@
 /** Ends a ramp and goes back to the share before it. Relief: never asks, and needs nobody to be alive. */
+
 import * as z from "zod";
 import type { RampDocument } from "../../domain/ramp/document.ts";
 import { isOver } from "../../domain/ramp/document.ts";
 import { shareOf } from "../../domain/ramp/text.ts";
+import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import { isEmergency } from "../../domain/state/state.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { ChangingVerb, CommonInput, Given, Outcome } from "../command.ts";
@@ -18,7 +20,7 @@ import type { RampData } from "./run-state.ts";
 import { type KnownRamp, keep, showInKv } from "./store.ts";
 
 const input = z.object({
-  keep: onOff("--keep", "leave the present share"),
+  keep: onOff("--keep", "keep the current share"),
 });
 
 export interface AbortData extends RampData {
@@ -31,8 +33,8 @@ export const rampAbort: ChangingVerb<typeof input, KnownRamp, AbortData> = {
   name: "ramp abort",
   summary: "End the ramp, back to the share before it",
   details:
-    "Whoever carries the ramp out ends it at its next look. The share goes back at once to what it was " +
-    "before the ramp, unless --keep. Works on a ramp whose process is gone, too. Never asks.",
+    "Ends the ramp at its next check. The share goes back now to what it was " +
+    "before the ramp, unless --keep. Also works if the ramp's process has died. Never asks.",
   examples: [
     'pixcanary ramp abort --env production --reason "support tickets"',
     "pixcanary ramp abort --env production --keep",
@@ -65,15 +67,15 @@ async function abort(
   await endHere(known, given, ports);
   const data: AbortData = { ramp, at_ms: ports.clock.now(), lowered: null, note: null };
   if (told !== null)
-    data.note = `the ramp could not be told (${told.message}): it ends by itself at a foreign config`;
+    data.note = `abort could not be sent (${told.message}); the ramp will stop when it sees the changed config`;
   const base = await readBase(ports);
   if (!("state" in base)) return { ...unreachable(base, ports), data };
-  const stays = given.keep ? "kept as it is" : whyNotLower(base, ramp);
+  const stays = given.keep ? "unchanged" : whyNotLower(base, ramp);
   if (stays !== null) {
     data.note = data.note ?? stays;
     const next = invocation(ports.target, "status");
     return told === null
-      ? { kind: "done", changed: true, data, headline: `aborted; the share is ${stays}`, next }
+      ? { kind: "done", changed: true, data, headline: `aborted; share ${stays}`, next }
       : { ...unreachable(told, ports), data };
   }
   const reason = given.reason ?? "ramp aborted";
@@ -120,7 +122,7 @@ function whyNotLower(base: Base, ramp: RampDocument): string | null {
   if (config.kind !== "valid") return "unknown: there is no readable config";
   const ours = ramp.plan.some(({ revision }) => revision === config.value.revision);
   if (!ours)
-    return `${config.value.canary_percent} %, set by ${config.value.updated_by ?? "somebody"}`;
+    return `${config.value.canary_percent} %, set by ${config.value.updated_by ?? UNKNOWN_AUTHOR}`;
   return config.value.canary_percent > ramp.base.percent
     ? null
     : `${config.value.canary_percent} % already`;

@@ -51,7 +51,7 @@ export async function runningRamp(
   if (known !== null && !isOver(known.ramp)) return { known };
   const next = invocation(ports.target, "status");
   if (known === null && warnings.length > 0) {
-    const message = "whether there is a ramp could not be read";
+    const message = "cannot read whether a ramp is running";
     return failed({
       kind: "failed",
       code: "upstream",
@@ -62,8 +62,8 @@ export async function runningRamp(
   }
   const message =
     known === null
-      ? "there is no ramp"
-      : `the last ramp is over: ${known.ramp.state}, ${known.ramp.ended?.why ?? ""}`;
+      ? "no ramp is running"
+      : `no ramp is running; the last one ended: ${known.ramp.state}, ${known.ramp.ended?.why ?? "no reason recorded"}`;
   return failed({ kind: "failed", code: "usage", message, truth: "nothing was written", next });
 }
 

@@ -64,7 +64,7 @@ export async function dropLease(ramp: RampDocument, base: Base, ports: Ports): P
   if (placeInPlan(ramp, base.state).kind !== "here") return;
   const write = await put(withoutLease(config.value, ports.clock.now()), base, ports);
   if (write.kind !== "written") {
-    ports.progress.warn(`the lease is still there and will run out: ${problemOf(write)}`);
+    ports.progress.warn(`the lease could not be removed and will run out: ${problemOf(write)}`);
   }
 }
 
@@ -75,7 +75,7 @@ function put(config: CanaryConfig, base: Base, ports: Ports): Promise<ConfigWrit
 
 function problemOf(write: Exclude<ConfigWrite, { kind: "written" }>): string {
   return write.kind === "conflict"
-    ? `somebody else wrote config: ${write.by}`
+    ? `config was changed meanwhile by ${write.by}`
     : write.error.message;
 }
 
@@ -90,7 +90,7 @@ export async function relieve(
   ports: Ports,
 ): Promise<Done & { outcome: Outcome<unknown> | null }> {
   const { relief } = ramp;
-  if (relief === null) return { ramp, problem: "there is nothing to relieve", outcome: null };
+  if (relief === null) return { ramp, problem: "there is nothing to lower", outcome: null };
   const given = reliefInput(input, relief.why);
   const ours = placeInPlan(ramp, base.state).kind === "here";
   if (relief.action !== "not-aus" && !ours) {

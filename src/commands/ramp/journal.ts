@@ -26,7 +26,7 @@ export async function recordEnd(
   ports: Ports,
 ): Promise<void> {
   const { clock, notifier, progress, target } = ports;
-  await recordEntry(ports, endEntry(ramp, state, signatureOf(ports, input)), "nobody");
+  await recordEntry(ports, endEntry(ramp, state, signatureOf(ports, input)), "none");
   if (notifier.channels.length === 0) return;
   const notice = rampNotice(ramp, target.env, clock.now());
   const signal = clock.timeout(TELL_LIMIT_MS);

@@ -1,7 +1,9 @@
 /** Starts a ramp that was planned and confirmed: here, or by handing it to the Worker. */
+
 import { written } from "../../domain/ramp/advance.ts";
 import type { RampDocument } from "../../domain/ramp/document.ts";
 import { MAX_KNOWN_ENTRIES, newRamp, RAMP_KEY } from "../../domain/ramp/document.ts";
+import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import type { CanaryConfig } from "../../domain/state/documents.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
 import { LocalError } from "../../ports/errors.ts";
@@ -61,7 +63,7 @@ export async function lockHere(ports: Ports): Promise<Outcome<RampData> | null> 
   return {
     kind: "failed",
     code: "conflict",
-    message: "another process on this machine carries out a ramp",
+    message: "another process on this machine is running a ramp",
     truth: "nothing was written",
     next: invocation(ports.target, "ramp status"),
   };
@@ -71,8 +73,8 @@ export function diskRefused(error: LocalError, ports: Ports): Outcome<RampData> 
   return {
     kind: "failed",
     code: "upstream",
-    message: `the ramp cannot be kept on this machine: ${error.message}`,
-    truth: "it does not go on without being kept; what was written stands",
+    message: `cannot save the ramp's state on this machine: ${error.message}`,
+    truth: "ramp stopped: its state file cannot be written; the last share written stays in force",
     next: invocation(ports.target, "status"),
   };
 }
@@ -113,12 +115,12 @@ function release(steps: StartSteps, input: StartInput, ports: Ports) {
 }
 
 function overtaken({ config }: ParsedState, ports: Ports): Outcome<RampData> {
-  const by = config.kind === "valid" ? (config.value.updated_by ?? "somebody by hand") : "somebody";
+  const by = config.kind === "valid" ? (config.value.updated_by ?? UNKNOWN_AUTHOR) : UNKNOWN_AUTHOR;
   return {
     kind: "failed",
     code: "conflict",
-    message: `${by} changed config right after the stop was released`,
-    truth: "theirs is in force; no ramp was started",
+    message: `config was changed right after the stop was released, by ${by}`,
+    truth: "their change is in force; no ramp was started",
     next: invocation(ports.target, "status"),
   };
 }
@@ -171,11 +173,11 @@ async function handOver(ramp: RampDocument, ports: Ports): Promise<Outcome<RampD
     const failure = unreachable(asUpstream(thrown), ports);
     return {
       ...failure,
-      truth: "the Worker was perhaps not told: look at ramp status",
+      truth: "the Worker may not have the ramp; check with ramp status",
       next,
       data,
     };
   }
-  const headline = "handed to the Worker, whose cron begins within some minutes";
+  const headline = "handed over to the Worker; its cron starts the ramp within a few minutes";
   return { kind: "done", changed: true, data, headline, next };
 }

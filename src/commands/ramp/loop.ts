@@ -8,6 +8,7 @@ import type { Order } from "../../domain/ramp/advance.ts";
 import { advance, closing, GATE, overtaken } from "../../domain/ramp/advance.ts";
 import type { RampControl, RampDocument } from "../../domain/ramp/document.ts";
 import { isOver } from "../../domain/ramp/document.ts";
+import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import type { Clock } from "../../ports/machine.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { CommonInput, Outcome } from "../command.ts";
@@ -91,7 +92,9 @@ async function turn(
   run.problem = done.problem;
   run.refusals = done.refusedFor === undefined ? 0 : run.refusals + 1;
   const lost = done.refusedFor !== undefined && run.refusals >= MAX_REFUSALS;
-  const after = lost ? overtaken(done.ramp, done.refusedFor ?? "", ports.clock.now()) : done.ramp;
+  const after = lost
+    ? overtaken(done.ramp, done.refusedFor ?? UNKNOWN_AUTHOR, ports.clock.now())
+    : done.ramp;
   await finish(run, after, input, ports, gathered.base);
   return done.problem === null ? order : null;
 }

@@ -3,6 +3,7 @@
 import { GATE } from "../../domain/ramp/advance.ts";
 import type { RampDocument } from "../../domain/ramp/document.ts";
 import { shareOf, stepText } from "../../domain/ramp/text.ts";
+import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { CommonInput, Outcome } from "../command.ts";
 import { interruptedBy } from "../command.ts";
@@ -31,7 +32,7 @@ export function endOf(run: RunState, _input: CommonInput, ports: Ports): Outcome
         kind: "failed",
         code: "conflict",
         message: conflictText(ramp),
-        truth: "theirs is in force; the ramp has ended and writes nothing more",
+        truth: "their change is in force; the ramp has ended and writes nothing more",
         next: status,
         data,
       };
@@ -44,7 +45,7 @@ export function endOf(run: RunState, _input: CommonInput, ports: Ports): Outcome
 }
 
 function conflictText({ state, ended }: RampDocument): string {
-  const { by = "somebody", why = "" } = ended ?? {};
+  const { by = UNKNOWN_AUTHOR, why = "" } = ended ?? {};
   return state === "aborted" ? `aborted by ${by}: ${why}` : `${by}: ${why}`;
 }
 
@@ -58,13 +59,13 @@ function standing(run: RunState, data: RampData, ports: Ports): Outcome<RampData
     return { kind: "unhealthy", data, reason, next };
   }
   const signal = interruptedBy(ports.interrupt);
-  const truth = `the ramp stands at ${shareOf(ramp)}, ${stepText(ramp)}${lease}`;
+  const truth = `the ramp is at ${shareOf(ramp)}, ${stepText(ramp)}${lease}`;
   if (signal !== null) return { kind: "interrupted", signal, truth, next, data };
-  const message = problem ?? "time is up";
+  const message = problem ?? "time limit reached";
   return { kind: "failed", code: "deadline", message, truth, next, data };
 }
 
 function leaseText({ lease_until, lease_s, base }: RampDocument): string {
   if (lease_s === null || lease_until === null) return "";
-  return `; unless somebody goes on, the Worker falls back to ${base.percent} % at ${lease_until}`;
+  return `; unless resumed, the Worker falls back to ${base.percent} % at ${lease_until}`;
 }

@@ -11,10 +11,10 @@ import type { KnownRamp } from "./store.ts";
 
 export const rampPause: ChangingVerb<typeof noFlags, KnownRamp, RampData> = {
   name: "ramp pause",
-  summary: "Hold the ramp at its present share",
+  summary: "Hold the ramp at its current share",
   details:
-    "Whoever carries the ramp out obeys at its next look: within 30 s, a detached one within some minutes. " +
-    "The share stays, its gate goes on watching, the time that is left of the step is kept.",
+    "Takes effect at the next check: within 30 s, or a few minutes for a detached ramp. " +
+    "The share stays, the gate keeps checking, and the step keeps its remaining time.",
   examples: ['pixcanary ramp pause --env production --reason "deploy freeze"'],
   timeoutMs: 30_000,
   input: noFlags,
@@ -37,7 +37,7 @@ async function pause(
   if (ramp.state === "paused") return { kind: "done", changed: false, data };
   const error = await send(newControl("pause", ramp, input, ports), ports);
   if (error !== null) return { ...unreachable(error, ports), data };
-  const headline = "told; it is obeyed at the next look";
+  const headline = "pause requested; takes effect at the next check";
   const next = invocation(ports.target, "ramp status");
   return { kind: "done", changed: true, data, headline, next };
 }

@@ -11,8 +11,8 @@ export function planOf(text: string, { ramps }: Pick<Target, "ramps">): PlannedS
   if (parsed.kind === "plan") return parsed.steps;
   const names = Object.keys(ramps);
   if (named === undefined && /^[a-z][a-z0-9-]*$/.test(text)) {
-    const known = names.length === 0 ? "there are none" : `there are ${names.join(", ")}`;
-    return `there is no plan "${text}" under "ramps" in pixcanary.json (${known}); or write ${PLAN_HELP}`;
+    const known = names.length === 0 ? "none defined" : `defined: ${names.join(", ")}`;
+    return `no plan "${text}" under "ramps" in pixcanary.json (${known}); or use ${PLAN_HELP}`;
   }
   return `--plan ${parsed.problem}`;
 }

@@ -18,16 +18,16 @@ export async function clockAndToken(
     const nowMs = ports.clock.now();
     const awayMs = Math.abs(skewMs(ports) ?? 0);
     if (awayMs > SKEW_LIMIT_MS) {
-      return { reason: `this machine's clock is ${Math.round(awayMs / 1_000)} s from the API's` };
+      return { reason: `this machine's clock is ${Math.round(awayMs / 1_000)} s off the API's` };
     }
     const lengthMs = steps.reduce((sum, { holdS }) => sum + (holdS ?? 0) * 1_000, 0);
     const endsMs = expiresOn === null ? Number.POSITIVE_INFINITY : Date.parse(expiresOn);
     const notes =
       endsMs < nowMs + lengthMs + SPARE_MS
-        ? [`the API token expires at ${expiresOn}, before this ramp can be sure to have ended`]
+        ? [`the API token expires at ${expiresOn}, perhaps before this ramp ends`]
         : [];
     return { notes };
   } catch {
-    return { notes: ["the API did not tell its time and the token's end"] };
+    return { notes: ["clock skew and token expiry unknown: the API did not answer"] };
   }
 }

@@ -18,10 +18,10 @@ import type { KnownRamp } from "./store.ts";
 
 export const rampResume: ChangingVerb<typeof noFlags, KnownRamp, RampData> = {
   name: "ramp resume",
-  summary: "Go on with a ramp that was paused or left",
+  summary: "Resume a ramp that was paused or left",
   details:
-    "A detached ramp, and one whose process is alive, is told. One whose process on this machine has gone " +
-    "goes on in this terminal. Health is looked at first; no hold is skipped, nothing is raised twice. Asks.",
+    "A detached ramp, or one whose process is alive, resumes there. If its process on this machine has died, it " +
+    "resumes in this terminal. Checks health first; skips no hold and raises no step twice. Asks.",
   examples: ["pixcanary ramp resume --env production"],
   streams: true,
   timeoutMs: RAMP_BUDGET_MS,
@@ -32,7 +32,7 @@ export const rampResume: ChangingVerb<typeof noFlags, KnownRamp, RampData> = {
     const { ramp } = found.known;
     const before = `${ramp.state} at ${shareOf(ramp)}, ${stepText(ramp)}`;
     const changes = [
-      { what: "ramp", before, after: isLeft(found.known) ? "goes on here" : "goes on" },
+      { what: "ramp", before, after: isLeft(found.known) ? "running in this terminal" : "running" },
     ];
     const notes = [nowText(ramp, ports.clock.now())];
     return { kind: "plan", risk: "exposure", changes, notes, steps: found.known };
@@ -57,7 +57,7 @@ async function resume(
   if (ramp.state === "running") return { kind: "done", changed: false, data };
   const error = await send(control, ports);
   if (error !== null) return { ...unreachable(error, ports), data };
-  const headline = "told; it goes on at the next look";
+  const headline = "resume requested; takes effect at the next check";
   const next = invocation(ports.target, "ramp status");
   return { kind: "done", changed: true, data, headline, next };
 }

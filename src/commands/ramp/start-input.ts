@@ -12,25 +12,25 @@ export const input = z.object({
   plan: flag(
     "--plan <plan>",
     "steps <percent>:<time>, or a name in pixcanary.json",
-    z.string("is missing: --plan 5:2h,10:24h,25:24h,50:24h,100, or the name of one"),
+    z.string("is missing, e.g. --plan 5:2h,10:24h,25:24h,50:24h,100, or the name of a plan"),
   ),
-  fromStop: onOff("--from-stop", "release the stop by restore to the first step"),
-  detach: onOff("--detach", "the Worker's cron carries it out: no laptop stays awake"),
+  fromStop: onOff("--from-stop", "start by releasing the stop (restore to the first step)"),
+  detach: onOff("--detach", "run it in the Worker's cron, not in this terminal"),
   lease: flag(
     "--lease <time>",
-    "the Worker falls back unless this process renews it",
+    "the Worker falls back when this process stops renewing it",
     parsed(leaseOf, "must be a time from 5s to 24h, e.g. 15m").optional(),
   ),
   minRequests: flag(
     "--min-requests <n>",
-    "native requests that each step needs",
+    "native requests needed per step",
     z.coerce
       .number("must be a number")
       .int("must be a whole number")
       .min(0, "must be 0 or more")
       .optional(),
   ),
-  force: onOff("--force", "no gates, no prerequisites; journaled with the reason"),
+  force: onOff("--force", "skip gates and prerequisites; journaled with the reason"),
 });
 
 function leaseOf(text: string): number | null {

@@ -35,11 +35,11 @@ const CRON_SILENT_MS = 5 * 60_000;
 
 export const rampStart: ChangingVerb<typeof input, StartSteps, RampData> = {
   name: "ramp start",
-  summary: "Go up step by step, held and judged at each",
+  summary: "Raise the share step by step, with a gate at each",
   details:
-    "Each step is written, seen live everywhere, held for its time and judged by the policy through all of " +
-    "it; it goes on with a pass on enough requests alone. A failed gate reduces or stops. A stop, or anybody " +
-    "else's change, ends it (exit 25). Asks, default no.",
+    "Writes each step, waits until it is live everywhere, holds it and judges it by the policy all the " +
+    "while; only a pass on enough requests goes on. A failed gate reduces or stops. A stop, or any " +
+    "other change of config, ends the ramp (exit 25). Asks, default no.",
   examples: [
     'pixcanary ramp start --env production --plan "5:2h,10:24h,25:24h,50:24h,100"',
     "pixcanary ramp start --env production --plan careful --from-stop --detach",
@@ -59,7 +59,7 @@ async function plan(given: StartInput, ports: Ports): Promise<Planned<StartSteps
   if (given.detach && given.lease !== undefined) {
     return refuse(
       "usage",
-      "--lease is for a ramp in this process, not for --detach",
+      "--lease does not go with --detach: a detached ramp needs none",
       "nothing was written",
       "--help",
     );
@@ -94,8 +94,7 @@ async function plan(given: StartInput, ports: Ports): Promise<Planned<StartSteps
 
 /** A ramp that nobody carries out stands still, and says nothing. */
 async function cronNotes(ports: Ports, signal: AbortSignal): Promise<string[]> {
-  const unseen =
-    "the Worker's cron has not been seen lately: is the guardian deployed, and not off?";
+  const unseen = "the Worker's cron has not run lately; is the guardian deployed and switched on?";
   try {
     const guardian = parseGuardian(await ports.documents.get(GUARDIAN_KEY, { signal }));
     const silentMs = ports.clock.now() - Date.parse(guardian?.last_tick ?? "");
@@ -108,7 +107,7 @@ async function cronNotes(ports: Ports, signal: AbortSignal): Promise<string[]> {
 /** A machine whose clock is wrong would hold steps for another time than it says. */
 function skewed(reason: string, ports: Ports): Planned<never, RampData> {
   const next = "timedatectl set-ntp true   # then start again";
-  const message = `${reason}: ${ports.target.env} is left as it is`;
+  const message = `${reason}; nothing was changed in ${ports.target.env}`;
   return {
     kind: "ended",
     outcome: { kind: "unhealthy", data: null as never, reason: message, next },
@@ -122,9 +121,9 @@ function unfinished(
   ports: Ports,
 ): Planned<never, RampData> | null {
   if (isOver(ramp)) return null;
-  const where = ramp.mode === "detached" ? "the Worker carries it out" : `on ${ramp.host}`;
-  const message = `there is a ramp already: ${shareOf(ramp)}, ${stepText(ramp)}, by ${ramp.by} (${where})`;
-  const truth = alive ? "its process is alive" : `it was last seen at ${ramp.updated_at}`;
+  const where = ramp.mode === "detached" ? "in the Worker" : `on ${ramp.host}`;
+  const message = `a ramp is already running: ${shareOf(ramp)}, ${stepText(ramp)}, by ${ramp.by} (${where})`;
+  const truth = alive ? "its process is alive" : `its last update was at ${ramp.updated_at}`;
   const next = `${invocation(ports.target, alive ? "ramp status" : "ramp resume")}   # or: ramp abort`;
   return { kind: "ended", outcome: { kind: "failed", code: "conflict", message, truth, next } };
 }
@@ -151,7 +150,7 @@ function notNow(
     return emergency
       ? ended(
           "an emergency is on",
-          "everybody is at proxy",
+          "all traffic is on proxy (the legacy origin)",
           `ramp start --plan ${given.plan} --from-stop`,
         )
       : ended("no emergency is on: leave out --from-stop", "nothing was written", "status");
@@ -161,16 +160,20 @@ function notNow(
   if (capped !== undefined) {
     const { percent, by } = capped.cap;
     const lift = `restore --to ${Math.min(percent, first)} --reason "…"`;
-    return ended(`${by} has capped the share at ${percent} %`, `at most ${percent} %`, lift);
+    return ended(`the share is capped at ${percent} % by ${by}`, `at most ${percent} %`, lift);
   }
   const { config } = base.state;
   if (config.kind !== "valid") {
-    return ended("there is no readable config to go up from", "nothing was written", "doctor");
+    return ended(
+      "config is missing or unreadable: no share to start from",
+      "nothing was written",
+      "doctor",
+    );
   }
   const present = config.value.canary_percent;
   if (first > present) return null;
   return ended(
-    `the first step, ${first} %, is not above the present ${present} %`,
+    `the first step (${first} %) is not above the current ${present} %`,
     `still at ${present} %`,
     "status",
   );
@@ -223,14 +226,14 @@ async function judged(
   if (failed.length > 0 && !given.force) return notSafe(failed, ports);
   const before = snapshotOf(base.state).percent;
   const notes = [...findings.map(noteOf), ...warnings];
-  if (given.force) notes.push("forced: no gates, nothing is judged");
+  if (given.force) notes.push("forced: no gates, health is not checked");
   const changes = changesOf(steps, before, 0, steps.length);
   const begun = { plan: steps, base, restore: null, guardian };
   return { kind: "plan", risk: "exposure", changes, notes, steps: begun };
 }
 
 function notSafe(failed: readonly Finding[], ports: Ports): Planned<never, RampData> {
-  const reason = `not safe to go up: ${failed.map((f) => `${f.name}: ${f.verdict} (${f.detail})`).join("; ")}`;
+  const reason = `not safe to raise the share: ${failed.map((f) => `${f.name}: ${f.verdict} (${f.detail})`).join("; ")}`;
   const next = invocation(ports.target, "assess");
   return { kind: "ended", outcome: { kind: "unhealthy", data: null as never, reason, next } };
 }

@@ -20,9 +20,9 @@ export interface RampStatusData {
 
 export const rampStatus: ReadingVerb<typeof noFlags, RampStatusData> = {
   name: "ramp status",
-  summary: "Show where the ramp stands, and what is next",
+  summary: "Show the ramp's step, gate and what comes next",
   details:
-    "Of a ramp in a process on this or another machine, and of a detached one. Changes nothing.",
+    "Works for a ramp on this machine, on another one, or in the Worker's cron. Changes nothing.",
   examples: [
     "pixcanary ramp status --env production",
     "pixcanary ramp status --env production --json",
@@ -63,8 +63,8 @@ function render(outcome: Outcome<RampStatusData>): string {
 }
 
 function lifeText({ ramp, from, alive, at_ms }: RampStatusData): string {
-  const last = `last sign of life ${age(at_ms - Date.parse(ramp?.updated_at ?? ""))}`;
-  if (ramp?.mode === "detached") return `the Worker carries it out, ${last}`;
-  if (from === "kv") return `on ${ramp?.host ?? "?"}, ${last}`;
-  return alive ? "its process is alive on this machine" : `its process is gone, ${last}`;
+  const last = `last update ${age(at_ms - Date.parse(ramp?.updated_at ?? ""))}`;
+  if (ramp?.mode === "detached") return `in the Worker's cron, ${last}`;
+  if (from === "kv") return `on ${ramp?.host ?? "an unknown host"}, ${last}`;
+  return alive ? "running on this machine" : `its process has died, ${last}`;
 }

@@ -18,7 +18,7 @@ export async function showInKv(ramp: RampDocument, ports: Ports): Promise<void> 
     await ports.documents.put(RAMP_KEY, JSON.stringify(ramp), { signal });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    ports.progress.warn(`others cannot see where the ramp stands: ${why}`);
+    ports.progress.warn(`ramp state not saved in KV, so others cannot see it: ${why}`);
   }
 }
 

@@ -35,7 +35,7 @@ export function viewLines(run: RunState, { target, nowMs, columns }: ViewOptions
     ...findingLines(open),
     ...(isOver(ramp)
       ? []
-      : ["  Ctrl-C leaves it where it is; ramp pause and abort work from elsewhere"]),
+      : ["  Ctrl-C leaves the share as it is; ramp pause and ramp abort work from any machine"]),
   ];
   return lines.map((line) => cut(escapeForTerminal(line), columns));
 }
@@ -97,7 +97,7 @@ function happening(ramp: RampDocument): string {
   if (ramp.ended !== null) return `${ramp.state}, ${ramp.ended.why} (${ramp.ended.by})`;
   if (ramp.paused !== null) return `paused by ${ramp.paused.by}, ${ramp.paused.why}`;
   if (ramp.relief !== null) return `${ramp.relief.action}: ${ramp.relief.why}`;
-  if (ramp.step < 0) return "begins";
+  if (ramp.step < 0) return "starting";
   if (ramp.phase === "settle") return "written, not yet live everywhere";
-  return `live, held until ${ramp.hold_until ?? "?"}${ramp.extended ? " (longer)" : ""}`;
+  return `live, holding until ${ramp.hold_until ?? "an unknown time"}${ramp.extended ? " (extended)" : ""}`;
 }

@@ -52,10 +52,10 @@ async function readBack(
   const arrived = stop.kind === "valid" && stop.value.id === release.id;
   const foreign = conflictOf({ ...now, stopText: guard.stopText }, guard);
   if (foreign !== null)
-    return arrived ? { ...foreign, truth: `released; but ${truthOf(now)}` } : foreign;
+    return arrived ? { ...foreign, truth: `the stop is released; ${truthOf(now)}` } : foreign;
   if (arrived) return { kind: "released" };
   if (stop.kind === "valid" && stop.value.active && now.stopText !== guard.stopText) {
-    return pulledAgain(now);
+    return stoppedAgain(now);
   }
   return lost === undefined ? { kind: "released" } : { kind: "unknown", error: lost };
 }
@@ -64,23 +64,23 @@ function conflictOf(now: Base, guard: Guard): Extract<Release, { kind: "conflict
   const { config, stop } = now.state;
   const active = stop.kind === "invalid" || (stop.kind === "valid" && stop.value.active);
   if (now.stopText !== guard.stopText) {
-    return active ? pulledAgain(now) : conflict(now, "somebody changed stop");
+    return active ? stoppedAgain(now) : conflict(now, "the stop was changed");
   }
   const ours = config.kind === "valid" && config.value.revision === guard.revision;
-  return guard.revision === null || ours ? null : conflict(now, "somebody wrote config");
+  return guard.revision === null || ours ? null : conflict(now, "config was changed");
 }
 
-function pulledAgain(now: Base): Extract<Release, { kind: "conflict" }> {
-  return conflict(now, "the stop was pulled again");
+function stoppedAgain(now: Base): Extract<Release, { kind: "conflict" }> {
+  return conflict(now, "a new stop was set");
 }
 
 function conflict(now: Base, what: string): Extract<Release, { kind: "conflict" }> {
-  const message = `${what} while restore was on its way`;
+  const message = `${what} while restore was running`;
   return { kind: "conflict", message, truth: `nothing was released; ${truthOf(now)}` };
 }
 
 function truthOf(now: Base): string {
   return isEmergency(now.state)
-    ? "an emergency is stored, everybody is sent to proxy"
-    : "no emergency is stored any more: look at status";
+    ? "an emergency is stored: all traffic is on proxy (the legacy origin)"
+    : "no emergency is stored any more; check with status";
 }

@@ -12,6 +12,7 @@ import type { Observations } from "../../domain/policy/observations.ts";
 import type { Finding } from "../../domain/policy/prerequisites.ts";
 import { obstacles, prerequisites } from "../../domain/policy/prerequisites.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
+import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import type { StopDocument } from "../../domain/state/documents.ts";
 import { readEmergencies } from "../../domain/state/emergency.ts";
 import { shareBeforeIncident, snapshotOf } from "../../domain/state/journal.ts";
@@ -34,7 +35,7 @@ import { goBackUp, renderRestore } from "./apply.ts";
 
 const input = z.object({
   to: flag("--to <percent>", "the share to go back to", percentInput.optional()),
-  force: onOff("--force", "go on although a prerequisite fails; journaled with the reason"),
+  force: onOff("--force", "restore even if a prerequisite fails; journaled with the reason"),
 });
 type Input = Given<typeof input>;
 
@@ -56,9 +57,9 @@ export const restore: ChangingVerb<typeof input, RestoreSteps, RestoreData> = {
   name: "restore",
   summary: "Release the stop and go back to a share of native",
   details:
-    "Visitors are served by native again. Checks the runbook's prerequisites, shows before → after, " +
-    "asks (default no), writes config, sees it live, releases the stop, sees that live. Without --to, " +
-    "goes back to the share before the incident, as the journal knows it.",
+    "Sends visitors to native again. Checks the runbook's prerequisites, shows before → after, " +
+    "asks (default no), writes config, waits until it is live, then releases the stop. Without --to, " +
+    "goes back to the share before the incident, from the journal.",
   examples: [
     'pixcanary restore --env production --reason "pool size fixed, INC-42"',
     'pixcanary restore --env production --to 5 --reason "start low" --yes',
@@ -107,7 +108,7 @@ async function plan(given: Input, ports: Ports): Promise<Planned<RestoreSteps, R
   if (failed.length > 0 && !given.force) {
     const data: RestoreData = { ...unchanged(base.state), findings };
     const reason = `not safe yet: ${failed.map((f) => `${f.name}: ${f.verdict}`).join(", ")}`;
-    const next = `${invocation(ports.target, "restore")} --reason "…" --force   # if you know better`;
+    const next = `${invocation(ports.target, "restore")} --reason "…" --force   # if you are sure it is safe`;
     return { kind: "ended", outcome: { kind: "unhealthy", data, reason, next } };
   }
   const tag =
@@ -148,7 +149,7 @@ function notARestore(
     outcome: {
       kind: "failed",
       code: "usage",
-      message: `${percent} % is less than the present ${present} %, and no emergency is on`,
+      message: `${percent} % is lower than the current ${present} %, and no emergency is on`,
       truth: `still at ${present} %`,
       next: invocation(ports.target, `reduce --to ${percent}`),
     },
@@ -193,7 +194,7 @@ function capsOf({ capped }: ParsedState, sightings: readonly Sighting[]): SeenCa
 }
 
 function capChange({ percent, at, by, reason }: SeenCap): Change {
-  const before = `at most ${percent} % since ${at || "?"} by ${by} ("${reason}")`;
+  const before = `at most ${percent} % since ${at || "an unknown time"} by ${by} ("${reason}")`;
   return { what: "guardian's cap", before, after: "lifted" };
 }
 
@@ -229,13 +230,13 @@ function changesOf(
     { what: "emergency", before: before.emergency ? "on" : "off", after: "off" },
   ];
   if (stop !== null) {
-    const who = `active since ${stop.at ?? "?"} by ${stop.by ?? "?"}${stop.reason === undefined ? "" : ` ("${stop.reason}")`}`;
+    const who = `active since ${stop.at ?? "an unknown time"} by ${stop.by ?? UNKNOWN_AUTHOR}${stop.reason === undefined ? "" : ` ("${stop.reason}")`}`;
     changes.push({ what: "stop", before: who, after: "released" });
   } else if (state.stop.kind === "invalid") {
     changes.push({ what: "stop", before: `unreadable: ${state.stop.problem}`, after: "released" });
   }
   if (orphan !== null) {
-    const what = `not stored, but seen or mirrored (${orphan.at ?? "?"})`;
+    const what = `not stored, but still in force at a location or in config (set at ${orphan.at ?? "an unknown time"})`;
     changes.push({ what: "stop", before: what, after: "released" });
   }
   return changes;

@@ -74,7 +74,7 @@ export async function runSmoke(ports: Ports, options: SmokeOptions): Promise<Smo
   const qaUrl = ports.qa.urls[0];
   const base = qaUrl === undefined ? null : apiBaseOf(qaUrl);
   if (qaUrl === undefined || base === null) {
-    const why = noData("the API's address cannot be told from the /qa URLs: they end in /qa");
+    const why = noData("cannot derive the API's address: the /qa URLs must end in /qa");
     const checks = SMOKE_CHECKS.map((name) => ({ name, ...why, elapsed_ms: 0 }));
     return { at: startedAt, base: null, cohorts: [], file: SMOKE_FILE, checks };
   }
@@ -109,7 +109,7 @@ async function checkFlow(flow: Flow, ports: Ports): Promise<[SmokeCheck, SmokeCh
   const { signal } = flow;
   const skipped = (name: SmokeName, because: SmokeName): SmokeCheck => ({
     name,
-    ...noData(`not made: ${because} did not pass`),
+    ...noData(`skipped: ${because} did not pass`),
     elapsed_ms: 0,
   });
   const api = await timed(ports, signal, "API URL", () => checkApi(flow));
@@ -146,8 +146,8 @@ async function checkWithToken(qa: QaChecks): Promise<[SmokeCheck, SmokeCheck]> {
   const name = "Worker canary config";
   if (admitted) return [credentials, await timed(ports, signal, name, () => checkConfig(qa))];
   const why = ports.visitor.hasQaToken
-    ? "not made: /qa gave no document to our token"
-    : "not made: needs PIXCANARY_QA_TOKEN";
+    ? "skipped: /qa refused the token"
+    : "skipped: needs PIXCANARY_QA_TOKEN";
   return [credentials, { name, ...noData(why), elapsed_ms: 0 }];
 }
 
@@ -169,8 +169,7 @@ async function checkCredentials({ ports, qaUrl, signal }: QaChecks): Promise<Cre
 }
 
 function judgeCredentials(closed: VisitorAnswer, open: VisitorAnswer | null): Judged {
-  if (closed.status === 429)
-    return inconclusive("/qa was asked too often (HTTP 429); wait a minute");
+  if (closed.status === 429) return inconclusive("rate limited by /qa (HTTP 429); wait a minute");
   if (closed.status !== 401)
     return fail(`/qa without a token answered HTTP ${closed.status}, not 401`);
   const decision = parseCanaryHeader(closed.header(CANARY_HEADER));
@@ -180,20 +179,20 @@ function judgeCredentials(closed: VisitorAnswer, open: VisitorAnswer | null): Ju
   const cookie = judgeCookie(closed, decision.reason);
   if (cookie.verdict === "fail") return cookie;
   if (open === null) return inconclusive(`refused without a token (401); ${NO_TOKEN}`);
-  if (open.status === 429) return inconclusive("/qa was asked too often (HTTP 429); wait a minute");
+  if (open.status === 429) return inconclusive("rate limited by /qa (HTTP 429); wait a minute");
   if (open.status !== 200) return fail(`/qa refused our token: HTTP ${open.status}`);
   return { ...cookie, detail: `401 without a token, 200 with it; ${cookie.detail}` };
 }
 
-const NO_TOKEN = "PIXCANARY_QA_TOKEN is needed for the rest";
+const NO_TOKEN = "the other checks need PIXCANARY_QA_TOKEN";
 
 /** A visitor who is drawn gets a cookie that no script can read and other sites may send. */
 function judgeCookie({ setCookies }: VisitorAnswer, reason: string): Judged {
   const cookie = setCookies.find((text) => text.startsWith(`${COHORT_COOKIE}=`));
   if (cookie === undefined) {
     if (reason === "sampled") return fail(`a new visitor got no ${COHORT_COOKIE} cookie`);
-    if (reason === "emergency") return pass("no cookie under an emergency, as it should be");
-    return inconclusive(`no new visitor was drawn (${reason}): no cookie to look at`);
+    if (reason === "emergency") return pass("no cookie during an emergency, as expected");
+    return inconclusive(`the visitor was not sampled (${reason}): no cookie to check`);
   }
   const has = cookie.toLowerCase().split(/\s*;\s*/);
   const missing = COOKIE_ATTRIBUTES.filter((name) => !has.includes(name.toLowerCase()));
@@ -215,14 +214,14 @@ async function checkConfig({ ports, signal }: QaChecks): Promise<Judged> {
   const limit = AbortSignal.any([signal, ports.clock.timeout(CONFIG_LIMIT_MS)]);
   const base = await readBase(ports, limit);
   if (!("state" in base)) return inconclusive(`the stored state cannot be read: ${base.message}`);
-  if (base.state.config.kind !== "valid") return fail("the stored config cannot be read as one");
+  if (base.state.config.kind !== "valid") return fail("the stored config is not valid");
   const proof = await proveLive(ports, expectationOf(base.state), {
     signal: limit,
     startedMs,
     what: "state",
   });
   if (isLive(proof)) return pass(`${proof.live.length} of ${proof.live.length} /qa show it`);
-  if (signal.aborted) return inconclusive("time was up");
+  if (signal.aborted) return inconclusive("time limit reached");
   return fail(proof.missing.map((m) => `${m.location}: ${m.because}`).join("; "));
 }
 
@@ -235,7 +234,7 @@ async function timed(
 ): Promise<SmokeCheck> {
   const startedMs = ports.clock.monotonic();
   const judged = await work().catch((thrown: unknown): Judged => {
-    if (signal.aborted) return inconclusive("time was up");
+    if (signal.aborted) return inconclusive("time limit reached");
     return fail(`no answer: ${asUpstream(thrown).message}`);
   });
   return { name, ...judged, elapsed_ms: Math.round(ports.clock.monotonic() - startedMs) };

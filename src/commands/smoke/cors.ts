@@ -51,7 +51,9 @@ export async function checkCors(check: CorsCheck): Promise<Judged> {
   const open = await foreignProblem(check);
   if (open !== null) return fail(open);
   if (pagesOrigin === null) {
-    return inconclusive('a foreign origin is refused; name the page\'s in "pagesOrigin"');
+    return inconclusive(
+      'foreign origins are refused; set "pagesOrigin" in pixcanary.json to check the page\'s own',
+    );
   }
   const problem =
     (await qaProblem(check, pagesOrigin)) ?? (await preflightProblem(check, pagesOrigin));
@@ -63,7 +65,7 @@ export async function checkCors(check: CorsCheck): Promise<Judged> {
   }
   if (met.visitors.length === 0) return inconclusive("GET /api/jobs shows no decision");
   if (met.missing !== null) {
-    const detail = `${met.missing} was not met in ${met.draws} draws, so its CORS is not known`;
+    const detail = `${met.missing} was not sampled in ${met.draws} requests: its CORS is unknown`;
     return { ...inconclusive(detail), unmet: met.missing };
   }
   const by = ["/qa", ...met.visitors.map(({ cohort }) => cohort)].join(", ");
@@ -85,7 +87,7 @@ async function foreignProblem(check: CorsCheck): Promise<string | null> {
 async function qaProblem(check: CorsCheck, origin: string): Promise<string | null> {
   const before = await askQa(check, "OPTIONS", origin);
   if (before.header(ALLOW_ORIGIN) !== origin) {
-    return `/qa does not allow ${origin}: see QA_ALLOWED_ORIGINS of the Worker`;
+    return `/qa does not allow ${origin}: check QA_ALLOWED_ORIGINS of the Worker`;
   }
   if (!holds(before.header("access-control-allow-headers"), "authorization")) {
     return "the preflight of /qa does not allow the Authorization header";
@@ -107,7 +109,7 @@ async function preflightProblem(check: CorsCheck, origin: string): Promise<strin
     const what = `the preflight of ${method} ${path}`;
     if (answer.status < 200 || answer.status > 299) return `${what} answered HTTP ${answer.status}`;
     const problem = unreadable(answer, origin);
-    if (problem !== null) return `${what} ${problem}: see ALLOWED_ORIGINS of the Worker`;
+    if (problem !== null) return `${what} ${problem}: check ALLOWED_ORIGINS of the Worker`;
     const methods = answer.header("access-control-allow-methods");
     // GET and POST need no leave (Fetch §4.8); `*` means nothing when cookies are sent.
     if (method === "PUT" && !holds(methods, "put")) return `${what} does not allow PUT`;
@@ -167,7 +169,7 @@ async function routeProblem(
     if (seen?.cohort !== cohort || fellBack) continue;
     const problem = unreadable(answer, pagesOrigin);
     const see = cohort === "native" ? "ALLOWED_ORIGINS of the Worker" : "the legacy origin's CORS";
-    if (problem !== null) return `${cohort}: GET ${path} ${problem}: see ${see}`;
+    if (problem !== null) return `${cohort}: GET ${path} ${problem}: check ${see}`;
   }
   return null;
 }

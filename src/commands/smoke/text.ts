@@ -8,7 +8,7 @@ import type { SmokeReport } from "./checks.ts";
 const NAME_CHARS = 20;
 
 export function smokeLines(smoke: SmokeReport): string[] {
-  const served = smoke.cohorts.length === 0 ? "nobody" : smoke.cohorts.join(" and ");
+  const served = smoke.cohorts.length === 0 ? "no cohort" : smoke.cohorts.join(" and ");
   const lines = [
     `  smoke     ${smoke.base ?? "no address"}, ${smoke.at}, served by ${served}, file ${smoke.file}`,
     ...smoke.checks.map(({ name, verdict, detail, elapsed_ms: ms }) => {
@@ -27,7 +27,5 @@ export function smokeReason({ checks }: SmokeReport): string | null {
   if (failed.length > 0)
     return `${failed.length} of ${checks.length} checks failed: ${failed.join(", ")}`;
   const open = named((verdict) => verdict !== "pass");
-  return open.length === 0
-    ? null
-    : `no check failed, but not all could be made: ${open.join(", ")}`;
+  return open.length === 0 ? null : `no check failed, but some could not run: ${open.join(", ")}`;
 }

@@ -42,7 +42,7 @@ export async function checkApi({ visitor, wantsNative }: Flow): Promise<Judged> 
   const { cohort, reason } = visit.decision;
   if (visit.status >= 500) return fail(`GET /api/jobs answered HTTP ${visit.status} (${cohort})`);
   if (wantsNative && cohort !== "native") {
-    return inconclusive(`decided ${cohort} (${reason}): native cannot be asked for here now`);
+    return inconclusive(`decided ${cohort} (${reason}): native is not reachable here now`);
   }
   const fallback = visit.fellBack ? "; native failed, and proxy answered" : "";
   return pass(`HTTP ${visit.status}, decided ${cohort} (${reason})${fallback}`);
@@ -82,8 +82,8 @@ export async function checkSignedUrls(flow: Flow): Promise<Uploaded> {
 
 function notLoggedIn({ ports }: Flow): string {
   return ports.visitor.hasSession
-    ? "HTTP 401: the session has ended; log in as the test user, and renew PIXCANARY_SESSION"
-    : "HTTP 401: not logged in; uploads need the test user's cookie in PIXCANARY_SESSION";
+    ? "HTTP 401: session expired; log in as the test user and renew PIXCANARY_SESSION"
+    : "HTTP 401: not logged in; put the test user's cookie into PIXCANARY_SESSION";
 }
 
 /** What was uploaded comes back as it was; an altered address is refused. */
@@ -98,12 +98,12 @@ export async function checkDownloads(flow: Flow, intentId: string): Promise<Judg
   const download = await visitor.go("GET", job.address);
   if (download.status !== 200) return settled(flow, fail(refused("download", download)));
   if (!sameBytes(download.body, content)) {
-    return settled(flow, fail("the downloaded bytes are not those that were uploaded"));
+    return settled(flow, fail("the downloaded bytes differ from the uploaded ones"));
   }
   const other = altered(job.address);
   const altering = await visitor.go("GET", other.address);
   if (!isRefusal(altering)) return settled(flow, fail(`${other.what}: HTTP ${altering.status}`));
-  return settled(flow, pass(`the same ${content.length} bytes came back; ${other.what}: refused`));
+  return settled(flow, pass(`downloaded the same ${content.length} bytes; ${other.what}: refused`));
 }
 
 async function finishedJob(flow: Flow, jobId: string): Promise<Judged | { address: string }> {
@@ -122,7 +122,9 @@ async function finishedJob(flow: Flow, jobId: string): Promise<Judged | { addres
 function settled({ visitor }: Flow, judged: Judged): Judged {
   const cohorts = visitor.cohorts();
   if (judged.verdict === "pass" || cohorts.length < 2) return judged;
-  return inconclusive(`the visitor was moved from ${cohorts.join(" to ")} meanwhile; try again`);
+  return inconclusive(
+    `the visitor's cohort changed from ${cohorts.join(" to ")} during the check; try again`,
+  );
 }
 
 /**

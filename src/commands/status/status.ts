@@ -40,7 +40,7 @@ export const status: ReadingVerb<typeof noFlags, StatusData> = {
   summary: "Show what is in force, where, since when, by whom",
   details:
     "Reads the stored state, every /qa, the journal and the metrics. Changes nothing. Metrics that " +
-    "take longer than 5 s are said to be missing.",
+    "take longer than 5 s are shown as missing.",
   examples: ["pixcanary status --env production", "pixcanary status --env production --json"],
   timeoutMs: 20_000,
   input: noFlags,
@@ -80,7 +80,7 @@ async function look(ports: Ports): Promise<Outcome<StatusData>> {
   };
   if (!known) {
     const failure = unreachable(base, ports);
-    return { ...failure, truth: `what is stored is not known; ${liveTruth(live)}`, data };
+    return { ...failure, truth: `the stored state is unknown; ${liveTruth(live)}`, data };
   }
   return { kind: "done", changed: false, data, next: nextOf(data, ports) };
 }
@@ -157,7 +157,7 @@ function nextOf({ emergency, capped, health }: StatusData, { target }: Ports): s
 
 function liveTruth(live: readonly LiveView[]): string {
   const on = live.filter((l) => l.emergency === true).length;
-  return `an emergency shows at ${on} of ${live.length} /qa`;
+  return `emergency live at ${on} of ${live.length} /qa`;
 }
 
 function valid<T>(parsed: Parsed<T>): T | null {

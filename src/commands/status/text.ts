@@ -48,7 +48,7 @@ function leaseText(config: CanaryConfig | null, nowMs: number): string | null {
   if (lease === undefined) return null;
   const { expires_at: at, fallback_percent: fallback } = lease;
   return leaseEndsMs(lease, null) <= nowMs
-    ? `has run out at ${at}: at most ${fallback} % is in force, whatever is stored`
+    ? `expired at ${at}: at most ${fallback} % is in force, whatever config says`
     : `until ${at}, then at most ${fallback} % unless it is renewed`;
 }
 
@@ -60,11 +60,12 @@ function trouble(data: StatusData): string[] {
   const behind = data.live
     .filter(({ current }) => current === false)
     .map(({ location }) => location);
-  const drift = data.share.verdict === "fail" ? ["! the achieved share is not as configured"] : [];
+  const drift =
+    data.share.verdict === "fail" ? ["! the achieved share differs from the configured one"] : [];
   const lagging =
     data.config === null || behind.length === 0 || behind.length === data.live.length
       ? []
-      : [`! not what is stored: ${behind.join(", ")}`];
+      : [`! not showing the stored state: ${behind.join(", ")}`];
   return [
     ...(emergency === null ? [] : [emergency]),
     ...(cap === null ? [] : [cap]),
@@ -86,7 +87,7 @@ function line(text: string, indent: number): string[] {
 function viewText(view: LiveView): string {
   const mark = view.current === null ? "?" : view.current ? "✔" : "!";
   const health = view.native === null ? "" : `, native ${view.native}, proxy ${view.proxy}`;
-  const behind = view.current === false ? ", not what is stored" : "";
+  const behind = view.current === false ? ", differs from the stored state" : "";
   const odd = view.problem === null || view.current === true ? behind : `, ${view.problem}`;
   return `${mark} ${view.location.padEnd(5)} ${stateText(view)}${health}${odd}`;
 }
@@ -94,5 +95,5 @@ function viewText(view: LiveView): string {
 function stateText({ emergency, percent, reason }: LiveView): string {
   if (emergency === null) return "unknown";
   if (emergency) return "emergency";
-  return percent === null ? `decides ${reason ?? "?"}` : `${percent} %`;
+  return percent === null ? `decides ${reason ?? "unknown"}` : `${percent} %`;
 }

@@ -21,7 +21,7 @@ export function windowLine({ from, to, buckets, bucket_seconds: each }: WindowDa
 /** What the smoke checks have left behind, as far as that is known. */
 export function uploadText(smoke: SmokeReport | null): string {
   const upload = smoke?.checks.find(({ name }) => name === "signed URLs");
-  if (smoke === null || upload === undefined || upload.verdict === "no_data") return "none made";
+  if (smoke === null || upload === undefined || upload.verdict === "no_data") return "none";
   const left = upload.verdict === "pass" ? "was left behind" : "may have been left behind";
   return `${smoke.file} ${left}`;
 }

@@ -170,7 +170,7 @@ async function readJournal(
   const [warning] = warnings;
   if (warning !== undefined) return { entries, gap: warning };
   const cut = entries.length >= ENTRIES && timeOf(entries[0]?.at) / 1_000 > window.fromS;
-  return { entries, gap: cut ? `more than ${ENTRIES} changes: not all were read` : null };
+  return { entries, gap: cut ? `more than ${ENTRIES} changes: only the newest were read` : null };
 }
 
 /** What `lastReduction` would have said at a time; a journal with a gap may hide the very entry. */

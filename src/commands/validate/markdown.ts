@@ -12,7 +12,7 @@ import { uploadText, windowLine } from "./format.ts";
 /** `next`: ready to paste. */
 export function markdownText(data: ValidateData, next: string): string {
   return [
-    `## ${data.verdict} for the next stage of ${plain(data.environment)}`,
+    `## ${data.verdict} for the next step of ${plain(data.environment)}`,
     "",
     ...facts(data).map(([name, value]) => `- **${name}:** ${plain(value)}`),
     "",

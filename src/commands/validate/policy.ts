@@ -59,7 +59,7 @@ function strongestFirst(rules: readonly RuleOverWindow[]): RuleOverWindow[] {
 function failedText({ rule, failed, limit, unit }: RuleOverWindow): string {
   const worst = Math.max(...failed.map((stretch) => stretch.worst ?? 0));
   const times = failed.slice(0, SHOWN).map(stretchText).join("; ");
-  const more = failed.length > SHOWN ? `; and ${failed.length - SHOWN} times more` : "";
+  const more = failed.length > SHOWN ? `; and ${failed.length - SHOWN} more times` : "";
   const most = `${amount(worst, unit)} at worst (limit ${amount(limit, unit)})`;
   return `${labelOf(rule)}: ${most}, ${times}${more}`;
 }
@@ -71,13 +71,13 @@ function stretchText({ fromS, toS }: Stretch): string {
 
 function explainedText(rules: readonly RuleOverWindow[]): string[] {
   if (rules.length === 0) return [];
-  return [`explained by that: ${rules.map(({ rule }) => labelOf(rule)).join("; ")}`];
+  return [`caused by that: ${rules.map(({ rule }) => labelOf(rule)).join("; ")}`];
 }
 
 const OPEN: Readonly<Record<OpenStretch["why"], string>> = {
-  dark: "over its limit, and then too little was measured to judge it",
-  long: "over its limit again and again, kept from being judged by gaps or few errors",
-  now: "over its limit now, and not yet for long enough to be judged",
+  dark: "over its limit, then not enough data",
+  long: "over its limit repeatedly, but never long enough without gaps or with enough errors",
+  now: "over its limit now, not yet for long enough",
 };
 
 function openText({ rule }: RuleOverWindow, stretch: OpenStretch): string {

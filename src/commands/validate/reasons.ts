@@ -39,7 +39,7 @@ export interface Examination {
 /** Each but `time at share` is required. */
 export function reasonsFor(seen: Examination, { target }: Pick<Ports, "target">): Reason[] {
   const command = (words: string): string => invocation(target, words);
-  const again = `${command("validate")}   # when there was more traffic`;
+  const again = `${command("validate")}   # after more traffic`;
   const { parts, plan, limits } = seen;
   const [native, proxy] = healthOf(parts);
   return [
@@ -79,7 +79,7 @@ function firstFix(checks: readonly Check[]): string | null {
 
 function liveJudged({ base, live }: Parts): Judged {
   if (!("state" in base)) return { verdict: "no_data", figures: base.message, details: [] };
-  if (live === null) return { verdict: "no_data", figures: "not looked at", details: [] };
+  if (live === null) return { verdict: "no_data", figures: "not checked", details: [] };
   const { config } = base.state;
   const percent = config.kind === "valid" ? `${config.value.canary_percent} %` : "no config";
   const stored = isEmergency(base.state) ? "the emergency" : percent;
@@ -101,18 +101,18 @@ function healthOf({ doctor }: Parts): [Judged, Judged] {
     figures: detail,
     details: [],
   }));
-  const unknown: Judged = { verdict: "no_data", figures: "not looked at", details: [] };
+  const unknown: Judged = { verdict: "no_data", figures: "not checked", details: [] };
   return [native ?? unknown, proxy ?? unknown];
 }
 
 function smokeReason({ parts, smoke: wanted }: Examination, next: string): Reason {
   const name = "smoke checks";
   if (!wanted) {
-    const left = { verdict: "no_data" as const, figures: "left out (--no-smoke)", details: [] };
+    const left = { verdict: "no_data" as const, figures: "skipped (--no-smoke)", details: [] };
     return { ...reason(name, left, null), required: false };
   }
   if (parts.smoke === null) {
-    return reason(name, { verdict: "no_data", figures: "not made", details: [] }, next);
+    return reason(name, { verdict: "no_data", figures: "not run", details: [] }, next);
   }
   return reason(name, smokeJudged(parts.smoke), next);
 }
@@ -144,10 +144,10 @@ const SHOWN = 5;
 function quietJudged({ verdict, disturbances, unseen }: Quiet): Judged {
   const signs = disturbances.map(({ atS, what }) => `${timeText(atS)}: ${what}`);
   const more = signs.length > SHOWN ? [`and ${signs.length - SHOWN} more`] : [];
-  const figures = { pass: "none, nor any automatic action", fail: "there was one" };
+  const figures = { pass: "no stop, no automatic action", fail: "a stop or an automatic action" };
   return {
     verdict,
-    figures: verdict === "pass" || verdict === "fail" ? figures[verdict] : "cannot be told",
+    figures: verdict === "pass" || verdict === "fail" ? figures[verdict] : "unknown",
     details: [...signs.slice(0, SHOWN), ...more, ...unseen],
   };
 }

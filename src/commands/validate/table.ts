@@ -17,7 +17,7 @@ const INDENT = " ".repeat(4 + VERDICT + NAME);
 export function tableText(data: ValidateData): string {
   const { share, tag } = data;
   const lines = [
-    ...(data.verdict === "GO" ? ["✔ GO for the next stage"] : []),
+    ...(data.verdict === "GO" ? ["✔ GO for the next step"] : []),
     `  share   ${share === null ? "unknown" : `${share} % of new visitors to native, tag ${tag}`}`,
     `  window  ${windowLine(data.window)}`,
     "",
@@ -49,5 +49,5 @@ export function noGoText(reasons: readonly Reason[]): string {
     const names = obstacles.filter((r) => r.verdict === verdict).map(({ name }) => name);
     return names.length === 0 ? [] : [`${names.join(", ")}: ${verdict}`];
   });
-  return `NO-GO for the next stage: ${groups.join("; ")}`;
+  return `NO-GO for the next step: ${groups.join("; ")}`;
 }

@@ -44,7 +44,7 @@ const input = z.object({
   ),
   minRequests: flag(
     "--min-requests <n>",
-    `of native, in the window (${MIN_REQUESTS})`,
+    `native requests needed in the window (${MIN_REQUESTS})`,
     z
       .string()
       .regex(/^[1-9]\d{0,7}$/, "must be a number of requests")
@@ -53,24 +53,24 @@ const input = z.object({
   ),
   minCoverage: flag(
     "--min-coverage <percent>",
-    `minutes that could be judged (${MIN_COVERAGE_PERCENT})`,
+    `minutes with enough data to judge (${MIN_COVERAGE_PERCENT})`,
     percentInput.default(MIN_COVERAGE_PERCENT),
   ),
-  smoke: flag("--no-smoke", "leave the smoke checks out: no upload", z.boolean().default(true)),
+  smoke: flag("--no-smoke", "skip the smoke checks: no upload", z.boolean().default(true)),
   cohort: flag(
     "--cohort <cohort>",
-    "smoke checks by native (open override only)",
+    "run the smoke checks on native (needs override mode open)",
     onlyNative.optional(),
   ),
-  markdown: onOff("--markdown", "print Markdown for the release ticket"),
+  markdown: onOff("--markdown", "print Markdown for the change ticket"),
 });
 type Input = Given<typeof input>;
 
 export const validate: ReadingVerb<typeof input, ValidateData> = {
   name: "validate",
-  summary: "Say GO or NO-GO for the next stage, and why",
+  summary: "Say GO or NO-GO for the next step, and why",
   details:
-    "Joins doctor, verify with the smoke checks, the policy over the whole window, native's sample, the " +
+    "Combines doctor, verify with the smoke checks, the policy over the whole window, native's sample, the " +
     "achieved share, and whether there was a stop. Changes no state; writes and deletes doctor's probe " +
     "key, and the smoke checks leave one upload behind.",
   examples: [
@@ -79,7 +79,7 @@ export const validate: ReadingVerb<typeof input, ValidateData> = {
     "pixcanary validate --env production --markdown > ticket.md",
   ],
   moreHelp:
-    "GO only if every required reason passes: what is not known is no good news. --window is wall time,\n" +
+    "GO only if every required check passes; no data is not good news. --window is wall time,\n" +
     `at most ${MAX_BUCKETS} of the policy's minutes (7 days); without it, 1440 of them. With --json and\n` +
     "--markdown the document holds the ticket as well.",
   timeoutMs: 60_000,
@@ -128,7 +128,7 @@ function windowFor(given: Input, { target, clock }: Ports): WindowPlan | Outcome
 }
 
 function usage(message: string, next: string): Outcome<never> {
-  return { kind: "failed", code: "usage", message, truth: "nothing was asked", next };
+  return { kind: "failed", code: "usage", message, truth: "nothing was checked", next };
 }
 
 function answered(
@@ -160,15 +160,15 @@ function withoutAnswer(
   const failure = failureOf(parts);
   if (failure !== null) {
     const failed = unreachable(failure, ports);
-    const truth = `NO-GO: not everything could be looked at; no state was changed${uploaded}`;
+    const truth = `NO-GO: not everything could be checked; no state was changed${uploaded}`;
     const next = invocation(ports.target, failed.code === "auth" ? "doctor" : "status");
     return { ...failed, truth, next, data };
   }
   if (parts.after === null || !("state" in parts.after)) return null;
   const { state } = parts.after;
   const on = isEmergency(state) ? "an emergency is on, " : "";
-  const message = `somebody changed the stored state meanwhile: ${on}config by ${authorOf(state)}`;
-  const truth = `NO-GO: what was looked at is not in force any more${uploaded}`;
+  const message = `the state was changed meanwhile: ${on}config by ${authorOf(state)}`;
+  const truth = `NO-GO: the checked state is no longer in force${uploaded}`;
   const next = invocation(ports.target, "status");
   return { kind: "failed", code: "conflict", message, truth, next, data };
 }

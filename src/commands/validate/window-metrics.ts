@@ -60,7 +60,7 @@ export function inTime(
   { interrupt }: Pick<Ports, "interrupt">,
 ): UpstreamError {
   if (!signal.aborted || interrupt.aborted) return error;
-  return new UpstreamError("deadline", `${error.message}, until time was up`, { cause: error });
+  return new UpstreamError("deadline", `${error.message}, until the time limit`, { cause: error });
 }
 
 function firstOf(rows: Observed<readonly EmergencyRow[]>): Observed<EmergencyRow> {

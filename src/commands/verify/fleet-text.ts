@@ -2,6 +2,7 @@
 
 import type { FleetLocation } from "../../domain/proof/fleet.ts";
 import { coloName, QUIET_S } from "../../domain/proof/fleet.ts";
+import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import type { FleetReceipt } from "../lib/fleet.ts";
 
@@ -12,7 +13,7 @@ export function fleetLines(receipt: FleetReceipt): string[] {
     `  change    ${change(receipt)}`,
   ];
   if (until === null) {
-    const why = problem ?? "time was up before they answered";
+    const why = problem ?? "they did not answer within the time limit";
     return [...lines, `  ! no metrics: ${why}; which locations lag is not known`].map(
       escapeForTerminal,
     );
@@ -28,10 +29,10 @@ export function fleetLines(receipt: FleetReceipt): string[] {
 function change({ change: c }: FleetReceipt): string {
   const what = c.emergency ? "emergency on" : `${c.percent ?? "?"} % to native`;
   const why = c.reason === null ? "" : `: ${c.reason}`;
-  return `${what}, ${clock(c.at)} by ${c.by ?? "somebody by hand"}, revision ${c.revision ?? "none"}${why}`;
+  return `${what}, ${clock(c.at)} by ${c.by ?? UNKNOWN_AUTHOR}, revision ${c.revision ?? "none"}${why}`;
 }
 
-const HEAD = ["location", "state", "propagation", "requests", "decided otherwise"] as const;
+const HEAD = ["location", "state", "propagation", "requests", "old decisions"] as const;
 
 function table(visited: readonly FleetLocation[]): string[] {
   const rows = [HEAD, ...visited.map(cells)];
@@ -64,10 +65,9 @@ function by({ old_revision: revision }: FleetLocation): string {
 
 function spread({ propagation: p, locations }: FleetReceipt): string {
   const visited = locations.filter(({ state }) => state !== "silent").length;
-  if (p.p50_s === null || p.p100_s === null)
-    return "no location is known to have taken it over yet";
+  if (p.p50_s === null || p.p100_s === null) return "no location shows the change yet";
   const noun = p.locations === 1 ? "location" : "locations";
-  const rest = p.locations === visited ? "" : ` of ${visited}; the others are not over yet`;
+  const rest = p.locations === visited ? "" : ` of ${visited}; the others do not show it yet`;
   return `p50 ${within(p.p50_s)}, p100 ${within(p.p100_s)} over ${p.locations} ${noun}${rest}`;
 }
 
@@ -75,33 +75,29 @@ function unknowns({ locations }: FleetReceipt): string[] {
   const silent = locations.filter(({ state }) => state === "silent");
   const named = silent.map(({ colo }) => coloName(colo)).join(", ");
   return [
-    ...(silent.length === 0
-      ? []
-      : [`  not known ${named}: no request since the change, so nothing is claimed`]),
-    `  not known locations that no visitor used; sampling may miss single requests`,
+    ...(silent.length === 0 ? [] : [`  not known ${named}: no request since the change`]),
+    `  not known locations without visitors; sampling may miss single requests`,
   ];
 }
 
 function remarks({ change: c }: FleetReceipt, visited: readonly FleetLocation[]): string[] {
   const lines = [
     `  note      seconds by the writer's clock; current: nothing else seen for ${QUIET_S} s;`,
-    "            where visitors are rare, it is known only when one of them comes",
+    "            with few visitors, a location shows it only when the next one comes",
   ];
   if (c.revision === null && !c.emergency) {
-    lines.push("  note      the config carries no revision: it looks like any other without one");
+    lines.push("  note      config has no revision: it looks like any other config without one");
   }
   for (const { colo, times_reappeared: times } of visited) {
     if (times > 0)
-      lines.push(`  note      ${coloName(colo)} went back to another state ${times} ×`);
+      lines.push(`  note      ${coloName(colo)} showed another state again ${times} ×`);
   }
   const behind = visited.filter(
     ({ new_revision: r }) => c.emergency && r !== null && r !== (c.revision ?? ""),
   );
   if (behind.length > 0) {
     const colos = behind.map(({ colo }) => coloName(colo)).join(", ");
-    lines.push(
-      `  note      ${colos}: obey the stop with an older config behind it, which does no harm`,
-    );
+    lines.push(`  note      ${colos}: obey the stop, but hold an older config, which does no harm`);
   }
   return lines;
 }

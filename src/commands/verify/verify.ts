@@ -34,11 +34,11 @@ export interface VerifyData {
 }
 
 const input = z.object({
-  fleet: onOff("--fleet", "also ask the metrics which locations lag, and print a receipt"),
-  smoke: onOff("--smoke", "make the six checks of the QA page"),
+  fleet: onOff("--fleet", "also check in the metrics which locations lag, and print a receipt"),
+  smoke: onOff("--smoke", "run the six checks of the QA page"),
   cohort: flag(
     "--cohort <cohort>",
-    "with --smoke: ask for native (open override only)",
+    "with --smoke: run on native (needs override mode open)",
     onlyNative.optional(),
   ),
 });
@@ -62,11 +62,11 @@ export const verify: ReadingVerb<typeof input, VerifyData> = {
   ],
   moreHelp:
     "--fleet waits (240 s unless --timeout says otherwise) until no location that served requests\n" +
-    "since the change decided by anything else for 6 s. A location nobody visits shows nothing: it is\n" +
-    "named, and nothing is claimed for it.\n" +
+    "since the change has used an older state for 6 s. A location without visitors shows nothing: it is\n" +
+    "listed as not known.\n" +
     "--smoke works in protected environments, too: it uploads pixcanary-smoke.txt (some 80 bytes)\n" +
     "through the API, as a visitor would, and leaves it there. It exits 0 only if all six pass.\n" +
-    "Alone it makes the checks once; its sixth is the look at every /qa. CORS is checked for\n" +
+    "Without --fleet it checks once; the sixth check asks every /qa. CORS is checked for\n" +
     '"pagesOrigin" of pixcanary.json.',
   timeoutMs: PLAIN_MS,
   timeoutFor: ({ fleet }) => (fleet ? FLEET_MS : PLAIN_MS),
@@ -80,8 +80,8 @@ async function verifyAll(input: VerifyInput, ports: Ports): Promise<Outcome<Veri
     return {
       kind: "failed",
       code: "usage",
-      message: "--cohort belongs to --smoke",
-      truth: "nothing was asked",
+      message: "--cohort needs --smoke",
+      truth: "nothing was checked",
       next: "pixcanary verify --help",
     };
   }
@@ -149,8 +149,8 @@ function outcomeOf(data: VerifyData, fleet: FleetRun | null, ports: Ports): Prov
     return {
       kind: "failed",
       code: "conflict",
-      message: `somebody changed the stored state meanwhile: ${inForce(end.state)}`,
-      truth: "theirs is stored now; what was asked for is not to be seen any more",
+      message: `the state was changed meanwhile: ${inForce(end.state)}`,
+      truth: "their change is stored; yours will not become live any more",
       next,
       data,
     };
@@ -158,7 +158,7 @@ function outcomeOf(data: VerifyData, fleet: FleetRun | null, ports: Ports): Prov
   if (end.kind === "no-metrics") {
     const failure = unreachable(end.error, ports);
     const seen = live ? `live at every /qa (${liveLine(data)})` : "not live at every /qa";
-    const truth = `${seen}; of other locations nothing is known, and nothing is claimed`;
+    const truth = `${seen}; other locations are unknown`;
     const unset = ports.target.dataset === null;
     const code = unset ? "usage" : failure.code;
     const repeat = code === "usage" || code === "auth" ? invocation(ports.target, "doctor") : next;

@@ -141,7 +141,7 @@ function healthFacts({ health, state }: WatchModel, target: Target): Fact[] {
 /** In words only once it has failed: the summary tells the rest. */
 function findingFact(finding: Finding): Fact {
   const { rule, verdict, because } = finding;
-  const why = because === null ? "" : ` (explained by ${labelOf(because)})`;
+  const why = because === null ? "" : ` (caused by: ${labelOf(because)})`;
   return {
     kind: "finding",
     about: rule,
@@ -186,7 +186,7 @@ export function isBehind({ state }: FleetLocation): boolean {
 export function locationText(location: FleetLocation): string {
   if (!isBehind(location)) return location.state;
   const { old_requests: requests, old_revision: revision, state } = location;
-  const by = revision === null || revision === "" ? "an older state" : `revision ${revision}`;
+  const by = revision === null || revision === "" ? "an older config" : `revision ${revision}`;
   return `${state}: ${Math.round(requests)} requests decided by ${by}`;
 }
 
@@ -211,7 +211,7 @@ function dataFact(name: string, { failure }: Part<unknown>): Fact {
     about: name,
     state: failure === null ? "seen" : "missing",
     mark: failure === null ? "✔" : "!",
-    text: failure === null ? `${name} can be had again` : `${name} cannot be had: ${failure.why}`,
+    text: failure === null ? `${name} available again` : `${name} unavailable: ${failure.why}`,
     quiet: failure === null,
   };
 }

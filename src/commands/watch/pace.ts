@@ -58,7 +58,7 @@ export function jittered(run: Run, ms: number): number {
 export function once(run: Run): Ports {
   const { ports, model } = run;
   const entries = [...(model.journal.value ?? [])];
-  const warnings = model.journal.value === null ? ["the journal has not been read yet"] : [];
+  const warnings = model.journal.value === null ? ["journal not read yet"] : [];
   return {
     ...ports,
     store: {

@@ -77,7 +77,7 @@ function fitting(lists: readonly string[][], room: number): string[][] {
 
 function title({ target, nowMs, columns }: ViewOptions): string {
   const left = `pixcanary watch → ${target.env}   ${clockTime(nowMs)}`;
-  const right = "Ctrl-C ends";
+  const right = "Ctrl-C to stop";
   const gap = columns - widthOf(left) - widthOf(right);
   return gap < 2 ? left : `${left}${" ".repeat(gap)}${right}`;
 }
@@ -90,13 +90,13 @@ function verdictLines({ state, health }: WatchModel, { nowMs }: ViewOptions): st
   const emergency = state.value === null ? null : emergencyLine(storedOf(state.value), nowMs);
   const lines = emergency === null ? [] : [emergency];
   if (health.value !== null) return [...lines, healthLine(health.value.assessment)];
-  return [...lines, `? no data on native's health: ${health.failure?.why ?? "asking …"}`];
+  return [...lines, `? no data on native's health: ${health.failure?.why ?? "loading …"}`];
 }
 
 function stateLines(model: WatchModel, { nowMs }: ViewOptions): string[] {
   const { state, share: achieved } = model;
   const config = state.value === null ? null : storedOf(state.value).config;
-  const lines = [row("share", state.value === null ? "asking …" : configuredText(config))];
+  const lines = [row("share", state.value === null ? "loading …" : configuredText(config))];
   const cap = capLine(state.value?.capped, nowMs);
   if (cap !== null) lines.push(row("cap", cap.slice(2), "!"));
   if (config !== null) lines.push(row("changed", changedText(config, nowMs)));
@@ -128,7 +128,7 @@ function lookText({ url, part, pings }: Look, wanted: string): { text: string; o
   const { value, failure } = part;
   if (value === null) {
     const place = placeOf({ colo: null, url });
-    return { text: `${place} ${failure?.why ?? "asking …"}`, odd: failure !== null };
+    return { text: `${place} ${failure?.why ?? "loading …"}`, odd: failure !== null };
   }
   const shown = shownAt(value);
   const sick = Object.entries(pings ?? {}).filter(([, status]) => status === "failing");
@@ -160,7 +160,7 @@ function findingLines({ health }: WatchModel): string[] {
 }
 
 function findingLine(finding: Finding): string {
-  const because = finding.because === null ? "" : `; explained by ${labelOf(finding.because)}`;
+  const because = finding.because === null ? "" : `; caused by: ${labelOf(finding.because)}`;
   const mark = finding.verdict === "fail" ? "✖" : "!";
   return `  ${mark} ${sentence(finding)}${because}`;
 }
@@ -176,7 +176,7 @@ function locationLines({ locations }: WatchModel): string[] {
     return colos.length === 0 ? "" : `${state} ${colos.join(" ")}`;
   };
   const text = ["current", "settling", "silent"].map(of).filter((part) => part !== "");
-  const summary = row("locations", text.join(" · ") || "none seen since the change");
+  const summary = row("locations", text.join(" · ") || "no requests since the change");
   return [summary, ...behind.map((one) => `  ! ${one.colo || "(unnamed)"} ${locationText(one)}`)];
 }
 
@@ -184,7 +184,7 @@ function locationLines({ locations }: WatchModel): string[] {
 function journalLines({ journal }: WatchModel, { nowMs }: ViewOptions): string[] {
   if (journal.value === null) return [];
   const entries = [...journal.value].reverse();
-  if (entries.length === 0) return [row("journal", "no entry")];
+  if (entries.length === 0) return [row("journal", "empty")];
   return entries.map((entry, index) => row(index === 0 ? "journal" : "", entryText(entry, nowMs)));
 }
 
@@ -194,7 +194,7 @@ function entryText(entry: JournalEntry, nowMs: number): string {
   const from = entry.before === null ? "?" : side(entry.before);
   const reason = entry.reason === null ? "" : ` "${entry.reason}"`;
   const ms = Date.parse(entry.at);
-  const when = Number.isNaN(ms) ? "at ?" : age(nowMs - ms);
+  const when = Number.isNaN(ms) ? "at an unknown time" : age(nowMs - ms);
   return `${when}  ${entry.command}  ${from} → ${side(entry.after)}  ${entry.actor}${reason}`;
 }
 
@@ -212,7 +212,7 @@ function dataLines(model: WatchModel, { nowMs }: ViewOptions): string[] {
     failure === null
       ? []
       : [
-          `! ${name} cannot be had (${seenAtMs === null ? "never seen" : `${since(seenAtMs)} s old`}): ${failure.why}`,
+          `! ${name} unavailable (${seenAtMs === null ? "no data so far" : `last data ${since(seenAtMs)} s old`}): ${failure.why}`,
         ],
   );
   return [...missing.slice(0, 2), row("age (s)", [`/qa ${since(oldest)}`, ...ages].join(" · "))];

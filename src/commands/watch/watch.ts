@@ -26,14 +26,14 @@ const UNLIMITED_MS = 2 ** 31 - 1;
 const input = z.object({
   interval: flag(
     "--interval <seconds>",
-    `between looks at state and metrics, ${QUICKEST_S} to 300 (${QUICKEST_S})`,
+    `between checks of state and metrics, ${QUICKEST_S} to 300 (${QUICKEST_S})`,
     count(QUICKEST_S, 300, "seconds")
       .default(QUICKEST_S)
       .transform((seconds) => seconds * 1_000),
   ),
   for: flag(
     "--for <duration>",
-    "end by itself, exit 0: 30s, 10m, 2h",
+    "stop after this time, exit 0: 30s, 10m, 2h",
     parsed(secondsOrDuration, "must be a duration like 30s, 10m or 2h").optional(),
   ),
 });
@@ -48,12 +48,12 @@ export const watch: ReadingVerb<typeof input, WatchData> = {
   name: "watch",
   summary: "Watch live: state, health, locations, journal",
   details:
-    "Looks at /qa every 2 s, at state and metrics every 10 s, at journal and locations every 50 s, " +
-    "within a fifth of the API's request budget. Changes nothing. Ends with Ctrl-C, exit 130.",
+    "Checks /qa every 2 s, state and metrics every 10 s, journal and locations every 50 s, " +
+    "using a fifth of the API's rate limit. Changes nothing. Ctrl-C to stop (exit 130).",
   examples: ["pixcanary watch --env production", "pixcanary watch --for 10m --json"],
   moreHelp: [
     "Without a terminal: one line per change, beginning with ✔ ✖ ! ? or a space, and the time.",
-    "With --json: one document per change and line (NDJSON), then one that tells how it ended:",
+    "With --json: one document per change and line (NDJSON), then one that says how it ended:",
     '  {"schema":1,"at":"2025-11-15T10:31:02Z","kind":"live","about":"https://…/qa",',
     '   "mark":"!","text":"FRA emergency"}',
     "  kind: state, live, health, finding, share, location, journal, data",
@@ -92,7 +92,7 @@ function endOf(data: WatchData, ports: Ports): Outcome<WatchData> {
   const next = invocation(ports.target, "status");
   const interrupted = interruptedBy(ports.interrupt);
   if (interrupted === null) return { kind: "done", changed: false, data, next };
-  const truth = "watching has ended; nothing was changed";
+  const truth = "nothing was changed";
   return { kind: "interrupted", signal: interrupted, truth, next, data };
 }
 

@@ -47,7 +47,7 @@ export const environmentSchema = z.strictObject({
   accountId: id,
   namespaceId: id.describe("of the Workers KV namespace bound as KV_CANARY_CONFIG"),
   worker: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/, "must be a Worker's name"),
-  qaUrls: z.array(qaUrl).min(1).max(32).describe("the /qa addresses that are watched"),
+  qaUrls: z.array(qaUrl).min(1).max(32).describe("the /qa URLs that prove a change"),
   apiBaseUrl: apiBaseUrl.optional(),
   canaryTag: z.string().refine(isValidTag, "must be 1 to 32 letters, digits, _ or -"),
   normalPercent: z
@@ -75,7 +75,7 @@ export const environmentSchema = z.strictObject({
   qaTokenFile: path.optional(),
   sessionFile: path
     .optional()
-    .describe("holds the session cookie, name=value, of the user whom `verify --smoke` is"),
+    .describe("file with the session cookie, name=value, of the test user of `verify --smoke`"),
   pagesOrigin: z
     .string()
     .max(200)
@@ -96,8 +96,8 @@ export const environmentSchema = z.strictObject({
     .min(0)
     .max(10_000_000)
     .default(DEFAULT_RAMP_MIN_REQUESTS)
-    .describe("in each step of a ramp; with fewer it does not go on"),
-  notify: z.lazy(notifySchema).optional().describe("who is told when somebody changes something"),
+    .describe("native requests that each step of a ramp needs to go on"),
+  notify: z.lazy(notifySchema).optional().describe("notification channels for changes"),
 });
 
 const { shape } = environmentSchema;

@@ -51,7 +51,7 @@ export function manualWay(
       `--request PUT --header 'Content-Type: application/octet-stream' --data-binary ${quoted} ${shellQuote(url)}`,
     dashboard: [
       `open https://dash.cloudflare.com/${target.accountId}/workers/kv/namespaces/${target.namespaceId}`,
-      `or go: Storage & databases → Workers KV → ${target.namespaceId} → KV Pairs`,
+      `or: Storage & databases → Workers KV → ${target.namespaceId} → KV Pairs`,
       `edit (or add) the key ${document.key}, paste this value and save:`,
       plainDocument(target, document, now ?? TIME_TO_FILL_IN),
     ],
@@ -69,7 +69,7 @@ export function manualText(way: ManualWay): string {
     `  ${way.curl}`,
     "in the dashboard:",
     ...way.dashboard.map((step) => `  ${step}`),
-    "then look:",
+    "then check:",
     ...way.verify.map((command) => `  ${command}`),
   ].join("\n");
 }

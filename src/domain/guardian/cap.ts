@@ -3,10 +3,12 @@
  * can never cover what a person has written. The share in force is the lower of the two. All caps have
  * the cron's own time, so the later one is the newer one.
  */
+
 import * as z from "zod";
 import { once } from "../lib/lazy.ts";
 import { readDocument } from "../lib/read-document.ts";
 import { timeOf } from "../lib/time.ts";
+import { UNKNOWN_AUTHOR } from "../state/author.ts";
 import type { CanaryConfig } from "../state/documents.ts";
 import { isHandMade } from "../state/hand-made.ts";
 import { hasBeen, hashChars } from "./tick-id.ts";
@@ -22,7 +24,7 @@ const capSchema = once(() => {
     id: text,
     /** The time of the tick, RFC 3339. */
     at: z.iso.datetime().max(64),
-    by: text.catch("unknown"),
+    by: text.catch(UNKNOWN_AUTHOR),
     reason: text.catch(""),
     percent: z.number().min(0).max(100),
     /** `last_updated` of the config that it was set over: no later word, whatever its clock says. */
@@ -46,7 +48,7 @@ function unreadable(text: string): GuardianCap {
     schema: 1,
     id: `unreadable-${hashChars(text.slice(0, MAX_CHARS))}`,
     at: "",
-    by: "unknown",
+    by: UNKNOWN_AUTHOR,
     reason: "guardian-cap cannot be read",
     percent: 0,
   };

@@ -64,7 +64,7 @@ function hint(group: Group, name: Hint): string | null {
 function throughDriver(group: Group): string | null {
   const { stack } = group.example.record;
   if (stack === null || !/\bCloudflareSocket\b/.test(stack)) return null;
-  return "the example's stack runs through the database driver's socket";
+  return "the stack trace goes through the database driver's socket";
 }
 
 /** What happens to proxied visitors as often is no bug of native; lines may not say the cohort. */

@@ -12,7 +12,7 @@ export const HINTS = {
   r2code: "the message carries an R2 error code",
   intent: "the message is about a missing intent",
   kv: "the message names KV",
-  programming: "the error is one of programming",
+  programming: "the error is a programming error",
 } as const;
 
 export type Hint = keyof typeof HINTS;

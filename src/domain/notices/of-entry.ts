@@ -33,14 +33,17 @@ function wording(
   const { command, before, after, verification } = entry;
   const share = `${shown(before?.percent)} → ${shown(after.percent)} of new visitors to native`;
   if (command === "not-aus") {
-    const what = verification.outcome === "live" ? "everybody is at proxy" : "everybody to proxy";
+    const what =
+      verification.outcome === "live"
+        ? "all traffic is on proxy (the legacy origin)"
+        : "sending all traffic to proxy (the legacy origin)";
     return { kind: "trigger", severity: "critical", title: `NOT-AUS: ${what}` };
   }
   if (command !== "restore") {
     return { kind: "event", severity: "warning", title: `${command}: ${share}` };
   }
   if (after.emergency !== false) {
-    const title = "restore is not finished: the stop is still on";
+    const title = "restore not finished: the stop is still in force";
     return { kind: "event", severity: "warning", title };
   }
   if (!wasStopped) return { kind: "event", severity: "info", title: `restore: ${share}` };
@@ -64,7 +67,7 @@ function proof({ verification: { outcome, locations } }: JournalEntry): string {
     case "interrupted":
       return "interrupted: not yet seen live everywhere";
     case "unknown":
-      return "perhaps written: nobody could tell";
+      return "unknown whether it was written";
     default:
       return outcome satisfies never;
   }

@@ -86,7 +86,7 @@ function problemOf(answer: Answer): string | null {
   if (answer.status >= 300 && answer.status < 400) {
     return `redirects (HTTP ${answer.status}, not followed)`;
   }
-  return `refused it (HTTP ${answer.status})`;
+  return `refused (HTTP ${answer.status})`;
 }
 
 /** Of the header's whole seconds; null for anything else, a date included. */

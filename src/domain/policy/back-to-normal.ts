@@ -14,8 +14,8 @@ export function backToNormal(seen: Observations, policy: Policy): NormalFinding[
   const samples = observed(buckets, "native");
   const few =
     samples === 0
-      ? "no native traffic measured"
-      : `${round(samples)} native requests in ${span(minutes, policy)}, at least ${policy.minNativeRequests} are needed`;
+      ? "no native traffic"
+      : `${round(samples)} native requests in ${span(minutes, policy)}, needs ${policy.minNativeRequests}`;
   const nothing = unseenHealth(given) ?? (samples < policy.minNativeRequests ? few : null);
   const finding = (name: string, limit: number, unit: Unit, measure: () => Measured) => {
     const { value, verdict } = nothing === null ? measure() : NOTHING;

@@ -32,8 +32,8 @@ function overBuckets(series: Series, { seen, policy }: Case): Result {
   if (verdict !== "no_data") {
     return { ...common, values, verdict, detail: words(verdict, readings, series, policy) };
   }
-  const few = `${round(samples)} ${of} in ${span(minutes, policy)}, at least ${minimum} are needed`;
-  const apart = "nothing to compare: no bucket holds requests of both cohorts";
+  const few = `${round(samples)} ${of} in ${span(minutes, policy)}, needs ${minimum}`;
+  const apart = "nothing to compare: no minute has requests of both cohorts";
   return { ...common, values, verdict, detail: unseen ?? (samples < minimum ? few : apart) };
 }
 
@@ -42,7 +42,7 @@ function words(verdict: Verdict, readings: readonly Reading[], s: Series, policy
   const each = s.minutes === 1 ? "the newest bucket" : `each of ${span(s.minutes, policy)}`;
   if (verdict === "fail") return `over ${s.limit} ${s.unit} in ${each}`;
   if (verdict === "pass") return `not over ${s.limit} ${s.unit} in ${each}`;
-  if (over === 0) return `over ${s.limit} ${s.unit}, but by so few errors that chance may do it`;
+  if (over === 0) return `over ${s.limit} ${s.unit}, but with too few errors to rule out chance`;
   return `over ${s.limit} ${s.unit} in ${over} of ${span(s.minutes, policy)} so far`;
 }
 
@@ -106,10 +106,10 @@ function detailOf(
   { minDifferenceMs }: Policy["p90OverProxyCritical"],
 ): string {
   if (verdict === "no_data") return detail;
-  const times = `${round(native.p90)} ms beside ${round(proxy.p90)} ms`;
+  const times = `${round(native.p90)} ms native, ${round(proxy.p90)} ms proxy`;
   const unfelt = verdict === "pass" && (values.findLast((known) => known !== null) ?? 0) > limit;
   return unfelt
-    ? `${times}: less than ${minDifferenceMs} ms more, so it does not count`
+    ? `${times}: less than ${minDifferenceMs} ms slower, does not count`
     : `${detail}; ${times}`;
 }
 

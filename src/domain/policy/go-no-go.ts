@@ -7,6 +7,7 @@ import { timeOf } from "../lib/time.ts";
 import type { SeriesRow } from "../metrics/queries.ts";
 import type { Window } from "../metrics/sql.ts";
 import type { AchievedShare } from "../proof/achieved-share.ts";
+import { UNKNOWN_AUTHOR } from "../state/author.ts";
 import type { JournalEntry } from "../state/journal.ts";
 import type { ParsedState } from "../state/state.ts";
 import type { Policy } from "./numbers.ts";
@@ -65,7 +66,7 @@ export function sampleOf({ native }: PolicyOverWindow, minimum: number): Judged 
   return {
     verdict: enough ? "pass" : "no_data",
     figures,
-    details: enough ? [] : ["too few to say anything of the whole window"],
+    details: enough ? [] : ["too few for the whole window"],
   };
 }
 
@@ -115,7 +116,7 @@ export function targetsOf(
   const latency = worst === undefined ? "no_data" : slow.length > 0 ? "fail" : "pass";
   const verdict = worstOf([errors, latency]);
   const details = [
-    ...(verdict === "no_data" ? ["too few native requests to tell"] : []),
+    ...(verdict === "no_data" ? ["too few native requests to judge"] : []),
     ...(errors === "fail" || errors === "inconclusive"
       ? [`${whole(native.errors)} of ${whole(native.requests)} native requests failed`]
       : []),
@@ -141,7 +142,9 @@ export function shareJudged(share: AchievedShare): Judged {
   const wanted = configured === null ? "unknown" : `${configured} %`;
   const within = tolerance === null ? "" : ` ± ${rounded(tolerance)}`;
   const got =
-    achieved === null ? "none drawn" : `${rounded(achieved)} % of ${whole(sampled)} new visitors`;
+    achieved === null
+      ? "no new visitors"
+      : `${rounded(achieved)} % of ${whole(sampled)} new visitors`;
   const figures = `${got} (${wanted}${within})`;
   return { verdict, figures, details: verdict === "pass" ? [] : [detail] };
 }
@@ -177,8 +180,11 @@ export function heldOf(
     return told("inconclusive", since(changedS), [what]);
   }
   const known = entries.some((entry) => revision !== undefined && entry.revision === revision);
-  if (known) return told("pass", "for the whole window", [`written again by ${by ?? "somebody"}`]);
-  const what = `config was written by ${by ?? "hand"}, and the journal does not say what was before`;
+  if (known)
+    return told("pass", "for the whole window", [
+      `config rewritten by ${by ?? UNKNOWN_AUTHOR}, same share`,
+    ]);
+  const what = `config was changed by ${by ?? UNKNOWN_AUTHOR}; the journal has no earlier share`;
   return told("inconclusive", since(writtenS), [what]);
 }
 

@@ -72,15 +72,15 @@ export const policySchema = once(() =>
       .min(1)
       .max(3_600)
       .default(DEFAULT_POLICY.bucketSeconds)
-      .describe("what the policy calls a minute; less only for rehearsals"),
+      .describe("length of one bucket; shorter than a minute only for rehearsals"),
     settleSeconds: z
       .int()
       .min(0)
       .max(600)
       .default(DEFAULT_POLICY.settleSeconds)
-      .describe("so long after its end a bucket counts as complete: data points arrive late"),
+      .describe("seconds after its end until a bucket counts as complete: data points arrive late"),
     minNativeRequests: sample(DEFAULT_POLICY.minNativeRequests).describe(
-      "in the window; below it a finding is no_data",
+      "in the window; with fewer a finding is no_data",
     ),
     errorRateCritical: errorRate(DEFAULT_POLICY.errorRateCritical),
     errorRateWarning: errorRate(DEFAULT_POLICY.errorRateWarning),
@@ -207,7 +207,7 @@ function failures(own: Failures) {
       .min(0)
       .max(100)
       .default(own.minSharePercent)
-      .describe("of native's requests: fewer failures are shown, and do not count"),
+      .describe("of native's requests: fewer failures are shown but do not count"),
     minNativeRequests: ownMinimum(),
   });
 }
@@ -227,7 +227,7 @@ function orphans(own: Policy["orphanedIntents"]) {
       .min(0)
       .max(100)
       .default(own.minSharePercent)
-      .describe("of native's requests: with fewer, people are told, and nothing else is advised"),
+      .describe("of native's requests: with fewer, the finding only notifies"),
   });
 }
 

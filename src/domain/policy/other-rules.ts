@@ -54,10 +54,10 @@ export function reduction({ seen, policy }: Case, before: readonly Finding[]): R
   const since = `reduced ${span(Math.floor(elapsed), policy)} ago`;
   if (warnings.some(({ verdict }) => verdict === "fail")) {
     const verdict = elapsed >= minutes ? "fail" : "inconclusive";
-    return { ...known, verdict, detail: `${since}, and a warning fails still` };
+    return { ...known, verdict, detail: `${since}, and a warning still fails` };
   }
   if (warnings.every(({ verdict }) => verdict === "no_data")) {
-    return { ...known, verdict: "no_data", detail: `${since}, and nothing is measured` };
+    return { ...known, verdict: "no_data", detail: `${since}, no data since` };
   }
   return { ...known, verdict: "pass", detail: `${since}, and no warning fails` };
 }

@@ -6,6 +6,7 @@
 
 import { timeOf } from "../lib/time.ts";
 import type { EmergencyRow } from "../metrics/window-queries.ts";
+import { UNKNOWN_AUTHOR } from "../state/author.ts";
 import type { JournalEntry } from "../state/journal.ts";
 import type { ParsedState } from "../state/state.ts";
 import { isEmergency } from "../state/state.ts";
@@ -60,16 +61,16 @@ function inForce(state: ParsedState, fromS: number): Disturbance[] {
   if (isEmergency(state)) {
     const known = stop.kind === "valid" && stop.value.active ? stop.value : null;
     const mirror = config.kind === "valid" && config.value.emergency_proxy ? config.value : null;
-    const by = known?.by ?? mirror?.updated_by ?? "somebody";
+    const by = known?.by ?? mirror?.updated_by ?? UNKNOWN_AUTHOR;
     const atS = secondsOf(known?.at ?? mirror?.last_updated);
-    return [{ kind: "emergency", atS, what: `an emergency is on, by ${by}` }];
+    return [{ kind: "emergency", atS, what: `an emergency is on, set by ${by}` }];
   }
   if (stop.kind !== "valid" || stop.value.active) return [];
   const atS = secondsOf(stop.value.at);
   // Undated, it may be of any time: the requests and the journal tell.
   if (atS === null || atS < fromS) return [];
   return [
-    { kind: "emergency", atS, what: `a stop was released, by ${stop.value.by ?? "somebody"}` },
+    { kind: "emergency", atS, what: `a stop was released by ${stop.value.by ?? UNKNOWN_AUTHOR}` },
   ];
 }
 
@@ -79,7 +80,7 @@ function inEntry(entry: JournalEntry): Disturbance[] {
   const emergency = before?.emergency === true || after.emergency === true;
   const reason = entry.reason === null ? "" : `: ${entry.reason}`;
   if (isAutomatic(entry)) {
-    return [{ kind: "automatic", atS, what: `${command} acted by itself (${actor})${reason}` }];
+    return [{ kind: "automatic", atS, what: `automatic ${command} (${actor})${reason}` }];
   }
   return emergency || command === "not-aus"
     ? [{ kind: "emergency", atS, what: `${command} by ${actor}${reason}` }]
@@ -97,7 +98,7 @@ export function isAutomatic({ command, actor, before, after }: JournalEntry): bo
 function inRequests({ requests, firstS, lastS }: EmergencyRow): Disturbance[] {
   if (!(requests > 0)) return [];
   const until = new Date(lastS * 1_000).toISOString().slice(0, 19);
-  const what = `${Math.round(requests)} requests were decided by an emergency, the last at ${until}Z`;
+  const what = `${Math.round(requests)} requests were sent to proxy by an emergency, the last at ${until}Z`;
   return [{ kind: "emergency", atS: firstS, what }];
 }
 

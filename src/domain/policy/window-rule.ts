@@ -142,7 +142,7 @@ export class RuleTally {
       open,
       limit: this.#newest?.limit ?? 0,
       unit: this.#newest?.unit ?? "%",
-      detail: this.#newest?.detail ?? "nothing was judged",
+      detail: this.#newest?.detail ?? "no data",
     };
   }
 

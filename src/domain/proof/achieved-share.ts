@@ -76,7 +76,7 @@ export function achievedShare(
     window,
   };
   if (configured === null) return nothing(seen, "no readable config");
-  if (isEmergency(state)) return nothing(seen, "an emergency is on: nobody is drawn");
+  if (isEmergency(state)) return nothing(seen, "an emergency is on: no visitor is sampled");
   if (seen.achieved === null) return nothing(seen, "no new visitor since the share was set");
   const share = configured / 100;
   const sigma = standardDeviation(share, native, proxy);
@@ -134,9 +134,10 @@ function judge(
   const off = Math.abs(achieved - share);
   if (off > SIGMAS * sigma) {
     const plain = certain || enough || off * n >= MIN_EXPECTED * weight;
-    if (plain) return { verdict: "fail", detail: "further from the configured share than chance" };
-    return { verdict: "inconclusive", detail: "off, but by too few visitors to tell" };
+    if (plain)
+      return { verdict: "fail", detail: "further off the configured share than chance explains" };
+    return { verdict: "inconclusive", detail: "off, but too few visitors to be sure" };
   }
-  if (!enough) return { verdict: "inconclusive", detail: "too few new visitors to tell" };
+  if (!enough) return { verdict: "inconclusive", detail: "too few new visitors to judge" };
   return { verdict: "pass", detail: "as configured, within chance" };
 }

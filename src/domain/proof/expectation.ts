@@ -64,19 +64,19 @@ export function compare(expected: Expectation, sighting: Sighting): Comparison {
   if (expected.emergency && !wantsDocument) return { seen: true };
   if (qa === null) return notSeen(sighting.problem ?? "no /qa document");
   if (qa.canary.emergency_proxy !== expected.emergency) {
-    return notSeen(expected.emergency ? "emergency not on yet" : "emergency still on");
+    return notSeen(expected.emergency ? "emergency not in force yet" : "emergency still on");
   }
   if (qa.canary.source !== "kv") return notSeen(`state from ${qa.canary.source}, not from KV`);
   if (expected.revision !== undefined && qa.canary.revision !== expected.revision) {
     return notSeen(`still at revision ${qa.canary.revision ?? "none"}`);
   }
   if (expected.lastUpdated !== undefined && qa.canary.last_updated !== expected.lastUpdated) {
-    return notSeen(`still at the config of ${qa.canary.last_updated ?? "unknown time"}`);
+    return notSeen(`still at the config of ${qa.canary.last_updated ?? "an unknown time"}`);
   }
   // The revision is right: the share differs because the Worker obeys a lease that has run out.
   const fellBack = qa.canary.lease?.run_out === true;
   if (expected.percent !== undefined && qa.canary.percent !== expected.percent && !fellBack) {
-    return notSeen(`still at ${qa.canary.percent ?? "?"} %`);
+    return notSeen(`still at ${qa.canary.percent ?? "an unknown"} %`);
   }
   return { seen: true };
 }

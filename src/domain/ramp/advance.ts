@@ -9,6 +9,7 @@
 
 import type { Recommendation } from "../policy/rule.ts";
 import type { Verdict } from "../policy/verdict.ts";
+import { UNKNOWN_AUTHOR } from "../state/author.ts";
 import type { ParsedState } from "../state/state.ts";
 import type { RampControl, RampDocument } from "./document.ts";
 import { isOver } from "./document.ts";
@@ -121,7 +122,7 @@ function wanted(ramp: RampDocument, control: RampControl | null): RampControl | 
 
 function oldRead(ramp: RampDocument, seen: Seen, why: string): Advanced {
   const odd = ramp.odd_reads + 1;
-  if (odd >= MAX_ODD_READS) return end(ramp, "conflict", seen, "somebody", why);
+  if (odd >= MAX_ODD_READS) return end(ramp, "conflict", seen, UNKNOWN_AUTHOR, why);
   return { ramp: { ...ramp, odd_reads: odd }, order: wait(seen, LOOK_MS) };
 }
 
@@ -151,7 +152,7 @@ function onStep(before: RampDocument, seen: Seen, want: RampControl | null): Adv
 function giveWay(ramp: RampDocument, seen: Seen): Advanced | null {
   const { covered, nowMs } = seen;
   if (covered === null) return null;
-  const why = `covered by this ramp: ${covered.why}`.slice(0, 400);
+  const why = `this ramp had overwritten: ${covered.why}`.slice(0, 400);
   const ours = ramp.plan[ramp.step]?.percent ?? 0;
   if (ramp.mode === "detached" || covered.percent >= ours) {
     return end(ramp, "conflict", seen, covered.by, why);
@@ -202,7 +203,7 @@ function settle(ramp: RampDocument, seen: Seen): Advanced {
   if (live?.everywhere === true) return hold(startClock(ramp, nowMs), seen);
   const sinceMs = Date.parse(ramp.settle_from ?? ramp.updated_at);
   if (nowMs - sinceMs > SETTLE_LIMIT_MS) {
-    return pause(ramp, seen, `not live everywhere: ${live?.missing || "nothing was seen"}`);
+    return pause(ramp, seen, `not live everywhere: ${live?.missing || "no location answered"}`);
   }
   return { ramp, order: wait(seen, LOOK_MS) };
 }
@@ -230,10 +231,10 @@ function hold(ramp: RampDocument, seen: Seen): Advanced {
   if (!due) return { ramp, order: wait(seen, Math.min(CHECK_MS, untilMs - nowMs)) };
   if (lacking === null) {
     return last
-      ? end(ramp, "done", seen, ramp.by, "the last step was held")
+      ? end(ramp, "done", seen, ramp.by, "all steps done")
       : { ramp, order: { do: "write", step: ramp.step + 1 } };
   }
-  if (ramp.extended) return pause(ramp, seen, `${lacking}, also after twice its time`);
+  if (ramp.extended) return pause(ramp, seen, `${lacking}, even after twice the hold time`);
   const holdMs = (ramp.plan[ramp.step]?.hold_s ?? 0) * 1_000;
   const longer = { ...ramp, extended: true, hold_until: iso(nowMs + holdMs) };
   return { ramp: longer, order: wait(seen, Math.min(CHECK_MS, holdMs)) };
@@ -242,11 +243,11 @@ function hold(ramp: RampDocument, seen: Seen): Advanced {
 /** Null when the step may be left: only a pass, on enough requests, is good news. */
 function whatLacks(ramp: RampDocument, { gate }: Seen): string | null {
   if (!ramp.gates) return null;
-  if (gate === null) return "nothing is known of native";
+  if (gate === null) return "no data on native";
   if (gate.verdict !== "pass") return `the gate says ${gate.verdict}: ${gate.why}`;
   const counted = gate.nativeRequests ?? 0;
   if (counted >= ramp.min_native_requests) return null;
-  return `${Math.round(counted)} native requests in this step, ${ramp.min_native_requests} are needed`;
+  return `only ${Math.round(counted)} native requests in this step, needs ${ramp.min_native_requests}`;
 }
 
 function pause(ramp: RampDocument, { nowMs }: Seen, why: string): Advanced {

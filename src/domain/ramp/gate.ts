@@ -22,7 +22,7 @@ export function gateOf(
   const { verdict, recommendation, problems, findings } = assessment;
   const told =
     problems.length > 0 ? problems : findings.filter((finding) => finding.verdict === verdict);
-  const why = verdict === "pass" ? "all rows pass" : told.slice(0, 3).map(sentence).join("; ");
+  const why = verdict === "pass" ? "all findings pass" : told.slice(0, 3).map(sentence).join("; ");
   return { gate: { verdict, recommendation, why, nativeRequests }, assessment };
 }
 

@@ -43,7 +43,7 @@ function parseStep(part: string, last: boolean): PlannedStep | string {
   if (time === undefined) {
     return last
       ? { percent, holdS: null }
-      : `the step ${percent} % needs a time, e.g. ${percent}:2h`;
+      : `step ${percent} % needs a hold time, e.g. ${percent}:2h`;
   }
   const holdS = parseDuration(time);
   if (holdS === null || holdS > MAX_HOLD_S)

@@ -1,5 +1,6 @@
 /** Where a ramp stands by what is stored; anybody else's word in there ends it. */
 
+import { UNKNOWN_AUTHOR } from "../state/author.ts";
 import type { CanaryConfig } from "../state/documents.ts";
 import type { ParsedState } from "../state/state.ts";
 import { isEmergency } from "../state/state.ts";
@@ -23,13 +24,16 @@ export function placeInPlan(ramp: RampDocument, state: ParsedState): Place {
     return conflict(by, `the share was capped at ${percent} %: ${reason}`);
   }
   const { config } = state;
-  if (config.kind === "invalid") return conflict("somebody", `config ${config.problem}`);
-  if (config.kind === "absent") return { kind: "old", why: "config is not there any more" };
+  if (config.kind === "invalid") return conflict(UNKNOWN_AUTHOR, `config ${config.problem}`);
+  if (config.kind === "absent") return { kind: "old", why: "config no longer exists" };
   const step = stepOf(ramp, config.value);
   if (step === null) return conflict(authorOf(config.value), differenceOf(ramp, config.value));
   if (step === ramp.step) return { kind: "here" };
   if (step > ramp.step) return { kind: "later", step, writtenAt: config.value.last_updated };
-  return { kind: "old", why: `config is back at ${config.value.canary_percent} %` };
+  return {
+    kind: "old",
+    why: `config shows an earlier step again, ${config.value.canary_percent} %`,
+  };
 }
 
 /** Null when none is on; a read that shows the stop that was released for this ramp is an old one. */
@@ -39,16 +43,17 @@ function emergencyOf(ramp: RampDocument, state: ParsedState): Place | null {
   const { released_stop: released } = ramp.base;
   if (stop.kind === "valid" && stop.value.active) {
     const { id, by, at, reason } = stop.value;
-    if (released !== null && id === released) return { kind: "old", why: "the stop is back" };
+    if (released !== null && id === released)
+      return { kind: "old", why: "the released stop is stored again" };
     const said = reason === undefined ? "" : ` ("${reason}")`;
-    return conflict(by ?? "somebody", `the stop was pulled at ${at ?? "an unknown time"}${said}`);
+    return conflict(by ?? UNKNOWN_AUTHOR, `a stop was set at ${at ?? "an unknown time"}${said}`);
   }
-  if (stop.kind === "invalid") return conflict("somebody", `stop ${stop.problem}`);
-  if (config.kind !== "valid") return conflict("somebody", "emergency_proxy is on in config");
+  if (stop.kind === "invalid") return conflict(UNKNOWN_AUTHOR, `stop ${stop.problem}`);
+  if (config.kind !== "valid") return conflict(UNKNOWN_AUTHOR, "emergency_proxy is on in config");
   // Its mirror in `config` carries the stop's id.
   const isMirror = released !== null && config.value.revision === released;
-  if (isMirror) return { kind: "old", why: "the mirror of the stop is back" };
-  return conflict(authorOf(config.value), "emergency_proxy was switched on in config");
+  if (isMirror) return { kind: "old", why: "config shows the released emergency again" };
+  return conflict(authorOf(config.value), "emergency_proxy was set in config");
 }
 
 /** -1 is the base; null: not of this ramp. A revision with another share is somebody's edit. */
@@ -65,7 +70,7 @@ function stepOf(ramp: RampDocument, config: CanaryConfig): number | null {
 }
 
 function authorOf(config: CanaryConfig): string {
-  return config.updated_by ?? "somebody by hand";
+  return config.updated_by ?? UNKNOWN_AUTHOR;
 }
 
 function differenceOf(ramp: RampDocument, config: CanaryConfig): string {

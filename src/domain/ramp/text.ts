@@ -49,8 +49,8 @@ export function nowText(ramp: RampDocument, nowMs: number): string {
   const untilMs = Date.parse(ramp.hold_until ?? "");
   const next = ramp.plan[ramp.step + 1];
   const then = next === undefined ? "then done" : `then ${next.percent} %`;
-  const longer = ramp.extended ? " (longer: too little was known)" : "";
-  return `held for another ${leftText(untilMs - nowMs)}${longer}, ${then}`;
+  const longer = ramp.extended ? " (extended: not enough data)" : "";
+  return `holding for another ${leftText(untilMs - nowMs)}${longer}, ${then}`;
 }
 
 function leftText(ms: number): string {

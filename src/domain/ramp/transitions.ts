@@ -25,7 +25,7 @@ export function written(
 
 /** A write was refused again and again for somebody else's value, whatever the looks before it show. */
 export function overtaken(ramp: RampDocument, by: string, nowMs: number): RampDocument {
-  const why = "somebody else's value is stored, not this ramp's";
+  const why = "another change of config is stored, not this ramp's";
   return { ...ramp, state: "conflict", ended: { at: iso(nowMs), by: by.slice(0, 200), why } };
 }
 

@@ -53,10 +53,10 @@ export const faultRuleSchema = z
       .describe('"bytes"? (1) each "everyMs"? (200)'),
     z
       .strictObject({ kind: z.literal("truncated"), ...common })
-      .describe("half of the body, as if that were all"),
+      .describe("half of the body, sent as if complete"),
     z
       .strictObject({ kind: z.literal("flipped-byte"), ...common })
-      .describe("one byte of the body is another"),
+      .describe("one byte of the body is changed"),
     z
       .strictObject({ kind: z.literal("reset-mid-body"), ...common })
       .describe("half of the body, then a reset"),
@@ -85,10 +85,10 @@ export const faultRuleSchema = z
       .describe('the write again after "afterMs"? (500)'),
     z
       .strictObject({ kind: z.literal("stale-read"), ...common })
-      .describe("reads answer the value before the last write"),
+      .describe("reads return the value before the last write"),
     z
       .strictObject({ kind: z.literal("older-read"), ...common })
-      .describe("reads answer the oldest value still known"),
+      .describe("reads return the oldest value still known"),
     z.strictObject({ kind: z.literal("outage"), ...common }).describe("connections are refused"),
   ])
   .describe(

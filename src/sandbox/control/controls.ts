@@ -60,7 +60,7 @@ export const CONTROLS: readonly Control[] = [
   },
   {
     path: "GET /state",
-    help: "everything that is switched, stored and seen per location",
+    help: "all settings, and what is stored and seen per location",
     apply: ({ control }) => control.state(),
   },
   taking({
@@ -145,7 +145,7 @@ export const CONTROLS: readonly Control[] = [
   }),
   {
     path: "DELETE /points",
-    help: "forget all data points, in queries as well",
+    help: "clear all data points, in queries as well",
     apply: async ({ control }) => {
       await control.forgetPoints();
       return control.points();
@@ -173,7 +173,7 @@ export const CONTROLS: readonly Control[] = [
   }),
   {
     path: "DELETE /notices",
-    help: "forget what was received, and the open incidents",
+    help: "clear what was received, and the open incidents",
     apply: ({ control }) => {
       control.forgetNotices();
       return control.notices();
@@ -199,7 +199,7 @@ export const CONTROLS: readonly Control[] = [
   taking({
     path: "PUT /traffic",
     schema: takes.trafficSchema,
-    help: "start traffic anew",
+    help: "start new traffic",
     apply: async ({ control }, plan) => {
       await control.startTraffic(plan);
       return control.trafficReport();
@@ -218,12 +218,12 @@ export const CONTROLS: readonly Control[] = [
   }),
   {
     path: "GET /requests",
-    help: "what the Cloudflare API was asked",
+    help: "requests to the Cloudflare API",
     apply: ({ control }) => control.requests(),
   },
   {
     path: "DELETE /requests",
-    help: "forget it",
+    help: "clear the list",
     apply: ({ control }) => {
       control.forgetRequests();
       return control.requests();

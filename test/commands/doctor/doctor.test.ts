@@ -11,7 +11,11 @@ test.each([
     /^T=\$\(openssl rand -hex 32\)/,
   ],
   [401, "refused the QA token (HTTP 401)", /^export PIXCANARY_QA_TOKEN=/],
-  [429, "looks at no token from here for 40 s", /^wait, then check PIXCANARY_QA_TOKEN/],
+  [
+    429,
+    "refuses all tokens from this address for 40 s",
+    /^wait a minute, then check that PIXCANARY_QA_TOKEN/,
+  ],
   [null, "connection refused", /^check qaUrls/],
 ])("%s, %s", async (status, problem, fix) => {
   const ports = portsOf({ sighting: { status, problem, qa: null } });

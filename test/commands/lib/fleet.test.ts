@@ -167,7 +167,7 @@ test("the receipt names who lags, since when and by what, and claims nothing for
   const { receipt } = await watch({ rows: lagging, limitMs: 20_000 });
   const text = fleetLines(receipt).join("\n");
   expect(text).toMatch(
-    /change +10 % to native, 2025-11-15T09:46:40Z by somebody by hand, revision NEW/,
+    /change +10 % to native, 2025-11-15T09:46:40Z by unknown \(changed outside pixcanary\), revision NEW/,
   );
   expect(text).toMatch(/FRA +current +within 1 s +5 +none/);
   expect(text).toMatch(/IAD +lagging +over 19 s +5 +5, last 2025-11-15T09:46:59Z by OLD/);

@@ -180,15 +180,17 @@ it("a stop that only a location still shows is closed by its release, too", asyn
 
 describe("a notifier that fails is a warning", () => {
   it("says what went wrong", async () => {
-    const { ports, warnings } = world({}, async () => ["notice through slack: refused it"]);
+    const { ports, warnings } = world({}, async () => [
+      "notification through slack failed: refused",
+    ]);
     expect(await pullTheStop(GIVEN, ports)).toMatchObject({ kind: "done" });
-    expect(warnings).toEqual(["notice through slack: refused it"]);
+    expect(warnings).toEqual(["notification through slack failed: refused"]);
   });
 
   it("throws", async () => {
     const { ports, warnings } = world({}, () => Promise.reject(new Error("boom")));
     expect(await pullTheStop(GIVEN, ports)).toMatchObject({ kind: "done" });
-    expect(warnings).toEqual(["nobody was told: Error: boom"]);
+    expect(warnings).toEqual(["no notification sent: Error: boom"]);
   });
 
   it("never ends, and heeds no signal: the command ends with the limit", async () => {
@@ -205,7 +207,7 @@ describe("a notifier that fails is a warning", () => {
     const outcome = await pullTheStop(GIVEN, { ...ports, clock: { ...ports.clock, timeout } });
     expect(outcome).toMatchObject({ kind: "done" });
     expect(Math.max(...asked)).toBe(2_000);
-    expect(warnings).toEqual(["perhaps nobody was told: time was up"]);
+    expect(warnings).toEqual(["notifications may not have been sent: timed out"]);
   });
 
   it("after Ctrl-C it gets half a second", async () => {
@@ -257,6 +259,6 @@ describe("nobody is told", () => {
     const lost = () => Promise.reject(new UpstreamError("ambiguous", "answer lost"));
     const { ports, notices } = world({ writeStop: lost, writeConfig: lost });
     expect(await pullTheStop(GIVEN, ports)).toMatchObject({ kind: "pending" });
-    expect(notices[0]?.details).toContain("perhaps written: nobody could tell");
+    expect(notices[0]?.details).toContain("unknown whether it was written");
   });
 });

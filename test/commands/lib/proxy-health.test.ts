@@ -1,4 +1,4 @@
-/** What relief says of proxy, its refuge: only what was answered in time, and never instead of acting. */
+/** What relief says of proxy: only what was answered in time, and never instead of acting. */
 import type { Scheduler } from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { ChangingVerb, CommonInput, Outcome } from "../../../src/commands/command.ts";
@@ -27,7 +27,7 @@ const CONFIG = JSON.stringify({
   revision: "BEFORE",
 });
 const VERBS: ChangingVerb[] = [notAus, reduce, disable];
-const SICK = "! proxy, the refuge, is failing itself: proxy unhealthy 50 %";
+const SICK = "! WARNING: the legacy origin (proxy) is failing too: proxy unhealthy 50 %";
 
 /** A /qa that shows the change at the `looks`th look. */
 function world(ask: Metrics["ask"], looks = 3): { ports: Ports; kv: ModelKv; asked: () => number } {
@@ -112,7 +112,7 @@ describe.each(VERBS)("$name", (verb) => {
     for (const ask of [never, fails]) {
       const { ports } = world(ask);
       const outcome = await run(verb, ports);
-      expect(verb.render(outcome)).not.toContain("refuge");
+      expect(verb.render(outcome)).not.toContain("legacy origin");
       kinds.push(outcome.kind);
     }
     const quiet = world(fails);

@@ -151,7 +151,7 @@ describe("without configuration, token and network", () => {
     await writeFile(join(dir, "a.ndjson"), plain);
     const { code, stdout, stderr } = await cli(["a.ndjson"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "reading 1 file (1.2 KiB)\n" });
-    expect(stdout).toContain("2 ERROR among 3 log lines");
+    expect(stdout).toContain("2 ERROR in 3 log lines");
     expect(stdout).toContain("1. 2 (100.0 %)  Error: boom <n>");
     expect(stdout).toContain("ray b2f3857d67d0775b");
     expect(stdout).toContain("native b1a       2 of about 12 (16.7 %)");
@@ -171,7 +171,7 @@ describe("without configuration, token and network", () => {
     const { code, stdout } = await cli(["-"], { input: "" });
     expect({ code, stdout }).toEqual({
       code: 0,
-      stdout: expect.stringContaining("no ERROR among 0"),
+      stdout: expect.stringContaining("no ERROR in 0"),
     });
   });
 
@@ -187,12 +187,12 @@ describe("without configuration, token and network", () => {
   });
 
   it.each([
-    [["nowhere.log"], "cannot read nowhere.log: there is no such file or folder"],
+    [["nowhere.log"], "cannot read nowhere.log: no such file or folder"],
     [["a.ndjson", "--grep", "("], "--grep must be a regular expression"],
     [["a.ndjson", "--top", "0"], "--top must be a number"],
     [["a.ndjson", "--max-mib", "x"], "--max-mib must be a number"],
     [["a.ndjson", "--since", "yesterday"], "--since must be"],
-    [["a.ndjson", "--since", "1h", "--until", "2h"], "--since must lie before --until"],
+    [["a.ndjson", "--since", "1h", "--until", "2h"], "--since must be earlier than --until"],
     [["a.ndjson", "--env", "staging"], "no pixcanary.json"],
     [[], "no pixcanary.json"],
   ])("%j is a mistake of usage", async (args, message) => {
@@ -441,7 +441,7 @@ describe("an interruption", () => {
     expect(outcome).toMatchObject({ kind: "interrupted", data: { matched: 1 } });
     const text = logsErrors.render(outcome);
     expect(text).toContain("Error: boom");
-    expect(text).toContain("! not everything was read");
+    expect(text).toContain("! incomplete: not everything was read");
   });
 });
 

@@ -125,12 +125,12 @@ describe("a window", () => {
   test("without files is no error, makes no folder, and says what to check", async () => {
     const outcome = await pull();
     expect(outcome).toMatchObject({ kind: "done", data: { files: 0, folder: null } });
-    expect(logsPull.render(outcome)).toMatch(/no files of that time[\s\S]*Logpush job/);
+    expect(logsPull.render(outcome)).toMatch(/no files from that time[\s\S]*Logpush job/);
     expect(await readdir(dir)).toEqual([]);
   });
 
   test.each([
-    [{ since: "1h", until: "2h" }, "--since must lie before --until"],
+    [{ since: "1h", until: "2h" }, "--since must be earlier than --until"],
     [{ all: true, since: "1h" }, "--all takes no --since"],
     [{ all: true, maxBytes: "10" }, "more than --max-bytes 10 B"],
   ])("%j is refused", async (flags, message) => {
@@ -194,7 +194,9 @@ describe("what was fetched", () => {
     await pulled();
     const outcome = await pull({ all: true, prefix: "other" });
     expect(outcome).toMatchObject({ kind: "failed", code: "usage" });
-    expect(outcome).toMatchObject({ message: expect.stringContaining("logs from elsewhere") });
+    expect(outcome).toMatchObject({
+      message: expect.stringContaining("logs of another bucket or prefix"),
+    });
   });
 });
 
@@ -245,9 +247,9 @@ describe("a download that is cut", () => {
 
 describe("an answer that is wrong", () => {
   const cases: [string, FaultRuleInput, string][] = [
-    ["too short", { kind: "truncated", ...ON_OBJECTS }, "bytes came"],
+    ["too short", { kind: "truncated", ...ON_OBJECTS }, " bytes"],
     ["a sign-in page", { kind: "html", ...ON_OBJECTS }, "bytes"],
-    ["damaged", { kind: "flipped-byte", ...ON_OBJECTS }, "do not match its etag, twice"],
+    ["damaged", { kind: "flipped-byte", ...ON_OBJECTS }, "checksum mismatch twice"],
     ["refused", { kind: "server-error", ...ON_OBJECTS }, "HTTP 503"],
   ];
   test.each(cases)("%s: is reported, and the others are there", async (_, fault, words) => {

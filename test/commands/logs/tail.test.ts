@@ -186,7 +186,7 @@ describe("a tail that breaks", () => {
     await saying(run, "following");
     await showing(run);
     expect(sandbox.control.logs.tails.cut()).toBe(1);
-    await saying(run, "connected again: lines of");
+    await saying(run, "reconnected: ");
     expect(run.said.join("\n")).toContain("the connection broke: reconnecting");
     await showing(run, run.lines.length + 1);
     run.stop.abort("SIGINT");
@@ -197,7 +197,7 @@ describe("a tail that breaks", () => {
     const run = follow();
     await saying(run, "following");
     sandbox.control.logs.tails.expire();
-    await saying(run, "connected again");
+    await saying(run, "reconnected: ");
     expect(run.said.join("\n")).toContain("tail expired");
     await showing(run);
   });
@@ -217,7 +217,7 @@ describe("a tail that breaks", () => {
     await saying(run, "following");
     await sandbox.control.addFault({ kind: "server-error", times: 3, match: { method: "POST" } });
     sandbox.control.logs.tails.cut();
-    await saying(run, "connected again");
+    await saying(run, "reconnected: ");
   });
 
   test("is not even missed where its end is known or it falls silent", async () => {
@@ -252,11 +252,13 @@ test("lines that are left out are told", async () => {
   sandbox.control.logs.set({ tail: { eventsPerS: 0 } });
   await vi.waitFor(async () => {
     await jobs();
-    expect(run.said.join("\n")).toContain("lines are left out: Tail is currently in sampling mode");
+    expect(run.said.join("\n")).toContain(
+      "lines are being dropped: Tail is currently in sampling mode",
+    );
   }, PATIENCE);
   sandbox.control.logs.set({ tail: { eventsPerS: 1_000 } });
   await showing(run);
-  expect(run.said.join("\n")).toContain("no more lines are left out");
+  expect(run.said.join("\n")).toContain("no longer dropping lines");
 });
 
 test("the end of --for is success, a token that may not is not", async () => {

@@ -210,7 +210,7 @@ describe("a cohort that nobody was drawn to is told, and keeps nobody from going
     expect(smokeJudged(await report(neverProxy))).toEqual({
       verdict: "pass",
       figures: "5 of 6 checks, served by native",
-      details: ["CORS: inconclusive: proxy was not met in 10 draws, so its CORS is not known"],
+      details: ["CORS: inconclusive: proxy was not sampled in 10 requests: its CORS is unknown"],
     });
   });
 
@@ -271,7 +271,7 @@ describe("noticed", () => {
       { credentials: /got no _canary_cohort/ },
     ],
     [
-      "/qa was asked too often",
+      "rate limited by /qa",
       (_, good) => (good.status === 401 ? { ...good, status: 429 } : undefined),
       { credentials: /inconclusive/ },
     ],
@@ -285,13 +285,15 @@ describe("noticed", () => {
       "native's answers lack CORS",
       (seen, good) =>
         api(seen, "v1.n") ? without("access-control-allow-origin", good) : undefined,
-      { CORS: /native: GET \/api\/\S+ does not allow https:\/\/pix.example: see ALLOWED_ORIGINS/ },
+      {
+        CORS: /native: GET \/api\/\S+ does not allow https:\/\/pix.example: check ALLOWED_ORIGINS/,
+      },
     ],
     [
       "proxy's answers lack CORS",
       (seen, good) =>
         api(seen, "v1.p") ? without("access-control-allow-origin", good) : undefined,
-      { CORS: /proxy: GET .* see the legacy origin's CORS/ },
+      { CORS: /proxy: GET .* check the legacy origin's CORS/ },
     ],
     [
       "native's answers may not be read with cookies",
@@ -335,7 +337,7 @@ describe("noticed", () => {
         seen.headers["x-canary"] === "1"
           ? { ...good, headers: decided("native", "header") }
           : undefined,
-      { CORS: /inconclusive: proxy was not met/ },
+      { CORS: /inconclusive: proxy was not sampled/ },
     ],
     [
       "the preflight forgets the Authorization header",
@@ -363,7 +365,7 @@ describe("noticed", () => {
       "other bytes come back",
       (seen, good) =>
         download(seen) && good.status === 200 ? { ...good, body: "something else" } : undefined,
-      { downloads: /not those that were uploaded/ },
+      { downloads: /differ from the uploaded ones/ },
     ],
     [
       "the visitor is moved on the way",
@@ -371,7 +373,7 @@ describe("noticed", () => {
         seen.method === "POST" && seen.url.endsWith("/finalize")
           ? { ...good, status: 404, headers: decided("proxy") }
           : undefined,
-      { downloads: /inconclusive: .*moved from native to proxy/ },
+      { downloads: /inconclusive: .*changed from native to proxy/ },
     ],
     [
       "native fails and proxy answers",

@@ -20,7 +20,7 @@ describe("the ticket", () => {
   it("is all that is printed, and has everything in it", async () => {
     const { out, err, exitCode } = await ticketOf({ at: hoursAgo(20) });
     expect([exitCode, err]).toEqual([20, ""]);
-    expect(out).toMatch(/^## NO-GO for the next stage of production\n/);
+    expect(out).toMatch(/^## NO-GO for the next step of production\n/);
     for (const part of [
       "- **Environment:** production (Worker pix)",
       "- **Time:** 2025-11-13T02:13:37.000Z, by oncall@laptop",

@@ -31,26 +31,27 @@ describe("GO", () => {
     expect(exitCodeOf(outcome)).toBe(0);
     const lines = said(outcome).split("\n");
     expect(lines.slice(0, 3)).toEqual([
-      "✔ GO for the next stage",
+      "✔ GO for the next step",
       "  share   10 % of new visitors to native, tag B2a",
       "  window  2025-11-12T02:13Z to 2025-11-13T02:13Z (24 h, 1,440 × 60 s)",
     ]);
-    expect(lines.slice(4, 19)).toEqual([
+    expect(lines.slice(4, 20)).toEqual([
       "  ✔ pass         doctor          12 of 12 checks, 2 with a warning",
-      "                 metrics: no dataset: assess, status, watch and verify --fleet",
-      "                   know nothing of visitors",
-      "                 logs: no bucket: logs pull and logs errors have nothing to read",
+      "                 metrics: no dataset configured: assess, status, watch and",
+      "                   verify --fleet have no metrics",
+      "                 logs: no logs bucket configured: logs pull and logs errors",
+      "                   cannot work",
       "  ✔ pass         live            10 % at 1 of 1 /qa",
       "  ✔ pass         native healthy  at 1 of 1",
       "  ✔ pass         proxy healthy   at 1 of 1",
-      "    no_data      smoke checks    left out (--no-smoke)",
+      "    no_data      smoke checks    skipped (--no-smoke)",
       "  ✔ pass         policy          no rule failed in 1,440 min",
       "                 no data: orphaned intents",
       "  ✔ pass         targets         errors 0.2 % (< 1 %), p90 180 ms (< 500 ms)",
       "  ✔ pass         native sample   1,440,000 native requests (at least 1,000)",
       "  ✔ pass         coverage        100 % of 1,440 buckets (at least 50 %)",
       "  ✔ pass         achieved share  10 % of 10,000 new visitors (10 % ± 1.2)",
-      "  ✔ pass         no stop         none, nor any automatic action",
+      "  ✔ pass         no stop         no stop, no automatic action",
     ]);
     expect(lines.at(-1)).toBe(
       '→ next: pixcanary ramp start --env production --plan 25:24h --reason "…"',
@@ -142,7 +143,7 @@ describe("NO-GO, each for its own reason", () => {
       "a night without visitors of 13 h",
       { at: (s) => (s < TO_S - 11 * HOUR_S ? { native: { requests: 0, errors: 0 } } : null) },
       { coverage: "no_data" },
-      "pixcanary validate --env production   # when there was more traffic",
+      "pixcanary validate --env production   # after more traffic",
     ],
     [
       "hardly any requests",
@@ -228,7 +229,7 @@ describe("NO-GO, each for its own reason", () => {
     expect(against(outcome)).toEqual(reasons);
     expect([exitCodeOf(outcome), outcome.next]).toEqual([20, expect.stringContaining(next)]);
     const [headline] = said(outcome).split("\n");
-    expect(headline).toContain("✖ validate: NO-GO for the next stage: ");
+    expect(headline).toContain("✖ validate: NO-GO for the next step: ");
     for (const name of Object.keys(reasons)) expect(headline).toContain(name);
   });
 
@@ -271,7 +272,7 @@ describe("an API that fails", () => {
     const outcome = await ask(portsOf({ ports }), { smoke: false, window: "1h" });
     expect([outcome.kind, exitCodeOf(outcome)]).toEqual(["failed", code]);
     expect(outcome.next).toBe(`pixcanary ${next} --env production`);
-    expect(said(outcome)).toContain("NO-GO: not everything could be looked at");
+    expect(said(outcome)).toContain("NO-GO: not everything could be checked");
     expect("data" in outcome ? outcome.data?.verdict : null).toBe("NO-GO");
     if (code === 23 && "metrics" in ports) expect(said(outcome)).toContain("Analytics: Read");
   });
@@ -328,7 +329,7 @@ describe("somebody who changes the state meanwhile", () => {
       const outcome = await ask(reads([...before, after]), { smoke: false, window: "1h" });
       expect([outcome.kind, exitCodeOf(outcome)]).toEqual(["failed", 25]);
       expect("data" in outcome ? outcome.data?.verdict : null).toBe("NO-GO");
-      expect(said(outcome)).toContain("NO-GO: what was looked at is not in force any more");
+      expect(said(outcome)).toContain("NO-GO: the checked state is no longer in force");
     }
   });
 

@@ -43,7 +43,7 @@ describe("the view", () => {
 
   it("says first what is wrong, last what to do, and keeps both when there is little room", () => {
     const lines = view(fullModel(BAD), 120, 8);
-    expect(lines[1]).toMatch(/^✖ wrong: error rate, critical 5 %/);
+    expect(lines[1]).toMatch(/^✖ failing: error rate, critical 5 %/);
     expect(lines.at(-1)).toMatch(/^→ next: pixcanary not-aus --env production --reason '/);
   });
 
@@ -67,8 +67,8 @@ describe("the view", () => {
       NOW_MS,
     );
     const lines = view(model, 120);
-    expect(lines[1]).toMatch(/^! EMERGENCY: .* since .*, 30 s ago by anna: 5xx$/);
-    expect(lines[2]).toMatch(/^✔ nothing is wrong/);
+    expect(lines[1]).toMatch(/^! EMERGENCY: .* since .*, 30 s ago, set by anna: 5xx$/);
+    expect(lines[2]).toMatch(/^✔ healthy/);
     expect(lines.at(-1)).toContain("restore --env production");
     // Both locations still show the share.
     expect(lines.find((line) => line.includes("live "))).toMatch(/^! live {6}FRA 10 %/);
@@ -85,14 +85,14 @@ describe("the view", () => {
       false,
     );
     const text = view(model, 100).join("\n");
-    expect(text).toContain("! metrics cannot be had (7 s old): HTTP 503");
+    expect(text).toContain("! metrics unavailable (last data 7 s old): HTTP 503");
     expect(text).toContain("FRA 10 %, no answer");
     expect(text).toMatch(/requests\s+1,000\/min/);
   });
 
   it("before anything is known", () => {
     const lines = view(emptyModel(["https://a.example/qa"]));
-    expect(lines.join("\n")).toContain("? no data on native's health: asking …");
+    expect(lines.join("\n")).toContain("? no data on native's health: loading …");
     expect(lines.at(-1)).toBe("→ next: pixcanary not-aus --env production   # if in doubt");
   });
 
@@ -147,16 +147,16 @@ describe("what is told without a terminal", () => {
     model.locations = seenPart([], NOW_MS);
     model.share = failed(model.share, "HTTP 503");
     const lines = tell(model).join("\n");
-    expect(lines).toMatch(/^! state EMERGENCY: .* by anna: 5xx$/m);
+    expect(lines).toMatch(/^! state EMERGENCY: .*, set by anna: 5xx$/m);
     expect(lines).toMatch(/^ {2}live FRA emergency$/m);
-    expect(lines).toMatch(/^✖ health wrong: error rate, critical 5 %.* → pixcanary verify/m);
+    expect(lines).toMatch(/^✖ health failing: error rate, critical 5 %.* → pixcanary verify/m);
     expect(lines).toMatch(/^✖ finding fail: error rate, critical/m);
     expect(lines).toMatch(/^ {2}journal .* reduce {2}20 % → 10 %/m);
-    expect(lines).toMatch(/^! data share cannot be had: HTTP 503$/m);
+    expect(lines).toMatch(/^! data share unavailable: HTTP 503$/m);
     const back = tell(fullModel(GOOD)).join("\n");
-    expect(back).toMatch(/^✔ health nothing is wrong/m);
+    expect(back).toMatch(/^✔ health healthy/m);
     expect(back).toMatch(/^✔ finding pass: error rate, critical/m);
-    expect(back).toMatch(/^✔ data share can be had again$/m);
+    expect(back).toMatch(/^✔ data share available again$/m);
   });
 
   it("does not tell one lost look, but two, and that it is back", () => {

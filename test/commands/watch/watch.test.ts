@@ -153,8 +153,8 @@ describe("what it asks of the API", () => {
     const { code, stdout } = await run("watch", "--for", "4s");
     expect(code).toBe(0);
     expect(control().requests().length).toBeLessThanOrEqual(STATE_KEYS.length + 3 + 1);
-    expect(stdout).toMatch(/^! \S+Z {2}data {6}state cannot be had: .*HTTP 503/m);
-    expect(stdout).toMatch(/^! \S+Z {2}data {6}metrics cannot be had: .*HTTP 503/m);
+    expect(stdout).toMatch(/^! \S+Z {2}data {6}state unavailable: .*HTTP 503/m);
+    expect(stdout).toMatch(/^! \S+Z {2}data {6}metrics unavailable: .*HTTP 503/m);
     // What still answers is still told.
     expect(stdout).toMatch(/live {6}FRA 10 %/);
   });
@@ -209,7 +209,7 @@ describe("watch on a terminal", () => {
     const { code, screen } = await onTerminal("cols 80 rows 24", { NO_COLOR: "1", LANG: "C" });
     expect(code, screen).toBe(130);
     expect(screen).not.toMatch(new RegExp(`${ESC}\\[[\\d;]*m`));
-    const from = screen.indexOf("Ctrl-C ends");
+    const from = screen.indexOf("Ctrl-C to stop");
     const drawn = screen.slice(from, screen.indexOf(SHOW, from));
     expect([...drawn].filter((char) => char > "\u007f")).toEqual([]);
     expect(drawn).toContain("> next: pixcanary not-aus");
@@ -262,9 +262,11 @@ describe("status", () => {
     await run("not-aus", "--reason", "5xx spike");
     const { code, stdout } = await run("status");
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^! EMERGENCY: everybody is sent to proxy since /);
+    expect(stdout).toMatch(/^! EMERGENCY: all traffic is on proxy \(the legacy origin\) since /);
     expect(stdout.replace(/\s+/g, " ")).toContain("5xx spike");
-    expect(stdout).toMatch(/^ {2}achieved {2}no data \(an emergency is on: nobody is drawn\)/m);
+    expect(stdout).toMatch(
+      /^ {2}achieved {2}no data \(an emergency is on: no visitor is sampled\)/m,
+    );
     expect(stdout).toMatch(/^→ next: pixcanary restore /m);
   });
 });

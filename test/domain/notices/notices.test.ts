@@ -219,8 +219,10 @@ describe("of a journal entry", () => {
 
   it("a stop opens, and claims no more than was seen", () => {
     const trigger = "trigger pixcanary:production:stop critical:";
-    expect(said({})).toBe(`${trigger} NOT-AUS: everybody is at proxy`);
-    expect(said(outcome("unknown"))).toBe(`${trigger} NOT-AUS: everybody to proxy`);
+    expect(said({})).toBe(`${trigger} NOT-AUS: all traffic is on proxy (the legacy origin)`);
+    expect(said(outcome("unknown"))).toBe(
+      `${trigger} NOT-AUS: sending all traffic to proxy (the legacy origin)`,
+    );
   });
 
   it("only a release closes", () => {
@@ -231,7 +233,7 @@ describe("of a journal entry", () => {
       "resolve pixcanary:production:stop info: stop released: 0 % → 10 % of new visitors to native";
     expect(said({ command, before, after })).toBe(closed);
     expect(said({ command, before, after: snapshot(10, true), ...outcome("stored") })).toBe(
-      "event pixcanary:production:change warning: restore is not finished: the stop is still on",
+      "event pixcanary:production:change warning: restore not finished: the stop is still in force",
     );
     expect(said({ command, before, after, ...outcome("unknown") })).toMatch(/^event /);
     expect(said({ command, before: snapshot(5, false), after })).toBe(

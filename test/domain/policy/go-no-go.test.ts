@@ -238,7 +238,7 @@ describe("no stop in the window", () => {
   it("fails by what acted by itself, whatever it did", () => {
     const guardian = entry(60, { command: "guardian reduce", actor: "guardian" });
     expect(whoSays(quiet({ entries: [guardian] }))).toEqual([
-      "automatic: guardian reduce acted by itself (guardian)",
+      "automatic: automatic guardian reduce (guardian)",
     ]);
     const lower = { ...entry(60), command: "ramp", before: entry(60).after };
     expect(isAutomatic({ ...lower, after: { ...lower.after, percent: 5 } })).toBe(true);
@@ -276,7 +276,7 @@ describe("the time at this share", () => {
       details: ["restore by anna: 5 % → 10 %"],
     });
     expect(held({ ...recently, revision: "HAND" }).details).toEqual([
-      "config was written by anna, and the journal does not say what was before",
+      "config was changed by anna; the journal has no earlier share",
     ]);
     expect(held({ last_updated: "soon" }).verdict).toBe("no_data");
   });

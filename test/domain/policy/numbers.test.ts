@@ -137,7 +137,9 @@ describe.each([...ROWS, ...COUNTS])("$rule", (row) => {
     const found = finding(rule, seen(all(above)));
     expect(found).toMatchObject({ verdict: "fail", value: expect.closeTo(row.value, 2) });
     expect(found.window).toEqual({ fromS: 1_762_999_980 - row.minutes * 60, toS: 1_762_999_980 });
-    expect(found.detail).toMatch(/^over [\d.]+ .+ in each of \d+ min(; \d+ ms beside 200 ms)?$/);
+    expect(found.detail).toMatch(
+      /^over [\d.]+ .+ in each of \d+ min(; \d+ ms native, 200 ms proxy)?$/,
+    );
   });
   it("is not known yet, one bucket short of its window", () => {
     const found = finding(rule, seen(minutes(row.minutes - 1, above)));
@@ -166,7 +168,7 @@ describe.each(ROWS)("$rule, by its minimum sample", ({ rule, few, enough, minute
   it("says nothing below it, whatever it would say", () => {
     const found = finding(rule, seen(minutes(n, few)));
     expect(found.verdict).toBe("no_data");
-    expect(found.detail).toMatch(/^[\d.]+ (native|proxy) requests in .* at least \d+ are needed$/);
+    expect(found.detail).toMatch(/^[\d.]+ (native|proxy) requests in .*, needs \d+$/);
     expect(verdictOf(rule, minutes(n, enough))).toBe("fail");
   });
 });
@@ -178,7 +180,7 @@ test("a p90 that is twice as long, by less than anybody can feel, is no finding"
     expect(finding(rule, seen(minutes(5, quick)))).toMatchObject({
       verdict: "pass",
       value: 950,
-      detail: "21 ms beside 2 ms: less than 20 ms more, so it does not count",
+      detail: "21 ms native, 2 ms proxy: less than 20 ms slower, does not count",
     });
     expect(verdictOf(rule, minutes(5, felt))).toBe("fail");
   }
@@ -191,7 +193,7 @@ test("a p90 is compared within a bucket, not between buckets", () => {
   ];
   expect(finding("p90_over_proxy_warning", seen(apart))).toMatchObject({
     verdict: "no_data",
-    detail: "nothing to compare: no bucket holds requests of both cohorts",
+    detail: "nothing to compare: no minute has requests of both cohorts",
   });
 });
 
@@ -475,6 +477,6 @@ describe("the minimum of errors keeps chance out", () => {
     const thin = minutes(3, { native: { requests: 30, errors: 2 } });
     const found = finding("error_rate_critical", seen(thin));
     expect(found.verdict).toBe("inconclusive");
-    expect(found.detail).toContain("so few errors that chance may do it");
+    expect(found.detail).toContain("too few errors to rule out chance");
   });
 });

@@ -145,7 +145,7 @@ describe("the gate", () => {
     expect(world.tick()).toMatchObject({ do: "relieve", action: "not-aus" });
   });
 
-  it("does not rise while proxy, the refuge, is failing, and takes nothing away for it", () => {
+  it("does not rise while proxy is failing, and takes nothing away for it", () => {
     const world = at(0);
     world.gate = { ...PASS, verdict: "fail", recommendation: "notify", why: "proxy 2 %" };
     world.run(START_MS + DAY_MS);

@@ -26,7 +26,7 @@ describe("a ramp's plan", () => {
     ["", /not a step/],
     ["5:2h,,10", /not a step/],
     ["5", null],
-    ["5,10", /5 % needs a time/],
+    ["5,10", /5 % needs a hold time/],
     ["5:2", /not a time/],
     ["5:0s", /not a time/],
     ["5:61d,10", /not a time/],

@@ -28,7 +28,7 @@ export const DAY_MS = 86_400_000;
 export const PASS: Gate = {
   verdict: "pass",
   recommendation: "none",
-  why: "all rows pass",
+  why: "all findings pass",
   nativeRequests: 10_000,
 };
 
