@@ -5,7 +5,7 @@ import type { Deps } from "./deps.ts";
 import type { Bindings } from "./env.ts";
 import type { Exchange } from "./exchange.ts";
 import { NO_DECISION, pathOf } from "./exchange.ts";
-import { originFailure } from "./proxy.ts";
+import { canChange, originFailure } from "./proxy.ts";
 import { admit } from "./qa/admission.ts";
 import { serveQa } from "./qa/serve.ts";
 import { QA, type Route, routeOf } from "./routes.ts";
@@ -26,8 +26,10 @@ export function createApp(deps: Deps): App {
       const response = await (route === null
         ? passThrough(request, deps)
         : answer(open(request, env, context, route, deps.now()), deps));
-      // What GET answers, without the body.
-      return request.method === "HEAD" ? new Response(null, response) : response;
+      // What GET answers, without the body; what cannot be copied has none, as it is the origin's own.
+      return request.method === "HEAD" && canChange(response)
+        ? new Response(null, response)
+        : response;
     } catch {
       // Unreachable unless our own code has a bug that none of the catches expected.
       return originFailure();
@@ -41,7 +43,7 @@ async function answer(exchange: Exchange, deps: Deps): Promise<Response> {
   if (isQa) await admitSafely(exchange, deps);
   const setCookie = await decideCohort(exchange, deps);
   const response = await (isQa ? serveQa(exchange, deps) : serve(exchange, deps));
-  showDecision(response.headers, exchange, setCookie);
+  if (canChange(response)) showDecision(response.headers, exchange, setCookie);
   observeSafely(exchange, deps, response.status);
   return response;
 }

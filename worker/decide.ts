@@ -8,6 +8,7 @@ import {
   decisionHeader,
 } from "../src/domain/decision/headers.ts";
 import { OVERRIDE_HEADER } from "../src/domain/decision/override.ts";
+import { isWritable } from "../src/domain/proxy/header-text.ts";
 import { isForSharedCaches, privateCacheControl } from "../src/domain/proxy/shared-caching.ts";
 import type { EffectiveState } from "../src/domain/state/isolate-memory.ts";
 import { isPreflight } from "./cors.ts";
@@ -25,7 +26,11 @@ export function showDecision(headers: Headers, exchange: Exchange, setCookie: st
 /** Only where it comes first: what a visitor gets who has the cookie stays as the origin made it. */
 function setCookieInPrivate(headers: Headers, setCookie: string): void {
   for (const name of [...headers.keys()]) if (isForSharedCaches(name)) headers.delete(name);
-  headers.set("Cache-Control", privateCacheControl(headers.get("Cache-Control")));
+  const value = headers.get("Cache-Control");
+  const made = privateCacheControl(value);
+  const mayAdd = value !== null && !isWritable(value) && made === `private, ${value}`;
+  if (mayAdd) headers.append("Cache-Control", "private");
+  else if (made !== value) headers.set("Cache-Control", made);
   headers.append("Set-Cookie", setCookie);
 }
 

@@ -1,5 +1,6 @@
 /** Hands a request to the legacy origin and its answer back, both untouched but for the headers below. */
 import { COHORT_COOKIE, withoutCohortCookie } from "../src/domain/decision/cookie.ts";
+import { isWritable } from "../src/domain/proxy/header-text.ts";
 import type { Passage } from "../src/domain/proxy/origin-headers.ts";
 import {
   FROM_CLOUDFLARE,
@@ -8,6 +9,7 @@ import {
 } from "../src/domain/proxy/origin-headers.ts";
 import { ClientGoneError, isBroken } from "./client-gone.ts";
 import { pathAndQueryOf } from "./exchange.ts";
+import { OriginError, unreadable } from "./origin-failure.ts";
 
 /** What a header may be called. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
@@ -20,26 +22,36 @@ const knownNames = new Map<string, Passage>();
 /** Cohorts never share a cache: a negative life makes the edge's cache step aside. */
 const NO_CACHE: RequestInitCfProperties = { cacheTtl: -1 };
 
-class OriginError extends Error {
-  override readonly name = "OriginError";
-}
-
 /**
- * Streams both ways and follows no redirect. Throws OriginError when there is no answer at all, and
- * ClientGoneError when that is because the visitor broke off his upload.
- * The answer's headers can be changed.
+ * Streams both ways and follows no redirect. Throws OriginError when there is no answer that could be
+ * passed on, and ClientGoneError when that is because the visitor broke off his upload.
+ * The answer's headers can be changed where `canChange` says so.
  */
 export async function proxyToOrigin(request: Request, originUrl: string | null): Promise<Response> {
-  if (originUrl === null) throw new OriginError("ORIGIN_URL is not configured");
+  if (originUrl === null) throw new OriginError("unconfigured");
   const target = originUrl + pathAndQueryOf(request.url);
   let answer: Response;
   try {
     answer = await send(request, target);
   } catch (error) {
     if (error instanceof ClientGoneError) throw error;
-    throw new OriginError("the origin did not answer", { cause: error });
+    throw unreadable(error);
   }
-  return new Response(answer.body, answer);
+  return passOn(answer);
+}
+
+/** The runtime lets nobody make a Response of another status, or copy one: it passes as it came. */
+export function canChange(answer: Response): boolean {
+  const { status } = answer;
+  return (status >= 200 && status <= 599) || answer.webSocket !== null;
+}
+
+/** Of interim answers the runtime takes the first for the last, and what follows for its body. */
+function passOn(answer: Response): Response {
+  if (canChange(answer)) return new Response(answer.body, answer);
+  if (answer.status >= 200) return answer;
+  void answer.body?.cancel().catch(() => undefined);
+  throw new OriginError("interim", { status: answer.status });
 }
 
 /** A body on GET or HEAD is passed on too, but only a copied Request may carry one. */
@@ -77,13 +89,14 @@ async function sendBody(
   }
 }
 
-/** Says honestly whose failure it is. */
-export function originFailure(): Response {
+/** Says honestly whose failure it is; without an OriginError it is our own. */
+export function originFailure(error?: unknown): Response {
+  const { error: code, told } =
+    error instanceof OriginError
+      ? error.words
+      : { error: "worker_failed", told: "The Worker failed to pass this request on." };
   return Response.json(
-    {
-      error: "origin_unreachable",
-      message: "The legacy origin did not answer. The Worker itself is working.",
-    },
+    { error: code, message: told },
     { status: 502, headers: { "Cache-Control": "no-store" } },
   );
 }
@@ -139,12 +152,16 @@ function setAgain(
   else headers.delete(name);
 }
 
+/**
+ * Bytes that are not UTF-8 can be passed on but not written: where the visitor has some in a cookie of
+ * another name, all pass as they came, ours with them.
+ */
 function replaceCookie(headers: Headers): void {
   const cookie = headers.get("cookie");
   if (cookie?.includes(COHORT_COOKIE) !== true) return;
   const kept = withoutCohortCookie(cookie);
   if (kept === null) headers.delete("cookie");
-  else headers.set("cookie", kept);
+  else if (kept !== cookie && isWritable(kept)) headers.set("cookie", kept);
 }
 
 /** `Connection: close, x-evil` asks that `x-evil` go no further; it cannot hide what the edge says. */

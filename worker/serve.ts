@@ -8,7 +8,7 @@ import { canStillProxy, nativeFailure, serveNative } from "./native/serve.ts";
 import { originFailure, proxyToOrigin } from "./proxy.ts";
 import { routeOf } from "./routes.ts";
 
-/** The answer's headers can be changed. */
+/** The answer's headers can be changed where `canChange` says so. */
 export async function serve(exchange: Exchange, deps: Deps): Promise<Response> {
   if (mayAnswerPreflight(exchange, deps)) {
     return readable(exchange, deps, new Response(null, { status: 204 }));
@@ -58,7 +58,7 @@ async function toOrigin(exchange: Exchange, deps: Deps): Promise<Response> {
   } catch (error) {
     if (error instanceof ClientGoneError) return clientGoneAnswer();
     exchange.error ??= error;
-    return readable(exchange, deps, originFailure());
+    return readable(exchange, deps, originFailure(error));
   }
 }
 
@@ -67,6 +67,6 @@ export async function passThrough(request: Request, deps: Deps): Promise<Respons
   try {
     return await proxyToOrigin(request, deps.settings.originUrl);
   } catch (error) {
-    return error instanceof ClientGoneError ? clientGoneAnswer() : originFailure();
+    return error instanceof ClientGoneError ? clientGoneAnswer() : originFailure(error);
   }
 }
