@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { isWritable } from "../../src/domain/proxy/header-text.ts";
 import type { Field, RawMessage } from "./raw-http.ts";
+import { decoded } from "./raw-http.ts";
 
 export interface BytesPlan {
   /** To the Worker; `{target}` stands for the target. */
@@ -12,9 +13,6 @@ export interface BytesPlan {
   isKnown: boolean;
   answer: RawMessage;
 }
-
-/** The header's bytes as the runtime reads them. */
-const decoded = (bytes: string): string => Buffer.from(bytes, "latin1").toString("utf8");
 
 /** One character is one byte: Latin-1, UTF-8, neither, byte order marks, odd blanks. */
 const VALUES = [
@@ -133,12 +131,13 @@ const asked = fc
     single,
     lines: cookieLines,
     body: fc.constantFrom("", "abc", "\x00\xff\xe9"),
+    query: fc.constantFrom("", "?a=caf\xc3\xa9", "?a=caf\xe9;b=%e9"),
   })
-  .map(({ method, fields, single: once, lines, body }) => {
+  .map(({ query, method, fields, single: once, lines, body }) => {
     const carries = method === "POST" || method === "PUT";
     const framing: Field[] = carries ? [["Content-Length", String(body.length)]] : [];
     const withCookies = (cookies: readonly string[]): RawMessage => ({
-      start: `${method} {target} HTTP/1.1`,
+      start: `${method} {target}${query} HTTP/1.1`,
       fields: [
         ["Host", "pix.immo"],
         ...fields,

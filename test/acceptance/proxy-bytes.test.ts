@@ -2,13 +2,14 @@
 import fc from "fast-check";
 import { Miniflare } from "miniflare";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { isForSharedCaches } from "../../src/domain/proxy/shared-caching.ts";
 import type { WorkerUnderTest } from "../worker/harness.ts";
 import { startWorker } from "../worker/harness.ts";
-import type { BytesPlan } from "./proxy-bytes-plan.ts";
+import type { Pair, Passage } from "./proxy-bytes-compare.ts";
+import { differences, OF_THE_DECISION, setsOurs } from "./proxy-bytes-compare.ts";
 import { addressed, bytesPlan } from "./proxy-bytes-plan.ts";
+import { gotBy, joined, ofCookie, seenBy, startBy, values } from "./proxy-bytes-twins.ts";
 import type { Field, RawMessage, RawOrigin } from "./raw-http.ts";
-import { RawClient, startRawOrigin } from "./raw-http.ts";
+import { RawClient, reencoded, startRawOrigin } from "./raw-http.ts";
 
 const REQUESTS = 3_000;
 const LANES = 8;
@@ -44,17 +45,6 @@ afterAll(async () => {
   await origin.close();
 });
 
-interface Passage {
-  seen: RawMessage | null;
-  got: RawMessage;
-}
-
-interface Pair {
-  plan: BytesPlan;
-  bare: Passage;
-  ours: Passage;
-}
-
 async function pass(
   client: RawClient,
   target: string,
@@ -74,10 +64,11 @@ async function runAll(): Promise<void> {
     for (const [index, plan] of queue) {
       try {
         const { asked, clean, answer } = plan;
+        const [first, second] = index % 3 === 0 ? ["/page/b-", "/page/w-"] : ["/api/b-", "/api/w-"];
         pairs.push({
           plan,
-          bare: await pass(clients.bare, `/api/b-${index}`, { request: clean, answer }),
-          ours: await pass(clients.ours, `/api/w-${index}`, { request: asked, answer }),
+          bare: await pass(clients.bare, first + index, { request: clean, answer }),
+          ours: await pass(clients.ours, second + index, { request: asked, answer }),
         });
       } catch (cause) {
         const what = JSON.stringify(plan).slice(0, 2_000);
@@ -90,92 +81,12 @@ async function runAll(): Promise<void> {
   await Promise.all(Array.from({ length: LANES }, lane));
 }
 
-/** Whose every request differs anyway: where it goes, and what the edge alone says. */
-const OF_THE_EDGE = /^(?:host|cf-.*|x-forwarded-(?:for|host|proto))$/i;
-const OF_THE_DECISION = /^x-pix-/i;
-const OUR_COOKIE = /^_canary_cohort=/;
-
-const setsOurs = ({ fields }: RawMessage): boolean =>
-  fields.some(([name, value]) => name === "Set-Cookie" && OUR_COOKIE.test(value));
-
-const isOfCaches = (name: string): boolean =>
-  name.toLowerCase() === "cache-control" || isForSharedCaches(name.toLowerCase());
-
-/** What of an answer has to be the same. `isDrawn`: it sets our cookie, and is one visitor's. */
-function comparable({ fields, body, start }: RawMessage, isDrawn: boolean): unknown {
-  const kept = fields.filter(
-    ([name, value]) =>
-      !OF_THE_DECISION.test(name) &&
-      !(name === "Set-Cookie" && OUR_COOKIE.test(value)) &&
-      !(isDrawn && isOfCaches(name)),
-  );
-  return [start, kept, body];
-}
-
-function requestOf(message: RawMessage | null): unknown {
-  if (message === null) return null;
-  const fields = message.fields.filter(([name]) => !OF_THE_EDGE.test(name));
-  return [message.start.replace("/api/w-", "/api/b-"), fields, message.body];
-}
-
-function differences({ plan, bare: direct, ours }: Pair): string[] {
-  const found: string[] = [];
-  const compare = (what: string, before: unknown, after: unknown): void => {
-    const [left, right] = [JSON.stringify(before), JSON.stringify(after)];
-    if (left !== right) found.push(`${what}: ${left} became ${right}`.slice(0, 3_000));
-  };
-  const isDrawn = setsOurs(ours.got);
-  compare("request", requestOf(direct.seen), requestOf(ours.seen));
-  compare("answer", comparable(direct.got, isDrawn), comparable(ours.got, isDrawn));
-  if (plan.isKnown && isDrawn) found.push("drawn anew, in spite of the cookie");
-  return found;
-}
-
 function complaints(twin: (passage: Passage) => Passage = (same) => same): string[] {
   return pairs.flatMap((pair) => {
     const found = differences({ ...pair, ours: twin(pair.ours) });
     return found.map((each) => `${each} in ${JSON.stringify(pair.plan.asked.fields)}`);
   });
 }
-
-type Change = (fields: Field[]) => Field[];
-const seenBy =
-  (change: Change) =>
-  (passage: Passage): Passage => ({
-    ...passage,
-    seen: passage.seen && { ...passage.seen, fields: change(passage.seen.fields) },
-  });
-const gotBy =
-  (change: Change) =>
-  (passage: Passage): Passage => ({
-    ...passage,
-    got: { ...passage.got, fields: change(passage.got.fields) },
-  });
-const startBy =
-  (change: (start: string) => string) =>
-  (passage: Passage): Passage => ({
-    ...passage,
-    got: { ...passage.got, start: change(passage.got.start) },
-  });
-const values =
-  (change: (value: string, name: string) => string): Change =>
-  (fields) =>
-    fields.map(([name, value]) => [name, change(value, name)]);
-const ofCookie = (change: (value: string) => string): Change =>
-  values((value, name) => (name === "Cookie" ? change(value) : value));
-
-/** As `headers.set(name, headers.get(name))` does. */
-const reencoded = (value: string): string =>
-  Buffer.from(Buffer.from(value, "latin1").toString("utf8")).toString("latin1");
-
-const joined: Change = (fields) => {
-  const byName = new Map<string, string>();
-  for (const [name, value] of fields) {
-    const before = byName.get(name);
-    byName.set(name, before === undefined ? value : `${before}, ${value}`);
-  }
-  return [...byName];
-};
 
 describe("AT-29", () => {
   test(`${REQUESTS} generated requests pass as through a bare proxy Worker, byte by byte`, async () => {

@@ -21,6 +21,12 @@ export function written({ start, fields, body }: RawMessage): Buffer {
   return Buffer.from(head + END_OF_HEAD + body, "latin1");
 }
 
+/** Bytes as the runtime reads them. */
+export const decoded = (bytes: string): string => Buffer.from(bytes, "latin1").toString("utf8");
+
+/** What a header becomes that is read and written again. */
+export const reencoded = (bytes: string): string => Buffer.from(decoded(bytes)).toString("latin1");
+
 /** Reads one message after the other from a connection that is kept. */
 export class RawReader {
   readonly #socket: Socket;
@@ -86,10 +92,10 @@ export class RawReader {
 
 export interface RawOrigin {
   url: string;
-  /** What it answers to the target, byte by byte; it hangs up afterwards when the answer says so. */
-  plan(target: string, answer: RawMessage): void;
-  /** What came for that target. */
-  seen(target: string): RawMessage | null;
+  /** What it answers to the path, byte by byte; it hangs up afterwards when the answer says so. */
+  plan(path: string, answer: RawMessage): void;
+  /** What came for that path. */
+  seen(path: string): RawMessage | null;
   close(): Promise<void>;
 }
 
@@ -102,9 +108,9 @@ export async function startRawOrigin(): Promise<RawOrigin> {
     for (;;) {
       const request = await reader.next(() => false);
       if (request === null) return;
-      const target = request.start.split(" ")[1] ?? "";
-      seen.set(target, request);
-      const answer = plans.get(target);
+      const path = request.start.split(/[ ?]/, 2)[1] ?? "";
+      seen.set(path, request);
+      const answer = plans.get(path);
       if (answer === undefined) return void socket.destroy();
       socket.write(written(answer));
       if (answer.fields.some(([name]) => name === "Connection")) return void socket.end();
@@ -119,8 +125,8 @@ export async function startRawOrigin(): Promise<RawOrigin> {
   await once(server, "listening");
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    plan: (target, answer) => void plans.set(target, answer),
-    seen: (target) => seen.get(target) ?? null,
+    plan: (path, answer) => void plans.set(path, answer),
+    seen: (path) => seen.get(path) ?? null,
     async close() {
       const closed = once(server, "close");
       server.close();
