@@ -19,7 +19,7 @@ const WORDS: Readonly<Record<Kind, (status: number) => Words>> = {
   silent: () => ({
     error: "origin_unreachable",
     logged: "the origin did not answer",
-    told: "The legacy origin did not answer. The Worker itself is working.",
+    told: "The legacy origin did not answer, or broke off within its headers. The Worker itself is working.",
   }),
   unreadable: () => ({
     error: "origin_unreadable",

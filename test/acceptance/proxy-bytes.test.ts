@@ -175,6 +175,18 @@ describe("every status that an origin can send", () => {
     }
   });
 
+  test("of an origin that hangs up no more is said than is known", async () => {
+    const client = new RawClient(worker.url);
+    // Nothing is planned for this path: the origin hangs up.
+    const { body } = await client.ask(addressed(ask("GET"), "/api/nothing", signed));
+    client.close();
+    expect(JSON.parse(body)).toEqual({
+      error: "origin_unreachable",
+      message:
+        "The legacy origin did not answer, or broke off within its headers. The Worker itself is working.",
+    });
+  });
+
   test("to HEAD as well", async () => {
     expect((await told("HEAD", odd(599)))[0]).toBe("HTTP/1.1 599 Odd");
     expect((await told("HEAD", odd(999)))[0]).toBe("HTTP/1.1 999 Odd");
