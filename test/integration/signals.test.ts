@@ -125,7 +125,7 @@ test("a second Ctrl-C leaves at once, without a report", async () => {
         .waitUntil(() => asked("PUT"), PATIENCE)
         .then(() => {
           child.stderr?.on("data", (chunk: Buffer) => {
-            if (chunk.includes("once more")) child.kill("SIGINT");
+            if (chunk.includes("Ctrl-C again")) child.kill("SIGINT");
           });
           child.kill("SIGINT");
         });
@@ -158,7 +158,7 @@ function typeAtPrompt(keys: string): Promise<{ code: number | null; screen: stri
   let typed = false;
   child.stdout.on("data", (chunk: Buffer) => {
     screen += chunk.toString("utf8");
-    if (typed || !screen.includes("go on?")) return;
+    if (typed || !screen.includes("continue?")) return;
     typed = true;
     child.stdin.write(keys);
   });

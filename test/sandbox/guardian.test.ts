@@ -216,7 +216,7 @@ describe("the guardian, enforcing", () => {
 
 describe("a detached ramp", () => {
   const start = (plan: string) =>
-    performed(rampStart, { plan, detach: true, fromStop: false, lease: null, minRequests: 5 });
+    performed(rampStart, { plan, detach: true, fromStop: false, lease: undefined, minRequests: 5 });
 
   it("goes up by ticks, each step judged", async () => {
     await vi.waitFor(async () => {

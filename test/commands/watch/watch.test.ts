@@ -262,7 +262,7 @@ describe("status", () => {
     await run("not-aus", "--reason", "5xx spike");
     const { code, stdout } = await run("status");
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^! EMERGENCY: all traffic is on proxy \(the legacy origin\) since /);
+    expect(stdout).toMatch(/^! EMERGENCY: all traffic is on proxy \(the legacy origin\) since\s/);
     expect(stdout.replace(/\s+/g, " ")).toContain("5xx spike");
     expect(stdout).toMatch(
       /^ {2}achieved {2}no data \(an emergency is on: no visitor is sampled\)/m,
