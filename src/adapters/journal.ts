@@ -1,6 +1,5 @@
 /** The journal in Workers KV and, next to it, on this machine. It warns; it never fails an action. */
 
-import { join } from "node:path";
 import * as z from "zod";
 import { unlessAborted } from "../domain/lib/abort.ts";
 import {
@@ -17,11 +16,9 @@ import { ApiFailure, callApi, parseJson, resultOf } from "./cloudflare-call.ts";
 import { type KvPlace, namespacePath, putValue } from "./cloudflare-store.ts";
 import { localJournal } from "./local-journal.ts";
 import { remoteText } from "./redact.ts";
+import { formerFolder, type StatePlace, stateFolder } from "./state-folder.ts";
 
-export interface JournalOptions extends KvPlace {
-  env: string;
-  /** The folder of all environments, see `defaultStateDir`. */
-  stateDir: string;
+export interface JournalOptions extends KvPlace, StatePlace {
   clock?: Clock;
   limits?: Partial<JournalLimits>;
 }
@@ -44,23 +41,11 @@ const PAGE = 1_000;
 const MAX_PAGES = 10;
 const BULK = 100;
 
-/** `$XDG_STATE_HOME/pixcanary`, by default `~/.local/state/pixcanary`. */
-export function defaultStateDir(
-  env: Readonly<Record<string, string | undefined>>,
-  home: string,
-): string {
-  const base = env.XDG_STATE_HOME;
-  const absolute = base?.startsWith("/") === true;
-  return join(absolute && base !== undefined ? base : join(home, ".local", "state"), "pixcanary");
-}
-
 export function createJournal(options: JournalOptions): Journal {
   const clock = options.clock ?? createClock();
   const limits = { ...LIMITS, ...options.limits };
-  const local = localJournal(options.stateDir, options.env);
-  // A name like `staging` may have meant another namespace: its past is not this one's.
-  const isOurs = ({ namespace }: JournalEntry): boolean =>
-    namespace === null || namespace === options.namespaceId;
+  const local = localJournal(stateFolder(options));
+  const former = localJournal(formerFolder(options));
   const remoteSignal = (signal: AbortSignal): AbortSignal =>
     AbortSignal.any([signal, clock.timeout(limits.remoteMs)]);
   return {
@@ -77,17 +62,19 @@ export function createJournal(options: JournalOptions): Journal {
     async recent(limit, { signal }) {
       const [remote, file] = await Promise.allSettled([
         readRemote(options, limit, clock.now(), remoteSignal(signal), limits.callMs),
-        within(clock, limits.localMs, local.tail()),
+        within(clock, limits.localMs, Promise.all([local.tail(), former.tail().catch(() => [])])),
       ]);
       const warnings: string[] = [];
       if (remote.status === "rejected") warnings.push(`journal in KV: ${words(remote.reason)}`);
       else warnings.push(...remote.value.warnings);
       if (file.status === "rejected") warnings.push(`journal ${local.path}: ${words(file.reason)}`);
       const kv = remote.status === "fulfilled" ? parsed(remote.value.values) : NOTHING;
-      const disk = file.status === "fulfilled" ? parsed(file.value) : NOTHING;
+      const [here, before] = file.status === "fulfilled" ? file.value.map(parsed) : [];
+      const disk = here ?? NOTHING;
+      const old = oursIn(before ?? NOTHING, options.namespaceId);
       const corrupt = kv.corrupt + disk.corrupt;
       if (corrupt > 0) warnings.push(`journal: skipped ${corrupt} unreadable entries`);
-      return { entries: merge(kv.entries, disk.entries.filter(isOurs), limit), warnings };
+      return { entries: merge(kv.entries, [...old, ...disk.entries], limit), warnings };
     },
   };
 }
@@ -239,6 +226,14 @@ const NOTHING: ParsedEntries = { entries: [], corrupt: 0 };
 function parsed(values: readonly string[]): ParsedEntries {
   const entries = values.map(parseJournalEntry).filter((entry) => entry !== null);
   return { entries, corrupt: values.length - entries.length };
+}
+
+/** Of a file by an environment's name: a name may have meant several namespaces. */
+function oursIn({ entries }: ParsedEntries, namespaceId: string): JournalEntry[] {
+  const alone = entries.every(({ namespace }) => namespace === null || namespace === namespaceId);
+  return entries.filter(({ namespace }) =>
+    namespace === null ? alone : namespace === namespaceId,
+  );
 }
 
 /** KV wins over the file for the same id; oldest first, the newest `limit`. */

@@ -17,8 +17,7 @@ export interface LocalFile {
   tail(): Promise<string[]>;
 }
 
-export function localJournal(stateDir: string, env: string): LocalFile {
-  const folder = join(stateDir, safeName(env));
+export function localJournal(folder: string): LocalFile {
   const path = join(folder, "journal.ndjson");
   return {
     path,
@@ -64,7 +63,8 @@ async function endsOpen(file: FileHandle, size: number): Promise<boolean> {
   return bytesRead === 1 && last[0] !== 0x0a;
 }
 
-async function readTail(path: string): Promise<string[]> {
+/** Its last complete lines; none when there is no such file. */
+export async function readTail(path: string): Promise<string[]> {
   const file = await openIfThere(path);
   if (file === null) return [];
   try {
@@ -78,10 +78,4 @@ async function readTail(path: string): Promise<string[]> {
   } finally {
     await file.close();
   }
-}
-
-/** One path segment, whatever the environment is called. */
-function safeName(env: string): string {
-  const safe = env.replace(/[^A-Za-z0-9_-]/g, "_").slice(0, 64);
-  return safe === "" ? "_" : safe;
 }

@@ -4,18 +4,29 @@ import { join } from "node:path";
 import { LocalError } from "../ports/errors.ts";
 import type { RampFile } from "../ports/machine.ts";
 import { openIfThere } from "./regular-file.ts";
+import type { StatePlace } from "./state-folder.ts";
+import { formerFolder, isFormerOurs, stateFolder } from "./state-folder.ts";
 
 const MAX_BYTES = 256 * 1024;
 
-export function createRampFile(stateDir: string, env: string): RampFile {
-  const folder = join(stateDir, safeName(env));
+export function createRampFile(place: StatePlace): RampFile {
+  const folder = stateFolder(place);
   const path = join(folder, "ramp.json");
   const lockPath = join(folder, "ramp.lock");
+  const formerPath = join(formerFolder(place), "ramp.json");
+  const formerLock = join(formerFolder(place), "ramp.lock");
+  /** A process of an earlier version that still carries out a ramp of this namespace. */
+  const isFormerAlive = async (): Promise<boolean> =>
+    (await isAlive(await readText(formerLock))) && (await isFormerOurs(place));
   const own = async (): Promise<string> => `${process.pid} ${await startOf(process.pid)}`;
   return {
     path,
     async read() {
-      return guarded(path, () => readText(path));
+      return guarded(path, async () => {
+        const text = await readText(path);
+        if (text !== null || !(await isFormerOurs(place))) return text;
+        return readText(formerPath);
+      });
     },
     async write(text) {
       await guarded(path, async () => {
@@ -29,6 +40,7 @@ export function createRampFile(stateDir: string, env: string): RampFile {
     async lock() {
       return guarded(lockPath, async () => {
         await mkdir(folder, { recursive: true, mode: 0o700 });
+        if (await isFormerAlive()) return "taken";
         for (let attempt = 0; attempt < 3; attempt += 1) {
           if (await createLock(lockPath, await own())) return "ours";
           if (await isAlive(await readText(lockPath))) return "taken";
@@ -38,7 +50,11 @@ export function createRampFile(stateDir: string, env: string): RampFile {
         return "taken";
       });
     },
-    isLocked: () => guarded(lockPath, async () => isAlive(await readText(lockPath))),
+    isLocked: () =>
+      guarded(
+        lockPath,
+        async () => (await isAlive(await readText(lockPath))) || (await isFormerAlive()),
+      ),
     async unlock() {
       const text = await readText(lockPath).catch(() => null);
       if (text === (await own())) await rm(lockPath, { force: true });
@@ -121,9 +137,4 @@ async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
 
 function codeOf(error: unknown): string | null {
   return error instanceof Error && "code" in error ? String(error.code) : null;
-}
-
-function safeName(env: string): string {
-  const safe = env.replace(/[^A-Za-z0-9_-]/g, "_").slice(0, 64);
-  return safe === "" ? "_" : safe;
 }

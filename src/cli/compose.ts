@@ -7,7 +7,7 @@ import { createCloudflareClient } from "../adapters/cloudflare-client.ts";
 import { createStateStore } from "../adapters/cloudflare-store.ts";
 import { type LoadedConfig, loadConfig } from "../adapters/config-file.ts";
 import { createIdentity } from "../adapters/identity.ts";
-import { createJournal, defaultStateDir } from "../adapters/journal.ts";
+import { createJournal } from "../adapters/journal.ts";
 import { createDocuments } from "../adapters/kv-documents.ts";
 import { fromStdin } from "../adapters/logs/find.ts";
 import { createLogFolders } from "../adapters/logs/folder.ts";
@@ -20,6 +20,7 @@ import type { Redact } from "../adapters/redact.ts";
 import { createGrowingRedactor } from "../adapters/redact.ts";
 import { createRng } from "../adapters/rng.ts";
 import { loadSecret, type Secret } from "../adapters/secrets.ts";
+import { defaultStateDir, type StatePlace } from "../adapters/state-folder.ts";
 import { createVisitorHttp } from "../adapters/visitor-http.ts";
 import type { Environment } from "../domain/config/environment.ts";
 import { apiBaseUrlOf, findEnvironment, toTarget } from "../domain/config/environment.ts";
@@ -90,13 +91,21 @@ export async function compose(
       env: shell.env,
     }),
     interrupt,
-    rampFile: createRampFile(defaultStateDir(shell.env, shell.home), name),
+    rampFile: createRampFile(statePlace(environment, name, shell)),
     tokenHosts: tokenHosts(environment, hosts),
     nodeVersion: process.versions.node,
     ...apiPorts,
     logs: { ...apiPorts.logs, ...localLogs(shell) },
   };
   return { ports, redact };
+}
+
+function statePlace(
+  { accountId, namespaceId }: Environment,
+  env: string,
+  shell: Shell,
+): StatePlace {
+  return { stateDir: defaultStateDir(shell.env, shell.home), env, accountId, namespaceId };
 }
 
 /** What reads and writes logs on this machine: needs no environment. */
@@ -139,12 +148,11 @@ function withToken(
     secrets: [qaToken],
   });
   const place = { client, accountId, namespaceId };
-  const stateDir = defaultStateDir(shell.env, shell.home);
   return {
     apiClock,
     store: createStateStore(place),
     documents: createDocuments(place),
-    journal: createJournal({ ...place, env: name, stateDir }),
+    journal: createJournal({ ...place, ...statePlace(environment, name, shell) }),
     account: createAccountProbe({ ...place, token }),
     metrics: createMetrics({ client, accountId, dataset: environment.dataset ?? null }),
     logs: {

@@ -12,6 +12,8 @@ const input = z.object({
 });
 
 export interface HistoryData {
+  account_id: string;
+  namespace_id: string;
   entries: JournalEntry[];
   at_ms: number;
 }
@@ -32,12 +34,18 @@ async function list(limit: number, ports: Ports): Promise<Outcome<HistoryData>> 
   const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS * 2), ports.interrupt]);
   const { entries, warnings } = await ports.journal.recent(limit, { signal });
   for (const warning of warnings) ports.progress.warn(warning);
-  return { kind: "done", changed: false, data: { entries, at_ms: ports.clock.now() } };
+  const { accountId: account_id, namespaceId: namespace_id } = ports.target;
+  const data = { account_id, namespace_id, entries, at_ms: ports.clock.now() };
+  return { kind: "done", changed: false, data };
 }
 
 function render(outcome: Outcome<HistoryData>): string {
   if (outcome.kind !== "done") return "";
-  const { entries, at_ms: nowMs } = outcome.data;
-  if (entries.length === 0) return "  the journal is empty";
-  return entries.map((entry) => `  ${entryLine(entry, nowMs)}`).join("\n");
+  const { account_id, namespace_id, entries, at_ms: nowMs } = outcome.data;
+  const lines = entries.map((entry) => `  ${entryLine(entry, nowMs)}`);
+  return [
+    `  account   ${account_id}`,
+    `  KV        ${namespace_id}`,
+    ...(lines.length === 0 ? ["  the journal is empty"] : lines),
+  ].join("\n");
 }

@@ -2,7 +2,8 @@ import { chmod, mkdir, mkdtemp, open, readFile, rm, stat, writeFile } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { createJournal, defaultStateDir } from "../../src/adapters/journal.ts";
+import { createJournal } from "../../src/adapters/journal.ts";
+import { defaultStateDir, formerFolder, stateFolder } from "../../src/adapters/state-folder.ts";
 import { type JournalEntry, journalKey } from "../../src/domain/state/journal.ts";
 import { HANG_MS } from "../support/patience.ts";
 import { kvReply, placeAt, TOKEN } from "./kv.ts";
@@ -38,7 +39,8 @@ const SHORT = { callMs: 300, remoteMs: 600 };
 function journal(env = "prod", limits = { callMs: HANG_MS, remoteMs: HANG_MS }) {
   return createJournal({ ...placeAt(server), env, stateDir, clock, limits });
 }
-const fileOf = (env = "prod") => join(stateDir, env, "journal.ndjson");
+const placeOf = (env = "prod") => ({ ...placeAt(server), stateDir, env });
+const fileOf = () => join(stateFolder(placeOf()), "journal.ndjson");
 
 function entry(at: string, id: string, command = "not-aus"): JournalEntry {
   return {
@@ -75,16 +77,20 @@ describe("append", () => {
     const lines = (await readFile(fileOf(), "utf8")).trimEnd().split("\n");
     expect(lines.map((line) => JSON.parse(line))).toEqual([E1, E2]);
     expect((await stat(fileOf())).mode & 0o777).toBe(0o600);
-    expect((await stat(join(stateDir, "prod"))).mode & 0o777).toBe(0o700);
+    expect((await stat(stateFolder(placeOf()))).mode & 0o777).toBe(0o700);
   });
 
-  test("an environment's name cannot leave the folder", async () => {
-    expect(await journal("../../evil/x").append(E1, never)).toEqual([]);
-    expect(await readFile(fileOf("______evil_x"), "utf8")).toContain("01A");
+  test("no id leaves the folder, and no two share one", () => {
+    const ids = ["a".repeat(32), "A".repeat(32), "../../evil", "..", "", "a/b", "a_b", "ä"];
+    const folders = ids.map((accountId) => stateFolder({ ...placeOf(), accountId }));
+    expect(new Set(folders).size).toBe(ids.length);
+    for (const folder of folders)
+      expect(folder.split("/").length).toBe(stateDir.split("/").length + 2);
+    for (const folder of folders) expect(folder).not.toContain("..");
   });
 
   test("a line that a crash left half-written does not swallow the next", async () => {
-    await mkdir(join(stateDir, "prod"));
+    await mkdir(stateFolder(placeOf()), { recursive: true });
     await writeFile(fileOf(), '{"schema":1,"id":"half');
     await journal().append(E1, never);
     kv.clear();
@@ -108,7 +114,7 @@ describe("append", () => {
   });
 
   test("with an unusable folder the entry is in KV, and the warning says why", async () => {
-    await writeFile(join(stateDir, "prod"), "not a folder");
+    await writeFile(join(stateDir, placeOf().accountId), "not a folder");
     const [warning] = await journal().append(E1, never);
     expect(warning).toContain("not a folder");
     expect(kv.size).toBe(1);
@@ -129,7 +135,9 @@ describe("append", () => {
         E1,
         never,
       );
-      expect(warnings).toEqual(["journal /proc/x/prod/journal.ndjson: the folder cannot be made"]);
+      expect(warnings).toEqual([
+        expect.stringMatching(/^journal \/proc\/x\/.*: the folder cannot be made$/),
+      ]);
       expect(kv.size).toBe(1);
     },
   );
@@ -158,7 +166,7 @@ describe("recent", () => {
   test("merges both by id, KV wins, in order of time, the newest last", async () => {
     put({ ...E2, reason: "from KV" });
     put(E1);
-    await mkdir(join(stateDir, "prod"));
+    await mkdir(stateFolder(placeOf()), { recursive: true });
     const local = entry("2026-11-22T10:30:00Z", "01L");
     await writeFile(fileOf(), `${JSON.stringify(E2)}\n\n${JSON.stringify(local)}\n`);
     const { entries, warnings } = await journal().recent(10, never);
@@ -217,7 +225,7 @@ describe("recent", () => {
   });
 
   test("of a huge file only the last mebibyte is read, without the line cut in two", async () => {
-    await mkdir(join(stateDir, "prod"));
+    await mkdir(stateFolder(placeOf()), { recursive: true });
     const lines = Array.from({ length: 5_000 }, (_, n) =>
       JSON.stringify(entry("2026-01-01T00:00:00Z", `id${n}`)),
     );
@@ -240,6 +248,42 @@ describe("recent", () => {
     await rm(stateDir, { recursive: true });
     await writeFile(stateDir, "");
     expect((await journal("prod", SHORT).recent(10, never)).warnings).toHaveLength(2);
+  });
+});
+
+describe("two accounts that both have an environment of this name", () => {
+  const other = () => ({
+    ...placeOf(),
+    accountId: "f".repeat(32),
+    namespaceId: "e".repeat(32),
+    clock,
+  });
+
+  test("each have a journal of their own", async () => {
+    await journal().append(E1, never);
+    kv.clear();
+    expect((await createJournal(other()).recent(10, never)).entries).toEqual([]);
+    expect((await journal().recent(10, never)).entries).toEqual([E1]);
+  });
+
+  test("each get what an earlier version kept by that name, as far as it is theirs", async () => {
+    const folder = formerFolder(placeOf());
+    await mkdir(folder);
+    const theirs = { ...E2, namespace: other().namespaceId };
+    const nobodys = { ...entry("2026-11-22T09:00:00Z", "01N"), namespace: null };
+    const write = (...entries: object[]) =>
+      writeFile(
+        join(folder, "journal.ndjson"),
+        entries.map((one) => `${JSON.stringify(one)}\n`).join(""),
+      );
+    const seen = async (place: ReturnType<typeof other>) =>
+      (await createJournal(place).recent(10, never)).entries;
+    await write(nobodys, E1, theirs);
+    expect(await seen({ ...placeOf(), clock })).toEqual([E1]);
+    expect(await seen(other())).toEqual([theirs]);
+    await write(nobodys, E1);
+    expect(await seen({ ...placeOf(), clock })).toEqual([nobodys, E1]);
+    expect(await seen(other())).toEqual([]);
   });
 });
 

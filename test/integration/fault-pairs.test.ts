@@ -21,6 +21,7 @@ import {
   type Lane,
   LanePool,
   startLanes,
+  stateFolderOf,
   stopIsStored,
   tokenEnv,
   writeConfig,
@@ -73,7 +74,7 @@ function isSkewed({ first, second }: Case): boolean {
 async function stateDir(lane: Lane, full: boolean): Promise<string> {
   const dir = join(lane.dir, full ? "full" : "state");
   if (!full) return dir;
-  const folder = join(dir, "pixcanary/sandbox");
+  const folder = stateFolderOf(lane, dir);
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   await symlink("/dev/full", join(folder, "journal.ndjson"));

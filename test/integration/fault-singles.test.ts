@@ -11,7 +11,15 @@ import { ensureCli, NODE, runCli } from "../support/cli.ts";
 import { AMPLE_S, PATIENCE } from "../support/patience.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 import { brokenPromises } from "./invariants.ts";
-import { type Lane, LanePool, startLanes, stopIsStored, tokenEnv, writeConfig } from "./lane.ts";
+import {
+  type Lane,
+  LanePool,
+  startLanes,
+  stateFolderOf,
+  stopIsStored,
+  tokenEnv,
+  writeConfig,
+} from "./lane.ts";
 
 vi.setConfig({ maxConcurrency: 3 });
 
@@ -103,8 +111,9 @@ async function plainPort(): Promise<number> {
 
 async function fullDisk(lane: Lane): Promise<Prepared> {
   const state = await mkdtemp(join(lane.dir, "full-"));
-  await mkdir(join(state, "pixcanary/sandbox"), { recursive: true });
-  await symlink("/dev/full", join(state, "pixcanary/sandbox/journal.ndjson"));
+  const folder = stateFolderOf(lane, state);
+  await mkdir(folder, { recursive: true });
+  await symlink("/dev/full", join(folder, "journal.ndjson"));
   return { env: { ...lane.env, ...tokenEnv(lane.sandbox), XDG_STATE_HOME: state } };
 }
 

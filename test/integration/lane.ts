@@ -92,6 +92,12 @@ export async function startLanes(count: number): Promise<Lane[]> {
   return [first, ...(await Promise.all(others))];
 }
 
+/** Where the programs of this machine keep what is of the lane's namespace, below a state folder. */
+export function stateFolderOf({ sandbox, dir }: Lane, state = join(dir, "state")): string {
+  const { accountId, kvNamespaceId } = sandbox.description;
+  return join(state, "pixcanary", accountId, kvNamespaceId);
+}
+
 let resets = 0;
 
 /** No fault, no emergency, 10 %, seen at every location; the API's list of requests is empty. */

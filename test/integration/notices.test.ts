@@ -5,7 +5,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from "vit
 import { startServer, type TestServer } from "../adapters/server.ts";
 import { runHere } from "../support/here.ts";
 import type { Lane } from "./lane.ts";
-import { emergencies, oneLane, stopIsStored, tokenEnv, writeConfig } from "./lane.ts";
+import {
+  emergencies,
+  oneLane,
+  stateFolderOf,
+  stopIsStored,
+  tokenEnv,
+  writeConfig,
+} from "./lane.ts";
 import { API_SECRET, leaks, QA_SECRET } from "./leaks.ts";
 
 let lane: Lane;
@@ -160,10 +167,7 @@ test("services that quote every secret: none is in any output, file or argument"
   ];
   for (const verb of verbs) {
     const { stdout, stderr } = await run(verb, path, env);
-    const journal = await readFile(
-      join(lane.dir, "state/pixcanary/sandbox/journal.ndjson"),
-      "utf8",
-    );
+    const journal = await readFile(join(stateFolderOf(lane), "journal.ndjson"), "utf8");
     expect(stdout + stderr).toContain("refused (HTTP 400)");
     expect(leaks({ stdout, stderr, journal })).toEqual([]);
   }

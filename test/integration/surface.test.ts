@@ -7,7 +7,7 @@ import type { CliOptions } from "../support/cli.ts";
 import { runCli } from "../support/cli.ts";
 import { runHere } from "../support/here.ts";
 import type { Lane } from "./lane.ts";
-import { oneLane, settings, storedState, tokenEnv, writeConfig } from "./lane.ts";
+import { oneLane, settings, stateFolderOf, storedState, tokenEnv, writeConfig } from "./lane.ts";
 
 let lane: Lane;
 let config = "";
@@ -339,7 +339,7 @@ describe("text that somebody else wrote", () => {
   });
 
   test("a named pipe in place of a file of ours holds no command up", async () => {
-    const folder = join(lane.dir, "state", "pixcanary", "sandbox");
+    const folder = stateFolderOf(lane);
     await mkdir(folder, { recursive: true });
     for (const name of ["journal.ndjson", "ramp.json"]) {
       await rm(join(folder, name), { force: true });

@@ -15,6 +15,8 @@ export interface RampStatusData {
   /** A process of this machine carries it out right now. */
   alive: boolean;
   env: string;
+  account_id: string;
+  namespace_id: string;
   at_ms: number;
 }
 
@@ -42,6 +44,8 @@ async function look(ports: Ports): Promise<Outcome<RampStatusData>> {
     from: known?.from ?? null,
     alive: known?.alive ?? false,
     env: ports.target.env,
+    account_id: ports.target.accountId,
+    namespace_id: ports.target.namespaceId,
     at_ms: ports.clock.now(),
   };
   if (known === null || isOver(known.ramp)) return { kind: "done", changed: false, data };
@@ -55,9 +59,10 @@ async function look(ports: Ports): Promise<Outcome<RampStatusData>> {
 
 function render(outcome: Outcome<RampStatusData>): string {
   if (!("data" in outcome) || outcome.data === undefined) return "";
-  const { ramp, env, at_ms } = outcome.data;
-  if (ramp === null) return `  no ramp in ${escapeForTerminal(env)}`;
-  const lines = rampLines(ramp, at_ms, env);
+  const { ramp, env, account_id, namespace_id, at_ms } = outcome.data;
+  const place = `account ${account_id}, KV ${namespace_id}`;
+  if (ramp === null) return `  no ramp in ${escapeForTerminal(env)} (${place})`;
+  const lines = [...rampLines(ramp, at_ms, env), `  of        ${place}`];
   if (!isOver(ramp)) lines.push(`  seen      ${lifeText(outcome.data)}`);
   return lines.map(escapeForTerminal).join("\n");
 }

@@ -1,0 +1,72 @@
+/** The file and the lock of an attached ramp: of one namespace, whatever its environment is called. */
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createRampFile } from "../../src/adapters/ramp-file.ts";
+import { formerFolder, type StatePlace } from "../../src/adapters/state-folder.ts";
+
+const NAMESPACE = "b".repeat(32);
+let place: StatePlace;
+let other: StatePlace;
+beforeEach(async () => {
+  const stateDir = await mkdtemp(join(tmpdir(), "pixcanary-ramp-file-"));
+  place = { stateDir, env: "production", accountId: "a".repeat(32), namespaceId: NAMESPACE };
+  other = { ...place, accountId: "c".repeat(32), namespaceId: "d".repeat(32) };
+  return () => rm(stateDir, { recursive: true, force: true });
+});
+afterEach(() => createRampFile(place).unlock());
+
+test("two accounts have each their ramp and their lock", async () => {
+  const file = createRampFile(place);
+  await file.write("ours");
+  expect(await file.lock()).toBe("ours");
+  expect(await createRampFile(other).read()).toBeNull();
+  expect(await createRampFile(other).isLocked()).toBe(false);
+  expect(await createRampFile({ ...place, env: "prod" }).read()).toBe("ours");
+});
+
+describe("what an earlier version kept by the environment's name", () => {
+  const entry = (namespace: string | null) => ({
+    schema: 1,
+    id: "01A",
+    at: "2026-11-22T10:00:00Z",
+    command: "ramp",
+    actor: "a@h",
+    host: "h",
+    reason: null,
+    incident: null,
+    before: null,
+    after: { percent: 20, emergency: false, revision: "R" },
+    revision: "R",
+    verification: { outcome: "live", locations: [], elapsed_ms: 1 },
+    notes: [],
+    tool: "pixcanary 0",
+    namespace,
+  });
+  async function former(namespace: string | null, lock: string): Promise<void> {
+    const folder = formerFolder(place);
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, "journal.ndjson"), `${JSON.stringify(entry(namespace))}\n`);
+    await writeFile(join(folder, "ramp.json"), "former");
+    await writeFile(join(folder, "ramp.lock"), lock);
+  }
+
+  test("is read, and its process is alive, where its journal says that it is of this namespace", async () => {
+    await former(NAMESPACE, `${process.pid} ?`);
+    const file = createRampFile(place);
+    expect(await file.read()).toBe("former");
+    expect(await file.isLocked()).toBe(true);
+    expect(await file.lock()).toBe("taken");
+    await file.write("new");
+    expect(await file.read()).toBe("new");
+  });
+
+  test("is nobody's business where it is another's, or says nothing", async () => {
+    for (const namespace of [other.namespaceId, null]) {
+      await former(namespace, `${process.pid} ?`);
+      expect(await createRampFile(place).read()).toBeNull();
+      expect(await createRampFile(place).isLocked()).toBe(false);
+    }
+  });
+});
