@@ -72,6 +72,8 @@ const WRECKS = [
   "[[",
   "\u0000",
   "undefined",
+  '{"a":{"toString":1}}',
+  `{"a":${"[".repeat(8_000)}${"]".repeat(8_000)}}`,
 ];
 
 interface Fields {

@@ -34,9 +34,14 @@ function saysValue(json: unknown, text: string, layers: number): boolean {
   const names = Object.keys(json).filter((name) => LIKE_KEY.test(name));
   const name = names.includes(EXACT_KEY) ? EXACT_KEY : names.at(-1);
   if (name !== undefined) return isOn((json as Record<string, unknown>)[name]);
-  const wrapped = Object.values(json).filter((value) => /^\s*\\?[{"]/.test(String(value)));
-  return scan(text, layers - 1) || wrapped.some((value) => saysText(String(value), layers - 1));
+  if (scan(text, layers - 1)) return true;
+  return Object.values(json).some(
+    (value) => typeof value === "string" && WRAPPED.test(value) && saysText(value, layers - 1),
+  );
 }
+
+/** A document within a string begins like this. */
+const WRAPPED = /^\s*\\?[{"]/;
 
 function saysText(text: string, layers: number): boolean {
   try {
@@ -52,11 +57,11 @@ function isOn(value: unknown): boolean {
 }
 
 const INVISIBLE = /[\u200B-\u200D\u2060\uFEFF]/g;
-/** Or a string, which is kept. The slashes of an address begin none. */
-const COMMENT = /("(?:\\.|[^"\\\n])*")|\/\*[\s\S]{0,999}?\*\/|(?<=^|[\s,{}])\/\/[^\n]*/g;
+/** Or a string, closed or not, which is kept. The slashes of an address begin none. */
+const COMMENT = /("(?:\\.|[^"\\\n])*"?)|\/\*[\s\S]{0,999}?\*\/|(?<=^|[\s,{}])\/\/[^\n]*/g;
 
-/** A shell that takes `\"` within single quotes as it stands leaves a document like this. */
-const ESCAPED = /^[\s"'`]*[^"]*\\"/;
+/** What shells and dashboards put around a document. */
+const AROUND = /^[\s"'`]+/;
 
 function scan(text: string, layers: number): boolean {
   const long = text.length > 2 * SCANNED_CHARS;
@@ -72,11 +77,18 @@ function unwrapped(text: string, layers: number): string {
   // UTF-16 that was stored as bytes has a NUL beside each letter.
   const visible = text.replaceAll("\u0000", "").replaceAll(INVISIBLE, "");
   let plain = visible.replaceAll(/&(?:quot|#34|#x22);/gi, '"');
-  for (let layer = 0; layer < layers && ESCAPED.test(plain); layer += 1) {
+  for (let layer = 0; layer < layers && isEscaped(plain); layer += 1) {
     plain = plain.replaceAll(/\\(["\\])/g, "$1");
   }
   if (!plain.includes('"')) plain = plain.replaceAll("\\", "");
-  return plain.replace(/^[\s"'`]+(?=[{[])/, "");
+  const bare = plain.replace(AROUND, "");
+  return /^[{[]/.test(bare) ? bare : plain;
+}
+
+/** A shell that takes `\"` within single quotes as it stands leaves a document whose first quote is one. */
+function isEscaped(text: string): boolean {
+  const bare = text.replace(AROUND, "");
+  return bare.charAt(bare.indexOf('"') - 1) === "\\";
 }
 
 /**
