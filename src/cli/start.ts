@@ -30,7 +30,7 @@ export interface Verbs {
 export async function start(argv: readonly string[], verbs: Verbs): Promise<void> {
   process.exitCode = EXIT_BUG;
   const shell = shellOfProcess(argv);
-  const relief = verbs.commands.some((def) => def.name === argv[0] && "relief" in def);
+  const relief = verbs.commands.some((def) => "relief" in def && argv.includes(def.name));
   // The error of a write may come after all else.
   process.once("exit", () => {
     const { gone } = shell.console;
@@ -70,11 +70,20 @@ function shellOfProcess(argv: readonly string[]): Shell {
     env,
     cwd: workingDirectory(),
     clock: createClock(),
-    home: homedir(),
+    home: homeFolder(),
     version: typeof PIXCANARY_VERSION === "string" ? PIXCANARY_VERSION : "0.0.0-dev",
     argv,
     interrupt: watchInterrupt,
   };
+}
+
+/** A user without an entry in the password file has none, and no files there; that is no bug. */
+function homeFolder(): string {
+  try {
+    return homedir();
+  } catch {
+    return "/";
+  }
 }
 
 /** A stop must work from a folder that somebody has deleted; only relative paths need one. */

@@ -1,10 +1,11 @@
 /** What a new user meets: each mistake has its exit code and says what to do. Nothing is written. */
+import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, test } from "vitest";
 import type { CliOptions } from "../support/cli.ts";
-import { runCli } from "../support/cli.ts";
+import { PLAIN_ENV, runCli } from "../support/cli.ts";
 import { runHere } from "../support/here.ts";
 import type { Lane } from "./lane.ts";
 import { oneLane, settings, stateFolderOf, storedState, tokenEnv, writeConfig } from "./lane.ts";
@@ -264,19 +265,34 @@ test("a reader that leaves early (| head) does no harm", async () => {
 describe("an answer that cannot be written", () => {
   const full = (words: readonly string[]) => ["/bin/sh", "-c", '"$@" >/dev/full', "sh", ...words];
 
-  test.each(["status --json", "history", "reduce --dry-run --json", "--help"])(
-    "%s to a full disk says so, and does not exit as if it had been",
-    async (words) => {
-      const args = words.startsWith("--") ? [words] : [...words.split(" "), "--config", config];
-      const { code, stderr } = await run(args, { wrap: full });
-      const relief = words.startsWith("reduce");
-      expect([code, stderr]).toEqual([
-        relief ? 0 : 74,
-        expect.stringContaining("the answer could not be written: the disk is full"),
-      ]);
-    },
-  );
+  test.each([
+    "status --json",
+    "history",
+    "reduce --dry-run --json",
+    "--timeout 9 reduce --dry-run",
+    "--help",
+  ])("%s to a full disk says so, and does not exit as if it had been", async (words) => {
+    const args = words === "--help" ? [words] : [...words.split(" "), "--config", config];
+    const { code, stderr } = await run(args, { wrap: full });
+    const relief = words.includes("reduce");
+    expect([code, stderr]).toEqual([
+      relief ? 0 : 74,
+      expect.stringContaining("the answer could not be written: the disk is full"),
+    ]);
+  });
 });
+
+test.skipIf(process.geteuid?.() !== 0 || !existsSync("/usr/bin/setpriv"))(
+  "a user without a home folder is no bug",
+  async () => {
+    const nobody = ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"];
+    const result = await run(["status"], {
+      env: { PATH: PLAIN_ENV.PATH ?? "" },
+      wrap: (words) => ["/bin/sh", "-c", 'cd / && exec "$@"', "sh", ...nobody, ...words],
+    });
+    expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining("no pixcanary.json") });
+  },
+);
 
 test("no colour without a terminal, nor with NO_COLOR", async () => {
   const result = await run(["status", "--config", config], {
