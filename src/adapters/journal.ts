@@ -1,5 +1,4 @@
 /** The journal in Workers KV and, next to it, on this machine. It warns; it never fails an action. */
-
 import * as z from "zod";
 import { unlessAborted } from "../domain/lib/abort.ts";
 import {

@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { parseDuration } from "../domain/lib/duration.ts";
 import { isValidPercent } from "../domain/state/documents.ts";
+import { percentAsWritten } from "../domain/state/hand-written.ts";
 
 export interface FlagText {
   /** Commander's form: `--to <percent>`; a positional argument has no dashes: `[paths...]`. */
@@ -50,9 +51,8 @@ export function count(from: number, to: number, unit?: string) {
 
 /** A share: 0 … 100, at most two decimals, `%` tolerated. */
 export const percentInput = parsed((text) => {
-  const digits = text.trim().replace(/\s*%$/, "");
-  const value = Number(digits);
-  return /^\d{1,3}(\.\d{1,2})?$/.test(digits) && isValidPercent(value) ? value : null;
+  const value = percentAsWritten(text);
+  return typeof value === "number" && isValidPercent(value) ? value : null;
 }, "must be a percentage from 0 to 100 with at most two decimals, e.g. 5 or 2.5");
 
 export const cohortInput = z.enum(["native", "proxy"], "must be native or proxy");
