@@ -5,15 +5,14 @@ import type { Ports } from "../ports/ports.ts";
 import type { Outcome, ReadingVerb } from "./command.ts";
 import { count, flag } from "./flag.ts";
 import { entryLine } from "./lib/journal-line.ts";
+import { type Owner, ownerLines, ownerOf } from "./lib/owner.ts";
 import { READ_LIMIT_MS } from "./lib/stored-state.ts";
 
 const input = z.object({
   limit: flag("--limit <n>", "show the newest n entries (20)", count(1, 9_999).default(20)),
 });
 
-export interface HistoryData {
-  account_id: string;
-  namespace_id: string;
+export interface HistoryData extends Owner {
   entries: JournalEntry[];
   at_ms: number;
 }
@@ -34,18 +33,14 @@ async function list(limit: number, ports: Ports): Promise<Outcome<HistoryData>> 
   const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS * 2), ports.interrupt]);
   const { entries, warnings } = await ports.journal.recent(limit, { signal });
   for (const warning of warnings) ports.progress.warn(warning);
-  const { accountId: account_id, namespaceId: namespace_id } = ports.target;
-  const data = { account_id, namespace_id, entries, at_ms: ports.clock.now() };
+  const data = { ...ownerOf(ports.target), entries, at_ms: ports.clock.now() };
   return { kind: "done", changed: false, data };
 }
 
 function render(outcome: Outcome<HistoryData>): string {
   if (outcome.kind !== "done") return "";
-  const { account_id, namespace_id, entries, at_ms: nowMs } = outcome.data;
+  const { entries, at_ms: nowMs } = outcome.data;
   const lines = entries.map((entry) => `  ${entryLine(entry, nowMs)}`);
-  return [
-    `  account   ${account_id}`,
-    `  KV        ${namespace_id}`,
-    ...(lines.length === 0 ? ["  the journal is empty"] : lines),
-  ].join("\n");
+  const shown = lines.length === 0 ? ["  the journal is empty"] : lines;
+  return [...ownerLines(outcome.data), ...shown].join("\n");
 }

@@ -5,18 +5,17 @@ import type { Ports } from "../../ports/ports.ts";
 import type { Outcome, ReadingVerb } from "../command.ts";
 import { noFlags } from "../flag.ts";
 import { age, invocation } from "../lib/format.ts";
+import { type Owner, ownerLines, ownerOf } from "../lib/owner.ts";
 import { READ_LIMIT_MS } from "../lib/stored-state.ts";
 import { findRamp, type KnownRamp } from "./store.ts";
 import { rampLines } from "./text.ts";
 
-export interface RampStatusData {
+export interface RampStatusData extends Owner {
   ramp: KnownRamp["ramp"] | null;
   from: KnownRamp["from"] | null;
   /** A process of this machine carries it out right now. */
   alive: boolean;
   env: string;
-  account_id: string;
-  namespace_id: string;
   at_ms: number;
 }
 
@@ -44,8 +43,7 @@ async function look(ports: Ports): Promise<Outcome<RampStatusData>> {
     from: known?.from ?? null,
     alive: known?.alive ?? false,
     env: ports.target.env,
-    account_id: ports.target.accountId,
-    namespace_id: ports.target.namespaceId,
+    ...ownerOf(ports.target),
     at_ms: ports.clock.now(),
   };
   if (known === null || isOver(known.ramp)) return { kind: "done", changed: false, data };
@@ -59,12 +57,10 @@ async function look(ports: Ports): Promise<Outcome<RampStatusData>> {
 
 function render(outcome: Outcome<RampStatusData>): string {
   if (!("data" in outcome) || outcome.data === undefined) return "";
-  const { ramp, env, account_id, namespace_id, at_ms } = outcome.data;
-  const place = `account ${account_id}, KV ${namespace_id}`;
-  if (ramp === null) return `  no ramp in ${escapeForTerminal(env)} (${place})`;
-  const lines = [...rampLines(ramp, at_ms, env), `  of        ${place}`];
-  if (!isOver(ramp)) lines.push(`  seen      ${lifeText(outcome.data)}`);
-  return lines.map(escapeForTerminal).join("\n");
+  const { ramp, env, at_ms } = outcome.data;
+  const lines = ramp === null ? [`  no ramp in ${env}`] : rampLines(ramp, at_ms, env);
+  if (ramp !== null && !isOver(ramp)) lines.push(`  seen      ${lifeText(outcome.data)}`);
+  return [...lines, ...ownerLines(outcome.data)].map(escapeForTerminal).join("\n");
 }
 
 function lifeText({ ramp, from, alive, at_ms }: RampStatusData): string {
