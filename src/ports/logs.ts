@@ -105,15 +105,16 @@ export interface LogFolders {
 }
 
 /**
- * Takes the lines of logs, of several files in turns; `LogAnalysis` in the domain is one. `skim` gets
- * a latin-1 view of a file's bytes: it takes the line at `start` and returns where the next begins, or
- * returns -1 to be given that line decoded.
+ * Takes the records of logs, of several files in turns; `LogAnalysis` in the domain is one. `skim` gets a latin-1 view
+ * of a file's bytes: it takes the line at `start` and returns where the next begins, or returns -1 to be given that
+ * line decoded.
  */
-export interface LineTaker {
+export interface RecordTaker {
   skim(text: string, start: number): number;
-  line(text: string): void;
-  /** A line that is too long to be looked at. */
-  brokenLine(): void;
+  /** The text of one JSON object; false when it is none. */
+  record(text: string): boolean;
+  /** Something that is no record, or one that is too long to be looked at. */
+  broken(): void;
 }
 
 /** Bytes to be read as a log, compressed or not: a file, standard input, an object of the bucket. */
@@ -146,19 +147,24 @@ export interface LogReading {
   partial: boolean;
 }
 
+export interface FoundLogs {
+  sources: LogSource[];
+  warnings: string[];
+  empty: string[];
+  window: LogWindow | null;
+}
+
 export interface LogReader {
   /**
    * Files, folders (and what lies below), `-` for standard input. Throws LocalError for a path that
-   * does not exist. Warnings are about what is passed over. `window` is what a folder of `logs pull`
-   * was fetched for, when there is one and nothing else is read.
+   * does not exist. Warnings are about what is passed over, `empty` names folders without log files. `window` is
+   * what a folder of `logs pull` was fetched for, when there is one and nothing else is read.
    */
-  find(
-    paths: readonly string[],
-  ): Promise<{ sources: LogSource[]; warnings: string[]; window: LogWindow | null }>;
+  find(paths: readonly string[]): Promise<FoundLogs>;
   /** Each source once. An abort ends it early; it never throws for what a source holds. */
   read(
     sources: Iterable<LogSource> | AsyncIterable<LogSource>,
-    taker: LineTaker,
+    taker: RecordTaker,
     options: { signal: AbortSignal; maxExpandedBytes?: number | undefined },
   ): Promise<LogReading>;
 }

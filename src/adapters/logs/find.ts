@@ -6,10 +6,11 @@ import { promisify } from "node:util";
 import type { LogWindow } from "../../domain/logs/batch-name.ts";
 import { MANIFEST_FILE, manifestSchema } from "../../domain/logs/manifest.ts";
 import { LocalError } from "../../ports/errors.ts";
-import type { LogSource } from "../../ports/logs.ts";
+import type { FoundLogs, LogSource } from "../../ports/logs.ts";
 
 /** In a folder; a file that is named is read whatever it is called. */
 const IS_LOG = /\.(?:gz|ndjson|jsonl|json|log)$/i;
+const NAMES = ".gz, .log, .ndjson, .jsonl, .json";
 const PIECE_BYTES = 256 * 1024;
 
 export interface Surroundings {
@@ -21,9 +22,10 @@ export interface Surroundings {
 export async function findLogs(
   paths: readonly string[],
   { cwd, stdin }: Surroundings,
-): Promise<{ sources: LogSource[]; warnings: string[]; window: LogWindow | null }> {
+): Promise<FoundLogs> {
   const sources: LogSource[] = [];
   const warnings: string[] = [];
+  const empty: string[] = [];
   for (const path of new Set(paths)) {
     if (path === "-") {
       sources.push({ name: "standard input", bytes: null, open: stdin });
@@ -37,15 +39,17 @@ export async function findLogs(
     else if (!facts.isDirectory())
       sources.push(fileSource(path, full, facts.isFile() ? facts.size : null));
     else {
-      const found = await filesIn(path, full);
-      if (found.length === 0) warnings.push(`${path}: no log files (.gz, .log, .ndjson, .json)`);
+      const { found, passed } = await filesIn(path, full);
+      if (found.length === 0) empty.push(path);
+      const files = passed === 1 ? "1 file" : `${passed} files`;
+      if (passed > 0) warnings.push(`${path}: ${files} not read: no name like ${NAMES}`);
       sources.push(...found);
     }
   }
   const [only] = paths;
   const window =
     paths.length === 1 && only !== undefined ? await windowOf(resolve(cwd, only)) : null;
-  return { sources, warnings, window };
+  return { sources, warnings, empty, window };
 }
 
 /** Of the events that a folder was fetched for: its files hold others, too. */
@@ -61,17 +65,22 @@ async function windowOf(folder: string): Promise<LogWindow | null> {
 }
 
 /** Links are not followed: they may lead round in a circle, or out of an incident's folder. */
-async function filesIn(name: string, full: string): Promise<LogSource[]> {
+async function filesIn(
+  name: string,
+  full: string,
+): Promise<{ found: LogSource[]; passed: number }> {
   const entries = await readdir(full, { recursive: true, withFileTypes: true }).catch(
     (error: unknown) => {
       throw new LocalError(`cannot read ${name}: ${words(error)}`, { cause: error });
     },
   );
-  return entries
-    .filter((entry) => entry.isFile() && IS_LOG.test(entry.name) && entry.name !== MANIFEST_FILE)
+  const files = entries.filter((entry) => !entry.isDirectory() && entry.name !== MANIFEST_FILE);
+  const found = files
+    .filter((entry) => entry.isFile() && IS_LOG.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
     .sort()
     .map((path) => fileSource(join(name, path.slice(full.length)), path, null));
+  return { found, passed: files.length - found.length };
 }
 
 function fileSource(name: string, path: string, bytes: number | null): LogSource {

@@ -1,33 +1,38 @@
-/** Cuts expanded bytes into lines. A line that is too long is counted as broken and never kept. */
-import type { LineTaker } from "../../ports/logs.ts";
+/** Cuts expanded bytes into records: lines where one line is one, and whatever else JSON may look like. */
+import type { RecordTaker } from "../../ports/logs.ts";
+import { RecordFeed } from "./record-feed.ts";
 
 const NEWLINE = 0x0a;
-const BYTE_ORDER_MARK = "\ufeff";
+const CARRIAGE_RETURN = 0x0d;
+const OPEN = 0x7b;
+const CLOSE = 0x7d;
 
 export class LineFeed {
-  readonly #taker: LineTaker;
+  readonly #taker: RecordTaker;
   readonly #maxBytes: number;
+  readonly #records: RecordFeed;
   /** The beginning of a line whose end has not come yet. */
   #open: Buffer[] = [];
   #openBytes = 0;
-  #tooLong = false;
-  #first = true;
+  /** Something is half-read that may not end with its line. */
+  #inRecords = false;
 
-  constructor(taker: LineTaker, maxBytes: number) {
+  constructor(taker: RecordTaker, maxBytes: number) {
     this.#taker = taker;
     this.#maxBytes = maxBytes;
+    this.#records = new RecordFeed(taker, maxBytes);
   }
 
   push(chunk: Buffer): void {
     let at = 0;
-    if (this.#openBytes > 0 || this.#tooLong || this.#first) {
+    if (this.#openBytes > 0) {
       const end = chunk.indexOf(NEWLINE);
-      this.#keep(chunk.subarray(0, end === -1 ? chunk.length : end));
-      if (end === -1) return;
-      if (!this.#skimOpen()) this.end();
-      at = end + 1;
+      at = end === -1 ? chunk.length : end + 1;
+      this.#keep(chunk.subarray(0, at));
+      if (end !== -1 && this.#openBytes > 0) this.#endOpen();
     }
-    this.#lines(chunk, at);
+    if (this.#inRecords) at = this.#toRecords(chunk, at);
+    if (at < chunk.length) this.#lines(chunk, at);
   }
 
   #lines(chunk: Buffer, start: number): void {
@@ -42,49 +47,55 @@ export class LineFeed {
       }
       const end = chunk.indexOf(NEWLINE, at);
       if (end === -1) break;
-      if (end - at > this.#maxBytes) taker.brokenLine();
-      else taker.line(chunk.toString("utf8", at, end));
-      at = end + 1;
+      at = this.#line(chunk, at, end) ? end + 1 : this.#toRecords(chunk, at);
     }
     if (at < chunk.length) this.#keep(chunk.subarray(at));
   }
 
-  /** The line that two chunks share, when a glance is enough for it. */
-  #skimOpen(): boolean {
-    if (this.#tooLong || this.#first || this.#openBytes === 0) return false;
-    const view = `${Buffer.concat(this.#open).toString("latin1")}\n`;
-    if (this.#taker.skim(view, 0) === -1) return false;
-    this.#reset();
-    return true;
+  /** Whether the line by itself is a record, or empty. */
+  #line(chunk: Buffer, start: number, newline: number): boolean {
+    const end = chunk[newline - 1] === CARRIAGE_RETURN ? newline - 1 : newline;
+    if (end <= start) return true;
+    if (chunk[start] !== OPEN || chunk[end - 1] !== CLOSE || end - start > this.#maxBytes)
+      return false;
+    return this.#taker.record(chunk.toString("utf8", start, end));
   }
 
-  /** A copy: the chunk that it comes from is much larger. */
+  #toRecords(chunk: Buffer, at: number): number {
+    const next = this.#records.push(chunk, at);
+    this.#inRecords = !this.#records.idle;
+    return next;
+  }
+
+  /** The line that two chunks share. */
+  #endOpen(): void {
+    const line = Buffer.concat(this.#open);
+    this.#reset();
+    if (this.#taker.skim(line.toString("latin1"), 0) !== -1) return;
+    if (!this.#line(line, 0, line.length - 1)) this.#toRecords(line, 0);
+  }
+
+  /** A copy: the chunk that it comes from is much larger. What is too long for a line is no line any more. */
   #keep(part: Buffer): void {
-    if (this.#tooLong || part.length === 0) return;
     this.#openBytes += part.length;
-    if (this.#openBytes <= this.#maxBytes) {
-      this.#open.push(Buffer.from(part));
-      return;
-    }
-    this.#tooLong = true;
-    this.#open = [];
+    this.#open.push(Buffer.from(part));
+    if (this.#openBytes <= this.#maxBytes) return;
+    const open = Buffer.concat(this.#open);
+    this.#reset();
+    this.#toRecords(open, 0);
   }
 
-  /** At the end of a line, of a file, or where the rest of a line cannot be read. */
+  /** At the end of a file, or where the rest of a line cannot be read. */
   end(): void {
-    if (this.#tooLong) this.#taker.brokenLine();
-    else if (this.#openBytes > 0) {
-      const text = Buffer.concat(this.#open).toString("utf8");
-      const marked = this.#first && text.startsWith(BYTE_ORDER_MARK);
-      this.#taker.line(marked ? text.slice(1) : text);
-    }
+    const line = Buffer.concat(this.#open);
     this.#reset();
+    if (!this.#line(line, 0, line.length)) this.#toRecords(line, 0);
+    this.#records.end();
+    this.#inRecords = false;
   }
 
   #reset(): void {
-    this.#first = false;
     this.#open = [];
     this.#openBytes = 0;
-    this.#tooLong = false;
   }
 }

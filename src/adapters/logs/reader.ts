@@ -2,8 +2,15 @@
 
 import { setFlagsFromString } from "node:v8";
 import { UpstreamError } from "../../ports/errors.ts";
-import type { LineTaker, LogProblem, LogReader, LogReading, LogSource } from "../../ports/logs.ts";
+import type {
+  LogProblem,
+  LogReader,
+  LogReading,
+  LogSource,
+  RecordTaker,
+} from "../../ports/logs.ts";
 import { ByteFeed } from "./byte-feed.ts";
+import { Utf8Pieces } from "./encoding.ts";
 import { findLogs } from "./find.ts";
 import { isGzip, readGzip } from "./gzip.ts";
 import { LineFeed } from "./line-feed.ts";
@@ -95,7 +102,7 @@ interface Run {
   reading: LogReading;
 }
 
-async function readSource(source: LogSource, taker: LineTaker, run: Run): Promise<void> {
+async function readSource(source: LogSource, taker: RecordTaker, run: Run): Promise<void> {
   const { reading, signal } = run;
   reading.files += 1;
   let feed: ByteFeed | null = null;
@@ -114,10 +121,11 @@ async function readSource(source: LogSource, taker: LineTaker, run: Run): Promis
 async function readFeed(
   source: LogSource,
   feed: ByteFeed,
-  taker: LineTaker,
+  taker: RecordTaker,
   { limits, signal, reading }: Run,
 ): Promise<void> {
   const lines = new LineFeed(taker, limits.maxLineBytes);
+  const text = new Utf8Pieces((piece) => lines.push(piece));
   let expanded = 0;
   let limit: string | null = null;
   const data = (chunk: Buffer): void => {
@@ -125,26 +133,31 @@ async function readFeed(
     expanded += chunk.length;
     reading.expanded_bytes += chunk.length;
     limit = exceeded(expanded, feed.offset, limits);
-    if (limit === null) lines.push(chunk);
+    if (limit === null) text.push(chunk);
   };
-  const problem = (offset: number, what: string): void => {
+  const problem = (offset: number, what: string, lost = true): void => {
     // An interruption also ends in the middle of something.
     if (signal.aborted) return;
     lines.end();
-    note(reading, { file: source.name, offset, what });
+    note(reading, { file: source.name, offset, what }, lost);
   };
   const goOn = (): boolean => limit === null && !signal.aborted;
   if (isGzip(await feed.peek(2))) await readGzip(feed, { data, problem, goOn });
   else {
     const named = /\.t?gz$/i.test(source.name) && (await feed.peek(1)).length > 0;
-    if (named) problem(0, "has the ending .gz but is not compressed: read as text");
+    if (named) problem(0, "has the ending .gz but is not compressed: read as text", false);
     for (let piece = await feed.take(PIECE_BYTES); piece !== null && goOn(); ) {
       data(piece);
       piece = await feed.take(PIECE_BYTES);
     }
   }
-  if (goOn()) lines.end();
-  if (limit !== null) note(reading, { file: source.name, offset: feed.offset, what: limit });
+  if (goOn()) {
+    text.end();
+    lines.end();
+  }
+  if (limit !== null) {
+    note(reading, { file: source.name, offset: feed.offset, what: limit });
+  }
   if (signal.aborted) reading.partial = true;
 }
 
@@ -158,9 +171,10 @@ function exceeded(expanded: number, stored: number, limits: ReaderLimits): strin
   return null;
 }
 
-function note(reading: LogReading, problem: LogProblem): void {
+/** Told, and of what is lost to the reader also kept in mind. */
+function note(reading: LogReading, problem: LogProblem, lost = true): void {
   reading.problem_count += 1;
-  reading.partial = true;
+  reading.partial ||= lost;
   if (reading.problems.length < MAX_PROBLEMS) reading.problems.push(problem);
 }
 

@@ -8,6 +8,9 @@ import type { LogReading } from "../../ports/logs.ts";
 import { bytesText, isoSeconds } from "../lib/time-window.ts";
 
 export interface LogsErrorsData extends AnalysisReport {
+  /** `cannot_say`: for the reasons in `doubts`, there may be errors that were not found. */
+  verdict: "errors" | "none" | "cannot_say";
+  doubts: string[];
   /** Those that were grouped. */
   levels: string[];
   /** Of event times, RFC 3339; null is open. */
@@ -37,23 +40,40 @@ export function errorsText(data: LogsErrorsData): string {
 }
 
 function summary(data: LogsErrorsData): string {
-  const { lines, broken, truncated, matched, records, reading } = data;
-  const levels = escapeForTerminal(data.levels.join(", "));
+  const { lines, records, quiet, reading } = data;
+  const read = `${reading.files} ${reading.files === 1 ? "file" : "files"}, ${bytesText(reading.expanded_bytes)}, ${lines} lines`;
   const span =
     data.first_at === null || data.last_at === null
       ? ""
       : `, ${seconds(data.first_at)} to ${seconds(data.last_at)}`;
-  const read = `${reading.files} ${reading.files === 1 ? "file" : "files"}, ${bytesText(reading.expanded_bytes)}, ${lines} lines`;
-  const flaws = [
-    broken > 0 ? `${broken} lines broken` : "",
-    truncated > 0 ? `${truncated} messages cut by Logpush` : "",
-  ].filter((text) => text !== "");
-  const head =
-    matched === 0
-      ? `  no ${levels} in ${records} log lines${span}`
-      : `  ${matched} ${levels} in ${records} log lines${span}, in ${data.groups.length} groups`;
-  const notes = flaws.length === 0 ? [] : [`! ${flaws.join(", ")}`];
-  return [head, `  read      ${read}`, ...notes].join("\n");
+  const silent = quiet > 0 ? ` and ${quiet} events without a line` : "";
+  const outcomes = values(data.outcomes);
+  const flaws = flawsOf(data);
+  const groups = data.matched > 0 ? `, in ${data.groups.length} groups` : "";
+  return [
+    `  ${found(data)} in ${records} log lines${silent}${span}${groups}`,
+    `  read      ${read}`,
+    ...(outcomes === "" ? [] : [`  outcomes  ${outcomes}`]),
+    ...(flaws.length === 0 ? [] : [`! ${flaws.join(", ")}`]),
+  ].join("\n");
+}
+
+/** Where errors may have been missed, "no ERROR" would be read as good news. */
+function found({ matched, levels, verdict }: LogsErrorsData): string {
+  const names = escapeForTerminal(levels.join(", "));
+  return matched === 0 && verdict === "none" ? `no ${names}` : `${matched} ${names}`;
+}
+
+function flawsOf(data: LogsErrorsData): string[] {
+  const { broken, unclear, truncated, without_time: untimed, undecided } = data;
+  const told: [number, string][] = [
+    [broken, "lines broken"],
+    [unclear, "lines without level or outcome"],
+    [truncated, "messages cut by Logpush"],
+    [untimed, "lines without a readable time (counted as of any time)"],
+    [undecided, "errors that do not say the route or cohort asked for (not counted)"],
+  ];
+  return told.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
 }
 
 function causesText({ causes, matched }: LogsErrorsData): string {
@@ -144,7 +164,8 @@ function problemsText({ problems, problem_count: all, partial }: LogReading): st
     return `!   ${escapeForTerminal(`${file}${at}: ${what}`)}`;
   });
   const more = all > lines.length ? [`!   … and ${all - lines.length} more`] : [];
-  return ["! incomplete: counted only what could be read", ...lines, ...more].join("\n");
+  const head = partial ? "! incomplete: counted only what could be read" : "! read in full, but";
+  return [head, ...lines, ...more].join("\n");
 }
 
 function values(counts: Readonly<Record<string, number>>): string {

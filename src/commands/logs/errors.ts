@@ -1,7 +1,8 @@
 /** Groups the errors of log files, here or in R2, and says what the lines tell of their causes. */
 import * as z from "zod";
 import { LogAnalysis } from "../../domain/logs/analysis.ts";
-import type { LogWindow } from "../../domain/logs/batch-name.ts";
+import { type LogWindow, withoutSlash } from "../../domain/logs/batch-name.ts";
+import { doubtsOf } from "../../domain/logs/doubt.ts";
 import type { LogFilter } from "../../domain/logs/filter.ts";
 import { changesOf, type StateChange } from "../../domain/logs/timeline.ts";
 import { LocalError } from "../../ports/errors.ts";
@@ -81,7 +82,9 @@ export const logsErrors: ReadingVerb<typeof input, LogsErrorsData> = {
     "input (-), or from R2 when no path is given (default: the last hour). " +
     "Groups errors by message, ignoring ids and numbers; rates are weighted by the sample rate " +
     "of successes; errors that are new since the last change in the journal are marked. Changes nothing; " +
-    "exits 0 even if there are errors. Files need no configuration and no token.",
+    "exits 0 even if there are errors, and 20 if it cannot say: no file, no line of the requested time, a file that " +
+    "could not be read to its end, or more than 1 % of the lines not understood. JSON may be one record per line, " +
+    "indented, concatenated or a list, in UTF-8 or UTF-16. Files need no configuration and no token.",
   examples: [
     "pixcanary logs errors incident-logs/20260501T005001Z",
     "pixcanary logs errors --env production --since 30m --cohort native",
@@ -100,6 +103,8 @@ interface Wanted {
   /** In words, for a person. */
   place: string;
   window: Partial<LogWindow>;
+  /** Where no log file was found although some were to be there, in words. */
+  missing: string | null;
 }
 
 async function analyse(given: Input, ports: Ports): Promise<Outcome<LogsErrorsData>> {
@@ -125,10 +130,11 @@ async function analyse(given: Input, ports: Ports): Promise<Outcome<LogsErrorsDa
 }
 
 async function fromFiles(given: Input, ports: Ports): Promise<Wanted | null> {
-  const { sources, warnings, window } = await ports.logs.reader.find(given.paths);
+  const { sources, warnings, empty, window } = await ports.logs.reader.find(given.paths);
   for (const warning of warnings) ports.progress.warn(warning);
   const asked = boundsOf(given, ports.clock.now());
   if (asked.sinceMs !== undefined && asked.sinceMs >= (asked.untilMs ?? Infinity)) return null;
+  const missing = empty.length === 0 ? null : `no log file found below ${empty.join(", ")}`;
   const bytes = sources.reduce((sum, source) => sum + (source.bytes ?? 0), 0);
   const size = bytes > 0 ? ` (${bytesText(bytes)})` : "";
   const open = asked.sinceMs === undefined && asked.untilMs === undefined;
@@ -137,6 +143,7 @@ async function fromFiles(given: Input, ports: Ports): Promise<Wanted | null> {
     sources,
     place: `${sources.length} file${sources.length === 1 ? "" : "s"}${size}${events}`,
     window: open && window !== null ? window : asked,
+    missing,
   };
 }
 
@@ -150,6 +157,9 @@ async function fromBucket(given: Input, ports: Ports, signal: AbortSignal): Prom
   const objects = archive.list(window, { ...call, ...place })[Symbol.asyncIterator]();
   // The first answer is waited for: a bucket that cannot be listed is a failure, not "no errors".
   const first = await objects.next();
+  const bucket = archive.place === null ? "R2" : `R2 bucket ${archive.place.bucket}`;
+  const below = `${withoutSlash(given.prefix ?? archive.place?.prefix ?? "")}/`;
+  const nothing = `no log file found below ${below} in ${bucket}, ${windowText(window)}`;
   const sources = async function* (): AsyncGenerator<LogSource> {
     for (let next = first; next.done !== true; next = await objects.next()) {
       const { key, size } = next.value;
@@ -157,8 +167,12 @@ async function fromBucket(given: Input, ports: Ports, signal: AbortSignal): Prom
       yield { name: key, bytes: size, open };
     }
   };
-  const bucket = archive.place === null ? "R2" : `R2 bucket ${archive.place.bucket}`;
-  return { sources: sources(), place: `${bucket}, events from ${windowText(window)}`, window };
+  return {
+    sources: sources(),
+    place: `${bucket}, events from ${windowText(window)}`,
+    window,
+    missing: first.done === true ? nothing : null,
+  };
 }
 
 function boundsOf({ since, until }: Input, nowMs: number): Partial<LogWindow> {
@@ -199,8 +213,13 @@ function dataOf(answer: Answer, analysis: LogAnalysis): LogsErrorsData {
   const { given, wanted, changes, reading } = answer;
   const iso = (ms: number | undefined): string | null =>
     ms === undefined ? null : new Date(ms).toISOString();
+  const report = analysis.report();
+  const doubts = wanted.missing === null ? [] : [wanted.missing];
+  if (reading.files > 0) doubts.push(...doubtsOf(report, reading));
   return {
-    ...analysis.report(),
+    ...report,
+    verdict: doubts.length > 0 ? "cannot_say" : report.matched > 0 ? "errors" : "none",
+    doubts,
     levels: given.level,
     window: { since: iso(wanted.window.sinceMs), until: iso(wanted.window.untilMs) },
     changes_known: changes.map(({ atMs, command, revision }) => ({
@@ -219,9 +238,23 @@ function ended(data: LogsErrorsData, deadline: AbortSignal, ports: Ports): Outco
   const truth = `read ${data.lines} lines of ${files} file${files === 1 ? "" : "s"}`;
   const signal = interruptedBy(ports.interrupt);
   if (signal !== null) return { kind: "interrupted", signal, truth, next: "", data };
-  if (!deadline.aborted) return { kind: "done", changed: false, data };
-  const message = "time limit reached before everything was read (--timeout)";
-  return { kind: "failed", code: "deadline", message, truth, next: "", data };
+  if (deadline.aborted) {
+    const message = "time limit reached before everything was read (--timeout)";
+    return { kind: "failed", code: "deadline", message, truth, next: "", data };
+  }
+  if (data.doubts.length === 0) return { kind: "done", changed: false, data };
+  const what = data.matched > 0 ? "that these are all errors" : "that there are no errors";
+  const reason = `cannot say ${what}: ${data.doubts.join("; ")}`;
+  return { kind: "unhealthy", data, reason, next: nextAfter(data, ports) };
+}
+
+/** The files are what they are: what happens now can be seen, and other files be fetched. */
+function nextAfter({ reading }: LogsErrorsData, ports: Ports): string {
+  if (ports.logs.archive.place === null) return "";
+  return invocation(
+    ports.target,
+    reading.files === 0 ? "logs pull --all" : "logs tail --level ERROR",
+  );
 }
 
 function usage(message: string, ports: Ports): Outcome<LogsErrorsData> {

@@ -1,6 +1,7 @@
 /** One pass over log lines: what was wrong, for whom, since when, and why. Bounded, whatever comes. */
 import { CATEGORIES, type Category, type Cause, causes, classifyGroup } from "./classify.ts";
-import { isInScope, isWanted, type LogFilter } from "./filter.ts";
+import { Counter } from "./counter.ts";
+import { isLevelWanted, isWanted, type LogFilter, scopeOf } from "./filter.ts";
 import { type Example, exampleOf, type Group, Groups } from "./groups.ts";
 import { type Mark, marksOf } from "./marks.ts";
 import type { LogRecord } from "./record.ts";
@@ -9,6 +10,7 @@ import { type Rate, RequestTally } from "./tally.ts";
 import type { StateChange } from "./timeline.ts";
 import { unwrapLine } from "./unwrap.ts";
 
+const MAX_OUTCOMES = 40;
 const MAX_SHAPES = 16;
 /** Lines that are never alike must not be studied for ever. */
 const MAX_STUDIED = 1_000;
@@ -46,16 +48,26 @@ export interface GroupReport {
 }
 
 export interface AnalysisReport {
-  /** Lines of the files, without empty ones. */
+  /** Log lines and events of the files, however they are laid out. */
   lines: number;
   /** Of those: no JSON, too long, or nothing that could be a line. */
   broken: number;
+  /** Of those: neither level nor outcome nor status, or a level that nobody can judge by. */
+  unclear: number;
+  /** Of those: events that went well and logged nothing. */
+  quiet: number;
   /** Messages that Logpush cut. */
   truncated: number;
   /** Log lines in scope: errors and successes. */
   records: number;
   /** Of the lines in scope: those that are grouped. */
   matched: number;
+  /** Of the lines in scope: without a readable time; they count whatever times are asked for. */
+  without_time: number;
+  /** Would be grouped, but do not say the cohort or the route that is asked for. */
+  undecided: number;
+  /** Of the events in scope, other than `ok`. */
+  outcomes: Record<string, number>;
   first_at: string | null;
   last_at: string | null;
   groups: GroupReport[];
@@ -73,6 +85,11 @@ export class LogAnalysis {
   #studied = 0;
   #lines = 0;
   #broken = 0;
+  #unclear = 0;
+  #quiet = 0;
+  #withoutTime = 0;
+  #undecided = 0;
+  readonly #outcomes = new Counter(MAX_OUTCOMES);
   #truncated = 0;
   #records = 0;
   #firstMs = Infinity;
@@ -86,7 +103,7 @@ export class LogAnalysis {
 
   /**
    * Takes the line at `start` if a glance is enough, and returns where the next one begins; else -1,
-   * and the caller brings the same line to `line`. `text` is a latin-1 view of the file's bytes.
+   * and the caller brings the same line to `record`. `text` is a latin-1 view of the file's bytes.
    */
   skim(text: string, start: number): number {
     const shapes = this.#shapes;
@@ -97,6 +114,7 @@ export class LogAnalysis {
       if (!shape.line) {
         if (!shape.pattern.test(text)) continue;
         this.#lines += 1;
+        this.#quiet += 1;
         return shape.pattern.lastIndex;
       }
       const match = shape.pattern.exec(text);
@@ -109,31 +127,42 @@ export class LogAnalysis {
     return -1;
   }
 
-  /** One line, decoded, without its newline. */
-  line(text: string): void {
-    if (text.trim() === "") return;
-    this.#lines += 1;
-    const { records, broken, truncated } = unwrapLine(text);
+  /** One JSON object as it stands in the file, on one line or on several. False when it is none. */
+  record(text: string): boolean {
+    const told = unwrapLine(text);
+    if (told === null) return false;
+    const { records, entries, broken, unclear, truncated } = told;
+    this.#lines += entries;
+    this.#broken += broken;
+    this.#unclear += unclear;
     this.#truncated += truncated;
-    if (broken) this.#broken += 1;
-    else if (truncated === 0) this.#study(text, records);
+    if (entries === 1 && broken + unclear + records.length === 0) this.#quiet += 1;
+    if (entries === 1 && broken + unclear + truncated === 0) this.#study(text, records);
     for (const record of records) this.#take(record);
+    return true;
   }
 
-  /** A line that was too long to be kept, or that no text could be. */
-  brokenLine(): void {
+  /** Something that could not be understood, or was too long to be kept. */
+  broken(): void {
     this.#lines += 1;
     this.#broken += 1;
   }
 
   #take(record: LogRecord): void {
     const { filter } = this.#options;
-    if (!isInScope(record, filter)) return;
+    const scope = scopeOf(record, filter);
+    if (scope === "out") return;
+    if (scope === "undecided") {
+      if (isWanted(record, filter)) this.#undecided += 1;
+      return;
+    }
     this.#records += 1;
-    if (record.ms !== null) {
+    if (record.ms === null) this.#withoutTime += 1;
+    else {
       this.#firstMs = Math.min(this.#firstMs, record.ms);
       this.#lastMs = Math.max(this.#lastMs, record.ms);
     }
+    this.#outcomes.add(record.outcome);
     this.#tally.add(record);
     if (isWanted(record, filter)) this.#groups.add(record);
   }
@@ -142,10 +171,10 @@ export class LogAnalysis {
   #study(text: string, records: readonly LogRecord[]): void {
     if (this.#options.shapes === false) return;
     if (this.#shapes.length >= MAX_SHAPES || this.#studied >= MAX_STUDIED) return;
-    if (text.length > MAX_STUDIED_CHARS) return;
+    if (text.length > MAX_STUDIED_CHARS || text.includes("\n")) return;
     const [record] = records;
-    const { levels } = this.#options.filter;
-    if (records.length > 1 || (record !== undefined && levels.has(record.level))) return;
+    const { filter } = this.#options;
+    if (records.length > 1 || (record !== undefined && isLevelWanted(record.level, filter))) return;
     this.#studied += 1;
     const shape = shapeOf(text.endsWith("\r") ? text.slice(0, -1) : text);
     if (shape !== null && shape.line === (records.length === 1)) this.#shapes.push(shape);
@@ -156,9 +185,14 @@ export class LogAnalysis {
     return {
       lines: this.#lines,
       broken: this.#broken,
+      unclear: this.#unclear,
+      quiet: this.#quiet,
       truncated: this.#truncated,
       records: this.#records,
       matched: this.#groups.total,
+      without_time: this.#withoutTime,
+      undecided: this.#undecided,
+      outcomes: this.#outcomes.toObject(),
       first_at: isoOf(this.#firstMs),
       last_at: isoOf(this.#lastMs),
       groups: groups.map((group) => this.#told(group)),

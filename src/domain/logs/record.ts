@@ -1,10 +1,8 @@
 /** One log line, whatever shape it came in: a Logpush trace event's message, or a plain line of NDJSON. */
 
 import { ownCopy } from "./counter.ts";
-import type { LogLine } from "./line.ts";
-
-/** The Worker's levels; other writers' are kept in capitals. */
-export type Level = LogLine["level"] | (string & {});
+import { eventTimeOf } from "./event-time.ts";
+import { isFailure, type Level, levelImplied, levelOfWord, NO_LEVEL } from "./level.ts";
 
 export interface LogRecord {
   /** Time of the event, milliseconds since 1970; null when the line does not say. */
@@ -27,8 +25,12 @@ export interface LogRecord {
   rayId: string | null;
   /** In (0, 1]: the share of such lines that is written. */
   sampleRate: number;
-  /** False for a text that says nothing of a request: it has no part in rates. */
+  /** Whether it stands for a request in rates: a text does not, and of an event one line does. */
   request: boolean;
+  /** Of the request that it stands for. */
+  failed: boolean;
+  /** Of the event, on the one of its lines that tells of it; null for `ok`. */
+  outcome: string | null;
 }
 
 /** What the event around a line knows, for what the line itself does not say. */
@@ -49,7 +51,7 @@ export const NO_EVENT: EventFacts = {
   consoleLevel: null,
 };
 
-const MAX_MESSAGE_CHARS = 2_000;
+export const MAX_MESSAGE_CHARS = 2_000;
 const MAX_STACK_CHARS = 4_000;
 const MAX_WORD_CHARS = 120;
 /** A rate below this is a mistake, and would let one line stand for everything. */
@@ -65,9 +67,11 @@ export function isFields(value: unknown): value is Fields {
 export function readRecord(line: Fields, event: EventFacts): LogRecord {
   const context = isFields(line.context) ? line.context : {};
   const rate = numberOf(line.sample_rate);
+  const status = numberOf(line.status);
+  const level = levelOf(line) ?? levelImplied(event.consoleLevel, status) ?? NO_LEVEL;
   return {
-    ms: timeOf(line.timestamp) ?? event.ms,
-    level: levelOf(line.level) ?? levelOfConsole(event.consoleLevel),
+    ms: eventTimeOf(line.timestamp) ?? eventTimeOf(line.time) ?? eventTimeOf(line.ts) ?? event.ms,
+    level,
     error: textOf(context.error, MAX_MESSAGE_CHARS),
     message: textOf(line.error_msg ?? line.message ?? line.msg, MAX_MESSAGE_CHARS),
     stack: textOf(context.stack, MAX_STACK_CHARS),
@@ -75,7 +79,7 @@ export function readRecord(line: Fields, event: EventFacts): LogRecord {
     phase: wordOf(line.phase),
     method: wordOf(line.method) ?? event.method,
     route: wordOf(line.route),
-    status: numberOf(line.status) ?? event.status,
+    status: status ?? event.status,
     colo: wordOf(line.colo),
     country: wordOf(line.country),
     device: wordOf(line.device),
@@ -83,6 +87,8 @@ export function readRecord(line: Fields, event: EventFacts): LogRecord {
     rayId: wordOf(line.rayID ?? line.rayId) ?? event.rayId,
     sampleRate: rate !== null && rate >= LEAST_SAMPLE_RATE && rate <= 1 ? rate : 1,
     request: true,
+    failed: isFailure(level),
+    outcome: null,
   };
 }
 
@@ -101,7 +107,7 @@ export function exceptionRecord(
 }
 
 /** An error may also be logged as an object with a message. */
-function textOf(value: unknown, maxChars: number): string | null {
+export function textOf(value: unknown, maxChars: number): string | null {
   if (typeof value === "string") return capped(value, maxChars);
   if (typeof value === "number" || typeof value === "boolean") return String(value);
   return isFields(value) && typeof value.message === "string"
@@ -123,18 +129,7 @@ export function numberOf(value: unknown): number | null {
   return typeof value === "number" && Number.isFinite(value) ? value : null;
 }
 
-/** RFC 3339, or milliseconds since 1970. */
-export function timeOf(value: unknown): number | null {
-  const ms = typeof value === "string" ? Date.parse(value) : numberOf(value);
-  return ms === null || !(Math.abs(ms) <= 8.64e15) ? null : ms;
-}
-
-export function levelOf(value: unknown): Level | null {
-  const word = wordOf(value)?.toUpperCase() ?? null;
-  return word === "WARNING" ? "WARN" : word;
-}
-
-function levelOfConsole(level: string | null): Level {
-  if (level === "error") return "ERROR";
-  return level === "warn" ? "WARN" : "INFO";
+/** What the line itself says; null when it does not. */
+export function levelOf({ level, severity }: Fields): Level | null {
+  return levelOfWord(wordOf(level ?? severity));
 }

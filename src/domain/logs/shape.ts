@@ -8,8 +8,10 @@
  *
  * Time is linear: no value's class holds the character that ends it.
  */
-import { isFields, type LogRecord, numberOf, readRecord, timeOf, wordOf } from "./record.ts";
-import { field, isTraceEvent } from "./unwrap.ts";
+import { field, isTraceEvent } from "./event.ts";
+import { eventTimeOf } from "./event-time.ts";
+import { levelOfOutcome } from "./level.ts";
+import { isFields, type LogRecord, levelOf, numberOf, readRecord, wordOf } from "./record.ts";
 
 export interface Shape {
   /** Sticky, on a latin-1 view of the bytes; the newline belongs to the match. */
@@ -43,6 +45,8 @@ const EVENT_CAPTURED: Readonly<Record<string, string>> = {
 };
 const LINE_CAPTURED: ReadonlySet<string> = new Set([
   "timestamp",
+  "time",
+  "ts",
   "cohort",
   "phase",
   "route",
@@ -53,7 +57,10 @@ const LINE_CAPTURED: ReadonlySet<string> = new Set([
 ]);
 /** What may turn a line into another one: only this very value is passed over. */
 const EVENT_LITERALS: ReadonlySet<string> = new Set(["outcome", "logs.0.level"]);
-const LINE_LITERALS: ReadonlySet<string> = new Set(["level"]);
+const LINE_LITERALS: ReadonlySet<string> = new Set(["level", "severity", "outcome", "Outcome"]);
+/** Of an event without a line: any other answer would make one. */
+const STATUS = "event.response.status";
+const NO_FAILURE = "[1-4]\\d\\d";
 const MESSAGE = "logs.0.message.0";
 /** Texts that are read as lines: an event with more of them is parsed. */
 const READ_AS_LINES = /^(?:logs\.\d+\.message|exceptions\.)/;
@@ -73,6 +80,8 @@ export function shapeOf(text: string): Shape | null {
   const made: Made = { source: [], captured: [], literals: {}, line };
   const of = event ? "event" : "line";
   if (!describe(text, { of, made, quote: '"' })) return null;
+  // Judged by what stands literally in it, and by nothing else.
+  if (line && levelOf(made.literals) === null) return null;
   const shape: Shape = {
     pattern: new RegExp(`${made.source.join("")}\\r?\\n`, "y"),
     captured: made.captured,
@@ -133,8 +142,13 @@ function describeValue(token: string, place: string, context: Context): boolean 
   if (of === "event" && READ_AS_LINES.test(place)) return false;
   if ((of === "event" ? EVENT_LITERALS : LINE_LITERALS).has(place)) {
     if (token.includes("\\")) return false;
+    if (/^outcome$/i.test(place) && !isOk(parse(token))) return false;
     made.literals[place] = parse(token);
     made.source.push(quoted(token, quote));
+    return true;
+  }
+  if (of === "event" && place === STATUS && !made.line) {
+    made.source.push(NO_FAILURE);
     return true;
   }
   const lineKey = LINE_CAPTURED.has(place) ? place : undefined;
@@ -163,6 +177,10 @@ function describeMessage(token: string, made: Made): boolean {
   return good;
 }
 
+function isOk(outcome: unknown): boolean {
+  return typeof outcome === "string" && levelOfOutcome(outcome) === null;
+}
+
 function patternOf(token: string, quote: Context["quote"]): string {
   const text = `${quote}${PLAIN}${quote}`;
   if (token.startsWith('"')) return text;
@@ -174,12 +192,13 @@ function patternOf(token: string, quote: Context["quote"]): string {
 export function readMatch(shape: Shape, match: readonly (string | undefined)[]): LogRecord | null {
   if (!shape.line) return null;
   const event: Record<string, unknown> = {};
-  const line: Record<string, unknown> = { level: shape.literals.level };
+  const { level, severity } = shape.literals;
+  const line: Record<string, unknown> = { level, severity };
   shape.captured.forEach(({ of, key }, index) => {
     (of === "event" ? event : line)[key] = capturedValue(match[index + 1] ?? "null");
   });
   return readRecord(line, {
-    ms: timeOf(event.logMs) ?? timeOf(event.ms),
+    ms: eventTimeOf(event.logMs) ?? eventTimeOf(event.ms),
     rayId: null,
     status: numberOf(event.status),
     method: null,

@@ -51,7 +51,7 @@ export class RequestTally {
     const weight = 1 / record.sampleRate;
     const cell = this.#cell(record);
     cell.requests += weight;
-    if (record.level === "ERROR") cell.errors += 1;
+    if (record.failed) cell.errors += 1;
     if (span !== null) this.#addToSpan(cell.cohort, span, weight);
     const late = isLate(this.#changes, span, record);
     if (late !== null) (late ? this.late : this.onTime).add(record.colo ?? "unknown", weight);

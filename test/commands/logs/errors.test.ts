@@ -60,7 +60,7 @@ function cli(args: string[], options: CliOptions = {}): Promise<CliResult> {
 
 async function json(args: string[], options: CliOptions = {}): Promise<LogsErrorsData> {
   const { code, stdout, stderr } = await cli([...args, "--json"], options);
-  if (code !== 0) throw new Error(`exit ${code}: ${stdout}${stderr}`);
+  if (code !== 0 && code !== 20) throw new Error(`exit ${code}: ${stdout}${stderr}`);
   return JSON.parse(stdout) as LogsErrorsData;
 }
 
@@ -167,11 +167,11 @@ describe("without configuration, token and network", () => {
     });
   });
 
-  it("answers with 0 when there is no error, or not a line", async () => {
-    const { code, stdout } = await cli(["-"], { input: "" });
+  it("answers with 0 when there is no error among the lines", async () => {
+    const { code, stdout } = await cli(["-"], { input: ndjson([logLine()]).toString() });
     expect({ code, stdout }).toEqual({
       code: 0,
-      stdout: expect.stringContaining("no ERROR in 0"),
+      stdout: expect.stringContaining("no ERROR in 1"),
     });
   });
 
@@ -181,7 +181,8 @@ describe("without configuration, token and network", () => {
     const size = Math.floor(whole.length / 2);
     await writeFile(join(dir, "cut.log.gz"), whole.subarray(0, size));
     const { code, stdout } = await cli(["cut.log.gz", "a.ndjson"]);
-    expect(code).toBe(0);
+    expect(code).toBe(20);
+    expect(stdout).toContain("not all of it could be read");
     expect(stdout).toContain(`cut.log.gz at byte ${size}: ends in the middle of compressed data`);
     expect(stdout).toContain("! 1 lines broken");
   });
@@ -248,6 +249,95 @@ describe("without configuration, token and network", () => {
   });
 });
 
+describe("what cannot be told", () => {
+  const good = ndjson(Array.from({ length: 99 }, () => logLine())).toString();
+  const garbage = "connection reset\n";
+
+  it.each([
+    ["no line at all", "", 0],
+    ["blank lines", "\n  \n", 0],
+    ["text that is no log", garbage.repeat(3), 0],
+    ["lines without a level", '{"message":"x"}\n'.repeat(3), 0],
+    ["more than a trifle", good + garbage + garbage, 0],
+    ["more than a trifle, next to an error", `${JSON.stringify(errorLine("boom"))}\n${garbage}`, 1],
+  ])("is said, with 20, in text and as JSON: %s", async (_what, input, matched) => {
+    const { code, stdout } = await cli(["-"], { input });
+    expect(code).toBe(20);
+    const claim = matched > 0 ? "these are all errors" : "there are no errors";
+    expect(stdout).toContain(`✖ logs errors: cannot say that ${claim}: `);
+    expect(stdout).not.toContain("no ERROR");
+    expect(stdout).toContain(matched > 0 ? "Error: boom" : "0 ERROR in");
+    const data = await json(["-"], { input });
+    expect(data).toMatchObject({
+      outcome: "unhealthy",
+      exit_code: 20,
+      verdict: "cannot_say",
+      matched,
+    });
+    expect(data.doubts).toHaveLength(1);
+  });
+
+  it("is not said for a trifle", async () => {
+    expect(await json(["-"], { input: good + garbage })).toMatchObject({
+      verdict: "none",
+      doubts: [],
+    });
+  });
+
+  it("is said when no line is of the time or route asked for", async () => {
+    for (const flags of [
+      ["--since", "2027-01-01"],
+      ["--route", "/api/nowhere"],
+    ]) {
+      const { code, stdout } = await cli(["-", ...flags], { input: good });
+      expect({ code, stdout }).toEqual({
+        code: 20,
+        stdout: expect.stringContaining("none of the 99 lines"),
+      });
+    }
+  });
+
+  it("is said of a folder without a log file, also next to one that has some", async () => {
+    const empty = await mkdtemp(join(dir, "empty-"));
+    await writeFile(join(empty, "notes.txt"), "x");
+    await writeFile(join(dir, "good.ndjson"), good);
+    for (const paths of [[empty], [empty, "good.ndjson"]]) {
+      const { code, stdout, stderr } = await cli(paths);
+      expect(code).toBe(20);
+      expect(stdout).toContain(`no log file found below ${empty}`);
+      expect(stderr).toContain("1 file not read");
+    }
+  });
+});
+
+describe("what wrangler and PowerShell leave", () => {
+  const tail = new URL("../../adapters/logs/tail-format-json.txt", import.meta.url);
+
+  it("is read as RUNBOOK says: tail --format json, indented, in UTF-8 and UTF-16", async () => {
+    const text = await readFile(tail, "utf8");
+    await writeFile(join(dir, "tail.json"), text);
+    await writeFile(join(dir, "tail16.json"), Buffer.from(`\ufeff${text}`, "utf16le"));
+    for (const name of ["tail.json", "tail16.json"]) {
+      const { code, stdout } = await cli([name]);
+      expect(code).toBe(0);
+      expect(stdout).toContain("3 ERROR in 3 log lines");
+      for (const found of ["TypeError: Cannot read", "pool timeout", "outcome exceededCpu"]) {
+        expect(stdout).toContain(found);
+      }
+      expect(stdout).toContain("outcomes  exceededCpu 1 · exception 1");
+    }
+  });
+
+  it("has times without a zone, which are UTC wherever this runs", async () => {
+    const input = ndjson([errorLine("boom", { timestamp: "2025-11-28 08:00:01" })]).toString();
+    const window = ["--since", "2025-11-28T08:00:00Z", "--until", "2025-11-28T08:01:00Z"];
+    for (const TZ of ["America/New_York", "Asia/Tokyo"]) {
+      const data = await json(["-", ...window], { input, env: { ...PLAIN_ENV, TZ } });
+      expect(data).toMatchObject({ matched: 1, first_at: "2025-11-28T08:00:01.000Z" });
+    }
+  });
+});
+
 describe("memory", () => {
   const PEAK_KIB = 150 * 1024;
   /** The whole program, in a process of its own: KiB at its peak. */
@@ -256,7 +346,7 @@ describe("memory", () => {
       nodeArgs: ["--import", REPORT_PEAK],
       ...options,
     });
-    expect(code).toBe(0);
+    expect([0, 20]).toContain(code);
     const peak = peakKibIn(stderr);
     return { peak, data: JSON.parse(stdout) as LogsErrorsData };
   }
@@ -277,7 +367,7 @@ describe("memory", () => {
     expect(guarded.data.reading.expanded_bytes).toBeLessThan(200 * 1024 ** 2);
     expect(guarded.peak).toBeLessThan(PEAK_KIB);
     const full = await measured(path, ["--max-mib", "2048"]);
-    expect(full.data).toMatchObject({ lines: 1, broken: 1 });
+    expect(full.data).toMatchObject({ lines: 0, broken: 0, verdict: "cannot_say" });
     expect(full.data.reading).toMatchObject({ partial: false, expanded_bytes: 1024 ** 3 });
     expect(full.peak).toBeLessThan(PEAK_KIB);
   });
@@ -289,6 +379,15 @@ describe("memory", () => {
     const long = await measured(await big("long.gz", line, 0));
     expect(long.data).toMatchObject({ lines: 5, broken: 1, matched: 2 });
     expect(long.peak).toBeLessThan(PEAK_KIB);
+    const text = (bytes: string): Buffer[] => [
+      Buffer.from(bytes),
+      ...Array<Buffer>(800).fill(part),
+    ];
+    const record = await measured(
+      await big("record.gz", [...text('{"a":"'), Buffer.from('"}'), usual], 0),
+    );
+    expect(record.data).toMatchObject({ lines: 3, broken: 1, matched: 1 });
+    expect(record.peak).toBeLessThan(PEAK_KIB);
     const different = function* (): Generator<Buffer> {
       for (let batch = 0; batch < 10; batch += 1) {
         const text = () => randomBytes(30).toString("base64").replaceAll(/\d/g, "x");
@@ -436,7 +535,7 @@ describe("an interruption", () => {
       await new Promise(() => undefined);
     };
     const sources = [{ name: "x", bytes: null, open: async () => source() }];
-    world.logs.reader.find = async () => ({ sources, warnings: [], window: null });
+    world.logs.reader.find = async () => ({ sources, warnings: [], empty: [], window: null });
     const outcome = await errors({ paths: ["x"] }, world);
     expect(outcome).toMatchObject({ kind: "interrupted", data: { matched: 1 } });
     const text = logsErrors.render(outcome);

@@ -132,14 +132,14 @@ describe("shapes", () => {
     for (const value of usual) {
       const analysis = new LogAnalysis({ filter: EVERYTHING, changes: [] });
       const text = JSON.stringify(value);
-      analysis.line(text);
+      analysis.record(text);
       expect(analysis.skim(`${text}\n`, 0)).toBe(text.length + 1);
     }
   });
 
   it("never fit a line that is to be grouped", () => {
     const analysis = new LogAnalysis({ filter: EVERYTHING, changes: [] });
-    analysis.line(JSON.stringify(traceEvent([logLine()])));
+    analysis.record(JSON.stringify(traceEvent([logLine()])));
     const failed = { level: "ERROR", status: 500 };
     for (const other of [
       traceEvent([logLine(failed)]),
@@ -154,7 +154,8 @@ describe("shapes", () => {
 
   it("fit no text with an escape, and none beyond ASCII: they would be read as other text", () => {
     const analysis = new LogAnalysis({ filter: EVERYTHING, changes: [] });
-    for (const value of [logLine(), traceEvent([logLine()])]) analysis.line(JSON.stringify(value));
+    for (const value of [logLine(), traceEvent([logLine()])])
+      analysis.record(JSON.stringify(value));
     for (const cohort of ["a\\b", 'a"b', "a\nb", "\u00fc"]) {
       for (const value of [logLine({ cohort }), traceEvent([logLine({ cohort })])]) {
         const view = Buffer.from(`${JSON.stringify(value)}\n`).toString("latin1");
