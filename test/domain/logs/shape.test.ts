@@ -152,6 +152,17 @@ describe("shapes", () => {
     expect(analysis.skim(`${event}\n`, 0)).toBe(-1);
   });
 
+  it("fit no line whose status would make an error of it", () => {
+    const answered = (Status: number) => traceEvent([], { Event: { Response: { Status } } });
+    const plain = (status: number) => ({ status, error_msg: status === 503 ? "boom" : "none" });
+    for (const made of [answered, plain]) {
+      const lines = [made(200), made(204), made(503), made(200)];
+      const report = analysed(ndjson(lines));
+      expect(report).toMatchObject({ lines: 4, matched: 1, unclear: 0 });
+      expect(report).toEqual(analysed(ndjson(lines), { shapes: false }));
+    }
+  });
+
   it("fit no text with an escape, and none beyond ASCII: they would be read as other text", () => {
     const analysis = new LogAnalysis({ filter: EVERYTHING, changes: [] });
     for (const value of [logLine(), traceEvent([logLine()])])
