@@ -1,14 +1,10 @@
 /** Signs and verifies the cohort cookie and the signed override. Runs in workerd and in Node. */
 import type { SignedCookie } from "../src/domain/decision/cookie.ts";
-import {
-  cookieCandidates,
-  cookieHeaderValue,
-  cookiePayload,
-  isCurrent,
-  parseCookie,
-} from "../src/domain/decision/cookie.ts";
+import { cookieHeaderValue, cookiePayload, parseCookie } from "../src/domain/decision/cookie.ts";
+import { cookieCandidates } from "../src/domain/decision/cookie-header.ts";
 import type { Cohort } from "../src/domain/decision/decide.ts";
 import { isOverrideCurrent, parseOverride } from "../src/domain/decision/override.ts";
+import { isStale } from "../src/domain/decision/stale-cookie.ts";
 import type { HmacKey } from "./hmac.ts";
 import { fromBase64, importHmacKey, signText, verifyText } from "./hmac.ts";
 
@@ -89,7 +85,7 @@ export function createCookieSigner(keys: readonly CookieKey[]): CookieSigner {
     async read(header, tag, nowMs) {
       for (const value of cookieCandidates(header)) {
         const cookie = await check(value);
-        if (cookie !== null && isCurrent(cookie, tag, nowMs)) return cookie.cohort;
+        if (cookie !== null && !isStale(cookie, tag, nowMs)) return cookie.cohort;
       }
       return null;
     },

@@ -1,5 +1,6 @@
 /** Hands a request to the legacy origin and its answer back, both untouched but for the headers below. */
-import { COHORT_COOKIE, withoutCohortCookie } from "../src/domain/decision/cookie.ts";
+import { COHORT_COOKIE } from "../src/domain/decision/cookie.ts";
+import { withoutCohortCookie } from "../src/domain/decision/cookie-header.ts";
 import { isWritable } from "../src/domain/proxy/header-text.ts";
 import type { Passage } from "../src/domain/proxy/origin-headers.ts";
 import {

@@ -1,5 +1,5 @@
 /** Who is asking. The app knows: it has one session store for native and the legacy API alike. */
-import { withoutCohortCookie } from "../src/domain/decision/cookie.ts";
+import { withoutCohortCookie } from "../src/domain/decision/cookie-header.ts";
 import { withLimit } from "./limit.ts";
 
 const ASK_LIMIT_MS = 2_000;

@@ -1,9 +1,10 @@
 /** Which rule decides for a visitor, and why: the Worker's own decision function, run here. */
 import * as z from "zod";
-import { isCurrent, parseCookie } from "../domain/decision/cookie.ts";
+import { parseCookie } from "../domain/decision/cookie.ts";
 import type { Cohort, Decision } from "../domain/decision/decide.ts";
 import { DRAWS, decide } from "../domain/decision/decide.ts";
 import { decisionHeader } from "../domain/decision/headers.ts";
+import { isStale } from "../domain/decision/stale-cookie.ts";
 import type { EffectiveState } from "../domain/state/isolate-memory.ts";
 import { EMPTY_MEMORY, effectiveState, remember } from "../domain/state/isolate-memory.ts";
 import type { Ports } from "../ports/ports.ts";
@@ -106,7 +107,7 @@ function cookieOf(
   const cookie = parseCookie(given.cookie);
   if (cookie === null) return { cohort: null, says: "malformed: ignored, drawn again" };
   const tag = state.config?.canary_tag ?? "";
-  if (!isCurrent(cookie, tag, nowMs)) {
+  if (isStale(cookie, tag, nowMs)) {
     return {
       cohort: null,
       says: `says ${cookie.cohort}, but is expired or has another tag (${cookie.tag}): drawn again`,

@@ -1,6 +1,6 @@
 /** AT-18: what parsing costs, how long a cookie counts, and whether the share is what was asked for. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { cookieCandidates } from "../../src/domain/decision/cookie.ts";
+import { cookieCandidates } from "../../src/domain/decision/cookie-header.ts";
 import { DRAWS, decide } from "../../src/domain/decision/decide.ts";
 import { seededRandom } from "../../src/sandbox/random.ts";
 import type { BundleOrder, LifeResult } from "./bundle.isolate.ts";

@@ -1,6 +1,8 @@
 /** Runs in workerd: verifies forged cookies by the million, and rotates keys under sessions. */
-import { COHORT_COOKIE, cookieCandidates, isCurrent } from "../../src/domain/decision/cookie.ts";
+import { COHORT_COOKIE } from "../../src/domain/decision/cookie.ts";
+import { cookieCandidates } from "../../src/domain/decision/cookie-header.ts";
 import type { Cohort } from "../../src/domain/decision/decide.ts";
+import { isStale } from "../../src/domain/decision/stale-cookie.ts";
 import type { Random } from "../../src/sandbox/random.ts";
 import { seededRandom } from "../../src/sandbox/random.ts";
 import type { CookieKey } from "../../worker/cookie-signer.ts";
@@ -82,7 +84,7 @@ function lenientReader(nowMs: number): Read {
       const payload = utf8Bytes([version, cohort, tag, issuedAt, keyId].join("."));
       if (!(await crypto.subtle.verify("HMAC", secret, bytes, payload.slice()))) continue;
       const cookie = { cohort: "native", tag, issuedAtS: Number(issuedAt), keyId } as const;
-      if (isCurrent(cookie, TAG, nowMs)) return cohort === "n" ? "native" : "proxy";
+      if (!isStale(cookie, TAG, nowMs)) return cohort === "n" ? "native" : "proxy";
     }
     return null;
   };
@@ -93,7 +95,7 @@ function unverified(header: string, nowMs: number): Cohort | null {
   for (const value of cookieCandidates(header)) {
     const [, cohort, tag = "", issuedAt, keyId = ""] = value.split(".");
     const cookie = { cohort: "native", tag, issuedAtS: Number(issuedAt), keyId } as const;
-    if (isCurrent(cookie, TAG, nowMs)) return cohort === "n" ? "native" : "proxy";
+    if (!isStale(cookie, TAG, nowMs)) return cohort === "n" ? "native" : "proxy";
   }
   return null;
 }

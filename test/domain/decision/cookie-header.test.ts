@@ -1,7 +1,10 @@
 /** Our cookie among those of others: found wherever it is, and taken out without touching the rest. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { cookieCandidates, withoutCohortCookie } from "../../../src/domain/decision/cookie.ts";
+import {
+  cookieCandidates,
+  withoutCohortCookie,
+} from "../../../src/domain/decision/cookie-header.ts";
 
 const VALID = `v1.p.B2a.1790000000.k1.${"A".repeat(43)}`;
 const OURS = `_canary_cohort=${VALID}`;
