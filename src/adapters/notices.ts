@@ -5,8 +5,8 @@ import { isSafeUrl } from "../domain/config/safe-url.ts";
 import type { ChannelName, Notice } from "../domain/notices/notice.ts";
 import type { Link } from "../domain/notices/pagerduty.ts";
 import { PAGERDUTY_URL, pagerDutyRequest } from "../domain/notices/pagerduty.ts";
-import type { Answer, NoticeRequest, SendLimits } from "../domain/notices/retry.ts";
-import { retryAfterMs, sendWithRetries } from "../domain/notices/retry.ts";
+import type { NoticeRequest, SendLimits } from "../domain/notices/retry.ts";
+import { post, sendWithRetries } from "../domain/notices/retry.ts";
 import { slackRequest } from "../domain/notices/slack.ts";
 import { webhookRequest } from "../domain/notices/webhook.ts";
 import type { CallOptions } from "../ports/api.ts";
@@ -62,8 +62,11 @@ async function tell(
   try {
     const request = await REQUESTS[channel](notice, options);
     if (request === null) return { channel, problem: null, fix: null };
+    const headers = { "user-agent": `pixcanary/${options.version}`, ...request.headers };
+    const signed = { ...request, headers };
     const sending = {
-      post: (limit: AbortSignal) => post(request, options, limit),
+      post: (limit: AbortSignal) =>
+        post(fetch, signed, limit, (error) => networkWords(error, options.redact)),
       sleep: options.clock.sleep,
       timeout: options.clock.timeout,
       random: options.random,
@@ -117,33 +120,6 @@ function needed(name: SecretName, secret: Secret | null, setting: string): Secre
   if (secret !== null) return secret;
   const hint = `export ${name}=…, or set notify.${setting} in pixcanary.json`;
   throw new SecretError(`${name} is not set`, hint);
-}
-
-/** Follows no redirect: what it carries is secret. Says nothing of what the other side answered. */
-async function post(
-  request: NoticeRequest,
-  { redact, version }: NotifierOptions,
-  signal: AbortSignal,
-): Promise<Answer> {
-  try {
-    const response = await fetch(request.url, {
-      method: "POST",
-      redirect: "manual",
-      signal,
-      headers: {
-        "content-type": "application/json; charset=utf-8",
-        "user-agent": `pixcanary/${version}`,
-        ...request.headers,
-      },
-      body: request.body,
-    });
-    await response.body?.cancel().catch(() => undefined);
-    const { status, headers } = response;
-    return { status, retryAfterMs: retryAfterMs(headers.get("retry-after")) };
-  } catch (error) {
-    const why = signal.aborted ? "no answer in time" : networkWords(error, redact);
-    return { status: null, why };
-  }
 }
 
 function fixOf(channel: ChannelName, status: number | null): string {

@@ -4,7 +4,7 @@ import { emailOf } from "../../src/domain/notices/email.ts";
 import type { ChannelName, Notice, NoticeKind } from "../../src/domain/notices/notice.ts";
 import { pagerDutyRequest } from "../../src/domain/notices/pagerduty.ts";
 import type { Answer, NoticeRequest, SendLimits } from "../../src/domain/notices/retry.ts";
-import { retryAfterMs, sendWithRetries } from "../../src/domain/notices/retry.ts";
+import { post, sendWithRetries } from "../../src/domain/notices/retry.ts";
 import { slackRequest } from "../../src/domain/notices/slack.ts";
 import { webhookRequest } from "../../src/domain/notices/webhook.ts";
 import type { EmailBinding, NotifySettings } from "./settings.ts";
@@ -100,7 +100,7 @@ function channelsOf(
     name,
     attempt(notice: Notice): Attempt {
       const made = request(notice);
-      return made === null ? null : (signal) => post(made, signal);
+      return made === null ? null : (signal) => post(fetch, made, signal, () => "no connection");
     },
   });
   const mailed = ({ from, to }: NonNullable<typeof email>, binding: EmailBinding) => ({
@@ -116,23 +116,6 @@ function channelsOf(
     ...(webhook === null ? [] : [posted("webhook", (n) => webhookRequest(n, webhook))]),
     ...(email === null || deps.email === undefined ? [] : [mailed(email, deps.email)]),
   ];
-}
-
-/** Follows no redirect: what it carries is secret. What the other side says is not passed on. */
-async function post(request: NoticeRequest, signal: AbortSignal): Promise<Answer> {
-  try {
-    const answer = await fetch(request.url, {
-      method: "POST",
-      redirect: "manual",
-      signal,
-      headers: { "content-type": "application/json; charset=utf-8", ...request.headers },
-      body: request.body,
-    });
-    await answer.body?.cancel();
-    return { status: answer.status, retryAfterMs: retryAfterMs(answer.headers.get("retry-after")) };
-  } catch {
-    return { status: null, why: signal.aborted ? "no answer in time" : "no connection" };
-  }
 }
 
 /** Of the binding's codes, those that may pass: developers.cloudflare.com/email-service */

@@ -89,6 +89,32 @@ function problemOf(answer: Answer): string | null {
   return `refused (HTTP ${answer.status})`;
 }
 
+/**
+ * One POST. Follows no redirect: what it carries is secret. What the other side says is not passed on. `why`
+ * puts a failed connection into words. Never throws.
+ */
+export async function post(
+  call: typeof fetch,
+  { url, headers, body }: NoticeRequest,
+  signal: AbortSignal,
+  why: (error: unknown) => string,
+): Promise<Answer> {
+  try {
+    const answer = await call(url, {
+      method: "POST",
+      redirect: "manual",
+      signal,
+      headers: { "content-type": "application/json; charset=utf-8", ...headers },
+      body,
+    });
+    await answer.body?.cancel().catch(() => undefined);
+    const wait = answer.headers.get("retry-after");
+    return { status: answer.status, retryAfterMs: retryAfterMs(wait) };
+  } catch (error) {
+    return { status: null, why: signal.aborted ? "no answer in time" : why(error) };
+  }
+}
+
 /** Of the header's whole seconds; null for anything else, a date included. */
 export function retryAfterMs(header: string | null): number | null {
   return header !== null && /^\d{1,6}$/.test(header.trim()) ? Number(header) * 1_000 : null;
