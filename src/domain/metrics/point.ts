@@ -4,8 +4,11 @@
  */
 import type { Cohort, Reason } from "../decision/decide.ts";
 
-/** The native handlers by the stage of the migration that they belong to; `proxy`: no handler exists. */
-export type Phase = "b1a" | "b1b" | "proxy";
+/** Of the routes with a native handler, by the part of the migration that they belong to. */
+export const NATIVE_PHASES = ["b1a", "b1b"] as const;
+
+/** `proxy`: no handler exists. */
+export type Phase = (typeof NATIVE_PHASES)[number] | "proxy";
 
 export type PointKind = "request" | "r2_failure" | "db_failure" | "intent" | "finalize" | "drift";
 

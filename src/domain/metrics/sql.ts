@@ -3,7 +3,7 @@
  * no parameters: what goes into the text is checked here, and nowhere else.
  */
 import * as z from "zod";
-import { BLOBS, DOUBLES } from "./point.ts";
+import { BLOBS, DOUBLES, NATIVE_PHASES } from "./point.ts";
 
 /** One question: SQL text, and how its rows are read. */
 export interface Query<Row> {
@@ -37,7 +37,7 @@ export const REQUEST = `${column.kind} = 'request'`;
 /** Who hung up before his answer was ready measures nothing: neither an error nor how long it takes. */
 export const ANSWERED = `${REQUEST} AND ${column.status} != 499`;
 /** The routes that both cohorts have: only they can be compared. The rest is proxied for everybody. */
-export const COMPARED = `${column.phase} IN ('b1a', 'b1b')`;
+export const COMPARED = `${column.phase} IN (${NATIVE_PHASES.map((phase) => `'${phase}'`).join(", ")})`;
 export const REQUESTS = "SUM(_sample_interval)";
 export const ERRORS = `sumIf(_sample_interval, ${column.status} >= 500)`;
 /** Stored rows: what was really seen. One row of weight 10 is one observation, not ten. */

@@ -47,18 +47,16 @@ export function questions(
   };
 }
 
-function minutesOfHealth(policy: Policy): number[] {
-  return [
-    policy.errorRateCritical,
-    policy.errorRateWarning,
-    policy.p90OverProxyCritical,
-    policy.p90OverProxyWarning,
-    policy.p90Warning,
-    policy.r2Failures,
-    policy.databaseFailures,
-    policy.proxyUnhealthy,
-    policy.backToNormal,
-  ].map(({ minutes }) => minutes);
+/** Of all that is judged by buckets: orphans have a window of their own, and a reduction has no limit. */
+function minutesOfHealth({
+  bucketSeconds,
+  settleSeconds,
+  minNativeRequests,
+  orphanedIntents,
+  reductionDidNotHelp,
+  ...byBuckets
+}: Policy): number[] {
+  return Object.values(byBuckets).map(({ minutes }) => minutes);
 }
 
 /** The end of the newest bucket that is complete. */

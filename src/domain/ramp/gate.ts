@@ -1,5 +1,6 @@
 /** The gate of a ramp's step: the policy's assessment since the ramp began, and how many requests the step has had. */
 import { timeOf } from "../lib/time.ts";
+import { NATIVE_PHASES } from "../metrics/point.ts";
 import { requestSeries, type SeriesRow } from "../metrics/queries.ts";
 import { evaluate } from "../policy/evaluate.ts";
 import type { Assessment } from "../policy/finding.ts";
@@ -42,6 +43,8 @@ export async function requestsInStep(
 /** On the routes that native has handlers for, as many as were really seen. */
 function nativeRequestsOf(rows: readonly SeriesRow[]): number {
   return rows
-    .filter(({ cohort, phase }) => cohort === "native" && (phase === "b1a" || phase === "b1b"))
+    .filter(
+      ({ cohort, phase }) => cohort === "native" && NATIVE_PHASES.some((one) => one === phase),
+    )
     .reduce((sum, { observations }) => sum + observations, 0);
 }
