@@ -4,6 +4,8 @@
  */
 import { unmeasured } from "../domain/policy/evaluate.ts";
 import type { Finding } from "../domain/policy/finding.ts";
+import type { Sighting } from "../domain/proof/expectation.ts";
+import { trafficText } from "../domain/proof/traffic.ts";
 import { isEmergency } from "../domain/state/state.ts";
 import { escapeForTerminal } from "../domain/text/escape.ts";
 import { wrap } from "../domain/text/width.ts";
@@ -53,9 +55,10 @@ async function judge(input: CommonInput, ports: Ports): Promise<Outcome<AssessDa
   const limit = ports.clock.timeout(limitMs);
   const signal = AbortSignal.any([limit, ports.interrupt]);
   const metrics = sayingLate(ports.metrics, limit, limitMs);
-  const [{ assessment, failure, warnings }, base] = await Promise.all([
+  const [{ assessment, failure, warnings }, base, sightings] = await Promise.all([
     assessHealth({ ...ports, metrics }, signal),
     readBase(ports, signal),
+    Promise.all(ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "cached" }))),
   ]);
   for (const warning of warnings) ports.progress.warn(warning);
   const inForce = "state" in base ? inForceOf(base.state) : null;
@@ -66,7 +69,7 @@ async function judge(input: CommonInput, ports: Ports): Promise<Outcome<AssessDa
     problems: assessment.problems,
     findings: assessment.findings,
     in_force: inForce,
-    hint: hintFor(assessment.findings, inForce, ports.target),
+    hint: hintFor(assessment.findings, inForce, sightings, ports.target),
     at_ms: ports.clock.now(),
   };
   // A dataset that is not there, or has no points yet, is an answer: nothing is known.
@@ -138,16 +141,20 @@ function render(outcome: Outcome<AssessData>): string {
 function hintFor(
   findings: readonly Finding[],
   inForce: InForce | null,
+  sightings: readonly Sighting[],
   { dataset }: Ports["target"],
 ): string | null {
   if (dataset === null || !unmeasured(findings).includes("errors")) return null;
+  return `${storedHint(inForce)}; ${trafficText(sightings)}`;
+}
+
+function storedHint(inForce: InForce | null): string {
   if (inForce === null) return "the stored state could not be read either; run doctor";
-  if (inForce.emergency)
-    return "an emergency is on: all traffic is on proxy, native has no visitors";
-  if (inForce.percent === null) return "config is missing or unreadable: all traffic is on proxy";
-  if (inForce.percent === 0) return "the share is 0 %: no new visitors go to native";
+  if (inForce.emergency) return "an emergency is stored: where it is live, native has no visitors";
+  if (inForce.percent === null) return "config is missing or unreadable";
+  if (inForce.percent === 0) return "the stored share is 0 %";
   return (
-    `the share is ${inForce.percent} %: are there visitors? is "dataset" the Worker's dataset? ` +
-    "metrics arrive a minute or two late"
+    `the stored share is ${inForce.percent} %: are there visitors? is "dataset" the Worker's ` +
+    "dataset? metrics arrive a minute or two late"
   );
 }

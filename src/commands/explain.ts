@@ -5,8 +5,14 @@ import type { Cohort, Decision } from "../domain/decision/decide.ts";
 import { DRAWS, decide } from "../domain/decision/decide.ts";
 import { decisionHeader } from "../domain/decision/headers.ts";
 import { isStale } from "../domain/decision/stale-cookie.ts";
+import { expectationOf } from "../domain/proof/expectation.ts";
+import { differences, trafficText } from "../domain/proof/traffic.ts";
 import type { EffectiveState } from "../domain/state/isolate-memory.ts";
 import { EMPTY_MEMORY, effectiveState, remember } from "../domain/state/isolate-memory.ts";
+import type { RawState } from "../domain/state/state.ts";
+import { parseState } from "../domain/state/state.ts";
+import { escapeForTerminal } from "../domain/text/escape.ts";
+import { wrap } from "../domain/text/width.ts";
 import type { Ports } from "../ports/ports.ts";
 import type { Given, Outcome, ReadingVerb } from "./command.ts";
 import { cohortInput, flag, onOff } from "./flag.ts";
@@ -33,14 +39,17 @@ export interface ExplainData {
   /** What each rule says, in order; the first that decides is the last one that counts. */
   rules: { rule: string; says: string; decides: boolean }[];
   decision: { cohort: Cohort | null; reason: string; header: string };
+  /** Where `/qa` shows another state than the stored one, on which the rules above were run. */
+  elsewhere: string[];
 }
 
 export const explain: ReadingVerb<typeof input, ExplainData> = {
   name: "explain",
   summary: "Say which rule decides for a visitor, and why",
   details:
-    "Runs the Worker's decision on the stored state and the options given. A cookie's form, tag " +
-    "and age are checked, its signature is not: only the Worker has the keys. Changes nothing.",
+    "Runs the Worker's decision on the stored state and the options given, and asks every /qa whether " +
+    "that state is live there. A cookie's form, tag and age are checked, its signature is not: only " +
+    "the Worker has the keys. Changes nothing.",
   examples: [
     "pixcanary explain --env production --cohort native",
     "pixcanary explain --env production --header",
@@ -53,20 +62,28 @@ export const explain: ReadingVerb<typeof input, ExplainData> = {
 
 async function explainStored(given: Input, ports: Ports): Promise<Outcome<ExplainData>> {
   const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
-  let state: EffectiveState;
+  const looking = Promise.all(
+    ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "cached" })),
+  );
+  let raw: RawState;
   try {
-    const nowMs = ports.clock.now();
-    state = effectiveState(
-      remember(EMPTY_MEMORY, await ports.store.read({ signal }), nowMs),
-      nowMs,
-    );
+    raw = await ports.store.read({ signal });
   } catch (error) {
     return unreachable(asUpstream(error), ports);
   }
-  return { kind: "done", changed: false, data: explained(state, given, ports.clock.now()) };
+  const nowMs = ports.clock.now();
+  const state = effectiveState(remember(EMPTY_MEMORY, raw, nowMs), nowMs);
+  const sightings = await looking;
+  const differing = differences(expectationOf(parseState(raw)), sightings);
+  const elsewhere = differing.length === 0 ? [] : [...differing, trafficText(sightings)];
+  return { kind: "done", changed: false, data: { ...explained(state, given, nowMs), elsewhere } };
 }
 
-function explained(state: EffectiveState, given: Input, nowMs: number): ExplainData {
+function explained(
+  state: EffectiveState,
+  given: Input,
+  nowMs: number,
+): Omit<ExplainData, "elsewhere"> {
   const cookie = cookieOf(given, state, nowMs);
   const facts = { state, override: given.header, cookie: cookie.cohort };
   const decision = decide({ ...facts, draw: 0 });
@@ -74,7 +91,7 @@ function explained(state: EffectiveState, given: Input, nowMs: number): ExplainD
   const percent = state.config?.canary_percent ?? null;
   const says: [string, string, Decision["reason"]][] = [
     ["emergency", state.emergency ? "on" : "off", "emergency"],
-    ["config", state.config === null ? "unreadable: proxy" : "readable", "default"],
+    ["config", state.config === null ? "missing or unreadable: proxy" : "readable", "default"],
     ["override", given.header ? "sent" : "not sent", "header"],
     ["cookie", cookie.says, "cookie"],
     ["draw", `${share(percent)} of new visitors to native`, "sampled"],
@@ -121,9 +138,12 @@ function cookieOf(
 
 function render(outcome: Outcome<ExplainData>): string {
   if (outcome.kind !== "done") return "";
-  const { rules, decision } = outcome.data;
+  const { rules, decision, elsewhere } = outcome.data;
   const rows = rules.map(
     (r, index) => `  ${index + 1} ${r.rule.padEnd(10)} ${r.says}${r.decides ? "   ← decides" : ""}`,
   );
-  return [...rows, `  ${decision.header}`].join("\n");
+  const lines = [...rows, `  ${decision.header}`];
+  if (elsewhere.length > 0) lines.push("! not so everywhere: this is by the stored state, but");
+  const differing = elsewhere.flatMap((text) => wrap(escapeForTerminal(`  ${text}`), 80, "    "));
+  return [...lines, ...differing].join("\n");
 }

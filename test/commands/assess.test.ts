@@ -15,7 +15,7 @@ import type { Change } from "../domain/policy/world.ts";
 import { minutes, seen } from "../domain/policy/world.ts";
 import { hostileText } from "../support/hostile-text.ts";
 import { GIVEN } from "../support/ports-of.ts";
-import { NOW_MS, PORTS, TARGET, VirtualClock } from "./watch/world.ts";
+import { NOW_MS, PLAIN, PORTS, sightingOf, TARGET, VirtualClock } from "./watch/world.ts";
 
 /** Answers with what was observed; what was not seen is a failure of the API. */
 function metricsOf({ health, failures, orphans }: Observations): Metrics {
@@ -98,6 +98,25 @@ describe("the table", () => {
     const without = world(seen([]), { target, metrics: { ask } });
     expect(await said(without)).not.toContain("are there visitors?");
     expect(exitCodeOf(await run(without))).toBe(20);
+  });
+
+  it("says of what is stored and not live what each /qa shows", async () => {
+    const hint = async (text: string, emergency: boolean): Promise<string> => {
+      const store = { ...PORTS.store, read: async () => ({ config: text, stop: null }) };
+      const look = async () => sightingOf(PLAIN, 100, emergency);
+      const told = await said(
+        world(ofTen({ native: { requests: 0 } }), { store, qa: { urls: ["https://a/qa"], look } }),
+      );
+      expect(told).not.toContain("all traffic is on proxy");
+      return told.replaceAll(/\s+/g, " ");
+    };
+    expect(await hint("{ten percent", false)).toContain(
+      "config is missing or unreadable; /qa shows 100 % at FRA",
+    );
+    const emergency = '{"emergency_proxy": true,';
+    const stored = "an emergency is stored: where it is live, native has no visitors";
+    expect(await hint(emergency, false)).toContain(`${stored}; /qa shows 100 % at FRA`);
+    expect(await hint(emergency, true)).toContain(`${stored}; /qa shows emergency at FRA`);
   });
 
   it("does not call an hour without uploads, or a row below its sample, a pass", async () => {

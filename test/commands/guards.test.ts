@@ -300,7 +300,7 @@ describe("an emergency by hand that stale reads of the API hid", () => {
         kind: "failed",
         code: "conflict",
         message: expect.stringContaining(UNKNOWN_AUTHOR),
-        truth: "all traffic is on proxy (the legacy origin); nothing was written",
+        truth: "the emergency stays in force; nothing was written",
       });
       expect(stored(kv).config).toBe(HAND);
     },
@@ -336,7 +336,7 @@ describe("an emergency by hand that stale reads of the API hid", () => {
       code: "conflict",
       message: expect.stringContaining(UNKNOWN_AUTHOR),
       truth: expect.stringMatching(
-        /^an emergency is stored: all traffic is on proxy \(the legacy origin\); /,
+        /^an emergency is stored: where it is live, all traffic is on proxy \(the legacy origin\); /,
       ),
     });
     expect(stored(kv).stop).toBe(STOP);

@@ -6,7 +6,10 @@ import { DATASET } from "../../src/sandbox/types.ts";
 import { PATIENCE } from "./patience.ts";
 
 const HEALTHY = { status: "healthy" };
-type Shown = Pick<QaDocument["canary"], "percent" | "revision" | "emergency_proxy">;
+type Shown = Pick<
+  QaDocument["canary"],
+  "percent" | "revision" | "emergency_proxy" | "last_updated"
+>;
 
 /**
  * Until each location shows this. A visitor's request may be decided by what its

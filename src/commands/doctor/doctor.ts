@@ -8,8 +8,9 @@ import { QA_TOKEN_FORM } from "../../domain/config/qa-token.ts";
 import type { GuardianCap } from "../../domain/guardian/cap.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
-import type { ParsedState } from "../../domain/state/state.ts";
-import { parseState } from "../../domain/state/state.ts";
+import { oddlyWritten } from "../../domain/state/odd-keys.ts";
+import type { RawState } from "../../domain/state/state.ts";
+import { isEmergency, parseState } from "../../domain/state/state.ts";
 import type { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Outcome, ReadingVerb } from "../command.ts";
@@ -72,14 +73,13 @@ export async function examine(ports: Ports, given: AbortSignal, notify = false):
     sightChecks(ports, signal),
   ]);
   const nowMs = ports.clock.now();
-  const state = isError(raw) ? raw : parseState(raw);
   const checks: Check[] = [
     nodeCheck(ports.nodeVersion),
     hostCheck(ports.tokenHosts),
     tokenCheck(token, nowMs),
     reachable("namespace", namespace, (found) => `${found.title} (${ports.target.namespaceId})`),
     reachable("KV write", writable, () => "probe key written, read and deleted"),
-    ...stateChecks(state, ports),
+    ...(isError(raw) ? [reachable("state", raw, () => "")] : stateChecks(raw, ports)),
     ...sightings.map(qaCheck),
     ...sight,
     ...notices,
@@ -164,10 +164,12 @@ function reachable<T>(
   return { name, result: "fail", detail: value.message, fix: fixes[value.kind] };
 }
 
-function stateChecks(state: ParsedState | UpstreamError, ports: Ports): Check[] {
-  if (isError(state)) return [reachable("state", state, () => "")];
-  const { config, stop, capped } = state;
-  const seed = invocation(ports.target, 'restore --to 0 --reason "first config"');
+function stateChecks(raw: RawState, ports: Ports): Check[] {
+  const { config, stop, capped } = parseState(raw);
+  // Written oddly, it may ask for an emergency: nothing that would lift it is advised.
+  const mend = isEmergency({ config, stop })
+    ? invocation(ports.target, "not-aus")
+    : invocation(ports.target, 'restore --to 0 --reason "first config"');
   return [
     config.kind === "valid"
       ? {
@@ -183,7 +185,7 @@ function stateChecks(state: ParsedState | UpstreamError, ports: Ports): Check[] 
           name: "config",
           result: "fail",
           detail: config.kind === "absent" ? "does not exist" : config.problem,
-          fix: seed,
+          fix: mend,
         },
     stop.kind === "invalid"
       ? {
@@ -198,6 +200,10 @@ function stateChecks(state: ParsedState | UpstreamError, ports: Ports): Check[] 
           detail: stop.kind === "valid" && stop.value.active ? "active" : "not active",
           fix: null,
         },
+    ...oddlyWritten(raw.config).map((detail): Check => {
+      const fix = "it is obeyed as read; the next reduce, restore or ramp writes it plainly";
+      return { name: "config", result: "warn", detail, fix };
+    }),
     ...(capped === undefined ? [] : [capCheck(capped.cap, ports)]),
   ];
 }

@@ -19,6 +19,7 @@ import { invocation, share } from "./format.ts";
 import type { LiveProof, LookOptions } from "./prove-live.ts";
 import { proveLive } from "./prove-live.ts";
 import { readBase } from "./stored-state.ts";
+import { EMERGENCY_STORED } from "./summary-text.ts";
 import { asUpstream, mayHaveWritten, settle } from "./write-result.ts";
 
 const WRITE_LIMIT_MS = 20_000;
@@ -123,7 +124,7 @@ export async function putBack(
   const kept = `${share(ours.canary_percent)} is stored and takes effect after restore`;
   const now = await readBase(ports, signal);
   if ("state" in now && isEmergency(now.state)) {
-    const truth = `an emergency is stored: all traffic is on proxy (the legacy origin); ${kept}`;
+    const truth = `${EMERGENCY_STORED}; ${kept}`;
     return { by, truth, config: null, inForce: true };
   }
   const nowMs = ports.clock.now();

@@ -17,16 +17,32 @@ interface Origin {
   reason?: string | undefined;
 }
 
-/** Null when no emergency is on. Unknown parts are left out. */
+/** What is known where the stored state alone was read. */
+export const EMERGENCY_STORED =
+  "an emergency is stored: where it is live, all traffic is on proxy (the legacy origin)";
+
+/**
+ * Null when no emergency is on. Unknown parts are left out. `live`: for each `/qa`, whether it shows an
+ * emergency; what traffic does is said only where all do.
+ */
 export function emergencyLine(
   stored: { emergency: boolean; config: CanaryConfig | null; stop: StopDocument | null },
+  live: readonly boolean[],
   nowMs: number,
 ): string | null {
   if (!stored.emergency) return null;
   const { at, by = UNKNOWN_AUTHOR, reason } = originOf(stored);
   const since = at === undefined ? "" : ` since ${timeWithAge(at, nowMs)}`;
   const why = reason === undefined ? "" : `: ${reason}`;
-  return `! EMERGENCY: all traffic is on proxy (the legacy origin)${since}, set by ${by}${why}`;
+  return `! ${emergencyText(live)}${since}, set by ${by}${why}`;
+}
+
+function emergencyText(live: readonly boolean[]): string {
+  if (live.length === 0) return "EMERGENCY";
+  const on = live.filter((shown) => shown).length;
+  return on === live.length
+    ? "EMERGENCY: all traffic is on proxy (the legacy origin)"
+    : `EMERGENCY, live at ${on} of ${live.length} /qa`;
 }
 
 /** Of the document that says so; an unreadable one tells nothing, and `config` then speaks only for itself. */

@@ -48,7 +48,7 @@ export async function applyRelief(
   const by = await unseenEmergency(steps.base, ports, signal);
   if (by !== null) {
     data.after = { ...data.before, emergency: true };
-    const truth = "all traffic is on proxy (the legacy origin); nothing was written";
+    const truth = "the emergency stays in force; nothing was written";
     return covered(command, { by, truth, config: null, inForce: true }, { data, ports });
   }
   const onRetry = (problem: string) => ports.progress.warn(`${problem}; trying again`);

@@ -9,6 +9,7 @@ import type { ChangingVerb, Planned } from "../command.ts";
 import { noFlags } from "../flag.ts";
 import { invocation, share } from "../lib/format.ts";
 import { readBase, unreachable } from "../lib/stored-state.ts";
+import { EMERGENCY_STORED } from "../lib/summary-text.ts";
 import type { ReliefData, ReliefSteps } from "./apply.ts";
 import { applyRelief, renderRelief } from "./apply.ts";
 
@@ -38,7 +39,7 @@ async function plan(ports: Ports): Promise<Planned<ReliefSteps, ReliefData>> {
         kind: "failed",
         code: "conflict",
         message: "an emergency is on; disable would lift it",
-        truth: "all traffic is on proxy (the legacy origin), which is more than disable does",
+        truth: `${EMERGENCY_STORED}, which is more than disable does`,
         next: invocation(ports.target, "status"),
       },
     };

@@ -65,7 +65,7 @@ async function plan(given: Input, ports: Ports): Promise<Planned<ReliefSteps, Re
   }
   if (percent === present) {
     const before = snapshotOf(base.state);
-    const stopped = before.emergency ? "; an emergency is on: all traffic is on proxy" : "";
+    const stopped = before.emergency ? "; an emergency is on" : "";
     const note = `already at ${present} %${stopped}`;
     const data: ReliefData = {
       before,

@@ -2,9 +2,8 @@
 
 import type { Assessment } from "../../domain/policy/finding.ts";
 import type { Ask } from "../../domain/policy/observations.ts";
-import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
-import { compare } from "../../domain/proof/expectation.ts";
+import { differences } from "../../domain/proof/traffic.ts";
 import type { Seen } from "../../domain/ramp/advance.ts";
 import { needs } from "../../domain/ramp/advance.ts";
 import type { RampControl, RampDocument } from "../../domain/ramp/document.ts";
@@ -102,10 +101,7 @@ function liveAt(
   const step = ramp.plan[ramp.step];
   if (step === undefined) return { everywhere: false, missing: "no step" };
   const expected = { emergency: false, revision: step.revision, percent: step.percent };
-  const missing = looks.flatMap((sighting) => {
-    const comparison = compare(expected, sighting);
-    return comparison.seen ? [] : [`${placeOf(sighting)} ${comparison.because}`];
-  });
+  const missing = differences(expected, looks);
   const all = [...missing, ...lagging.map((colo) => `${colo} by its visitors' requests`)];
   return { everywhere: looks.length > 0 && all.length === 0, missing: all.join("; ") };
 }

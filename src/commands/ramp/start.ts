@@ -20,6 +20,7 @@ import { observe } from "../lib/native-health.ts";
 import { lookAtGuardian } from "../lib/rearm-guardian.ts";
 import type { Base } from "../lib/stored-state.ts";
 import { READ_LIMIT_MS, readBase, unreachable } from "../lib/stored-state.ts";
+import { EMERGENCY_STORED } from "../lib/summary-text.ts";
 import { restore } from "../restore/restore.ts";
 import { begin } from "./launch.ts";
 import { RAMP_BUDGET_MS } from "./loop.ts";
@@ -148,11 +149,7 @@ function notNow(
   });
   if (emergency !== given.fromStop) {
     return emergency
-      ? ended(
-          "an emergency is on",
-          "all traffic is on proxy (the legacy origin)",
-          `ramp start --plan ${given.plan} --from-stop`,
-        )
+      ? ended("an emergency is on", EMERGENCY_STORED, `ramp start --plan ${given.plan} --from-stop`)
       : ended("no emergency is on: leave out --from-stop", "nothing was written", "status");
   }
   if (emergency) return null;

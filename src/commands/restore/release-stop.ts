@@ -6,6 +6,7 @@ import type { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Base } from "../lib/stored-state.ts";
 import { readBase } from "../lib/stored-state.ts";
+import { EMERGENCY_STORED } from "../lib/summary-text.ts";
 import { writeGuarded } from "../lib/write-guarded.ts";
 
 export type Release =
@@ -81,6 +82,6 @@ function conflict(now: Base, what: string): Extract<Release, { kind: "conflict" 
 
 function truthOf(now: Base): string {
   return isEmergency(now.state)
-    ? "an emergency is stored: all traffic is on proxy (the legacy origin)"
+    ? EMERGENCY_STORED
     : "no emergency is stored any more; check with status";
 }

@@ -54,7 +54,11 @@ function leaseText(config: CanaryConfig | null, nowMs: number): string | null {
 
 /** First of all: is anything wrong? An emergency, what cannot be read, then the policy's verdict. */
 function trouble(data: StatusData): string[] {
-  const emergency = emergencyLine(data, data.at_ms);
+  const emergency = emergencyLine(
+    data,
+    data.live.map((view) => view.emergency === true),
+    data.at_ms,
+  );
   const cap = capLine(data.capped ?? undefined, data.at_ms);
   const problems = data.problems.map((problem) => `! ${problem}`);
   const behind = data.live

@@ -3,8 +3,8 @@
 import type { Target } from "../../domain/config/environment.ts";
 import type { Finding } from "../../domain/policy/finding.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
-import type { Sighting } from "../../domain/proof/expectation.ts";
 import type { FleetLocation } from "../../domain/proof/fleet.ts";
+import { stateShown } from "../../domain/proof/traffic.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
 import { isEmergency } from "../../domain/state/state.ts";
 import { labelOf, recommendedCommand, sentence } from "../lib/findings-text.ts";
@@ -61,7 +61,7 @@ export function factsOf(model: WatchModel, target: Target, nowMs: number): Fact[
 function stateFacts({ state }: WatchModel, nowMs: number): Fact[] {
   if (state.value === null) return [];
   const stored = storedOf(state.value);
-  const emergency = emergencyLine(stored, nowMs);
+  const emergency = emergencyLine(stored, [], nowMs);
   const { config, stop } = stored;
   const cap = capLine(state.value.capped, nowMs);
   const version = [stored.emergency, stop?.id, stop?.at, config?.revision, config?.last_updated];
@@ -96,7 +96,7 @@ function lookFacts({ url, part }: Look): Fact[] {
   const refused = value !== null && value.problem !== null;
   const lost = !refused && (failure?.times ?? 0) >= LOST_LOOKS;
   if (value === null && !lost) return [];
-  const shown = value === null ? "unknown" : shownAt(value);
+  const shown = value === null ? "unknown" : stateShown(value);
   const why = lost ? `; no answer since: ${failure?.why}` : refused ? ` (${value.problem})` : "";
   return [
     {
@@ -108,13 +108,6 @@ function lookFacts({ url, part }: Look): Fact[] {
       quiet: false,
     },
   ];
-}
-
-/** "10 %", "emergency", or how it decides. */
-export function shownAt({ qa, decision }: Sighting): string {
-  if (qa !== null) return qa.canary.emergency_proxy ? "emergency" : `${qa.canary.percent ?? "?"} %`;
-  if (decision === null) return "unknown";
-  return decision.reason === "emergency" ? "emergency" : `decides ${decision.reason}`;
 }
 
 function healthFacts({ health, state }: WatchModel, target: Target): Fact[] {

@@ -6,6 +6,7 @@
 import type { Target } from "../../domain/config/environment.ts";
 import type { Finding } from "../../domain/policy/finding.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
+import { showsEmergency, stateShown } from "../../domain/proof/traffic.ts";
 import type { JournalEntry } from "../../domain/state/journal.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import { cut, widthOf } from "../../domain/text/width.ts";
@@ -20,7 +21,7 @@ import {
   emergencyLine,
   healthLine,
 } from "../lib/summary-text.ts";
-import { isBehind, locationText, shownAt, storedOf } from "./changes.ts";
+import { isBehind, locationText, storedOf } from "./changes.ts";
 import type { Look, WatchModel } from "./model.ts";
 import { partsOf } from "./model.ts";
 import { seriesLines } from "./series.ts";
@@ -86,8 +87,9 @@ function clockTime(ms: number): string {
   return `${new Date(ms).toISOString().slice(11, 19)}Z`;
 }
 
-function verdictLines({ state, health }: WatchModel, { nowMs }: ViewOptions): string[] {
-  const emergency = state.value === null ? null : emergencyLine(storedOf(state.value), nowMs);
+function verdictLines({ state, health, looks }: WatchModel, { nowMs }: ViewOptions): string[] {
+  const live = looks.map(({ part }) => part.value !== null && showsEmergency(part.value));
+  const emergency = state.value === null ? null : emergencyLine(storedOf(state.value), live, nowMs);
   const lines = emergency === null ? [] : [emergency];
   if (health.value !== null) return [...lines, healthLine(health.value.assessment)];
   return [...lines, `? no data on native's health: ${health.failure?.why ?? "loading …"}`];
@@ -130,7 +132,7 @@ function lookText({ url, part, pings }: Look, wanted: string): { text: string; o
     const place = placeOf({ colo: null, url });
     return { text: `${place} ${failure?.why ?? "loading …"}`, odd: failure !== null };
   }
-  const shown = shownAt(value);
+  const shown = stateShown(value);
   const sick = Object.entries(pings ?? {}).filter(([, status]) => status === "failing");
   const health = sick.map(([name]) => `, ${name} failing`).join("");
   const lost = failure === null ? "" : `, ${failure.why}`;

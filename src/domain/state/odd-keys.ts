@@ -52,8 +52,8 @@ function invalid(key: string, parsed: Parsed<unknown>): string | null {
   return parsed.kind === "invalid" ? `${key} ${parsed.problem}` : null;
 }
 
-/** Readable, but not as a tool writes it: the next tool may read it otherwise. */
-function oddlyWritten(text: string | null): string[] {
+/** Readable, but not as a tool writes it: the next tool may read it otherwise. One line for each oddity. */
+export function oddlyWritten(text: string | null): string[] {
   const parsed = parseConfig(text);
   if (text === null || parsed.kind !== "valid") return [];
   const written = JSON.parse(text.trim());

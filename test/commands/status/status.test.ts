@@ -82,7 +82,9 @@ describe("status", () => {
       emergency: true,
       stop: { active: true, by: "anna", reason: "5xx" },
     };
-    expect(linesOf(stopped)[0]).toBe(
+    expect(linesOf(stopped)[0]).toBe("! EMERGENCY, live at 0 of 2 /qa, set by anna: 5xx");
+    const live = stopped.live.map((view) => ({ ...view, emergency: true }));
+    expect(linesOf({ ...stopped, live })[0]).toBe(
       "! EMERGENCY: all traffic is on proxy (the legacy origin), set by anna: 5xx",
     );
   });
@@ -96,8 +98,9 @@ describe("status", () => {
         .join(" ")
         .replace(/\s+/g, " ");
     };
-    const emergency = "! EMERGENCY: all traffic is on proxy (the legacy origin)";
-    expect(headline(false)).toContain(`${emergency}, set by ${UNKNOWN_AUTHOR} ✖`);
+    expect(headline(false)).toContain(
+      `! EMERGENCY, live at 0 of 2 /qa, set by ${UNKNOWN_AUTHOR} ✖`,
+    );
     expect(headline(true)).toMatch(/ since .*, set by oncall@laptop: p90/);
   });
 

@@ -58,7 +58,7 @@ describe("watch without a terminal", () => {
     await watching.says(/^ {2}\S+Z {2}state {5}5 % of new visitors .* "p90 above proxy"$/m);
     await watching.says(/^ {2}\S+Z {2}live {6}FRA 5 %$/m);
     await run("not-aus", "--reason", "5xx \u001b[31mspike");
-    await watching.says(/^! \S+Z {2}state {5}EMERGENCY: .*5xx \\x1b\[31mspike$/m);
+    await watching.says(/^! \S+Z {2}state {5}EMERGENCY since .*5xx \\x1b\[31mspike$/m);
     await watching.says(/^ {2}\S+Z {2}live {6}FRA emergency$/m);
     await watching.says(/^ {2}\S+Z {2}journal .* reduce {2}10 % → 5 %/m);
     watching.end("SIGINT");
