@@ -1,13 +1,20 @@
-/** AT-4, singles: each fault of the menu, for as long as the real program runs. */
+/**
+ * AT-4, singles: each fault of the menu, for as long as the real program runs. A process of its own has who
+ * needs one, and what would hold a process after its end; the others run in this one.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
+import dns from "node:dns";
 import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, symlink, writeFile } from "node:fs/promises";
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { createClock } from "../../src/adapters/clock.ts";
+import type { Clock } from "../../src/ports/machine.ts";
 import type { FaultRuleInput } from "../../src/sandbox/index.ts";
 import type { CliOptions, CliResult } from "../support/cli.ts";
 import { ensureCli, NODE, runCli } from "../support/cli.ts";
+import { type HereOptions, runHere } from "../support/here.ts";
 import { AMPLE_S, PATIENCE } from "../support/patience.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 import { brokenPromises } from "./invariants.ts";
@@ -21,11 +28,10 @@ import {
   writeConfig,
 } from "./lane.ts";
 
-vi.setConfig({ maxConcurrency: 3 });
-
 /** For what would go on for ever; whatever ends by itself has all the time that it takes. */
 const SHORT_S = "2";
-const LANES = 3;
+const LANES = 2;
+vi.setConfig({ maxConcurrency: LANES });
 /** The moment is short. */
 const OFTEN = { ...PATIENCE, interval: 2 };
 
@@ -42,8 +48,10 @@ afterAll(async () => {
   await Promise.all(lanes.toReversed().map((lane) => lane.close()));
 });
 
-interface Prepared extends CliOptions {
+interface Prepared extends CliOptions, HereOptions {
   config?: Record<string, unknown>;
+  /** In a process of its own. */
+  process?: true;
 }
 
 interface Single {
@@ -66,17 +74,29 @@ async function made(lane: Lane, name: string, text: string): Promise<string> {
 
 /** Code that runs before the program, in its process. */
 async function preload(lane: Lane, source: string): Promise<Prepared> {
-  return { nodeArgs: ["--require", await made(lane, "preload.cjs", source)] };
+  return { process: true, nodeArgs: ["--require", await made(lane, "preload.cjs", source)] };
 }
 
 /** As the resolver would answer for the API's host, here called localhost. */
 const byName = ({ sandbox }: Lane) => ({
   apiBaseUrl: sandbox.description.apiBaseUrl.replace("127.0.0.1", "localhost"),
 });
-const lookup = (answer: string): string =>
-  `require("node:dns").lookup = (name, options, callback) => { ${answer} };`;
-const fail = (code: string): string =>
-  `(typeof options === "function" ? options : callback)(Object.assign(new Error("getaddrinfo ${code}"), { code: "${code}", syscall: "getaddrinfo" }));`;
+const NXDOMAIN = `require("node:dns").lookup = (name, options, callback) => {
+  const error = Object.assign(new Error("getaddrinfo ENOTFOUND"), { code: "ENOTFOUND", syscall: "getaddrinfo" });
+  (typeof options === "function" ? options : callback)(error);
+};`;
+
+/** Whoever asks for localhost, in this process, is not answered until the end of the file. */
+function silentResolver(): void {
+  const { lookup } = dns;
+  const asked = (name: string, ...rest: unknown[]): void => {
+    if (name !== "localhost") Reflect.apply(lookup, dns, [name, ...rest]);
+  };
+  Object.assign(dns, { lookup: asked });
+  closers.push(async () => {
+    Object.assign(dns, { lookup });
+  });
+}
 
 /** A port where connections are neither accepted nor refused: its queue is full. */
 async function silentPort(): Promise<number> {
@@ -117,9 +137,13 @@ async function fullDisk(lane: Lane): Promise<Prepared> {
   return { env: { ...lane.env, ...tokenEnv(lane.sandbox), XDG_STATE_HOME: state } };
 }
 
-const clock = (ms: number): string =>
-  `const now = Date.now; Date.now = () => now() + ${ms};
-   const Real = Date; globalThis.Date = class extends Real { constructor(...a) { a.length ? super(...a) : super(Real.now()); } };`;
+const HOUR_AHEAD = `const now = Date.now; Date.now = () => now() + 3_600_000;
+const Real = Date; globalThis.Date = class extends Real { constructor(...a) { a.length ? super(...a) : super(Real.now()); } };`;
+
+function hourBehind(): Clock {
+  const clock = createClock();
+  return { ...clock, now: () => clock.now() - 3_600_000 };
+}
 
 /** The wall clock jumps by 8 h while the process is stopped; the monotonic one does not, as in a real suspend. */
 const SUSPENDED = `let ms = 0; const now = Date.now; Date.now = () => now() + ms;
@@ -157,15 +181,15 @@ const SINGLES: readonly Single[] = [
   {
     name: "NXDOMAIN",
     codes: WITHOUT_PROOF,
-    prepare: async (lane) => ({
-      ...(await preload(lane, lookup(fail("ENOTFOUND")))),
-      config: byName(lane),
-    }),
+    prepare: async (lane) => ({ ...(await preload(lane, NXDOMAIN)), config: byName(lane) }),
   },
   {
     name: "DNS timeout",
     codes: WITHOUT_PROOF,
-    prepare: async (lane) => ({ ...(await preload(lane, lookup(""))), config: byName(lane) }),
+    prepare: async (lane) => {
+      silentResolver();
+      return { config: byName(lane) };
+    },
   },
   {
     name: "TLS error (at /qa: the API's address may be plain only on loopback)",
@@ -176,10 +200,18 @@ const SINGLES: readonly Single[] = [
     name: "connect timeout",
     codes: WITHOUT_PROOF,
     prepare: async () => ({
+      process: true,
       config: { apiBaseUrl: `http://127.0.0.1:${await silentPort()}/client/v4` },
     }),
   },
-  { name: "read timeout", codes: [21], prepare: api({ kind: "hang" }) },
+  {
+    name: "read timeout",
+    codes: [21],
+    prepare: async ({ sandbox }) => {
+      await sandbox.control.setFaults([{ kind: "hang" }]);
+      return { process: true };
+    },
+  },
   { name: "slow drip", codes: [0, 21], prepare: api({ kind: "drip", everyMs: 200 }) },
   { name: "reset mid-body", codes: [0, 21], prepare: api({ kind: "reset-mid-body" }) },
   { name: "429", codes: WITHOUT_PROOF, prepare: api({ kind: "rate-limited" }) },
@@ -209,20 +241,21 @@ const SINGLES: readonly Single[] = [
   { name: "duplicated write", codes: [0], prepare: api({ kind: "duplicate-write", afterMs: 30 }) },
   { name: "stale read", codes: [0], prepare: api({ kind: "stale-read", times: 4 }) },
   { name: "read older than a previous read", codes: [0, 21], prepare: api({ kind: "older-read" }) },
-  { name: "clock 1 h ahead", codes: [0], prepare: (lane) => preload(lane, clock(3_600_000)) },
-  { name: "clock 1 h behind", codes: [0], prepare: (lane) => preload(lane, clock(-3_600_000)) },
+  { name: "clock 1 h ahead", codes: [0], prepare: (lane) => preload(lane, HOUR_AHEAD) },
+  { name: "clock 1 h behind", codes: [0], prepare: async () => ({ clock: hourBehind() }) },
   { name: "8 h suspend, simulated", codes: [0], prepare: suspend },
   { name: "disk full", codes: [0], prepare: fullDisk },
 ];
 
 async function notAus(
   lane: Lane,
-  { config, ...how }: Prepared,
+  { config, process, ...how }: Prepared,
   timeoutS = AMPLE_S,
 ): Promise<CliResult> {
   const path = await writeConfig(lane, config);
   const env = { ...lane.env, ...tokenEnv(lane.sandbox) };
-  return runCli(["not-aus", "--config", path, "--timeout", timeoutS], { env, ...how });
+  const words = ["not-aus", "--config", path, "--timeout", timeoutS];
+  return process ? runCli(words, { env, ...how }) : runHere(words, { env, ...how });
 }
 
 describe.concurrent("one fault, all the way", () => {
@@ -249,6 +282,7 @@ describe.concurrent("one fault, all the way", () => {
       const { control } = lane.sandbox;
       await control.setFaults([{ kind: "lost-answer", match: { method: "PUT" } }]);
       const killed = await notAus(lane, {
+        process: true,
         onStart: (child) => {
           void vi
             .waitUntil(() => stopIsStored(lane.sandbox), OFTEN)

@@ -17,18 +17,27 @@ import { PROGRAM_PATIENCE } from "./patience.ts";
 
 export interface HereOptions extends Pick<CliOptions, "env" | "cwd" | "input"> {
   clock?: Clock;
+  /** Its reason is the name of the signal. */
+  interrupt?: AbortSignal;
+  /** Gets what is written to standard output as soon as it is. */
+  onOut?: (chunk: string) => void;
 }
 
 export async function runHere(
   argv: readonly string[],
-  { env = PLAIN_ENV, cwd = "/", input = "", clock = createClock() }: HereOptions = {},
+  { env = PLAIN_ENV, cwd = "/", input = "", clock = createClock(), ...more }: HereOptions = {},
 ): Promise<CliResult> {
   const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
   stdin.end(input);
+  stdout.on("data", (chunk: Buffer) => more.onOut?.(chunk.toString("utf8")));
   const heard = Promise.all([text(stdout), text(stderr)]);
   const console = createConsole({ color: false, env }, { stdout, stderr });
-  const shell = shellFor({ console, stdin, env: { ...env }, cwd, clock, argv });
-  const code = await startIn(shell, VERBS);
+  const over = new AbortController();
+  const interrupt = AbortSignal.any([over.signal, ...(more.interrupt ? [more.interrupt] : [])]);
+  const given = { console, stdin, env: { ...env }, cwd, clock, argv, interrupt: () => interrupt };
+  const code = await startIn(shellFor(given), VERBS);
+  // Ends what a process takes with it when it exits: no request of this run may come later.
+  over.abort();
   stdout.end();
   stderr.end();
   const [out, err] = await heard;
