@@ -62,7 +62,7 @@ export function shellFor(given: Partial<Shell>): Shell {
 }
 
 /** Its limits are so many times as long: what is healthy answers within them on any machine. */
-export function patientClock(): Clock {
+export function patientClock(times = PROGRAM_PATIENCE): Clock {
   const clock = createClock();
-  return { ...clock, timeout: (ms) => clock.timeout(ms * PROGRAM_PATIENCE) };
+  return { ...clock, timeout: (ms) => clock.timeout(ms * times) };
 }

@@ -1,6 +1,7 @@
 /** The real ports of the CLI for a configuration file, without a process around them. */
 import { compose } from "../../src/cli/compose.ts";
 import type { CommonInput } from "../../src/commands/command.ts";
+import type { Clock } from "../../src/ports/machine.ts";
 import type { Ports } from "../../src/ports/ports.ts";
 import { patientClock, shellFor } from "./here.ts";
 import { HANG_MS } from "./patience.ts";
@@ -10,8 +11,9 @@ export async function portsOf(
   configPath: string,
   env = "sandbox",
   shellEnv: Record<string, string> = {},
+  clock: Clock = patientClock(),
 ): Promise<Ports> {
-  const shell = shellFor({ env: shellEnv, clock: patientClock() });
+  const shell = shellFor({ env: shellEnv, clock });
   const flags = { config: configPath, env, verify: true, color: false };
   const { ports } = await compose(flags, shell, new AbortController().signal);
   return ports;
