@@ -5,7 +5,7 @@
  */
 
 import { eventTimeOf } from "./event-time.ts";
-import { isFailure, levelOfOutcome } from "./level.ts";
+import { isFailure, levelOfOutcome, outcomeToTell } from "./level.ts";
 import {
   type EventFacts,
   exceptionRecord,
@@ -147,16 +147,14 @@ function thrownOf(thrown: Fields, outcome: string | null, facts: EventFacts): Lo
   );
 }
 
-/** Null for `ok`, and for an `exception` that is told by what was thrown. */
 function outcomeRecord(
   outcome: string | null,
   hasThrown: boolean,
   facts: EventFacts,
 ): LogRecord | null {
-  const level = outcome === null ? null : levelOfOutcome(outcome);
-  if (outcome === null || level === null) return null;
-  if (hasThrown && outcome.toLowerCase() === "exception") return null;
-  const message = `outcome ${outcome}`;
+  const ended = outcomeToTell(outcome, hasThrown);
+  if (ended === null) return null;
+  const { level, message } = ended;
   const context = { error: message, stack: null };
   return { ...readRecord({ level, error_msg: message, context }, facts), outcome };
 }

@@ -72,6 +72,17 @@ export function levelOfOutcome(outcome: string): "WARN" | "ERROR" | null {
   return LEFT.has(word) ? "WARN" : "ERROR";
 }
 
+/** Null for `ok`, and for an `exception` that is told by what was thrown. */
+export function outcomeToTell(
+  outcome: string | null,
+  hasThrown: boolean,
+): { level: "WARN" | "ERROR"; message: string } | null {
+  const level = outcome === null ? null : levelOfOutcome(outcome);
+  if (outcome === null || level === null) return null;
+  if (hasThrown && outcome.toLowerCase() === "exception") return null;
+  return { level, message: `outcome ${outcome}` };
+}
+
 export function isWorkerFailure(outcome: string): boolean {
   return OUTCOMES.has(outcome.toLowerCase());
 }

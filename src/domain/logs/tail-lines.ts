@@ -1,5 +1,7 @@
 /** What a live tail shows of a trace event: the Worker's own lines, other output, exceptions. */
+import { isFailure, isKnownLevel, levelOfWord, outcomeToTell } from "./level.ts";
 import { levelOf } from "./line.ts";
+import { type Fields, isFields, wordOf } from "./record.ts";
 
 export const LEVELS = ["INFO", "WARN", "ERROR"] as const;
 type Level = (typeof LEVELS)[number];
@@ -21,21 +23,16 @@ export interface TailLine {
   message: string | null;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
 /** Of one event as the tail API sends it; one that says nothing and went well has no lines. */
 export function tailLines(event: unknown): TailLine[] {
   if (!isFields(event)) return [];
   const base = baseLine(event);
-  const lines = [
-    ...list(event.logs).map((log) => logLine(log, base)),
-    ...list(event.exceptions).map((exception) => exceptionLine(exception, base)),
-  ];
-  const outcome = text(event.outcome);
-  if (lines.length > 0 || outcome === null || outcome === "ok") return lines;
-  // A visitor who leaves is no failure of the Worker.
-  const level = outcome === "canceled" ? "WARN" : "ERROR";
-  return [{ ...base, level, message: `outcome ${outcome}` }];
+  const thrown = list(event.exceptions).map((exception) => exceptionLine(exception, base));
+  const lines = [...list(event.logs).map((log) => logLine(log, base)), ...thrown];
+  const ended = outcomeToTell(text(event.outcome), thrown.length > 0);
+  if (ended !== null) lines.push({ ...base, ...ended });
+  // A failed answer that nothing else tells of.
+  return lines.length === 0 && base.level === "ERROR" ? [base] : lines;
 }
 
 function baseLine(event: Fields): TailLine {
@@ -62,9 +59,7 @@ function logLine(log: Fields, base: TailLine): TailLine {
   const own = parts.length === 1 ? ownLine(parts[0]) : null;
   const atMs = number(log.timestamp) ?? base.atMs;
   if (own !== null) return { ...base, atMs, ...own };
-  const message = parts
-    .map((part) => (typeof part === "string" ? part : (JSON.stringify(part) ?? "undefined")))
-    .join(" ");
+  const message = parts.map(shown).join(" ");
   const level = log.level === "error" ? "ERROR" : log.level === "warn" ? "WARN" : "INFO";
   return { ...base, atMs, level, message };
 }
@@ -74,11 +69,23 @@ function exceptionLine(exception: Fields, base: TailLine): TailLine {
   return { ...base, atMs: number(exception.timestamp) ?? base.atMs, level: "ERROR", message };
 }
 
-/** The Worker's own: one string of JSON with a level. Null for anything else. */
+/** JSON is written without a limit of depth, but not by V8. */
+function shown(part: unknown): string {
+  if (typeof part === "string") return part;
+  try {
+    return JSON.stringify(part) ?? "undefined";
+  } catch {
+    return "(nested too deep to be shown)";
+  }
+}
+
+/** JSON with a level, as the Worker and others log it. Null for anything else. */
 function ownLine(part: unknown): Partial<TailLine> | null {
-  const line = typeof part === "string" && part.startsWith("{") ? parse(part) : null;
-  const level = LEVELS.find((known) => known === text(line?.level)?.toUpperCase());
-  if (line === null || level === undefined) return null;
+  const line = typeof part === "string" && part.startsWith("{") ? parse(part) : part;
+  if (!isFields(line)) return null;
+  const word = levelOfWord(wordOf(line.level ?? line.severity));
+  if (word === null || !isKnownLevel(word)) return null;
+  const level = isFailure(word) ? "ERROR" : word === "WARN" ? "WARN" : "INFO";
   const found = {
     cohort: text(line.cohort),
     phase: text(line.phase),
@@ -88,23 +95,18 @@ function ownLine(part: unknown): Partial<TailLine> | null {
     durationMs: number(line.duration_ms),
     colo: text(line.colo),
     ray: text(line.rayID),
-    message: text(line.error_msg) ?? text(line.message),
+    message: text(line.error_msg) ?? text(line.message) ?? text(line.msg),
   };
   const said = Object.entries(found).filter(([, value]) => value !== null);
   return { level, message: null, ...(Object.fromEntries(said) as Partial<TailLine>) };
 }
 
-function parse(json: string): Fields | null {
+function parse(json: string): unknown {
   try {
-    const value: unknown = JSON.parse(json);
-    return isFields(value) ? value : null;
+    return JSON.parse(json);
   } catch {
     return null;
   }
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function fields(value: unknown): Fields {

@@ -40,6 +40,15 @@ const event = (fields: object = {}) => ({
   },
   ...fields,
 });
+const OUTCOMES = [
+  ["canceled", "WARN"],
+  ["responseStreamDisconnected", "WARN"],
+  ["exception", "ERROR"],
+  ["exceededCpu", "ERROR"],
+  ["exceededMemory", "ERROR"],
+  ["killSwitch", "ERROR"],
+  ["unknown", "ERROR"],
+] as const;
 const log = (message: unknown, level = "log") => ({ message, level, timestamp: 2_000 });
 
 describe("lines", () => {
@@ -76,12 +85,55 @@ describe("lines", () => {
     ]);
   });
 
-  test("tell an outcome that nothing else tells", () => {
+  test("tell an outcome, also where the event logged something", () => {
     expect(tailLines(event())).toEqual([]);
-    expect(tailLines(event({ outcome: "canceled" }))).toMatchObject([{ level: "WARN" }]);
-    expect(tailLines(event({ outcome: "exceededCpu" }))).toMatchObject([
-      { level: "ERROR", message: "outcome exceededCpu" },
+    const logs = [log([own()]), log(["cache warmup skipped"])];
+    for (const said of [[], logs]) {
+      for (const [outcome, level] of OUTCOMES) {
+        expect(tailLines(event({ outcome, logs: said })).at(-1)).toMatchObject({
+          level,
+          message: `outcome ${outcome}`,
+        });
+      }
+    }
+  });
+
+  test("tell every exception and what was logged, each once", () => {
+    const exceptions = [
+      { name: "TypeError", message: "x", timestamp: 3 },
+      { name: "RangeError", message: "y", timestamp: 4 },
+    ];
+    const logs = [log(["before"])];
+    const shown = (outcome: string) =>
+      tailLines(event({ outcome, exceptions, logs })).map(({ message }) => message);
+    expect(shown("exception")).toEqual(["before", "TypeError: x", "RangeError: y"]);
+    expect(shown("exceededCpu")).toEqual([
+      ...["before", "TypeError: x", "RangeError: y", "outcome exceededCpu"],
     ]);
+  });
+
+  test("tell an answer of 5xx that nothing else tells", () => {
+    const failed = { request: event().event.request, response: { status: 503 } };
+    expect(tailLines(event({ event: failed }))).toMatchObject([{ level: "ERROR", status: 503 }]);
+    expect(tailLines(event({ event: failed, logs: [log([own()])] }))).toHaveLength(1);
+  });
+
+  test.each([
+    [{ level: "fatal", msg: "boom" }, "ERROR", "boom"],
+    [{ level: 60, msg: "boom" }, "ERROR", "boom"],
+    [{ severity: "CRITICAL", message: "boom" }, "ERROR", "boom"],
+    [{ level: "warning", msg: "slow" }, "WARN", "slow"],
+    [{ level: "debug", msg: "x" }, "INFO", "x"],
+  ])("of other writers keep their level: %j", (fields, level, message) => {
+    for (const part of [fields, JSON.stringify(fields)]) {
+      expect(tailLines(event({ logs: [log([part])] }))).toMatchObject([{ level, message }]);
+    }
+  });
+
+  test("of anything nested, however deep, are shown", () => {
+    const deep: unknown = JSON.parse(`${"[".repeat(200_000)}${"]".repeat(200_000)}`);
+    const lines = tailLines(event({ logs: [log(["look", deep], "error")] }));
+    expect(lines).toMatchObject([{ level: "ERROR", message: expect.stringContaining("look") }]);
   });
 
   test("come of broken JSON as text", () => {
