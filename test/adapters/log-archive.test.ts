@@ -89,20 +89,81 @@ describe("a listing", () => {
     expect(queries().map(({ per_page }) => per_page)).toEqual(["1000", "100", "100"]);
   });
 
-  test("of a window asks day by day, begins within the day, and ends early", async () => {
+  describe("of a window", () => {
     const at = (time: string): number => Date.parse(`2026-05-0${time}Z`);
+    const window = { sinceMs: at("2T00:00:00"), untilMs: at("2T00:10:00") };
     const name = (day: number, from: string) =>
-      `b2a/2026050${day}/2026050${day}T${from}Z_2026050${day}T${from}Z_ab.log.gz`;
-    server.reply(
-      page([name(1, "225500"), name(1, "235900"), "b2a/20260501/zz.txt"]),
-      page([name(2, "000000"), name(2, "003000"), name(2, "004000")], "never"),
-    );
-    const found = await listed({ sinceMs: at("2T00:00:00"), untilMs: at("2T00:10:00") });
-    expect(found.map(({ key }) => key)).toEqual([name(1, "235900"), name(2, "000000")]);
-    expect(queries()).toEqual([
-      { per_page: "1000", prefix: "b2a/20260501/", start_after: "b2a/20260501/20260501T225500" },
-      { per_page: "1000", prefix: "b2a/20260502/" },
-    ]);
+      `2026050${day}T${from}Z_2026050${day}T${from}Z_ab.log.gz`;
+    const folders = (names: string[], keys: string[] = [], cursor = ""): Reply =>
+      success(keys.map(object), {
+        result_info: { cursor, is_truncated: cursor !== "", delimited: names },
+      });
+    const keysOf = async (): Promise<string[]> => (await listed(window)).map(({ key }) => key);
+    const asked = (): string[] =>
+      queries().map(({ prefix = "", start_after: after = "" }) => `${prefix}>${after}`);
+
+    test("lists the days that it needs, and no others", async () => {
+      const days = ["20260401", "20260430", "20260501", "20260502", "20260503", "attic"];
+      const wanted = [`b2a/20260501/${name(1, "235900")}`, `b2a/20260502/${name(2, "000000")}`];
+      server.reply(
+        folders(days.map((day) => `b2a/${day}/`)),
+        folders([], [`b2a/20260501/${name(1, "225500")}`, wanted[0] ?? ""]),
+        folders([], [wanted[1] ?? "", `b2a/20260502/${name(2, "004000")}`]),
+      );
+      expect(await keysOf()).toEqual(wanted);
+      expect(asked()).toEqual(["b2a/>", "b2a/20260501/>", "b2a/20260502/>"]);
+    });
+
+    test("passes over the batches before and after it, and finds the folders among them", async () => {
+      const wanted = [`b2a/${name(2, "000000")}`, `b2a/20260502/${name(2, "000100")}`];
+      server.reply((res, seen) => {
+        const query = new URL(seen.url, "http://x").searchParams;
+        const [prefix, after] = [query.get("prefix"), query.get("start_after")];
+        if (prefix === "b2a/20260502/") return folders([], [wanted[1] ?? ""])(res, seen);
+        if (prefix !== "b2a/") return folders([])(res, seen);
+        const [first, batches] = [
+          "b2a/20260501T225500",
+          [wanted[0] ?? "", `b2a/${name(9, "000000")}`],
+        ];
+        if (after === null) return folders([], [`b2a/${name(1, "000000")}`], "never")(res, seen);
+        return (after === first ? folders([], batches, "never") : folders([]))(res, seen);
+      });
+      expect(await keysOf()).toEqual(wanted);
+      expect(asked().slice(0, 3)).toEqual(["b2a/>", "b2a/>b2a/20260501T225500", "b2a/>b2a/20:"]);
+      expect(queries().some(({ cursor }) => cursor !== undefined)).toBe(false);
+    });
+
+    test("looks into folders without a date only when there is nothing else", async () => {
+      const wanted = `b2a/workers/20260502/${name(2, "000000")}`;
+      server.reply(
+        folders(["b2a/20250101/", "b2a/workers/"]),
+        folders(["b2a/workers/20260502/"]),
+        folders([], [wanted]),
+      );
+      expect(await keysOf()).toEqual([wanted]);
+    });
+
+    test("gives up where it would have to look through the whole bucket", async () => {
+      let n = 0;
+      server.reply((res, seen) => {
+        n += 1;
+        return folders([`b2a/x${n}/`, `b2a/y${n}/`])(res, seen);
+      });
+      await expect(listed(window)).rejects.toThrow("--prefix");
+      expect(server.seen).toHaveLength(201);
+    });
+
+    test("is found where the API tells no folders", async () => {
+      const wanted = `b2a/2026-05-02/${name(2, "000000")}`;
+      server.reply((res, seen) => {
+        const query = new URL(seen.url, "http://x").searchParams;
+        if (query.get("delimiter") !== null) return page([])(res, seen);
+        const old = [`b2a/2026-04-01/${name(1, "000000")}`];
+        if (query.get("prefix") !== "b2a/") return page([wanted])(res, seen);
+        return (query.get("start_after") === null ? page(old, "never") : page([wanted]))(res, seen);
+      });
+      expect(await keysOf()).toEqual([wanted]);
+    });
   });
 
   test("of many pages keeps within the API's budget", async () => {

@@ -3,14 +3,11 @@ import { constants, fstatSync, openSync, read } from "node:fs";
 import { open, readdir, readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
-import type { LogWindow } from "../../domain/logs/batch-name.ts";
+import { isLogName, LOG_NAMES, type LogWindow } from "../../domain/logs/batch-name.ts";
 import { MANIFEST_FILE, manifestSchema } from "../../domain/logs/manifest.ts";
 import { LocalError } from "../../ports/errors.ts";
 import type { FoundLogs, LogSource } from "../../ports/logs.ts";
 
-/** In a folder; a file that is named is read whatever it is called. */
-const IS_LOG = /\.(?:gz|ndjson|jsonl|json|log)$/i;
-const NAMES = ".gz, .log, .ndjson, .jsonl, .json";
 const PIECE_BYTES = 256 * 1024;
 
 export interface Surroundings {
@@ -42,7 +39,7 @@ export async function findLogs(
       const { found, passed } = await filesIn(path, full);
       if (found.length === 0) empty.push(path);
       const files = passed === 1 ? "1 file" : `${passed} files`;
-      if (passed > 0) warnings.push(`${path}: ${files} not read: no name like ${NAMES}`);
+      if (passed > 0) warnings.push(`${path}: ${files} not read: no name like ${LOG_NAMES}`);
       sources.push(...found);
     }
   }
@@ -76,7 +73,7 @@ async function filesIn(
   );
   const files = entries.filter((entry) => !entry.isDirectory() && entry.name !== MANIFEST_FILE);
   const found = files
-    .filter((entry) => entry.isFile() && IS_LOG.test(entry.name))
+    .filter((entry) => entry.isFile() && isLogName(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
     .sort()
     .map((path) => fileSource(join(name, path.slice(full.length)), path, null));

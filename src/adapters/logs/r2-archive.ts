@@ -1,8 +1,7 @@
-/** The logs bucket through R2's REST API: listed by day, read as streams. */
+/** The logs bucket through R2's REST API: listed by page, read as streams. */
 import * as z from "zod";
 import { once } from "../../domain/lib/lazy.ts";
-import type { DayListing } from "../../domain/logs/batch-name.ts";
-import { batchRange, dayListings, mayHold, withoutSlash } from "../../domain/logs/batch-name.ts";
+import { withoutSlash } from "../../domain/logs/batch-name.ts";
 import type { CallOptions } from "../../ports/api.ts";
 import type { LogArchive, LogContent, LogObject } from "../../ports/logs.ts";
 import type { Clock } from "../../ports/machine.ts";
@@ -12,6 +11,7 @@ import type { CloudflareClient } from "../cloudflare-client.ts";
 import type { RawAnswer } from "../raw-get.ts";
 import type { RetryPolicy } from "../retry.ts";
 import { withRetries } from "../retry.ts";
+import { type BucketPage, findBatches, type Listing } from "./find-batches.ts";
 import { createPace, type Pace } from "./pace.ts";
 
 export interface ArchiveOptions {
@@ -63,17 +63,12 @@ export function createLogArchive(options: ArchiveOptions): LogArchive {
   return {
     place,
     async *list(window, { prefix = place.prefix, ...call }) {
-      const below = withoutSlash(prefix);
-      if (window === null) {
-        yield* listed(access, everythingBelow(below), call);
-        return;
-      }
-      for (const day of dayListings(below, window)) {
-        for await (const object of listed(access, day, call)) {
-          const range = batchRange(object.key);
-          if (range !== null && mayHold(range, window)) yield object;
-        }
-      }
+      const below = beginningOf(withoutSlash(prefix));
+      const pages = (listing: Listing) => pagesOf(access, listing, call);
+      if (window !== null) yield* findBatches(pages, below, window);
+      else
+        for await (const { objects } of pages({ prefix: below, startAfter: "", byFolder: false }))
+          yield* objects;
     },
     read: (key, call) => retried(access, call, () => readOnce(access, key, call)),
   };
@@ -92,32 +87,30 @@ function noBucket(): LogArchive {
   };
 }
 
-function everythingBelow(prefix: string): Pick<DayListing, "prefix"> & Partial<DayListing> {
-  return { prefix: prefix === "" ? "" : `${prefix}/` };
+/** What all keys below the prefix begin with. Logpush's own `{DATE}` may have been copied with it. */
+function beginningOf(prefix: string): string {
+  const variable = prefix.indexOf("{");
+  if (variable !== -1) return prefix.slice(0, variable);
+  return prefix === "" ? "" : `${prefix}/`;
 }
 
-type Listing = ReturnType<typeof everythingBelow>;
-
 /** Follows the cursor, also past pages without objects. */
-async function* listed(
+async function* pagesOf(
   access: Access,
-  { prefix, startAfter, endBefore }: Listing,
+  listing: Listing,
   call: CallOptions,
-): AsyncGenerator<LogObject> {
+): AsyncGenerator<BucketPage> {
   let size = 0;
   let cursor = "";
   for (;;) {
     const page: Page | "page-too-large" = await retried(access, call, () =>
-      pageOnce(access, { prefix, startAfter: startAfter ?? "", cursor, size }, call),
+      pageOnce(access, { ...listing, cursor, size }, call),
     );
     if (page === "page-too-large") {
       size += 1;
       continue;
     }
-    for (const object of page.objects) {
-      if (endBefore !== undefined && object.key >= endBefore) return;
-      yield object;
-    }
+    yield { ...page, more: page.cursor !== "" };
     if (page.cursor === "") return;
     if (page.cursor === cursor)
       throw new ApiFailure("rejected", `${WHAT}: the API keeps returning the same page`);
@@ -129,12 +122,11 @@ const WHAT = "list the logs";
 
 interface Page {
   objects: LogObject[];
+  folders: string[];
   cursor: string;
 }
 
-interface PageWanted {
-  prefix: string;
-  startAfter: string;
+interface PageWanted extends Listing {
   cursor: string;
   /** Index into PAGE_SIZES. */
   size: number;
@@ -142,12 +134,13 @@ interface PageWanted {
 
 async function pageOnce(
   { client, objects }: Access,
-  { prefix, startAfter, cursor, size }: PageWanted,
+  { prefix, startAfter, byFolder, cursor, size }: PageWanted,
   { signal }: CallOptions,
 ): Promise<Page | "page-too-large"> {
   const query = {
     per_page: PAGE_SIZES[size] ?? 20,
     ...(prefix === "" ? {} : { prefix }),
+    ...(byFolder ? { delimiter: "/" } : {}),
     // A cursor goes on by itself; both at once is asking for two places.
     ...(cursor === "" ? (startAfter === "" ? {} : { start_after: startAfter }) : { cursor }),
   };
@@ -181,7 +174,11 @@ const pageSchema = once(() =>
       }),
     ),
     result_info: z
-      .object({ cursor: z.string().nullish(), is_truncated: z.boolean().nullish() })
+      .object({
+        cursor: z.string().nullish(),
+        is_truncated: z.boolean().nullish(),
+        delimited: z.array(z.string().min(1)).nullish(),
+      })
       .nullish(),
   }),
 );
@@ -196,7 +193,8 @@ function pageOf(text: string): Page {
     const ms = Date.parse(last_modified ?? "");
     return { key, size, etag: bare(etag), lastModifiedMs: Number.isNaN(ms) ? null : ms };
   });
-  return { objects, cursor: info?.is_truncated === false ? "" : (info?.cursor ?? "") };
+  const folders = info?.delimited ?? [];
+  return { objects, folders, cursor: info?.is_truncated === false ? "" : (info?.cursor ?? "") };
 }
 
 async function readOnce(

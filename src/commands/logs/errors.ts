@@ -134,7 +134,7 @@ async function fromFiles(given: Input, ports: Ports): Promise<Wanted | null> {
   for (const warning of warnings) ports.progress.warn(warning);
   const asked = boundsOf(given, ports.clock.now());
   if (asked.sinceMs !== undefined && asked.sinceMs >= (asked.untilMs ?? Infinity)) return null;
-  const missing = empty.length === 0 ? null : `no log file found below ${empty.join(", ")}`;
+  const missing = empty.length === 0 ? null : `no file found below ${empty.join(", ")}`;
   const bytes = sources.reduce((sum, source) => sum + (source.bytes ?? 0), 0);
   const size = bytes > 0 ? ` (${bytesText(bytes)})` : "";
   const open = asked.sinceMs === undefined && asked.untilMs === undefined;
@@ -159,7 +159,7 @@ async function fromBucket(given: Input, ports: Ports, signal: AbortSignal): Prom
   const first = await objects.next();
   const bucket = archive.place === null ? "R2" : `R2 bucket ${archive.place.bucket}`;
   const below = `${withoutSlash(given.prefix ?? archive.place?.prefix ?? "")}/`;
-  const nothing = `no log file found below ${below} in ${bucket}, ${windowText(window)}`;
+  const nothing = `no file found below ${below} in ${bucket}, ${windowText(window)}`;
   const sources = async function* (): AsyncGenerator<LogSource> {
     for (let next = first; next.done !== true; next = await objects.next()) {
       const { key, size } = next.value;

@@ -18,18 +18,23 @@ export function pullText(outcome: Outcome<LogsPullData>): string {
   ].join("\n");
 }
 
+/** In words that `logs errors` also has. */
+export function nothingFound({ bucket, prefix, window }: LogsPullData): string {
+  const time = window === null ? "" : `, ${spanText({ window })}`;
+  return `no file found below ${prefix}/ in R2 bucket ${bucket}${time}`;
+}
+
 function emptyText(data: LogsPullData): string {
   return [
-    `! logs pull: no files from that time in ${data.bucket}/${data.prefix}`,
-    `  window    ${spanText(data)}`,
+    `! logs pull: ${nothingFound(data)}`,
     "  check     batches arrive minutes late: try again soon, or look further back",
     "            the Logpush job: enabled? last_error? (Analytics & Logs > Logpush)",
     '            the Worker: "logpush": true in its wrangler file?',
-    "            the prefix: --all lists everything below it",
+    ...(data.window === null ? [] : ["            the prefix: --all lists everything below it"]),
   ].join("\n");
 }
 
-function spanText({ window }: LogsPullData): string {
+function spanText({ window }: Pick<LogsPullData, "window">): string {
   if (window === null) return "everything";
   return windowText({ sinceMs: Date.parse(window.since), untilMs: Date.parse(window.until) });
 }

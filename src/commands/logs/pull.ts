@@ -16,7 +16,7 @@ import { asUpstream } from "../lib/write-result.ts";
 import type { LogsPullData } from "./pull-data.ts";
 import { type PullResult, pullFiles } from "./pull-files.ts";
 import { manifestFor, windowField } from "./pull-manifest.ts";
-import { pullText } from "./pull-text.ts";
+import { nothingFound, pullText } from "./pull-text.ts";
 
 const MAX_FILES = 100_000;
 /** See src/adapters/logs/pace.ts. */
@@ -56,7 +56,8 @@ export const logsPull: ReadingVerb<typeof input, LogsPullData> = {
     "Downloads the log files that may hold events of the time window (default: the last " +
     "hour), checks sizes and etags, and writes a manifest with hashes. Batches arrive minutes " +
     `late and out of order: files from ${BEFORE_MS / 60_000} min before to ${AFTER_MS / 60_000} min after the window are fetched, too, and the ` +
-    "manifest keeps the window, by which `logs errors` reads the events. Run it again with --out to resume.",
+    "manifest keeps the window, by which `logs errors` reads the events. Finds them flat or in folders by date (YYYYMMDD, YYYY-MM-DD, " +
+    "date=…, YYYY/MM/DD, with or without hours); exits 20 if there is no file. Run it again with --out to resume.",
   examples: [
     "pixcanary logs pull --env production",
     "pixcanary logs pull --env production --since 2h --out incident-42",
@@ -184,9 +185,12 @@ function complete(data: LogsPullData, { out }: Wanted, ports: Ports): Outcome<Lo
   return { kind: "done", changed: true, data, next };
 }
 
+/** Nothing to look at is not good news. */
 function empty(wanted: Wanted, ports: Ports): Outcome<LogsPullData> {
-  const next = invocation(ports.target, "logs pull --since 1d");
-  return { kind: "done", changed: false, data: noData(wanted, ports), next };
+  const data = noData(wanted, ports);
+  const reason = `cannot say anything of that time: ${nothingFound(data)}`;
+  const wider = wanted.window === null ? "doctor" : "logs pull --since 1d";
+  return { kind: "unhealthy", data, reason, next: invocation(ports.target, wider) };
 }
 
 function broken(data: LogsPullData, wanted: Wanted, ports: Ports): Outcome<LogsPullData> {

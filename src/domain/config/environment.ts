@@ -69,7 +69,7 @@ export const environmentSchema = z.strictObject({
   logsBucket: bucket.optional(),
   logsPrefix: z
     .string()
-    .regex(/^[A-Za-z0-9_.=/-]{0,128}$/, "must be letters, digits and _ . = / -")
+    .regex(/^[A-Za-z0-9_.=/{}-]{0,128}$/, "must be letters, digits and _ . = / { } -")
     .optional(),
   tokenFile: path.optional(),
   qaTokenFile: path.optional(),

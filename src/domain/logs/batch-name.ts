@@ -1,6 +1,6 @@
 /**
- * The names Logpush gives its objects: `<prefix>/<YYYYMMDD>/<from>Z_<to>Z_<hash>.log.gz`, all UTC.
- * The range in a name is that of a batch, not of its events: batches come minutes late and out of
+ * The names Logpush gives its objects: `<from>Z_<to>Z_<hash>.log.gz`, all UTC, below `<prefix>/<YYYYMMDD>/` or wherever
+ * its job says. The range in a name is that of a batch, not of its events: batches come minutes late and out of
  * order, and an event may sit in a file whose range begins after it.
  */
 
@@ -17,7 +17,6 @@ export interface BatchRange {
 }
 
 const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
 
 /** A file whose range ends before an event should not hold it; clocks differ. */
 export const BEFORE_MS = 5 * MINUTE_MS;
@@ -46,29 +45,9 @@ export function mayHold({ fromMs, toMs }: BatchRange, window: LogWindow): boolea
   return toMs >= window.sinceMs - BEFORE_MS && fromMs < window.untilMs + AFTER_MS;
 }
 
-/** One listing of the bucket: everything below `prefix` that comes after `startAfter`. */
-export interface DayListing {
-  prefix: string;
-  /** Null: from the beginning. */
-  startAfter: string | null;
-  /** Keys from here on, in the order of the listing, can be left out. */
-  endBefore: string;
-}
-
-/** The listings, in the order of time, that find every file which may hold events of the window. */
-export function dayListings(prefix: string, window: LogWindow): DayListing[] {
-  const firstMs = window.sinceMs - BEFORE_MS - LONGEST_RANGE_MS;
-  const lastMs = window.untilMs + AFTER_MS;
-  const listings: DayListing[] = [];
-  for (let dayMs = startOfDay(firstMs); dayMs < lastMs; dayMs += DAY_MS) {
-    const day = dayPrefix(prefix, dayMs);
-    listings.push({
-      prefix: day,
-      startAfter: firstMs > dayMs ? `${day}${stamp(firstMs)}` : null,
-      endBefore: `${day}${stamp(lastMs + 1_000)}`,
-    });
-  }
-  return listings;
+/** When the batches begin that may hold events of the window. */
+export function beginningsOf({ sinceMs, untilMs }: LogWindow): LogWindow {
+  return { sinceMs: sinceMs - BEFORE_MS - LONGEST_RANGE_MS, untilMs: untilMs + AFTER_MS };
 }
 
 /** As configured or given, without slashes at its end. */
@@ -81,8 +60,12 @@ function dayPrefix(prefix: string, ms: number): string {
   return prefix === "" ? `${day}/` : `${prefix}/${day}/`;
 }
 
-function startOfDay(ms: number): number {
-  return Math.floor(ms / DAY_MS) * DAY_MS;
+/** In a folder; a file that is named is read whatever it is called. */
+const LOG_NAME = /\.(?:gz|ndjson|jsonl|json|log)$/i;
+export const LOG_NAMES = ".gz, .log, .ndjson, .jsonl, .json";
+
+export function isLogName(name: string): boolean {
+  return LOG_NAME.test(name);
 }
 
 function lastPart(key: string): string {

@@ -304,7 +304,7 @@ describe("what cannot be told", () => {
     for (const paths of [[empty], [empty, "good.ndjson"]]) {
       const { code, stdout, stderr } = await cli(paths);
       expect(code).toBe(20);
-      expect(stdout).toContain(`no log file found below ${empty}`);
+      expect(stdout).toContain(`no file found below ${empty}`);
       expect(stderr).toContain("1 file not read");
     }
   });

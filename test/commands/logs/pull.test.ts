@@ -122,11 +122,23 @@ describe("a window", () => {
     expect(await filesThere()).toEqual([lastPart(recent)]);
   });
 
-  test("without files is no error, makes no folder, and says what to check", async () => {
-    const outcome = await pull();
-    expect(outcome).toMatchObject({ kind: "done", data: { files: 0, folder: null } });
-    expect(logsPull.render(outcome)).toMatch(/no files from that time[\s\S]*Logpush job/);
-    expect(await readdir(dir)).toEqual([]);
+  test("without files cannot say, makes no folder, and says what to check", async () => {
+    await sandbox.control.logs.put("b2a/20200101/notes.txt", "x");
+    for (const [flags, time] of [
+      [{}, ", 20"],
+      [{ all: true, prefix: "other" }, ""],
+    ] as const) {
+      const outcome = await pull(flags);
+      const place = `no file found below ${"prefix" in flags ? "other" : "b2a"}/ in R2 bucket`;
+      expect(outcome).toMatchObject({
+        kind: "unhealthy",
+        data: { files: 0, folder: null },
+        reason: expect.stringContaining(place),
+      });
+      expect(logsPull.render(outcome)).toMatch(/no file found below[\s\S]*Logpush job/);
+      expect(logsPull.render(outcome)).toContain(time);
+      expect(await readdir(dir)).toEqual([]);
+    }
   });
 
   test.each([
@@ -139,6 +151,36 @@ describe("a window", () => {
     expect(outcome).toMatchObject({ kind: "failed", code: "usage" });
     expect(outcome).toMatchObject({ message: expect.stringContaining(message) });
     expect(await readdir(dir)).toEqual([]);
+  });
+});
+
+describe("folders", () => {
+  const window = { since: "2026-05-01T13:00:00Z", until: "2026-05-01T14:00:00Z" };
+  const name = (from: string) => `${from}Z_${from}Z_ab.log.gz`;
+  const [WANTED, OTHER] = [name("20260501T133000"), name("20260430T133000")];
+  // Of the wanted batch, and of one of the day before.
+  const layouts: [string, string, string][] = [
+    ["flat", "", ""],
+    ["{DATE}", "20260501/", "20260430/"],
+    ["{DATE} as it stands", "{DATE}/", "{DATE}/"],
+    ["ISO dates", "2026-05-01/", "2026-04-30/"],
+    ["date=", "date=2026-05-01/", "date=2026-04-30/"],
+    ["dt=", "dt=20260501/", "dt=20260430/"],
+    ["a part each", "2026/05/01/", "2026/04/30/"],
+    ["a part each, named", "year=2026/month=05/day=01/", "year=2026/month=04/day=30/"],
+    ["hours", "20260501/13/", "20260430/13/"],
+    ["hours in parts", "2026/05/01/13/", "2026/04/30/13/"],
+    ["hours, named", "date=2026-05-01/hour=13/", "date=2026-04-30/hour=13/"],
+    ["a data set", "workers/2026-05-01/", "workers/2026-04-30/"],
+  ];
+
+  test.each(layouts)("by %s are found, and no other time's", async (_, folder, earlier) => {
+    await sandbox.control.logs.put(`b2a/${folder}${WANTED}`, "wanted");
+    await sandbox.control.logs.put(`b2a/${earlier}${OTHER}`, "not wanted");
+    for (const prefix of ["b2a", "b2a/", "b2a/{DATE}"]) {
+      const data = await pulled({ ...window, prefix, out: join(dir, prefix.replaceAll("/", "_")) });
+      expect(data).toMatchObject({ files: 1, fetched: 1 });
+    }
   });
 });
 

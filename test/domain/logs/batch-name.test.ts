@@ -1,6 +1,11 @@
 /** Names of Logpush files, and which of them a window needs. */
 import { describe, expect, test } from "vitest";
-import { batchKey, batchRange, dayListings, mayHold } from "../../../src/domain/logs/batch-name.ts";
+import {
+  batchKey,
+  batchRange,
+  beginningsOf,
+  mayHold,
+} from "../../../src/domain/logs/batch-name.ts";
 
 const ms = (text: string): number => Date.parse(text);
 const KEY = "b2a/20260501/20260501T004901Z_20260501T005001Z_1747b6ef.log.gz";
@@ -45,23 +50,10 @@ describe("a window", () => {
     expect(mayHold(range(from, to), window)).toBe(expected);
   });
 
-  test("over a day's boundary lists both days, and a batch that began an hour before", () => {
-    const untilMs = ms("2026-05-02T00:10:00Z");
-    expect(dayListings("p", { sinceMs: ms("2026-05-02T00:00:00Z"), untilMs })).toEqual([
-      {
-        prefix: "p/20260501/",
-        startAfter: "p/20260501/20260501T225500",
-        endBefore: "p/20260501/20260502T002501",
-      },
-      { prefix: "p/20260502/", startAfter: null, endBefore: "p/20260502/20260502T002501" },
-    ]);
-  });
-
-  test("that ends before midnight lists the next day, too: batches begin later than events", () => {
-    const late = { sinceMs: ms("2026-05-01T23:00:00Z"), untilMs: ms("2026-05-01T23:50:00Z") };
-    expect(dayListings("p", late).map(({ prefix }) => prefix)).toEqual([
-      "p/20260501/",
-      "p/20260502/",
-    ]);
+  test("is looked for among batches that began an hour before, and those that begin later", () => {
+    expect(beginningsOf(window)).toEqual({
+      sinceMs: ms("2026-05-01T08:55:00Z"),
+      untilMs: ms("2026-05-01T11:15:00Z"),
+    });
   });
 });
