@@ -48,6 +48,7 @@ export class RecordFeed {
   #envelopes = 0;
   /** Lists that were open where the line began. */
   #listsBefore = 0;
+  #atLineStart = true;
   #credit = AGAIN_AT_FIRST;
 
   constructor(taker: RecordTaker, maxBytes: number) {
@@ -63,7 +64,7 @@ export class RecordFeed {
 
   /** Nothing is half-read: the next line may be a record by itself. */
   get idle(): boolean {
-    return this.#mode === "between" && this.#envelopes === 0;
+    return this.#mode === "between" && this.#envelopes === 0 && this.#atLineStart;
   }
 
   #run(first: Work): number {
@@ -86,6 +87,7 @@ export class RecordFeed {
     // What surrounds the records was cut off, and perhaps records with it.
     if (this.#lists > 0 || this.#envelopes > 0 || this.#mode === "rest") this.#notUnderstood();
     this.#mode = "between";
+    this.#atLineStart = true;
     this.#lists = 0;
     this.#listsBefore = 0;
     this.#envelopes = 0;
@@ -109,7 +111,10 @@ export class RecordFeed {
 
   /** True after the end of a line. */
   #between(work: Work): boolean {
+    this.#blanks(work);
+    if (work.at >= work.bytes.length) return false;
     const byte = work.bytes[work.at] ?? 0;
+    this.#atLineStart = byte === NEWLINE;
     if (byte === OPEN) {
       this.#mode = "record";
       this.#recordIndent = this.#indent;
@@ -131,6 +136,17 @@ export class RecordFeed {
       if (this.#envelopes === 0) this.#lists = this.#listsBefore;
     }
     return byte === NEWLINE;
+  }
+
+  /** There may be very many. */
+  #blanks(work: Work): void {
+    const { bytes, at: start } = work;
+    let at = start;
+    while (at < bytes.length && (bytes[at] === 0x20 || bytes[at] === 0x09)) at += 1;
+    if (at === start) return;
+    work.at = at;
+    this.#indent += at - start;
+    this.#atLineStart = false;
   }
 
   #closeList(): void {
