@@ -175,7 +175,7 @@ describe("lines", () => {
     };
     const run = follow({ tail });
     await run.outcome;
-    expect(run.lines).toHaveLength(3);
+    expect(run.lines).toHaveLength(4);
     for (const line of run.lines) expect(escapeForTerminal(line)).toBe(line);
   });
 });
