@@ -91,7 +91,9 @@ describe("watch without a terminal", () => {
 
   test("--json tells one document per line, the last one how it ended", async () => {
     const watching = watchHere("--json");
+    // Each of its questions is answered when it is: the state may come first or last.
     await watching.says(/"FRA 10 %"/);
+    await watching.says(/"kind":"state"/);
     watching.end("SIGINT");
     const { code, stdout } = await watching.ended;
     expect(code).toBe(130);
