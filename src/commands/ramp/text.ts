@@ -35,7 +35,7 @@ export function viewLines(run: RunState, { target, nowMs, columns }: ViewOptions
     ...findingLines(open),
     ...(isOver(ramp)
       ? []
-      : ["  Ctrl-C leaves the share as it is; ramp pause and ramp abort work from any machine"]),
+      : ["  Ctrl-C keeps the share; ramp pause and ramp abort work from any machine"]),
   ];
   return lines.map((line) => cut(escapeForTerminal(line), columns));
 }
@@ -70,14 +70,14 @@ function gateLine({ gate, gates, min_native_requests: least }: RampDocument): st
   if (!gates) return ["  gate      none: forced"];
   if (gate === null) return [];
   const count = gate.native_requests;
-  const seen = count === null ? "" : `, ${Math.round(count)} of at least ${least} native requests`;
+  const seen = count === null ? "" : `, ${Math.round(count)} native requests (needs ${least})`;
   const why = gate.why === "" ? "" : `: ${gate.why}`;
   return [`  gate      ${gate.verdict}${seen}${why}`];
 }
 
 function leaseLine({ lease_until, base, state }: RampDocument): string[] {
   if (lease_until === null || state === "done") return [];
-  return [`  lease     until ${lease_until}, then ${base.percent} % unless it is renewed`];
+  return [`  lease     until ${lease_until}, then ${base.percent} % unless renewed`];
 }
 
 function endLine({ ended }: RampDocument): string[] {

@@ -16,7 +16,12 @@ export function stepText({ step, plan }: RampDocument): string {
 /** A ramp that failed or stands still wants somebody; one that somebody ended does not. */
 export function rampNotice(ramp: RampDocument, env: string, nowMs: number): Notice {
   const why = ramp.ended?.why ?? ramp.paused?.why ?? "";
-  const by = ramp.ended?.by ?? ramp.paused?.by ?? ramp.by;
+  const who =
+    ramp.ended !== null
+      ? [`ended by ${ramp.ended.by}`]
+      : ramp.paused !== null
+        ? [`paused by ${ramp.paused.by}`]
+        : [];
   const kinds = {
     failed: "trigger",
     paused: "trigger",
@@ -30,7 +35,7 @@ export function rampNotice(ramp: RampDocument, env: string, nowMs: number): Noti
     env,
     severity: kind === "trigger" ? "warning" : "info",
     title: `ramp ${ramp.state} at ${shareOf(ramp)}: ${why}`.slice(0, 300),
-    details: [`${stepText(ramp)}, by ${ramp.by} on ${ramp.host}`, `ended by ${by}`],
+    details: [`${stepText(ramp)}, started by ${ramp.by} on ${ramp.host}`, ...who],
     next: `pixcanary ramp status --env ${env}`,
     at: new Date(nowMs).toISOString(),
     source: ramp.host,
