@@ -1,14 +1,13 @@
 /** The journal's file on this machine: one JSON document a line, for the operator's eyes only. */
 import { constants } from "node:fs";
-import { type FileHandle, mkdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import type { FileHandle } from "node:fs/promises";
+import { join } from "node:path";
+import { makeFolder } from "./make-folder.ts";
 import { openIfThere, openRegular } from "./regular-file.ts";
 
 const { O_APPEND, O_CREAT, O_RDWR } = constants;
 
 const MAX_TAIL_BYTES = 1024 * 1024;
-/** No real path is deeper. */
-const MAX_FOLDERS = 64;
 
 export interface LocalFile {
   readonly path: string;
@@ -38,22 +37,6 @@ export function localJournal(folder: string): LocalFile {
     },
     tail: () => readTail(path),
   };
-}
-
-/** Node's own recursive mkdir spins for ever where a file system denies that its folders exist. */
-async function makeFolder(path: string, depth = 0): Promise<void> {
-  const make = (): Promise<string | null> =>
-    mkdir(path, { mode: 0o700 }).then(
-      () => null,
-      (error: NodeJS.ErrnoException) => {
-        if (error.code === "EEXIST") return null;
-        if (error.code === "ENOENT") return error.code;
-        throw error;
-      },
-    );
-  if ((await make()) === null) return;
-  if (depth < MAX_FOLDERS && dirname(path) !== path) await makeFolder(dirname(path), depth + 1);
-  if ((await make()) !== null) throw Object.assign(new Error("no folder"), { code: "ENOENT" });
 }
 
 async function endsOpen(file: FileHandle, size: number): Promise<boolean> {

@@ -1,8 +1,9 @@
 /** The file of an attached ramp: written aside, flushed, put in place, so that a crash leaves one or the other. */
-import { link, mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { link, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { LocalError } from "../ports/errors.ts";
 import type { RampFile } from "../ports/machine.ts";
+import { makeFolder } from "./make-folder.ts";
 import { openIfThere } from "./regular-file.ts";
 import type { StatePlace } from "./state-folder.ts";
 import { formerFolder, isFormerOurs, stateFolder } from "./state-folder.ts";
@@ -30,7 +31,7 @@ export function createRampFile(place: StatePlace): RampFile {
     },
     async write(text) {
       await guarded(path, async () => {
-        await mkdir(folder, { recursive: true, mode: 0o700 });
+        await makeFolder(folder);
         const aside = `${path}.${process.pid}.new`;
         await writeFlushed(aside, text);
         await rename(aside, path);
@@ -39,7 +40,7 @@ export function createRampFile(place: StatePlace): RampFile {
     },
     async lock() {
       return guarded(lockPath, async () => {
-        await mkdir(folder, { recursive: true, mode: 0o700 });
+        await makeFolder(folder);
         if (await isFormerAlive()) return "taken";
         for (let attempt = 0; attempt < 3; attempt += 1) {
           if (await createLock(lockPath, await own())) return "ours";

@@ -5,18 +5,18 @@
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
-import { lstat, mkdir, open, rename, rm } from "node:fs/promises";
+import { lstat, open, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { MANIFEST_FILE, manifestSchema } from "../../domain/logs/manifest.ts";
 import { safeName } from "../../domain/logs/safe-name.ts";
 import { LocalError } from "../../ports/errors.ts";
 import type { FileFacts, LogFolder, LogFolders } from "../../ports/logs.ts";
+import { makeFolder } from "../make-folder.ts";
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } =
   constants;
 /** Windows has none of them. */
 const SAFE = (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0);
-const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 const MAX_MANIFEST_BYTES = 256 * 1024 * 1024;
 
@@ -30,7 +30,7 @@ export function createLogFolders(cwd: string): LogFolders {
 }
 
 async function openFolder(at: string, shown: string): Promise<LogFolder> {
-  await mkdir(at, { recursive: true, mode: FOLDER_MODE });
+  await makeFolder(at);
   const place = (name: string): string => {
     // The names are safe ones; this holds even if somebody passes another.
     if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,250}$/.test(name)) throw new Error("not a safe name");
