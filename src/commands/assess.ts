@@ -16,6 +16,7 @@ import { noFlags } from "./flag.ts";
 import type { InForce } from "./lib/findings-text.ts";
 import { findingLines, recommendedCommand, sentence } from "./lib/findings-text.ts";
 import { invocation } from "./lib/format.ts";
+import { lookEverywhere } from "./lib/look-everywhere.ts";
 import { assessHealth, HEALTH_LIMIT_MS, sayingLate } from "./lib/native-health.ts";
 import { readBase } from "./lib/stored-state.ts";
 import { missingPart, unjudged, whyNoData } from "./lib/summary-text.ts";
@@ -58,7 +59,7 @@ async function judge(input: CommonInput, ports: Ports): Promise<Outcome<AssessDa
   const [{ assessment, failure, warnings }, base, sightings] = await Promise.all([
     assessHealth({ ...ports, metrics }, signal),
     readBase(ports, signal),
-    Promise.all(ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "cached" }))),
+    lookEverywhere(ports, "cached", signal),
   ]);
   for (const warning of warnings) ports.progress.warn(warning);
   const inForce = "state" in base ? inForceOf(base.state) : null;

@@ -4,11 +4,13 @@
  * Uses the very commands that an incident uses. Done means that every step held.
  */
 import type * as z from "zod";
+import type { Sighting } from "../domain/proof/expectation.ts";
 import type { Ports } from "../ports/ports.ts";
 import type { Rehearsal, TrafficCounts } from "../ports/visitors.ts";
 import type { ChangingVerb, CommonInput, Outcome } from "./command.ts";
 import { interruptedBy } from "./command.ts";
 import { invocation, seconds } from "./lib/format.ts";
+import { lookEverywhere } from "./lib/look-everywhere.ts";
 import { disable } from "./lower/disable.ts";
 import { reduce } from "./lower/reduce.ts";
 import { pullTheStop } from "./not-aus/not-aus.ts";
@@ -100,7 +102,7 @@ async function skip(): Promise<boolean> {
 /** The drill goes down from the normal share: it must be there, and no real emergency may be on. */
 async function readyStep(run: Run): Promise<boolean> {
   const { ports } = run;
-  const looks = await lookEverywhere(ports);
+  const looks = await lookInFull(ports);
   const emergency = looks.filter((s) => s.qa?.canary.emergency_proxy === true).length;
   const blind = looks.filter((s) => s.qa === null).map((s) => s.problem);
   const held = emergency === 0 && blind.length === 0;
@@ -154,15 +156,15 @@ function detailOf(outcome: Outcome<unknown>): string {
 }
 
 async function qaStep(run: Run, step: string, emergency: boolean): Promise<boolean> {
-  const looks = await lookEverywhere(run.ports);
+  const looks = await lookInFull(run.ports);
   const right = looks.filter((s) => s.qa?.canary.emergency_proxy === emergency).length;
   const detail = `${right} of ${looks.length} locations`;
   return record(run, { step, held: right === looks.length, elapsed_ms: 0, detail });
 }
 
-function lookEverywhere(ports: Ports) {
+function lookInFull(ports: Ports): Promise<Sighting[]> {
   const signal = AbortSignal.any([ports.clock.timeout(10_000), ports.interrupt]);
-  return Promise.all(ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "full" })));
+  return lookEverywhere(ports, "full", signal);
 }
 
 async function failingNativeStep(run: Run, rehearsal: Rehearsal): Promise<boolean> {

@@ -17,6 +17,7 @@ import type { Ports } from "../ports/ports.ts";
 import type { Given, Outcome, ReadingVerb } from "./command.ts";
 import { cohortInput, flag, onOff } from "./flag.ts";
 import { share } from "./lib/format.ts";
+import { lookEverywhere } from "./lib/look-everywhere.ts";
 import { READ_LIMIT_MS, unreachable } from "./lib/stored-state.ts";
 import { asUpstream } from "./lib/write-result.ts";
 
@@ -62,9 +63,7 @@ export const explain: ReadingVerb<typeof input, ExplainData> = {
 
 async function explainStored(given: Input, ports: Ports): Promise<Outcome<ExplainData>> {
   const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
-  const looking = Promise.all(
-    ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "cached" })),
-  );
+  const looking = lookEverywhere(ports, "cached", signal);
   let raw: RawState;
   try {
     raw = await ports.store.read({ signal });

@@ -18,6 +18,7 @@ import { onOff } from "../flag.ts";
 import type { Check } from "../lib/check.ts";
 import { skewMs } from "../lib/clock-skew.ts";
 import { invocation } from "../lib/format.ts";
+import { lookEverywhere } from "../lib/look-everywhere.ts";
 import { READ_LIMIT_MS } from "../lib/stored-state.ts";
 import { asUpstream } from "../lib/write-result.ts";
 import { sightChecks } from "./metrics-and-logs.ts";
@@ -68,7 +69,7 @@ export async function examine(ports: Ports, given: AbortSignal, notify = false):
     attempt(ports.account.namespace({ signal })),
     attempt(ports.account.writable({ signal }).then(() => "yes" as const)),
     attempt(ports.store.read({ signal })),
-    Promise.all(ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "full" }))),
+    lookEverywhere(ports, "full", signal),
     noticeChecks(ports, { test: notify }),
     sightChecks(ports, signal),
   ]);

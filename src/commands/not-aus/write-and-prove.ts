@@ -2,7 +2,7 @@
 
 import { unlessAborted } from "../../domain/lib/abort.ts";
 import { timeOf } from "../../domain/lib/time.ts";
-import type { Expectation, Sighting } from "../../domain/proof/expectation.ts";
+import type { Expectation } from "../../domain/proof/expectation.ts";
 import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
 import { parseState } from "../../domain/state/state.ts";
 import { stopNow } from "../../domain/state/transitions.ts";
@@ -11,6 +11,7 @@ import { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { CommonInput } from "../command.ts";
 import { interruptedBy } from "../command.ts";
+import { lookEverywhere } from "../lib/look-everywhere.ts";
 import type { LiveProof } from "../lib/prove-live.ts";
 import { NOT_ASKED, proveLive } from "../lib/prove-live.ts";
 import { askAfterProxy, PROXY_NOT_ASKED } from "../lib/proxy-health.ts";
@@ -110,7 +111,7 @@ async function look(
   expected: () => Expectation,
 ): Promise<LiveProof> {
   if (sent) return proveLive(ports, expected, { ...timing, what: "stop" });
-  return { live: [], missing: [], sightings: await lookOnce(ports, timing.signal) };
+  return { live: [], missing: [], sightings: await lookEverywhere(ports, "cached", timing.signal) };
 }
 
 /**
@@ -149,10 +150,6 @@ async function readBefore(
   } catch {
     return null;
   }
-}
-
-function lookOnce(ports: Ports, signal: AbortSignal): Promise<Sighting[]> {
-  return Promise.all(ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "cached" })));
 }
 
 function complainOnce(ports: Ports): (problem: string) => void {

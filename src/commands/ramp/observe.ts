@@ -15,6 +15,7 @@ import type { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
 import { askOf } from "../lib/ask-metrics.ts";
 import { authorsOf, lostIn, shownAt } from "../lib/emergencies.ts";
+import { lookEverywhere } from "../lib/look-everywhere.ts";
 import { HEALTH_LIMIT_MS, observe } from "../lib/native-health.ts";
 import type { Base } from "../lib/stored-state.ts";
 import { READ_LIMIT_MS, readBase } from "../lib/stored-state.ts";
@@ -46,7 +47,7 @@ export async function gather(
   const [base, control, sightings, visited, gate, journal] = await Promise.all([
     readBase(ports, signal),
     readControl(ports, signal),
-    looks ? lookEverywhere(ports, signal) : [],
+    looks ? lookEverywhere(ports, "cached", signal) : [],
     wanted.live ? visitedSince(ramp, ports.clock.now(), ask) : null,
     wanted.gate ? askGate(ramp, ports, signal, ask) : null,
     wanted.journal ? ports.journal.recent(ENTRIES, { signal }) : null,
@@ -74,10 +75,6 @@ async function readControl(ports: Ports, signal: AbortSignal): Promise<RampContr
     // Who wants something will be heard at the next look.
     return null;
   }
-}
-
-function lookEverywhere({ qa }: Ports, signal: AbortSignal): Promise<Sighting[]> {
-  return Promise.all(qa.urls.map((url) => qa.look(url, { signal, health: "cached" })));
 }
 
 /** One that a location holds, and that nothing stored asks for or ends. */

@@ -16,6 +16,7 @@ import { isEmergency } from "../../domain/state/state.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Change, ChangingVerb, Outcome, Planned } from "../command.ts";
 import { invocation, share } from "../lib/format.ts";
+import { lookEverywhere } from "../lib/look-everywhere.ts";
 import { observe } from "../lib/native-health.ts";
 import { lookAtGuardian } from "../lib/rearm-guardian.ts";
 import type { Base } from "../lib/stored-state.ts";
@@ -215,7 +216,7 @@ async function judged(
   const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
   const [guardian, sightings, { observations }] = await Promise.all([
     lookAtGuardian(ports, base.state, signal),
-    Promise.all(ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "full" }))),
+    lookEverywhere(ports, "full", signal),
     observe(ports, signal, []),
   ]);
   const findings = prerequisites(sightings, backToNormal(observations, ports.target.policy));

@@ -25,6 +25,7 @@ import { flag, onOff, percentInput } from "../flag.ts";
 import type { Names } from "../lib/emergencies.ts";
 import { authorsOf, namesOf, shownAt } from "../lib/emergencies.ts";
 import { invocation, share } from "../lib/format.ts";
+import { lookEverywhere } from "../lib/look-everywhere.ts";
 import { observe } from "../lib/native-health.ts";
 import type { GuardianSeen } from "../lib/rearm-guardian.ts";
 import { guardianSeen, readGuardian } from "../lib/rearm-guardian.ts";
@@ -78,7 +79,7 @@ async function plan(given: Input, ports: Ports): Promise<Planned<RestoreSteps, R
     readBase(ports, signal),
     readGuardian(ports, signal),
     ports.journal.recent(200, { signal }),
-    Promise.all(ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "full" }))),
+    lookEverywhere(ports, "full", signal),
     observe(ports, signal, []),
   ]);
   if (!("state" in base)) return { kind: "ended", outcome: unreachable(base, ports) };

@@ -21,6 +21,7 @@ import { noFlags } from "../flag.ts";
 import { askShare } from "../lib/achieved-share.ts";
 import { recommendedCommand } from "../lib/findings-text.ts";
 import { invocation } from "../lib/format.ts";
+import { lookEverywhere } from "../lib/look-everywhere.ts";
 import { assessHealth, sayingLate } from "../lib/native-health.ts";
 import type { GuardianTexts } from "../lib/rearm-guardian.ts";
 import { readGuardian } from "../lib/rearm-guardian.ts";
@@ -54,7 +55,7 @@ async function look(ports: Ports): Promise<Outcome<StatusData>> {
   const journaled = ports.journal.recent(ENTRIES, { signal });
   const [base, sightings, journal, measured, rampText, guardian] = await Promise.all([
     reading,
-    Promise.all(ports.qa.urls.map((url) => ports.qa.look(url, { signal, health: "full" }))),
+    lookEverywhere(ports, "full", signal),
     journaled,
     measure(ports, reading, journaled),
     ports.documents.get(RAMP_KEY, { signal }).catch(() => null),
