@@ -1,14 +1,10 @@
 /** Where an object of JSON ends, and where it goes wrong, at any depth and cut into any pieces. */
+import { CARRIAGE_RETURN, CLOSE, CLOSE_LIST, NEWLINE, OPEN, OPEN_LIST } from "./json-bytes.ts";
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-const NEWLINE = 0x0a;
 const COLON = 0x3a;
 const COMMA = 0x2c;
-const OPEN = 0x7b;
-const CLOSE = 0x7d;
-const OPEN_LIST = 0x5b;
-const CLOSE_LIST = 0x5d;
 
 type Expected = "key" | "key-or-end" | "colon" | "value" | "value-or-end" | "comma-or-end";
 
@@ -52,7 +48,7 @@ export class JsonNesting {
         else if (byte === QUOTE) this.#inString = false;
         continue;
       }
-      if (byte === 0x20 || byte === NEWLINE || byte === 0x0d || byte === 0x09) {
+      if (byte === 0x20 || byte === NEWLINE || byte === CARRIAGE_RETURN || byte === 0x09) {
         this.#inWord = false;
         continue;
       }

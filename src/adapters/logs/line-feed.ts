@@ -1,11 +1,7 @@
 /** Cuts expanded bytes into records: lines where one line is one, and whatever else JSON may look like. */
 import type { RecordTaker } from "../../ports/logs.ts";
+import { CARRIAGE_RETURN, CLOSE, NEWLINE, OPEN } from "./json-bytes.ts";
 import { RecordFeed } from "./record-feed.ts";
-
-const NEWLINE = 0x0a;
-const CARRIAGE_RETURN = 0x0d;
-const OPEN = 0x7b;
-const CLOSE = 0x7d;
 
 export class LineFeed {
   readonly #taker: RecordTaker;

@@ -8,13 +8,9 @@
  */
 import type { RecordTaker } from "../../ports/logs.ts";
 import { envelopeEnd } from "./envelope.ts";
+import { CLOSE, CLOSE_LIST, NEWLINE, OPEN, OPEN_LIST } from "./json-bytes.ts";
 import { JsonNesting, type Scanned } from "./json-nesting.ts";
 
-const NEWLINE = 0x0a;
-const OPEN = 0x7b;
-const CLOSE = 0x7d;
-const OPEN_LIST = 0x5b;
-const CLOSE_LIST = 0x5d;
 /** Between records: blanks, commas, the record separator of RFC 7464, byte order marks. */
 const BETWEEN: ReadonlySet<number> = new Set([
   0x20, 0x09, 0x0d, 0x0a, 0x2c, 0x1e, 0xef, 0xbb, 0xbf,

@@ -2,6 +2,7 @@
  * The runbook's table of root causes (section 5), each named only where the lines carry it. The
  * evidence is said in counts, so that a reader can disagree.
  */
+import { NATIVE_PHASES } from "../metrics/point.ts";
 import { tidy } from "./counter.ts";
 import type { Group } from "./groups.ts";
 import { HINTS, type Hint } from "./hints.ts";
@@ -27,8 +28,6 @@ const ENOUGH = 0.5;
 /** Fewer late requests than this may be clocks that differ. */
 const LEAST_LATE = 3;
 const LEAST_DRIFT = 3;
-
-const NATIVE_PHASES = ["b1a", "b1b"];
 
 /** Routes that need what an earlier request of the same visitor left. */
 const SECOND_STEPS: ReadonlySet<string> = new Set([

@@ -1,4 +1,5 @@
 /** When something happened, as any writer of logs may put it. */
+import { utcDay } from "../lib/time.ts";
 
 /** Before and after these nothing of ours was logged: such a number counts something else. */
 const FIRST_MS = Date.UTC(2000, 0, 1);
@@ -52,12 +53,11 @@ function ofDate([, ...parts]: RegExpExecArray): number | null {
     .map((part) => (part === undefined ? undefined : Number(part)));
   if (year === undefined || month === undefined || day === undefined) return null;
   if (hour > 23 || minute > 59 || second > 60) return null;
-  const midnight = new Date(Date.UTC(year, month - 1, day));
-  // Date.UTC carries over what does not exist: 30 February becomes March.
-  if (midnight.getUTCMonth() !== month - 1 || midnight.getUTCDate() !== day) return null;
+  const midnightMs = utcDay(year, month, day);
+  if (midnightMs === null) return null;
   const fraction = Number(`0.${parts[6] ?? "0"}`);
   const local = ((hour * 60 + minute) * 60 + second + fraction) * 1_000;
-  return Math.floor(midnight.getTime() + local) - zoneMs(parts[7]);
+  return Math.floor(midnightMs + local) - zoneMs(parts[7]);
 }
 
 function zoneMs(zone: string | undefined): number {

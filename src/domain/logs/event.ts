@@ -13,8 +13,10 @@ import {
   isFields,
   type LogRecord,
   levelOf,
+  listOf,
   MAX_MESSAGE_CHARS,
   numberOf,
+  parseFields,
   readRecord,
   textOf,
   textRecord,
@@ -123,16 +125,6 @@ function addMessage(told: EventTold, message: unknown, event: EventFacts): void 
   if (texts.length > 0) told.records.push(textRecord(texts.join(" "), event));
 }
 
-function parseFields(text: string): Fields | null {
-  if (!text.startsWith("{")) return null;
-  try {
-    const value: unknown = JSON.parse(text);
-    return isFields(value) ? value : null;
-  } catch {
-    return null;
-  }
-}
-
 function thrownOf(thrown: Fields, outcome: string | null, facts: EventFacts): LogRecord {
   const stack = field(thrown, "stack");
   const ms = eventTimeOf(field(thrown, "timestampMs") ?? field(thrown, "timestamp")) ?? facts.ms;
@@ -230,8 +222,4 @@ function placeOf(carrier: LogRecord, record: LogRecord): Partial<LogRecord> {
     device: record.device ?? carrier.device,
     revision: record.revision ?? carrier.revision,
   };
-}
-
-function listOf(value: unknown): Fields[] {
-  return Array.isArray(value) ? value.filter(isFields) : [];
 }

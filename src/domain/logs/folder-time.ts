@@ -3,6 +3,7 @@
  * below `YYYYMMDD/` (its `{DATE}`), `YYYY-MM-DD/`, `date=…/` or `dt=…/`, `YYYY/MM/DD/`, with or without `HH/` or
  * `hour=HH/`, all UTC.
  */
+import { utcDay } from "../lib/time.ts";
 import type { LogWindow } from "./batch-name.ts";
 
 /** The batches of a folder begin from `fromMs` up to but not including `toMs`, milliseconds since 1970. */
@@ -18,7 +19,8 @@ const SIGN = "[-_.]?";
 const CLOCK = "[T_. -]?(\\d\\d)(?:[-_.:]?\\d\\d){0,2}Z?";
 const DATE = new RegExp(`^(\\d{4})(?:${SIGN}(\\d\\d)(?:${SIGN}(\\d\\d)(?:${CLOCK})?)?)?$`);
 const PART = /^\d\d?$/;
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 const FIRST_YEAR = 2000;
 const LAST_YEAR = 2099;
 
@@ -73,9 +75,9 @@ function timeOf(
   hour: number | null,
 ): FolderTime | null {
   if (year < FIRST_YEAR || year > LAST_YEAR || (hour ?? 0) > 23) return null;
-  const from = new Date(Date.UTC(year, (month ?? 1) - 1, day ?? 1, hour ?? 0));
-  // Date.UTC carries over what does not exist: 30 February becomes March.
-  if (from.getUTCMonth() !== (month ?? 1) - 1 || from.getUTCDate() !== (day ?? 1)) return null;
+  const dayMs = utcDay(year, month ?? 1, day ?? 1);
+  if (dayMs === null) return null;
+  const from = new Date(dayMs + (hour ?? 0) * HOUR_MS);
   const to = new Date(from);
   const unit = hour !== null ? "hour" : day !== null ? "day" : month !== null ? "month" : "year";
   if (unit === "year") to.setUTCFullYear(year + 1);

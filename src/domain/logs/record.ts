@@ -133,3 +133,19 @@ export function numberOf(value: unknown): number | null {
 export function levelOf({ level, severity }: Fields): Level | null {
   return levelOfWord(wordOf(level ?? severity));
 }
+
+/** Of an object as text; null for anything else. */
+export function parseFields(text: string): Fields | null {
+  if (!text.startsWith("{")) return null;
+  try {
+    const value: unknown = JSON.parse(text);
+    return isFields(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The objects of a list; none when it is no list. */
+export function listOf(value: unknown): Fields[] {
+  return Array.isArray(value) ? value.filter(isFields) : [];
+}

@@ -1,7 +1,7 @@
 /** What a live tail shows of a trace event: the Worker's own lines, other output, exceptions. */
 import { isFailure, isKnownLevel, levelOfWord, outcomeToTell } from "./level.ts";
 import { levelOf } from "./line.ts";
-import { type Fields, isFields, wordOf } from "./record.ts";
+import { type Fields, isFields, listOf, numberOf, parseFields, wordOf } from "./record.ts";
 
 export const LEVELS = ["INFO", "WARN", "ERROR"] as const;
 type Level = (typeof LEVELS)[number];
@@ -27,8 +27,8 @@ export interface TailLine {
 export function tailLines(event: unknown): TailLine[] {
   if (!isFields(event)) return [];
   const base = baseLine(event);
-  const thrown = list(event.exceptions).map((exception) => exceptionLine(exception, base));
-  const lines = [...list(event.logs).map((log) => logLine(log, base)), ...thrown];
+  const thrown = listOf(event.exceptions).map((exception) => exceptionLine(exception, base));
+  const lines = [...listOf(event.logs).map((log) => logLine(log, base)), ...thrown];
   const ended = outcomeToTell(text(event.outcome), thrown.length > 0);
   if (ended !== null) lines.push({ ...base, ...ended });
   // A failed answer that nothing else tells of.
@@ -38,9 +38,9 @@ export function tailLines(event: unknown): TailLine[] {
 function baseLine(event: Fields): TailLine {
   const inner = fields(event.event);
   const request = fields(inner.request);
-  const status = number(fields(inner.response).status);
+  const status = numberOf(fields(inner.response).status);
   return {
-    atMs: number(event.eventTimestamp),
+    atMs: numberOf(event.eventTimestamp),
     level: status === null ? "INFO" : levelOf(status),
     cohort: null,
     phase: null,
@@ -57,7 +57,7 @@ function baseLine(event: Fields): TailLine {
 function logLine(log: Fields, base: TailLine): TailLine {
   const parts = Array.isArray(log.message) ? log.message : [log.message];
   const own = parts.length === 1 ? ownLine(parts[0]) : null;
-  const atMs = number(log.timestamp) ?? base.atMs;
+  const atMs = numberOf(log.timestamp) ?? base.atMs;
   if (own !== null) return { ...base, atMs, ...own };
   const message = parts.map(shown).join(" ");
   const level = log.level === "error" ? "ERROR" : log.level === "warn" ? "WARN" : "INFO";
@@ -66,7 +66,7 @@ function logLine(log: Fields, base: TailLine): TailLine {
 
 function exceptionLine(exception: Fields, base: TailLine): TailLine {
   const message = `${text(exception.name) ?? "Error"}: ${text(exception.message) ?? ""}`;
-  return { ...base, atMs: number(exception.timestamp) ?? base.atMs, level: "ERROR", message };
+  return { ...base, atMs: numberOf(exception.timestamp) ?? base.atMs, level: "ERROR", message };
 }
 
 /** JSON is written without a limit of depth, but not by V8. */
@@ -81,7 +81,7 @@ function shown(part: unknown): string {
 
 /** JSON with a level, as the Worker and others log it. Null for anything else. */
 function ownLine(part: unknown): Partial<TailLine> | null {
-  const line = typeof part === "string" && part.startsWith("{") ? parse(part) : part;
+  const line = typeof part === "string" ? parseFields(part) : part;
   if (!isFields(line)) return null;
   const word = levelOfWord(wordOf(line.level ?? line.severity));
   if (word === null || !isKnownLevel(word)) return null;
@@ -91,8 +91,8 @@ function ownLine(part: unknown): Partial<TailLine> | null {
     phase: text(line.phase),
     method: text(line.method),
     route: text(line.route),
-    status: number(line.status),
-    durationMs: number(line.duration_ms),
+    status: numberOf(line.status),
+    durationMs: numberOf(line.duration_ms),
     colo: text(line.colo),
     ray: text(line.rayID),
     message: text(line.error_msg) ?? text(line.message) ?? text(line.msg),
@@ -101,28 +101,12 @@ function ownLine(part: unknown): Partial<TailLine> | null {
   return { level, message: null, ...(Object.fromEntries(said) as Partial<TailLine>) };
 }
 
-function parse(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return null;
-  }
-}
-
 function fields(value: unknown): Fields {
   return isFields(value) ? value : {};
 }
 
-function list(value: unknown): Fields[] {
-  return Array.isArray(value) ? value.filter(isFields) : [];
-}
-
 function text(value: unknown): string | null {
   return typeof value === "string" ? value : null;
-}
-
-function number(value: unknown): number | null {
-  return typeof value === "number" && Number.isFinite(value) ? value : null;
 }
 
 function pathOf(url: string | null): string | null {
