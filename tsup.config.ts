@@ -30,6 +30,10 @@ export default defineConfig({
   minify: true,
   noExternal: [/^(?!miniflare|workerd|chdb|@electric-sql\/)/],
   external: ["miniflare", "workerd", "chdb", /^@electric-sql\//],
+  // Its CommonJS hides what it requires from the bundler.
+  esbuildOptions: (options) => {
+    options.alias = { "jsonc-parser": "jsonc-parser/lib/esm/main.js" };
+  },
   define: { PIXCANARY_VERSION: JSON.stringify(version) },
   banner: {
     js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',

@@ -7,21 +7,20 @@ import {
   type ConfigFile,
   configFileSchema,
   environmentForRelief,
-  environmentSchema,
   reliefFileSchema,
 } from "../domain/config/environment.ts";
 import { shellQuote } from "../domain/config/manual.ts";
-import { NOTIFY_KEYS } from "../domain/config/notify.ts";
-import { DEFAULT_POLICY } from "../domain/policy/numbers.ts";
 import { escapeForTerminal } from "../domain/text/escape.ts";
-import { findJsonMistake } from "./json-position.ts";
+import { ownConfigDir } from "./allowed-hosts.ts";
+import { linesOf } from "./config-issues.ts";
+import type { JsonMistake } from "./json-position.ts";
+import { readJsonc } from "./jsonc.ts";
 import { examinePath } from "./trusted-path.ts";
 
 const CONFIG_FILE_NAME = "pixcanary.json";
 const MAX_CONFIG_BYTES = 256 * 1024;
 /** No real path is deeper. */
 const MAX_FOLDERS = 64;
-const MAX_REPORTED = 10;
 
 /** A configuration that is missing or cannot be used. */
 export class ConfigError extends Error {
@@ -39,50 +38,84 @@ export class ConfigError extends Error {
   }
 }
 
+export interface Unusable {
+  why: ConfigError;
+  /** As it stands in the file. */
+  raw: unknown;
+}
+
 export interface LoadedConfig {
   /** Absolute. Relative paths in the configuration start from its folder. */
   path: string;
   config: ConfigFile;
-  /** For relief: environments that the file names and that cannot be used at all, and why. */
-  unusable: ReadonlyMap<string, ConfigError>;
+  /** For relief: environments that the file names and that cannot be used at all. */
+  unusable: ReadonlyMap<string, Unusable>;
+  /** For relief: why the file as a whole cannot be read, so that it may name more environments. */
+  broken: ConfigError | null;
   /** For relief: mistakes that do not matter to it, one line each. */
   warnings: readonly string[];
 }
 
+export interface ConfigSources {
+  cwd: string;
+  /** Chosen by the operator (`--config`, PIXCANARY_CONFIG): taken as it is. */
+  explicitPath?: string | undefined;
+  /** The operator's own folder comes last; without these there is none. */
+  own?: { env: Readonly<Record<string, string | undefined>>; home: string };
+  relief?: boolean;
+}
+
 /**
- * Throws ConfigError. An explicit path is taken as it is; else the nearest file upwards from `cwd`,
- * which must be yours or root's, on a way that nobody else can change.
+ * Throws ConfigError. An explicit path is taken as it is; else the nearest file upwards from `cwd`, else
+ * the one in the operator's own folder, which must be yours or root's, on a way that nobody else can change.
  * For `relief`, a mistake in one place does not make the rest unusable.
  */
-export async function loadConfig(options: {
-  cwd: string;
-  explicitPath?: string | undefined;
-  relief?: boolean;
-}): Promise<LoadedConfig> {
-  const { cwd, explicitPath, relief } = options;
-  const loaded = (text: string, path: string): LoadedConfig => ({
-    path,
-    unusable: new Map(),
-    warnings: [],
-    ...(relief === true ? parseForRelief(text, path) : { config: parseConfigFile(text, path) }),
-  });
+export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> {
+  const { path, text } = await findConfig(sources);
+  if (sources.relief === true) return { path, ...(await parseForRelief(text, path)) };
+  const config = await parseConfigFile(text, path);
+  return { path, config, unusable: new Map(), broken: null, warnings: [] };
+}
+
+/** For relief: without a file that can be read, what there is instead is nothing, and why. */
+export async function loadForRelief(sources: ConfigSources): Promise<LoadedConfig> {
+  try {
+    return await loadConfig({ ...sources, relief: true });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const path = resolve(sources.cwd, sources.explicitPath ?? CONFIG_FILE_NAME);
+    return { path, ...NOTHING_READ, broken: error };
+  }
+}
+
+const NOTHING_READ = { config: { environments: {} }, unusable: new Map(), warnings: [] } as const;
+
+async function findConfig(sources: ConfigSources): Promise<{ path: string; text: string }> {
+  const { cwd, explicitPath, own } = sources;
   if (explicitPath !== undefined) {
     const path = resolve(cwd, explicitPath);
     const text = await readText(path);
-    if (text !== null) return loaded(text, path);
-    throw new ConfigError(`file not found: ${shown(path)}`, "check --config");
+    if (text !== null) return { path, text };
+    throw new ConfigError(`file not found: ${shown(path)}`, "check --config or PIXCANARY_CONFIG");
   }
-  let folder = resolve(cwd);
-  for (let depth = 0; depth < MAX_FOLDERS; depth += 1) {
-    const path = join(folder, CONFIG_FILE_NAME);
+  const ownPath = own === undefined ? null : join(ownConfigDir(own), CONFIG_FILE_NAME);
+  for (const path of [...upwards(resolve(cwd)), ...(ownPath === null ? [] : [ownPath])]) {
     const text = await readTrusted(path);
-    if (text !== null) return loaded(text, path);
-    if (dirname(folder) === folder) break;
-    folder = dirname(folder);
+    if (text !== null) return { path, text };
   }
-  const message = `no ${CONFIG_FILE_NAME} in ${shown(resolve(cwd))} or above`;
+  const elsewhere = ownPath === null ? "" : `, nor ${shown(ownPath)}`;
+  const message = `no ${CONFIG_FILE_NAME} in ${shown(resolve(cwd))} or above${elsewhere}`;
   const hint = "use --config <path>, or create one (see README)";
   throw new ConfigError(message, hint, { missing: true });
+}
+
+function upwards(folder: string): string[] {
+  const paths: string[] = [];
+  for (let at = folder; paths.length < MAX_FOLDERS; at = dirname(at)) {
+    paths.push(join(at, CONFIG_FILE_NAME));
+    if (dirname(at) === at) break;
+  }
+  return paths;
 }
 
 /** Looks before it reads: on a way that is safe, nobody can exchange the file in between. */
@@ -132,45 +165,45 @@ function unreadable(error: unknown, path: string): null {
   throw new ConfigError(`cannot read ${shown(path)} (${code})`, `check the file ${shown(path)}`);
 }
 
-/** `path` is for messages only. Throws ConfigError. */
-export function parseConfigFile(text: string, path: string): ConfigFile {
-  const parsed = parseStrictly(jsonOf(text, path));
+/** `path` is for messages only. Rejects with ConfigError. */
+export async function parseConfigFile(text: string, path: string): Promise<ConfigFile> {
+  const read = await readJsonc(text);
+  if (read.mistake !== null) throw notJson(read.mistake, path);
+  const parsed = parseStrictly(read.value);
   if (parsed.success) return parsed.data;
   throw configError(path, parsed.error.issues);
 }
 
-/** As much as relief needs, and what is wrong with the rest. Throws ConfigError. */
-export function parseForRelief(text: string, path: string): Omit<LoadedConfig, "path"> {
-  const raw = jsonOf(text, path);
-  const strict = parseStrictly(raw);
-  const unusable = new Map<string, ConfigError>();
-  if (strict.success) return { config: strict.data, unusable, warnings: [] };
-  const { issues } = strict.error;
-  const found = reliefFileSchema.safeParse(raw);
-  if (!found.success) throw configError(path, issues);
+/** As much as relief needs, and what is wrong with the rest. Rejects with ConfigError. */
+export async function parseForRelief(
+  text: string,
+  path: string,
+): Promise<Omit<LoadedConfig, "path">> {
+  const read = await readJsonc(text);
+  const broken = read.mistake === null ? null : notJson(read.mistake, path);
+  const strict = parseStrictly(read.value);
+  const unusable = new Map<string, Unusable>();
+  if (strict.success && broken === null)
+    return { config: strict.data, unusable, broken, warnings: [] };
+  const issues = strict.error?.issues ?? [];
+  const found = reliefFileSchema.safeParse(read.value);
+  if (!found.success) throw broken ?? configError(path, issues);
   const environments: ConfigFile["environments"] = {};
-  for (const [name, value] of Object.entries(found.data.environments)) {
-    const environment = environmentForRelief(name, value);
+  for (const [name, raw] of Object.entries(found.data.environments)) {
+    const environment = environmentForRelief(name, raw);
+    const own = issues.filter((issue) => issue.path[1] === name);
     if (environment !== null) environments[name] = environment;
-    else
-      unusable.set(
-        name,
-        configError(
-          path,
-          issues.filter((issue) => issue.path[1] === name),
-        ),
-      );
+    else unusable.set(name, { raw, why: broken ?? configError(path, own) });
   }
-  const warnings = linesOf(issues).map((line) => `${shown(path)}: ${line}`);
-  return { config: { environments }, unusable, warnings };
+  const warnings =
+    broken === null ? linesOf(issues).map((line) => `${shown(path)}: ${line}`) : [broken.message];
+  return { config: { environments }, unusable, broken, warnings };
 }
 
-function jsonOf(text: string, path: string): unknown {
-  const mistake = findJsonMistake(text);
-  if (mistake === null) return JSON.parse(text);
+function notJson(mistake: JsonMistake, path: string): ConfigError {
   const place = `${shown(path)}:${mistake.line}:${mistake.column}`;
-  const hint = "the file is plain JSON: no comments, no comma after the last entry";
-  throw new ConfigError(`${place}: not JSON: ${escapeForTerminal(mistake.what)}`, hint);
+  const message = `${place}: not JSON: ${escapeForTerminal(mistake.what)}`;
+  return new ConfigError(message, "correct the file and try again");
 }
 
 function parseStrictly(raw: unknown) {
@@ -181,96 +214,6 @@ function parseStrictly(raw: unknown) {
 function configError(path: string, issues: readonly z.core.$ZodIssue[]): ConfigError {
   const lines = linesOf(issues).map((line) => `  ${line}`);
   return new ConfigError(`${shown(path)}:\n${lines.join("\n")}`, "correct the file and try again");
-}
-
-/** For a terminal, and not too many. */
-function linesOf(issues: readonly z.core.$ZodIssue[]): string[] {
-  const problems = issues.flatMap(describeIssue);
-  const more = problems.length - MAX_REPORTED;
-  const lines = problems.slice(0, MAX_REPORTED).map(escapeForTerminal);
-  return more > 0 ? [...lines, `and ${more} more`] : lines;
-}
-
-function describeIssue(issue: z.core.$ZodIssue): string[] {
-  const place = issue.path.map(String);
-  const at = (rest: readonly string[]): string => rest.join(".") || "the file";
-  switch (issue.code) {
-    case "unrecognized_keys":
-      return issue.keys.map((key) => {
-        const like = nearest(key, knownKeys(place));
-        const meant = like === null ? "" : `; did you mean ${like}?`;
-        return `${at([...place, key])}: unknown setting${meant}`;
-      });
-    case "invalid_type":
-      return [
-        issue.input === undefined
-          ? `${at(place)}: is missing`
-          : `${at(place)}: must be ${article(issue.expected)}`,
-      ];
-    case "invalid_key":
-      return [`${at(place)}: ${issue.issues[0]?.message ?? "is not a valid name"}`];
-    case "too_small":
-      return [
-        `${at(place)}: ${issue.origin === "number" ? `must be at least ${issue.minimum}` : "must not be empty"}`,
-      ];
-    case "too_big":
-      return [
-        `${at(place)}: ${issue.origin === "number" ? `must be at most ${issue.maximum}` : "is too long"}`,
-      ];
-    default:
-      return [`${at(place)}: ${issue.message}`];
-  }
-}
-
-const ARTICLES: Readonly<Record<string, string>> = {
-  string: "a string",
-  number: "a number",
-  boolean: "true or false",
-  array: "a list",
-  object: "an object",
-  record: "an object",
-};
-
-function article(expected: string): string {
-  return ARTICLES[expected] ?? expected;
-}
-
-function knownKeys([top, , setting, row]: readonly string[]): string[] {
-  if (top === undefined) return Object.keys(configFileSchema.shape);
-  if (setting === undefined) return Object.keys(environmentSchema.shape);
-  if (setting === "notify") return [...(NOTIFY_KEYS[row ?? ""] ?? Object.keys(NOTIFY_KEYS))];
-  if (setting !== "policy") return [];
-  const rows = new Map<string, unknown>(Object.entries(DEFAULT_POLICY));
-  if (row === undefined) return [...rows.keys()];
-  const numbers = rows.get(row);
-  return typeof numbers === "object" && numbers !== null ? Object.keys(numbers) : [];
-}
-
-/** The known key that takes the fewest edits, if they are few. */
-function nearest(key: string, known: readonly string[]): string | null {
-  let best: string | null = null;
-  let fewest = Math.max(2, Math.floor(key.length / 3)) + 1;
-  for (const candidate of known) {
-    const edits = editDistance(key.slice(0, 64).toLowerCase(), candidate.toLowerCase());
-    if (edits < fewest) {
-      best = candidate;
-      fewest = edits;
-    }
-  }
-  return best;
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const swap = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }
 
 /** One word for a shell, when nothing in it had to be escaped for the terminal. */

@@ -13,8 +13,12 @@ export function findJsonMistake(text: string): JsonMistake | null {
   if (message === null) return null;
   const position = /at position (\d+)/.exec(message)?.[1];
   const offset = position === undefined ? searchOffset(text) : Number(position);
+  return placeOf(text, offset, describe(message));
+}
+
+export function placeOf(text: string, offset: number, what: string): JsonMistake {
   const before = text.slice(0, offset).split("\n");
-  return { line: before.length, column: (before.at(-1) ?? "").length + 1, what: describe(message) };
+  return { line: before.length, column: (before.at(-1) ?? "").length + 1, what };
 }
 
 function mistakeIn(text: string): string | null {

@@ -5,7 +5,7 @@ import { createMetrics } from "../adapters/analytics.ts";
 import { createApiClock } from "../adapters/api-clock.ts";
 import { createCloudflareClient } from "../adapters/cloudflare-client.ts";
 import { createStateStore } from "../adapters/cloudflare-store.ts";
-import { type LoadedConfig, loadConfig } from "../adapters/config-file.ts";
+import { loadConfig, loadForRelief } from "../adapters/config-file.ts";
 import { createIdentity } from "../adapters/identity.ts";
 import { createJournal } from "../adapters/journal.ts";
 import { createDocuments } from "../adapters/kv-documents.ts";
@@ -23,8 +23,7 @@ import { loadSecret, type Secret } from "../adapters/secrets.ts";
 import { defaultStateDir, type StatePlace } from "../adapters/state-folder.ts";
 import { createVisitorHttp } from "../adapters/visitor-http.ts";
 import type { Environment } from "../domain/config/environment.ts";
-import { apiBaseUrlOf, findEnvironment, toTarget } from "../domain/config/environment.ts";
-import { escapeForTerminal } from "../domain/text/escape.ts";
+import { apiBaseUrlOf, toTarget } from "../domain/config/environment.ts";
 import type {
   AccountProbe,
   ApiClock,
@@ -37,6 +36,7 @@ import { UpstreamError } from "../ports/errors.ts";
 import type { Clock } from "../ports/machine.ts";
 import type { Ports } from "../ports/ports.ts";
 import { composeNotifier } from "./compose-notifier.ts";
+import { environmentForRelief, environmentOf } from "./environment.ts";
 import { UsageError } from "./errors.ts";
 import { checkedHosts, tokenHosts } from "./hosts.ts";
 import type { GlobalFlags } from "./program.ts";
@@ -56,9 +56,8 @@ export async function compose(
   options: { relief: boolean; anyHost?: boolean } = { relief: false },
 ): Promise<World> {
   const { relief } = options;
-  const loaded = await loadConfig({ cwd: shell.cwd, explicitPath: flags.config, relief });
-  const { name, environment } = environmentOf(loaded, flags, shell.env);
-  for (const warning of loaded.warnings) shell.console.err(`! continuing despite: ${warning}`);
+  const { loaded, name, environment, warnings } = await configured(flags, shell, relief);
+  for (const warning of warnings) shell.console.err(`! continuing despite: ${warning}`);
   const baseDir = dirname(loaded.path);
   const from = { baseDir, ...options };
   const { token, qaToken, session } = await secrets(environment, flags, shell, from);
@@ -248,36 +247,15 @@ function doWithout(error: unknown, shell: Shell): null {
   return null;
 }
 
-/** Never a default among several: the wrong environment is the worst thing to change. */
-function environmentName(loaded: LoadedConfig, flags: GlobalFlags, env: NodeJS.ProcessEnv): string {
-  const named = flags.env ?? env.PIXCANARY_ENV;
-  if (named !== undefined && named !== "") return named;
-  const names = namesIn(loaded);
-  const [only] = names;
-  if (names.length === 1 && only !== undefined) return only;
-  throw new UsageError(
-    `no environment given; available: ${names.join(", ")}`,
-    `--env ${only ?? "<name>"}`,
-  );
-}
-
-function environmentOf(
-  loaded: LoadedConfig,
-  flags: GlobalFlags,
-  env: NodeJS.ProcessEnv,
-): { name: string; environment: Environment } {
-  const name = environmentName(loaded, flags, env);
-  const environment = findEnvironment(loaded.config, name);
-  if (environment !== null) return { name, environment };
-  const why = loaded.unusable.get(name);
-  if (why !== undefined) throw why;
-  throw new UsageError(
-    `no environment ${JSON.stringify(name)} in ${loaded.path}`,
-    `one of: ${namesIn(loaded).join(", ")}`,
-  );
-}
-
-/** Those that cannot be used, too: a mistake in one must not make another the only one. */
-function namesIn({ config, unusable }: LoadedConfig): string[] {
-  return [...Object.keys(config.environments), ...[...unusable.keys()].map(escapeForTerminal)];
+async function configured(flags: GlobalFlags, shell: Shell, relief: boolean) {
+  const { cwd, env } = shell;
+  const explicitPath = flags.config ?? (env.PIXCANARY_CONFIG || undefined);
+  const sources = { cwd, explicitPath, own: shell };
+  const named = flags.env ?? (env.PIXCANARY_ENV || undefined);
+  if (relief) {
+    const loaded = await loadForRelief(sources);
+    return { loaded, ...environmentForRelief(loaded, named, env) };
+  }
+  const loaded = await loadConfig(sources);
+  return { loaded, ...environmentOf(loaded, named), warnings: [] };
 }

@@ -14,7 +14,7 @@ export const globalInput = z.object({
   env: flag("-e, --env <name>", "environment in pixcanary.json (or PIXCANARY_ENV)", text),
   config: flag(
     "--config <path>",
-    "configuration file (default: pixcanary.json here or in a parent folder)",
+    "configuration file (or PIXCANARY_CONFIG; default: pixcanary.json here, above or in ~/.config/pixcanary)",
     text,
   ),
   json: flag("--json", "print one JSON document on stdout", yes),

@@ -1,6 +1,5 @@
 /** One command from words to exit code: input → environment → plan → confirm → apply → report. */
 
-import { ConfigError } from "../adapters/config-file.ts";
 import type {
   ChangingVerb,
   CommandDef,
@@ -20,7 +19,7 @@ import type { Ports } from "../ports/ports.ts";
 import { compose, type World } from "./compose.ts";
 import { composeIfAny, NOWHERE } from "./compose-if-any.ts";
 import { ask } from "./confirm.ts";
-import { UsageError } from "./errors.ts";
+import { hintOf, UsageError } from "./errors.ts";
 import { EXIT_DONE } from "./exit.ts";
 import { changesText } from "./plan-text.ts";
 import type { GlobalFlags } from "./program.ts";
@@ -60,7 +59,7 @@ export async function run(
   return report.exitCode;
 }
 
-/** Where relief finds nothing that it may trust, the ways by hand are left. */
+/** Where relief cannot even begin, the ways by hand are left. */
 async function composeFor(
   def: CommandDef,
   flags: GlobalFlags,
@@ -71,7 +70,7 @@ async function composeFor(
   try {
     return await compose(flags, shell, interrupt, { relief, anyHost: def.anyHost === true });
   } catch (error) {
-    if (relief && error instanceof ConfigError && error.planted) {
+    if (relief && hintOf(error) !== null) {
       const target = { ...NOWHERE, accountId: "ACCOUNT_ID", namespaceId: "NAMESPACE_ID" };
       const way = manualText(manualWay(target, { key: STOP_KEY, active: true }));
       shell.console.err(`nothing was written. To stop by hand, with your own ids:\n${way}`);

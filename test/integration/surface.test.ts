@@ -70,6 +70,13 @@ const ROWS: readonly Row[] = [
     says: /no pixcanary\.json[\s\S]*→ try: .*--config/,
   },
   {
+    name: "relief without any configuration",
+    args: ["not-aus"],
+    options: async () => ({ cwd: await folder() }),
+    code: 2,
+    says: /To stop by hand[\s\S]*wrangler[\s\S]*no pixcanary\.json[\s\S]*PIXCANARY_NAMESPACE_ID/,
+  },
+  {
     name: "broken JSON",
     args: ["status"],
     options: async () => ({ cwd: await folder('{"environments": {,}}') }),

@@ -69,8 +69,8 @@ test.each(["README.md", "CONTRIBUTING.md", "docs/state-and-proof.md", "docs/arch
   },
 );
 
-test("the example of pixcanary.json is a valid configuration", () => {
+test("the example of pixcanary.json is a valid configuration", async () => {
   const [example] = blocksOf(README).filter((block) => block.flags.has("pixcanary.json"));
-  const { environments } = parseConfigFile(example?.text ?? "", "README.md");
+  const { environments } = await parseConfigFile(example?.text ?? "", "README.md");
   expect(Object.keys(environments)).toEqual(["production"]);
 });

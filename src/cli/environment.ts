@@ -1,0 +1,124 @@
+/** Which environment a command acts on; for relief, put together from what can still be read. */
+import { ConfigError, type LoadedConfig, type Unusable } from "../adapters/config-file.ts";
+import type { Environment } from "../domain/config/environment.ts";
+import {
+  environmentForRelief as completed,
+  findEnvironment,
+} from "../domain/config/environment.ts";
+import { escapeForTerminal } from "../domain/text/escape.ts";
+import { UsageError } from "./errors.ts";
+
+interface Named {
+  name: string;
+  environment: Environment;
+}
+
+/** Throws UsageError; for an environment that cannot be used, what is wrong with it. */
+export function environmentOf(loaded: LoadedConfig, named: string | undefined): Named {
+  const name = named ?? onlyName(loaded);
+  const environment = findEnvironment(loaded.config, name);
+  if (environment !== null) return { name, environment };
+  const unusable = loaded.unusable.get(name);
+  if (unusable !== undefined) throw unusable.why;
+  throw new UsageError(
+    `no environment ${JSON.stringify(name)} in ${loaded.path}`,
+    `one of: ${namesIn(loaded).join(", ")}`,
+  );
+}
+
+/**
+ * What the file does not say comes from the operator's own variables, and never from another
+ * environment's block. Throws as `environmentOf` does, and ConfigError with what is missing.
+ */
+export function environmentForRelief(
+  loaded: LoadedConfig,
+  named: string | undefined,
+  env: NodeJS.ProcessEnv,
+): Named & { warnings: readonly string[] } {
+  const { broken, warnings } = loaded;
+  const name = named ?? (broken === null ? onlyName(loaded) : nameWithout(broken, namesIn(loaded)));
+  const known = findEnvironment(loaded.config, name);
+  if (known !== null) {
+    const qaUrls = known.qaUrls.length > 0 ? known.qaUrls : qaUrlsIn(env);
+    return { name, environment: { ...known, qaUrls: [...qaUrls] }, warnings };
+  }
+  const unusable = loaded.unusable.get(name);
+  const why = unusable?.why ?? broken;
+  if (why === null) return { ...environmentOf(loaded, name), warnings };
+  const environment = fromVariables(name, unusable, env);
+  if (environment !== null) {
+    const where = `account ${environment.accountId} and namespace ${environment.namespaceId}`;
+    return { name, environment, warnings: [why.message, `${where}, partly from variables`] };
+  }
+  throw new ConfigError(`${why.message}\n  ${missingIn(unusable, env)}`, why.hint, why);
+}
+
+const ACCOUNT = "CLOUDFLARE_ACCOUNT_ID";
+const NAMESPACE = "PIXCANARY_NAMESPACE_ID";
+
+function fieldsOf(unusable: Unusable | undefined): Record<string, unknown> {
+  const raw = unusable?.raw;
+  return typeof raw === "object" && raw !== null ? { ...raw } : {};
+}
+
+function fromVariables(
+  name: string,
+  unusable: Unusable | undefined,
+  env: NodeJS.ProcessEnv,
+): Environment | null {
+  const read = fieldsOf(unusable);
+  const id = (field: string, variable: string) =>
+    isId(read[field]) ? read[field] : env[variable]?.trim();
+  const qaUrls = Array.isArray(read.qaUrls) && read.qaUrls.length > 0 ? read.qaUrls : qaUrlsIn(env);
+  return completed(name, {
+    ...read,
+    accountId: id("accountId", ACCOUNT),
+    namespaceId: id("namespaceId", NAMESPACE),
+    qaUrls,
+  });
+}
+
+function isId(value: unknown): boolean {
+  return typeof value === "string" && /^[0-9a-f]{32}$/i.test(value);
+}
+
+function missingIn(unusable: Unusable | undefined, env: NodeJS.ProcessEnv): string {
+  const read = fieldsOf(unusable);
+  const missing = [
+    ["accountId", ACCOUNT],
+    ["namespaceId", NAMESPACE],
+  ].flatMap(([field = "", variable = ""]) =>
+    isId(read[field]) || isId(env[variable]?.trim()) ? [] : [`${field} (export ${variable}=…)`],
+  );
+  return missing.length > 0
+    ? `missing: ${missing.join(", ")}; PIXCANARY_QA_URL=… for the proof`
+    : "apiBaseUrl or the environment's name cannot be used";
+}
+
+/** Separated by commas or blanks. */
+function qaUrlsIn(env: NodeJS.ProcessEnv): string[] {
+  return (env.PIXCANARY_QA_URL ?? "").split(/[\s,]+/).filter(Boolean);
+}
+
+/** What a broken file still names need not be all that it named: never a default from there. */
+function nameWithout(broken: ConfigError, names: readonly string[]): string {
+  if (names.length === 0) return "unnamed";
+  const message = `${broken.message}\n  no environment given`;
+  throw new ConfigError(message, `--env ${names[0]}`, broken);
+}
+
+/** Never a default among several: the wrong environment is the worst thing to change. */
+function onlyName(loaded: LoadedConfig): string {
+  const names = namesIn(loaded);
+  const [only] = names;
+  if (names.length === 1 && only !== undefined) return only;
+  throw new UsageError(
+    `no environment given; available: ${names.join(", ")}`,
+    `--env ${only ?? "<name>"}`,
+  );
+}
+
+/** Those that cannot be used, too: a mistake in one must not make another the only one. */
+function namesIn({ config, unusable }: LoadedConfig): string[] {
+  return [...Object.keys(config.environments), ...[...unusable.keys()].map(escapeForTerminal)];
+}
