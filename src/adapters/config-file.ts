@@ -13,6 +13,7 @@ import { shellQuote } from "../domain/config/manual.ts";
 import { escapeForTerminal } from "../domain/text/escape.ts";
 import { ownConfigDir } from "./allowed-hosts.ts";
 import { linesOf } from "./config-issues.ts";
+import { toUtf8 } from "./encoding.ts";
 import type { JsonMistake } from "./json-position.ts";
 import { readJsonc } from "./jsonc.ts";
 import { examinePath } from "./trusted-path.ts";
@@ -30,12 +31,22 @@ export class ConfigError extends Error {
   readonly missing: boolean;
   /** Somebody else may have put it there: nothing in it was read. */
   readonly planted: boolean;
-  constructor(message: string, hint: string, { missing = false, planted = false } = {}) {
+  /** Which of the two ids could be read all the same. */
+  readonly known: KnownIds;
+  constructor(message: string, hint: string, more: Partial<ConfigErrorFacts> = {}) {
     super(message);
     this.hint = hint;
-    this.missing = missing;
-    this.planted = planted;
+    this.missing = more.missing ?? false;
+    this.planted = more.planted ?? false;
+    this.known = more.known ?? {};
   }
+}
+
+type ConfigErrorFacts = Pick<ConfigError, "missing" | "planted" | "known">;
+
+export interface KnownIds {
+  accountId?: string;
+  namespaceId?: string;
 }
 
 export interface Unusable {
@@ -149,7 +160,7 @@ async function readText(path: string): Promise<string | null> {
       if (size > MAX_CONFIG_BYTES) {
         throw new ConfigError(`${shown(path)} is longer than ${MAX_CONFIG_BYTES / 1024} KiB`, hint);
       }
-      return buffer.toString("utf8", 0, size).replace(/^\uFEFF/, "");
+      return toUtf8(buffer.subarray(0, size)).replace(/^\uFEFF/, "");
     } finally {
       await file.close();
     }

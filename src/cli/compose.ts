@@ -5,7 +5,7 @@ import { createMetrics } from "../adapters/analytics.ts";
 import { createApiClock } from "../adapters/api-clock.ts";
 import { createCloudflareClient } from "../adapters/cloudflare-client.ts";
 import { createStateStore } from "../adapters/cloudflare-store.ts";
-import { loadConfig, loadForRelief } from "../adapters/config-file.ts";
+import { type LoadedConfig, loadConfig, loadForRelief } from "../adapters/config-file.ts";
 import { createIdentity } from "../adapters/identity.ts";
 import { createJournal } from "../adapters/journal.ts";
 import { createDocuments } from "../adapters/kv-documents.ts";
@@ -49,14 +49,27 @@ export interface World {
   redact: Redact;
 }
 
+interface ComposeOptions {
+  relief: boolean;
+  anyHost?: boolean;
+}
+
 export async function compose(
   flags: GlobalFlags,
   shell: Shell,
   interrupt: AbortSignal,
-  options: { relief: boolean; anyHost?: boolean } = { relief: false },
+  options: ComposeOptions = { relief: false },
 ): Promise<World> {
-  const { relief } = options;
-  const { loaded, name, environment, warnings } = await configured(flags, shell, relief);
+  const found = await configured(flags, shell, options.relief);
+  return composeWith(found, { flags, shell, interrupt, options });
+}
+
+/** What is wrong with secrets or hosts throws; where to write is known by then. */
+export async function composeWith(
+  { loaded, name, environment, warnings }: Configured,
+  given: { flags: GlobalFlags; shell: Shell; interrupt: AbortSignal; options: ComposeOptions },
+): Promise<World> {
+  const { flags, shell, interrupt, options } = given;
   for (const warning of warnings) shell.console.err(`! continuing despite: ${warning}`);
   const baseDir = dirname(loaded.path);
   const from = { baseDir, ...options };
@@ -247,7 +260,19 @@ function doWithout(error: unknown, shell: Shell): null {
   return null;
 }
 
-async function configured(flags: GlobalFlags, shell: Shell, relief: boolean) {
+export interface Configured {
+  loaded: LoadedConfig;
+  name: string;
+  environment: Environment;
+  warnings: readonly string[];
+}
+
+/** Throws UsageError and ConfigError. */
+export async function configured(
+  flags: GlobalFlags,
+  shell: Shell,
+  relief: boolean,
+): Promise<Configured> {
   const { cwd, env } = shell;
   const explicitPath = flags.config ?? (env.PIXCANARY_CONFIG || undefined);
   const sources = { cwd, explicitPath, own: shell };

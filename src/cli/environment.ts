@@ -1,5 +1,5 @@
 /** Which environment a command acts on; for relief, put together from what can still be read. */
-import { ConfigError, type LoadedConfig, type Unusable } from "../adapters/config-file.ts";
+import { ConfigError, type KnownIds, type LoadedConfig, type Unusable } from "../adapters/config-file.ts";
 import type { Environment } from "../domain/config/environment.ts";
 import {
   environmentForRelief as completed,
@@ -50,11 +50,11 @@ export function environmentForRelief(
     const where = `account ${environment.accountId} and namespace ${environment.namespaceId}`;
     return { name, environment, warnings: [why.message, `${where}, partly from variables`] };
   }
-  throw new ConfigError(`${why.message}\n  ${missingIn(unusable, env)}`, why.hint, why);
+  const ids = knownIds(unusable, env);
+  const { missing, planted } = why;
+  const message = `${why.message}\n  ${missingIn(ids)}`;
+  throw new ConfigError(message, why.hint, { missing, planted, known: ids });
 }
-
-const ACCOUNT = "CLOUDFLARE_ACCOUNT_ID";
-const NAMESPACE = "PIXCANARY_NAMESPACE_ID";
 
 function fieldsOf(unusable: Unusable | undefined): Record<string, unknown> {
   const raw = unusable?.raw;
@@ -67,28 +67,37 @@ function fromVariables(
   env: NodeJS.ProcessEnv,
 ): Environment | null {
   const read = fieldsOf(unusable);
-  const id = (field: string, variable: string) =>
-    isId(read[field]) ? read[field] : env[variable]?.trim();
   const qaUrls = Array.isArray(read.qaUrls) && read.qaUrls.length > 0 ? read.qaUrls : qaUrlsIn(env);
   return completed(name, {
     ...read,
-    accountId: id("accountId", ACCOUNT),
-    namespaceId: id("namespaceId", NAMESPACE),
+    ...knownIds(unusable, env),
     qaUrls,
   });
 }
 
-function isId(value: unknown): boolean {
+const VARIABLES = [
+  ["accountId", "CLOUDFLARE_ACCOUNT_ID"],
+  ["namespaceId", "PIXCANARY_NAMESPACE_ID"],
+] as const;
+
+/** What the file says counts before the variable. */
+function knownIds(unusable: Unusable | undefined, env: NodeJS.ProcessEnv): KnownIds {
+  const read = fieldsOf(unusable);
+  return Object.fromEntries(
+    VARIABLES.flatMap(([field, variable]) => {
+      const id = [read[field], env[variable]?.trim()].find(isId);
+      return id === undefined ? [] : [[field, id]];
+    }),
+  );
+}
+
+function isId(value: unknown): value is string {
   return typeof value === "string" && /^[0-9a-f]{32}$/i.test(value);
 }
 
-function missingIn(unusable: Unusable | undefined, env: NodeJS.ProcessEnv): string {
-  const read = fieldsOf(unusable);
-  const missing = [
-    ["accountId", ACCOUNT],
-    ["namespaceId", NAMESPACE],
-  ].flatMap(([field = "", variable = ""]) =>
-    isId(read[field]) || isId(env[variable]?.trim()) ? [] : [`${field} (export ${variable}=…)`],
+function missingIn(known: KnownIds): string {
+  const missing = VARIABLES.flatMap(([field, variable]) =>
+    known[field] === undefined ? [`${field} (export ${variable}=…)`] : [],
   );
   return missing.length > 0
     ? `missing: ${missing.join(", ")}; PIXCANARY_QA_URL=… for the proof`

@@ -1,5 +1,6 @@
 /** One command from words to exit code: input → environment → plan → confirm → apply → report. */
 
+import { ConfigError } from "../adapters/config-file.ts";
 import type {
   ChangingVerb,
   CommandDef,
@@ -11,12 +12,12 @@ import { interruptedBy } from "../commands/command.ts";
 import { flagsOf } from "../commands/flag.ts";
 import { skewWarning } from "../commands/lib/clock-skew.ts";
 import { invocation, shellWord } from "../commands/lib/format.ts";
-import type { Target } from "../domain/config/environment.ts";
+import { type Target, toTarget } from "../domain/config/environment.ts";
 import { manualText, manualWay } from "../domain/config/manual.ts";
 import { STOP_KEY } from "../domain/state/documents.ts";
 import { escapeForTerminal } from "../domain/text/escape.ts";
 import type { Ports } from "../ports/ports.ts";
-import { compose, type World } from "./compose.ts";
+import { compose, composeWith, configured, type World } from "./compose.ts";
 import { composeIfAny, NOWHERE } from "./compose-if-any.ts";
 import { ask } from "./confirm.ts";
 import { hintOf, UsageError } from "./errors.ts";
@@ -67,16 +68,29 @@ async function composeFor(
   interrupt: AbortSignal,
 ): Promise<World> {
   const relief = changes(def) && def.relief === true;
+  const options = { relief, anyHost: def.anyHost === true };
+  if (!relief) return compose(flags, shell, interrupt, options);
+  let target = { ...NOWHERE, ...PLACEHOLDERS };
   try {
-    return await compose(flags, shell, interrupt, { relief, anyHost: def.anyHost === true });
+    const found = await configured(flags, shell, relief);
+    target = toTarget(found.name, found.environment);
+    return await composeWith(found, { flags, shell, interrupt, options });
   } catch (error) {
-    if (relief && hintOf(error) !== null) {
-      const target = { ...NOWHERE, accountId: "ACCOUNT_ID", namespaceId: "NAMESPACE_ID" };
-      const way = manualText(manualWay(target, { key: STOP_KEY, active: true }));
-      shell.console.err(`nothing was written. To stop by hand, with your own ids:\n${way}`);
-    }
+    if (error instanceof ConfigError) target = { ...target, ...error.known };
+    if (hintOf(error) !== null) shell.console.err(stopByHand(target));
     throw error;
   }
+}
+
+const PLACEHOLDERS = { accountId: "ACCOUNT_ID", namespaceId: "NAMESPACE_ID" };
+
+function stopByHand(target: Target): string {
+  const way = manualText(manualWay(target, { key: STOP_KEY, active: true }));
+  const missing = Object.values(PLACEHOLDERS).filter(
+    (word) => word === target.accountId || word === target.namespaceId,
+  );
+  const fill = missing.length === 0 ? "" : `, with your own ${missing.join(" and ")}`;
+  return `nothing was written. To stop by hand${fill}:\n${way}`;
 }
 
 function changes(def: CommandDef): def is ChangingVerb {

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Utf8Pieces } from "../../src/adapters/logs/encoding.ts";
+import { Utf8Pieces } from "../../src/adapters/encoding.ts";
 import { LineFeed } from "../../src/adapters/logs/line-feed.ts";
 import { LogAnalysis } from "../../src/domain/logs/analysis.ts";
 import { EVERYTHING, errorLine, type Line, logLine, traceEvent } from "../support/log-lines.ts";

@@ -95,6 +95,7 @@ describe("each mutation of a good file", () => {
         expect(await placeIn(text, {}, "own")).toBeNull();
         expect(await placeIn(text, VARIABLES, "own")).toBe(variables);
       }),
+      { numRuns: 30 },
     );
     expect(await placeIn("[".repeat(200_000), {}, "own")).toBeNull();
   });

@@ -29,8 +29,17 @@ afterAll(async () => {
 const notAus = (config: string, ...args: string[]) => pixcanary("not-aus", config, ...args);
 
 const pixcanary = (verb: string, config: string, ...args: string[]) =>
-  execa(process.execPath, [BIN, verb, "--config", config, ...args], {
-    env: { HOME: folder, XDG_STATE_HOME: folder, CLOUDFLARE_API_TOKEN: "", PIXCANARY_QA_TOKEN: "" },
+  pixcanaryWith({}, verb, "--config", config, ...args);
+
+const pixcanaryWith = (env: Record<string, string>, ...args: string[]) =>
+  execa(process.execPath, [BIN, ...args], {
+    env: {
+      HOME: folder,
+      XDG_STATE_HOME: folder,
+      CLOUDFLARE_API_TOKEN: "",
+      PIXCANARY_QA_TOKEN: "",
+      ...env,
+    },
     reject: false,
     timeout: HANG_MS,
   });
@@ -107,3 +116,26 @@ it.each(["accountId", "namespaceId"])(
     expect(storedStop()).toEqual(before);
   },
 );
+
+it("what a cut-off pixcanary.json lacks comes from variables: the stop is stored there, and proved", async () => {
+  const { accountId, kvNamespaceId: namespaceId, locations } = sandbox.description;
+  const text = await readFile(
+    await configWith({ accountId: undefined, namespaceId: "?", qaUrls: undefined }),
+    "utf8",
+  );
+  const cut = join(folder, "cut.json");
+  await writeFile(cut, `// in a hurry\n${text.slice(0, -1)},`);
+  const before = storedStop();
+  const { exitCode, stdout, stderr } = await pixcanaryWith(
+    {
+      PIXCANARY_CONFIG: cut,
+      CLOUDFLARE_ACCOUNT_ID: accountId,
+      PIXCANARY_NAMESPACE_ID: namespaceId,
+      PIXCANARY_QA_URL: locations.map(({ url }) => `${url}/qa`).join(","),
+    },
+    ...["not-aus", "--env", "sandbox"],
+  );
+  expect(stderr).toContain(`account ${accountId} and namespace ${namespaceId}`);
+  expect([exitCode, stdout]).toEqual([0, expect.stringContaining("live")]);
+  expect(storedStop()).not.toEqual(before);
+});

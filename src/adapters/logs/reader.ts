@@ -10,7 +10,7 @@ import type {
   RecordTaker,
 } from "../../ports/logs.ts";
 import { ByteFeed } from "./byte-feed.ts";
-import { Utf8Pieces } from "./encoding.ts";
+import { Utf8Pieces } from "../encoding.ts";
 import { findLogs } from "./find.ts";
 import { isGzip, readGzip } from "./gzip.ts";
 import { LineFeed } from "./line-feed.ts";

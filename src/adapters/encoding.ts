@@ -44,6 +44,15 @@ export class Utf8Pieces {
   }
 }
 
+/** Of a text that is there as a whole. */
+export function toUtf8(bytes: Buffer): string {
+  const pieces: Buffer[] = [];
+  const decoder = new Utf8Pieces((piece) => pieces.push(piece));
+  decoder.push(bytes);
+  decoder.end();
+  return Buffer.concat(pieces).toString("utf8");
+}
+
 /** By its mark; without one, JSON begins with two letters that UTF-16 writes with a NUL each. */
 function utf16Of([a, b, c, d]: Buffer): "utf-16le" | "utf-16be" | null {
   if ((a === 0xff && b === 0xfe) || (a !== 0 && b === 0 && c !== 0 && d === 0)) return "utf-16le";
