@@ -1,5 +1,10 @@
 /** Which environment a command acts on; for relief, put together from what can still be read. */
-import { ConfigError, type KnownIds, type LoadedConfig, type Unusable } from "../adapters/config-file.ts";
+import {
+  ConfigError,
+  type KnownIds,
+  type LoadedConfig,
+  type Unusable,
+} from "../adapters/config-file.ts";
 import type { Environment } from "../domain/config/environment.ts";
 import {
   environmentForRelief as completed,

@@ -10,6 +10,7 @@ import { createConsole, isClosedPipe } from "./console.ts";
 import { hintOf, UsageError } from "./errors.ts";
 import { EXIT_BUG, EXIT_DONE, EXIT_UNWRITTEN, EXIT_USAGE } from "./exit.ts";
 import { watchInterrupt } from "./interrupt.ts";
+import { refuseOtherNames } from "./meant.ts";
 import { type Action, buildProgram, isPlainExit, isUsageError } from "./program.ts";
 import { jsonForTerminal } from "./report.ts";
 import { run } from "./run.ts";
@@ -52,6 +53,7 @@ export async function startIn(shell: Shell, verbs: Verbs): Promise<number> {
   try {
     await verbs.addTools?.(program, shell, exits);
     if (argv.length === 0) program.help();
+    refuseOtherNames(program, argv);
     await program.parseAsync([...argv], { from: "user" });
     return code;
   } catch (error) {

@@ -9,8 +9,8 @@ import type {
   LogSource,
   RecordTaker,
 } from "../../ports/logs.ts";
-import { ByteFeed } from "./byte-feed.ts";
 import { Utf8Pieces } from "../encoding.ts";
+import { ByteFeed } from "./byte-feed.ts";
 import { findLogs } from "./find.ts";
 import { isGzip, readGzip } from "./gzip.ts";
 import { LineFeed } from "./line-feed.ts";
