@@ -20,6 +20,7 @@ import {
   emergencies,
   type Lane,
   LanePool,
+  resetLane,
   startLanes,
   stateFolderOf,
   stopIsStored,
@@ -168,6 +169,24 @@ const FOUND: readonly Case[] = [
 
 test.each(FOUND.map((drawn) => [nameOf(drawn), drawn] as const))("%s", async (_, drawn) => {
   expect(await violations(drawn)).toEqual([]);
+});
+
+test("an earlier stop, released since, that an old read brings back is no proof of a new one", async () => {
+  await pool.use(async (lane) => {
+    const { control } = lane.sandbox;
+    const at = new Date(Date.now() - 60_000).toISOString();
+    const old = JSON.stringify({ active: true, id: "01OLDSTOP0000000000000000A", at });
+    // As many as the store keeps, so that the oldest that it can go back to is one of them.
+    for (let nth = 0; nth < 16; nth += 1) control.store.put("stop", old);
+    await resetLane(lane);
+    await control.setFaults([
+      { kind: "forgotten-write", match: { pathContains: "/values/stop" } },
+      { kind: "older-read" },
+    ]);
+    const verdict = await stopOn(lane, null);
+    expect(await brokenPromises(lane, verdict)).toEqual([]);
+    expect(verdict.exitCode).toBe(21);
+  });
 });
 
 describe("a verdict without proof is caught (the checker's own test)", () => {

@@ -6,6 +6,7 @@
  */
 
 import { unlessAborted } from "../../domain/lib/abort.ts";
+import { timeOf } from "../../domain/lib/time.ts";
 import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
 import { releases } from "../../domain/state/emergency.ts";
@@ -73,20 +74,30 @@ interface Kept {
 
 async function keepStop(ports: Ports, stop: StopDocument, call: InForceCall): Promise<Kept> {
   let state: ParsedState | null = null;
+  let earlier: StopDocument | null = null;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     state = await read(ports, call);
     if (state === null) break;
-    if (state.stop.kind === "valid" && state.stop.value.active) {
+    const active = state.stop.kind === "valid" && state.stop.value.active ? state.stop.value : null;
+    earlier = active;
+    if (active !== null && standsForOurs(active, stop)) {
       const elapsedMs = call.elapsed();
       ports.progress.stage({ kind: "stored", what: "stop", elapsedMs });
-      const own = state.stop.value.id === stop.id;
-      return { stored: { kind: "stored", elapsedMs, own }, state };
+      return { stored: { kind: "stored", elapsedMs }, state };
     }
     if (releasedOnPurpose(state, stop))
       return { stored: { kind: "released", by: byOf(state) }, state };
     if (!wrote(await settle(ports.store.writeStop(stop, call), call.elapsed))) break;
   }
-  return { stored: { kind: "unknown" }, state };
+  return { stored: { kind: "unknown", earlier }, state };
+}
+
+/**
+ * Ours, or a later one that covers it. An earlier one may have been released before ours: a read may
+ * be older than the release. As the earlier author takes the later stop, two never fight.
+ */
+function standsForOurs(found: StopDocument, ours: StopDocument): boolean {
+  return found.id === ours.id || timeOf(found.at ?? "") >= timeOf(ours.at ?? "");
 }
 
 /** The mirror may be overwritten by a writer that read before the stop: put it back. */

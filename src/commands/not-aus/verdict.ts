@@ -1,5 +1,6 @@
 /** From what happened during a stop to what may be said about it. Never "stopped" without proof. */
 import { compare } from "../../domain/proof/expectation.ts";
+import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Outcome, Signal } from "../command.ts";
@@ -14,9 +15,10 @@ export interface StopRun {
   stop: StopDocument;
   writes: { stop: WriteResult; config: WriteResult };
   stored:
-    | { kind: "stored"; elapsedMs: number; own: boolean }
+    | { kind: "stored"; elapsedMs: number }
     | { kind: "released"; by: string }
-    | { kind: "unknown" };
+    /** An earlier stop may be there all the same. */
+    | { kind: "unknown"; earlier: StopDocument | null };
   proof: LiveProof;
   /** Still being asked after; the caller ends it. */
   proxyHealth: ProxyQuestion;
@@ -95,8 +97,18 @@ function failure<T>(run: StopRun, data: T, truth: string, next: string): Outcome
   const { stop } = run.writes;
   const error = stop.kind === "failed" ? stop.error : null;
   const auth = error?.kind === "auth" || error?.kind === "forbidden";
-  const message = `the stop could not be written: ${error?.message ?? "unknown"}`;
+  const why = error?.message ?? "unknown";
+  const earlier = run.stored.kind === "unknown" ? run.stored.earlier : null;
+  const message =
+    earlier === null
+      ? `the stop could not be written: ${why}`
+      : `the earlier stop by ${earlier.by ?? UNKNOWN_AUTHOR} is ${inForce(run) ? "in force" : "stored"}; this one was refused (${why})`;
   return { kind: "failed", code: auth ? "auth" : "upstream", message, truth, next, data };
+}
+
+function inForce({ proof }: StopRun): boolean {
+  const { sightings } = proof;
+  return sightings.length > 0 && sightings.every((s) => compare({ emergency: true }, s).seen);
 }
 
 /**
