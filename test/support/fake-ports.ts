@@ -82,18 +82,23 @@ export async function playOut<T>(scheduler: Scheduler, work: Promise<T>): Promis
  */
 export function singleKeyStore(kv: ModelKv, scheduler: Scheduler, staleness: number[]): StateStore {
   const store = modelStore(kv, scheduler, staleness);
-  const emergencyIn = (text: string | null): boolean =>
-    (JSON.parse(text ?? "{}") as { emergency_proxy?: boolean }).emergency_proxy === true;
+  const stopIn = (text: string | null): object => {
+    const { emergency_proxy: active, stop } = JSON.parse(text ?? "{}") as {
+      emergency_proxy?: boolean;
+      stop?: object;
+    };
+    return { ...stop, active: active === true };
+  };
   return {
     ...store,
     async read(options) {
       const { config } = await store.read(options);
-      return { config, stop: JSON.stringify({ active: emergencyIn(config) }) };
+      return { config, stop: JSON.stringify(stopIn(config)) };
     },
     async writeStop(stop) {
       await scheduler.schedule(Promise.resolve(), "put stop into config");
       const present = JSON.parse(kv.config.at(-1) ?? "{}") as Record<string, unknown>;
-      kv.config.push(JSON.stringify({ ...present, emergency_proxy: stop.active }));
+      kv.config.push(JSON.stringify({ ...present, emergency_proxy: stop.active, stop }));
     },
   };
 }
