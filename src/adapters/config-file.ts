@@ -73,25 +73,26 @@ export interface ConfigSources {
   explicitPath?: string | undefined;
   /** The operator's own folder comes last; without these there is none. */
   own?: { env: Readonly<Record<string, string | undefined>>; home: string };
-  relief?: boolean;
 }
 
 /**
  * Throws ConfigError. An explicit path is taken as it is; else the nearest file upwards from `cwd`, else
  * the one in the operator's own folder, which must be yours or root's, on a way that nobody else can change.
- * For `relief`, a mistake in one place does not make the rest unusable.
  */
 export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> {
   const { path, text } = await findConfig(sources);
-  if (sources.relief === true) return { path, ...(await parseForRelief(text, path)) };
   const config = await parseConfigFile(text, path);
   return { path, config, unusable: new Map(), broken: null, warnings: [] };
 }
 
-/** For relief: without a file that can be read, what there is instead is nothing, and why. */
+/**
+ * The same file for relief: a mistake in one place does not make the rest unusable, and without a file
+ * that can be read, what there is instead is nothing, and why.
+ */
 export async function loadForRelief(sources: ConfigSources): Promise<LoadedConfig> {
   try {
-    return await loadConfig({ ...sources, relief: true });
+    const { path, text } = await findConfig(sources);
+    return { path, ...(await parseForRelief(text, path)) };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const path = resolve(sources.cwd, sources.explicitPath ?? CONFIG_FILE_NAME);

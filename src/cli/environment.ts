@@ -9,6 +9,7 @@ import type { Environment } from "../domain/config/environment.ts";
 import {
   environmentForRelief as completed,
   findEnvironment,
+  idSchema,
 } from "../domain/config/environment.ts";
 import { escapeForTerminal } from "../domain/text/escape.ts";
 import { UsageError } from "./errors.ts";
@@ -90,14 +91,11 @@ function knownIds(unusable: Unusable | undefined, env: NodeJS.ProcessEnv): Known
   const read = fieldsOf(unusable);
   return Object.fromEntries(
     VARIABLES.flatMap(([field, variable]) => {
-      const id = [read[field], env[variable]?.trim()].find(isId);
+      const ids = [read[field], env[variable]?.trim()];
+      const id = ids.map((value) => idSchema.safeParse(value).data).find(Boolean);
       return id === undefined ? [] : [[field, id]];
     }),
   );
-}
-
-function isId(value: unknown): value is string {
-  return typeof value === "string" && /^[0-9a-f]{32}$/i.test(value);
 }
 
 function missingIn(known: KnownIds): string {

@@ -4,10 +4,20 @@ import { shellWord } from "../commands/lib/format.ts";
 import { UsageError } from "./errors.ts";
 import type { GlobalFlags } from "./program.ts";
 
-const FOR_NOT_AUS =
-  "stop|halt|kill|off|aus|panic|emergency|rollback|roll-back|revert|undo|back|emergency-stop";
 const MEANT: ReadonlyMap<string, string> = new Map([
-  ...FOR_NOT_AUS.split("|").map((word) => [word, "not-aus"] as const),
+  ["stop", "not-aus"],
+  ["emergency-stop", "not-aus"],
+  ["emergency", "not-aus"],
+  ["panic", "not-aus"],
+  ["halt", "not-aus"],
+  ["kill", "not-aus"],
+  ["off", "not-aus"],
+  ["aus", "not-aus"],
+  ["rollback", "not-aus"],
+  ["roll-back", "not-aus"],
+  ["revert", "not-aus"],
+  ["undo", "not-aus"],
+  ["back", "not-aus"],
   ["release", "restore"],
   ["lower", "reduce"],
   ["health", "status"],

@@ -97,7 +97,7 @@ async function keepStop(ports: Ports, stop: StopDocument, call: InForceCall): Pr
  * be older than the release. As the earlier author takes the later stop, two never fight.
  */
 function standsForOurs(found: StopDocument, ours: StopDocument): boolean {
-  return found.id === ours.id || timeOf(found.at ?? "") >= timeOf(ours.at ?? "");
+  return found.id === ours.id || timeOf(found.at) >= timeOf(ours.at);
 }
 
 /** The mirror may be overwritten by a writer that read before the stop: put it back. */

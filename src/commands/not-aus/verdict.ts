@@ -1,5 +1,5 @@
 /** From what happened during a stop to what may be said about it. Never "stopped" without proof. */
-import { compare } from "../../domain/proof/expectation.ts";
+import { differences } from "../../domain/proof/traffic.ts";
 import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
 import type { Ports } from "../../ports/ports.ts";
@@ -99,16 +99,19 @@ function failure<T>(run: StopRun, data: T, truth: string, next: string): Outcome
   const auth = error?.kind === "auth" || error?.kind === "forbidden";
   const why = error?.message ?? "unknown";
   const earlier = run.stored.kind === "unknown" ? run.stored.earlier : null;
+  const { seen, asked } = emergenciesSeen(run);
+  const place = asked > 0 && seen === asked ? "in force" : "stored";
   const message =
     earlier === null
       ? `the stop could not be written: ${why}`
-      : `the earlier stop by ${earlier.by ?? UNKNOWN_AUTHOR} is ${inForce(run) ? "in force" : "stored"}; this one was refused (${why})`;
+      : `the earlier stop by ${earlier.by ?? UNKNOWN_AUTHOR} is ${place}; this one was refused (${why})`;
   return { kind: "failed", code: auth ? "auth" : "upstream", message, truth, next, data };
 }
 
-function inForce({ proof }: StopRun): boolean {
-  const { sightings } = proof;
-  return sightings.length > 0 && sightings.every((s) => compare({ emergency: true }, s).seen);
+/** At how many of the `/qa` that were asked an emergency was seen. */
+function emergenciesSeen({ proof: { sightings } }: StopRun): { seen: number; asked: number } {
+  const missing = differences({ emergency: true }, sightings).length;
+  return { seen: sightings.length - missing, asked: sightings.length };
 }
 
 /**
@@ -131,8 +134,8 @@ function anyAmbiguous(run: StopRun): boolean {
 }
 
 function truthOf(run: StopRun, latched: boolean): string {
-  const seen = run.proof.sightings.filter((s) => compare({ emergency: true }, s).seen).length;
-  const live = `emergency seen at ${seen} of ${run.proof.sightings.length} /qa`;
+  const { seen, asked } = emergenciesSeen(run);
+  const live = `emergency seen at ${seen} of ${asked} /qa`;
   if (latched) return `the stop is ${run.stored.kind === "stored" ? "stored" : "written"}, ${live}`;
   if (wrote(run.writes.config))
     return `only config holds the emergency, the stop is not written, ${live}`;

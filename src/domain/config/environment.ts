@@ -12,7 +12,8 @@ export const OFFICIAL_API_URL = "https://api.cloudflare.com/client/v4";
 
 const DEFAULT_NORMAL_PERCENT = 10;
 
-const id = z.string().regex(/^[0-9a-fA-F]{32}$/, "must be 32 hexadecimal digits");
+/** Of an account or a namespace. */
+export const idSchema = z.string().regex(/^[0-9a-fA-F]{32}$/, "must be 32 hexadecimal digits");
 
 const bucket = z
   .string()
@@ -44,8 +45,8 @@ const rampPlan = z
   });
 
 export const environmentSchema = z.strictObject({
-  accountId: id,
-  namespaceId: id.describe("of the Workers KV namespace bound as KV_CANARY_CONFIG"),
+  accountId: idSchema,
+  namespaceId: idSchema.describe("of the Workers KV namespace bound as KV_CANARY_CONFIG"),
   worker: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/, "must be a Worker's name"),
   qaUrls: z.array(qaUrl).min(1).max(32).describe("the /qa URLs that prove a change"),
   apiBaseUrl: apiBaseUrl.optional(),
