@@ -36,7 +36,7 @@ import { UpstreamError } from "../ports/errors.ts";
 import type { Clock } from "../ports/machine.ts";
 import type { Ports } from "../ports/ports.ts";
 import { composeNotifier } from "./compose-notifier.ts";
-import { environmentForRelief, environmentOf } from "./environment.ts";
+import { configSources, environmentForRelief, environmentOf } from "./environment.ts";
 import { UsageError } from "./errors.ts";
 import { checkedHosts, tokenHosts } from "./hosts.ts";
 import type { GlobalFlags } from "./program.ts";
@@ -273,9 +273,8 @@ export async function configured(
   shell: Shell,
   relief: boolean,
 ): Promise<Configured> {
-  const { cwd, env } = shell;
-  const explicitPath = flags.config ?? (env.PIXCANARY_CONFIG || undefined);
-  const sources = { cwd, explicitPath, own: shell };
+  const { env } = shell;
+  const sources = configSources(flags.config, shell);
   const named = flags.env ?? (env.PIXCANARY_ENV || undefined);
   if (relief) {
     const loaded = await loadForRelief(sources);

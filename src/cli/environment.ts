@@ -1,6 +1,7 @@
 /** Which environment a command acts on; for relief, put together from what can still be read. */
 import {
   ConfigError,
+  type ConfigSources,
   type KnownIds,
   type LoadedConfig,
   type Unusable,
@@ -13,10 +14,17 @@ import {
 } from "../domain/config/environment.ts";
 import { escapeForTerminal } from "../domain/text/escape.ts";
 import { UsageError } from "./errors.ts";
+import type { Shell } from "./shell.ts";
 
 interface Named {
   name: string;
   environment: Environment;
+}
+
+/** Where every command looks for its configuration; `named` is what `--config` says. */
+export function configSources(named: string | undefined, shell: Shell): ConfigSources {
+  const explicitPath = named ?? (shell.env.PIXCANARY_CONFIG || undefined);
+  return { cwd: shell.cwd, explicitPath, own: shell };
 }
 
 /** Throws UsageError; for an environment that cannot be used, what is wrong with it. */

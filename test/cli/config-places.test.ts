@@ -2,9 +2,11 @@
 import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { PLAIN_ENV } from "../support/cli.ts";
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { ensureCli, PLAIN_ENV, runCli } from "../support/cli.ts";
 import { runHere } from "../support/here.ts";
+
+beforeAll(ensureCli);
 
 let home = "";
 let work = "";
@@ -60,6 +62,20 @@ describe("the file that is taken", () => {
     expect(await accountIn([], { PIXCANARY_CONFIG: "" })).toBe("2");
     await writeFile(own(), fileOf("4"));
     expect(await accountIn(["--config", own()], { PIXCANARY_CONFIG: other() })).toBe("4");
+  });
+
+  it("is the one whose environments are completed", async () => {
+    const complete = async (env: Record<string, string> = {}) => {
+      const { stdout } = await runCli(["complete", "--", "pixcanary status --env "], {
+        cwd: work,
+        env: { ...PLAIN_ENV, HOME: home, ...env },
+      });
+      return stdout.trim().split("\n").filter(Boolean);
+    };
+    await writeFile(own(), fileOf("1"));
+    expect(await complete()).toEqual(["staging"]);
+    await writeFile(other(), JSON.stringify({ environments: { other: environment("2") } }));
+    expect(await complete({ PIXCANARY_CONFIG: other() })).toEqual(["other"]);
   });
 
   it("is never another one than PIXCANARY_CONFIG names", async () => {

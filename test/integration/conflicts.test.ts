@@ -71,6 +71,19 @@ describe("two at the same time", () => {
     expect(storedState(lane.sandbox).stop).toMatchObject({ value: { active: true, id: "SECOND" } });
   });
 
+  test("a stop that is refused says that the earlier one is in force, and how to do it by hand", async () => {
+    expect((await run(["not-aus", "--config", config])).code).toBe(0);
+    const { stop } = storedState(lane.sandbox);
+    await lane.sandbox.control.setFaults([{ kind: "forbidden", match: { method: "PUT" } }]);
+    const { code, stderr } = await run(["not-aus", "--config", config]);
+    expect(code).toBe(23);
+    expect(stderr).toMatch(
+      /✖ not-aus: the earlier stop by \S+ is in force; this one was refused \(.*HTTP 403/,
+    );
+    expect(stderr).toContain("By hand:");
+    expect(storedState(lane.sandbox).stop).toEqual(stop);
+  });
+
   test("a config that somebody writes after a restore was planned is not overwritten", async () => {
     const { control, description } = lane.sandbox;
     const ports = await portsOf(config, "sandbox", {

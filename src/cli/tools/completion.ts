@@ -4,6 +4,7 @@
  */
 import type { Command } from "commander";
 import { loadConfig } from "../../adapters/config-file.ts";
+import { configSources } from "../environment.ts";
 import { UsageError } from "../errors.ts";
 import { EXIT_DONE } from "../exit.ts";
 import type { Shell } from "../shell.ts";
@@ -32,7 +33,7 @@ export function addCompletion(program: Command, shell: Shell, exits: Exits): voi
     .argument("<line>", "the command up to the cursor, as typed")
     .argument("[typed]", "the part of its last word that the shell will replace")
     .action(async (line: string, typed: string | undefined) => {
-      const found = await candidates(program, { line, typed }, () => environmentNames(shell.cwd));
+      const found = await candidates(program, { line, typed }, () => environmentNames(shell));
       // For the script, not for a terminal: what escapes text for one would take the tabs.
       process.stdout.write(found.map((one) => `${one}\n`).join(""));
       exits(EXIT_DONE);
@@ -42,9 +43,9 @@ export function addCompletion(program: Command, shell: Shell, exits: Exits): voi
 const EXAMPLE = "pixcanary completion bash";
 
 /** A configuration that cannot be read completes nothing, and disturbs nobody while typing. */
-async function environmentNames(cwd: string): Promise<string[]> {
+async function environmentNames(shell: Shell): Promise<string[]> {
   try {
-    const { config } = await loadConfig({ cwd, explicitPath: undefined });
+    const { config } = await loadConfig(configSources(undefined, shell));
     return Object.keys(config.environments);
   } catch {
     return [];

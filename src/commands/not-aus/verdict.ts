@@ -97,6 +97,7 @@ function failure<T>(run: StopRun, data: T, truth: string, next: string): Outcome
   const { stop } = run.writes;
   const error = stop.kind === "failed" ? stop.error : null;
   const auth = error?.kind === "auth" || error?.kind === "forbidden";
+  const refused = auth || error?.kind === "rejected";
   const why = error?.message ?? "unknown";
   const earlier = run.stored.kind === "unknown" ? run.stored.earlier : null;
   const { seen, asked } = emergenciesSeen(run);
@@ -104,7 +105,7 @@ function failure<T>(run: StopRun, data: T, truth: string, next: string): Outcome
   const message =
     earlier === null
       ? `the stop could not be written: ${why}`
-      : `the earlier stop by ${earlier.by ?? UNKNOWN_AUTHOR} is ${place}; this one was refused (${why})`;
+      : `the earlier stop by ${earlier.by ?? UNKNOWN_AUTHOR} is ${place}; this one ${refused ? "was refused" : "could not be written"} (${why})`;
   return { kind: "failed", code: auth ? "auth" : "upstream", message, truth, next, data };
 }
 
