@@ -65,9 +65,7 @@ export function environmentForRelief(
     return { name, environment, warnings: [why.message, `${where}, partly from variables`] };
   }
   const ids = knownIds(unusable, env);
-  const { missing, planted } = why;
-  const message = `${why.message}\n  ${missingIn(ids)}`;
-  throw new ConfigError(message, why.hint, { missing, planted, known: ids });
+  throw new ConfigError(`${why.message}\n  ${missingIn(ids)}`, why.hint, { known: ids });
 }
 
 function fieldsOf(unusable: Unusable | undefined): Record<string, unknown> {
@@ -124,7 +122,7 @@ function qaUrlsIn(env: NodeJS.ProcessEnv): string[] {
 function nameWithout(broken: ConfigError, names: readonly string[]): string {
   if (names.length === 0) return "unnamed";
   const message = `${broken.message}\n  no environment given`;
-  throw new ConfigError(message, `--env ${names[0]}`, broken);
+  throw new ConfigError(message, `--env ${names[0]}`);
 }
 
 /** Never a default among several: the wrong environment is the worst thing to change. */

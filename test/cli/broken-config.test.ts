@@ -127,6 +127,15 @@ describe("what the file does not say", () => {
     expect(await placeIn(JSON.stringify(GOOD), VARIABLES, "typo")).toBeNull();
   });
 
+  it("an environment without a /qa address is proved at the one of the variable", async () => {
+    const text = JSON.stringify({ environments: { own: { ...OWN, qaUrls: [] } } });
+    const env = { PIXCANARY_QA_URL: "https://a.pix.immo/qa" };
+    const found = environmentForRelief(await load(text), "own", env);
+    expect(found.environment.qaUrls).toEqual(["https://a.pix.immo/qa"]);
+    const own = environmentForRelief(await load(JSON.stringify(GOOD)), "own", env);
+    expect(own.environment.qaUrls).toEqual(OWN.qaUrls);
+  });
+
   it("a file that is cut off never makes the environment that it still names the only one", async () => {
     const text = JSON.stringify({ environments: { own: OWN } }).slice(0, -2);
     expect(await placeIn(text)).toBeNull();
