@@ -65,7 +65,8 @@ export function environmentForRelief(
     return { name, environment, warnings: [why.message, `${where}, partly from variables`] };
   }
   const ids = knownIds(unusable, env);
-  throw new ConfigError(`${why.message}\n  ${missingIn(ids)}`, why.hint, { known: ids });
+  const message = `${why.message}\n  ${missingIn(ids, qaUrlsOf(unusable, env))}`;
+  throw new ConfigError(message, why.hint, { known: ids });
 }
 
 function fieldsOf(unusable: Unusable | undefined): Record<string, unknown> {
@@ -78,12 +79,10 @@ function fromVariables(
   unusable: Unusable | undefined,
   env: NodeJS.ProcessEnv,
 ): Environment | null {
-  const read = fieldsOf(unusable);
-  const qaUrls = Array.isArray(read.qaUrls) && read.qaUrls.length > 0 ? read.qaUrls : qaUrlsIn(env);
   return completed(name, {
-    ...read,
+    ...fieldsOf(unusable),
     ...knownIds(unusable, env),
-    qaUrls,
+    qaUrls: qaUrlsOf(unusable, env),
   });
 }
 
@@ -104,13 +103,18 @@ function knownIds(unusable: Unusable | undefined, env: NodeJS.ProcessEnv): Known
   );
 }
 
-function missingIn(known: KnownIds): string {
-  const missing = VARIABLES.flatMap(([field, variable]) =>
+function missingIn(known: KnownIds, qaUrls: readonly unknown[]): string {
+  const ids = VARIABLES.flatMap(([field, variable]) =>
     known[field] === undefined ? [`${field} (export ${variable}=…)`] : [],
   );
-  return missing.length > 0
-    ? `missing: ${missing.join(", ")}; PIXCANARY_QA_URL=… for the proof`
-    : "apiBaseUrl or the environment's name cannot be used";
+  if (ids.length === 0) return "apiBaseUrl or the environment's name cannot be used";
+  const proof = qaUrls.length > 0 ? "" : "; for the proof: export PIXCANARY_QA_URL=…";
+  return `missing: ${ids.join(", ")}${proof}`;
+}
+
+function qaUrlsOf(unusable: Unusable | undefined, env: NodeJS.ProcessEnv): readonly unknown[] {
+  const { qaUrls } = fieldsOf(unusable);
+  return Array.isArray(qaUrls) && qaUrls.length > 0 ? qaUrls : qaUrlsIn(env);
 }
 
 /** Separated by commas or blanks. */

@@ -118,6 +118,8 @@ describe("relief where the file cannot be read", () => {
     await make();
     const said = await stop();
     expect(said).toContain("with your own ACCOUNT_ID and NAMESPACE_ID");
+    expect(said).toContain("; for the proof: export PIXCANARY_QA_URL=…");
+    expect(said).not.toContain("then check:");
     expect(said).toContain("/accounts/ACCOUNT_ID/storage/kv/namespaces/NAMESPACE_ID/values/stop");
   });
 
@@ -127,6 +129,7 @@ describe("relief where the file cannot be read", () => {
     await writeFile(join(work, "pixcanary.json"), text);
     const said = await stop();
     expect(said).toContain("with your own NAMESPACE_ID:");
+    expect(said).not.toContain("PIXCANARY_QA_URL");
     expect(said).toContain(`/accounts/${"7".repeat(32)}/storage`);
     await writeFile(join(work, "pixcanary.json"), "{");
     const told = await stop({ PIXCANARY_NAMESPACE_ID: "9".repeat(32) });
@@ -141,6 +144,7 @@ describe("relief where the file cannot be read", () => {
     await writeFile(join(work, "pixcanary.json"), text);
     const said = await stop();
     expect(said).toContain("To stop by hand:");
+    expect(said).toContain("then check:");
     expect(said).toContain("http://127.0.0.1:1/api/qa");
   });
 });

@@ -69,7 +69,7 @@ export function manualText(way: ManualWay): string {
     `  ${way.curl}`,
     "in the dashboard:",
     ...way.dashboard.map((step) => `  ${step}`),
-    "then check:",
+    ...(way.verify.length === 0 ? [] : ["then check:"]),
     ...way.verify.map((command) => `  ${command}`),
   ].join("\n");
 }
