@@ -69,7 +69,8 @@ function withoutLastBreak(text: string): string {
   return text.replace(/\n$/, "");
 }
 
-function addFlags(command: Command, input: z.ZodType): void {
+/** In the order of the schema, which is that of the help page. */
+export function addFlags(command: Command, input: z.ZodType): void {
   for (const [, { form, help }] of flagsOf(input)) {
     if (form.startsWith("-")) command.option(form, help);
     else command.argument(form, help);
@@ -102,7 +103,7 @@ function placeOf(program: Command, fullName: string): { parent: Command; name: s
 }
 
 /** Flags and positional arguments under their own names: `[paths...]` becomes `paths`. */
-function ownInput(command: Command): Record<string, unknown> {
+export function ownInput(command: Command): Record<string, unknown> {
   const words = command.registeredArguments.map((argument, index) => [
     argument.name(),
     command.processedArgs[index],

@@ -1,5 +1,6 @@
 /** One command from words to exit code: input → environment → plan → confirm → apply → report. */
 
+import type * as z from "zod";
 import { ConfigError } from "../adapters/config-file.ts";
 import type {
   ChangingVerb,
@@ -97,33 +98,42 @@ function changes(def: CommandDef): def is ChangingVerb {
   return "plan" in def;
 }
 
+const helpOf = ({ name }: { name: string }): string => `pixcanary ${name} --help`;
+
+/** Of a verb, or of a tool that is none. Throws UsageError, which names the flag. */
+export function parseOwn<In extends z.ZodType>(
+  def: { name: string; input: In },
+  own: Record<string, unknown>,
+): z.output<In> {
+  const parsed = def.input.safeParse(own);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const words = flagsOf(def.input).find(([key]) => key === issue?.path[0])?.[1].form;
+  // As it was typed; a positional argument has no dashes, and goes by its name.
+  const name = words?.startsWith("-") ? words.split(" ")[0] : String(issue?.path[0] ?? def.name);
+  throw new UsageError(`${name} ${issue?.message ?? "is not valid"}`, helpOf(def));
+}
+
 /** Own flags by the verb's schema, common ones by ours. Throws UsageError. */
 function parseInput(
   def: CommandDef,
   own: Record<string, unknown>,
   flags: GlobalFlags,
 ): CommonInput & Record<string, unknown> {
-  const help = `pixcanary ${def.name} --help`;
-  const parsed = def.input.safeParse(own);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const words = flagsOf(def.input).find(([key]) => key === issue?.path[0])?.[1].form;
-    // As it was typed; a positional argument has no dashes, and goes by its name.
-    const name = words?.startsWith("-") ? words.split(" ")[0] : String(issue?.path[0] ?? def.name);
-    throw new UsageError(`${name} ${issue?.message ?? "is not valid"}`, help);
-  }
+  const help = helpOf(def);
+  const data = parseOwn(def, own);
   const reason = shortened(flags.reason);
   if (changes(def) && def.needsReason && !reason) {
     throw new UsageError(`${def.name} needs --reason "…": why is it safe now?`, help);
   }
-  const common = { force: false, ...Object(parsed.data) };
+  const common = { force: false, ...Object(data) };
   if (common.force && !reason) throw new UsageError('--force needs --reason "…"', help);
   return {
     ...common,
     reason,
     incident: shortened(flags.incident),
     verify: flags.verify,
-    timeoutMs: timeoutOf(flags, def.timeoutFor?.(parsed.data) ?? def.timeoutMs),
+    timeoutMs: timeoutOf(flags, def.timeoutFor?.(data) ?? def.timeoutMs),
   };
 }
 

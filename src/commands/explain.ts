@@ -15,7 +15,7 @@ import { escapeForTerminal } from "../domain/text/escape.ts";
 import { wrap } from "../domain/text/width.ts";
 import type { Ports } from "../ports/ports.ts";
 import type { Given, Outcome, ReadingVerb } from "./command.ts";
-import { cohortInput, flag, onOff } from "./flag.ts";
+import { cohortInput, flag, onOff, textUpTo } from "./flag.ts";
 import { share } from "./lib/format.ts";
 import { lookEverywhere } from "./lib/look-everywhere.ts";
 import { READ_LIMIT_MS, unreachable } from "./lib/stored-state.ts";
@@ -30,7 +30,7 @@ const input = z.object({
   cookie: flag(
     "--cookie <value>",
     "the visitor holds this _canary_cohort cookie",
-    z.string().max(4_096).optional(),
+    textUpTo(4_096, 0).optional(),
   ),
   header: onOff("--header", "the visitor sends a valid X-Canary override"),
 });

@@ -49,13 +49,24 @@ export function count(from: number, to: number, unit?: string) {
   return parsed(read, `must be a number${unit ? ` of ${unit}` : ""} from ${from} to ${to}`);
 }
 
+/** A text of limited length. */
+export function textUpTo(max: number, min = 1) {
+  const message = `must have ${min === 0 ? "at most" : `${min} to`} ${max} characters`;
+  return z.string().min(min, message).max(max, message);
+}
+
+/** One of a fixed list. */
+export function oneOf<const T extends readonly string[]>(values: T) {
+  return z.enum(values, `must be ${values.slice(0, -1).join(", ")} or ${values.at(-1)}`);
+}
+
 /** A share: 0 … 100, at most two decimals, `%` tolerated. */
 export const percentInput = parsed((text) => {
   const value = percentAsWritten(text);
   return typeof value === "number" && isValidPercent(value) ? value : null;
 }, "must be a percentage from 0 to 100 with at most two decimals, e.g. 5 or 2.5");
 
-export const cohortInput = z.enum(["native", "proxy"], "must be native or proxy");
+export const cohortInput = oneOf(["native", "proxy"]);
 /** Of whom the smoke checks may be a visitor. */
 export const onlyNative = z.literal("native", "must be native: proxy cannot be requested");
 

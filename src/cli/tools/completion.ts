@@ -18,11 +18,13 @@ export function addCompletion(program: Command, shell: Shell, exits: Exits): voi
     .command("completion")
     .summary("Print a completion script for bash, zsh or fish")
     .description("Print a completion script, e.g.:  source <(pixcanary completion bash)")
-    .argument("<shell>", shells.join(", "))
-    .action((name: string) => {
-      const script = new Map(Object.entries(COMPLETION_SCRIPTS)).get(name);
+    // Without one, commander would know the word that is missing, but not the commands.
+    .argument("[shell]", shells.join(", "))
+    .action((name: string | undefined) => {
+      const script = new Map(Object.entries(COMPLETION_SCRIPTS)).get(name ?? "");
       if (script === undefined) {
-        throw new UsageError(`completion is available for ${shells.join(", ")}`, EXAMPLE);
+        const problem = name === undefined ? "needs the name of your shell" : `knows no ${name}`;
+        throw new UsageError(`completion ${problem}: ${shells.join(", ")}`, SOURCING);
       }
       shell.console.out(script);
       exits(EXIT_DONE);
@@ -40,7 +42,9 @@ export function addCompletion(program: Command, shell: Shell, exits: Exits): voi
     });
 }
 
-const EXAMPLE = "pixcanary completion bash";
+const SOURCING = `source <(pixcanary completion bash)
+       source <(pixcanary completion zsh)
+       pixcanary completion fish | source`;
 
 /** A configuration that cannot be read completes nothing, and disturbs nobody while typing. */
 async function environmentNames(shell: Shell): Promise<string[]> {

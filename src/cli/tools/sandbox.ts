@@ -1,20 +1,49 @@
 /** `pixcanary sandbox`: runs the embedded Cloudflare until it is interrupted. */
 import { once } from "node:events";
 import type { Command } from "commander";
-import { UsageError } from "../errors.ts";
-import type { GlobalFlags } from "../program.ts";
+import * as z from "zod";
+import { count, flag, oneOf, parsed, percentInput } from "../../commands/flag.ts";
+import { addFlags, type GlobalFlags, ownInput } from "../program.ts";
 import { jsonForTerminal } from "../report.ts";
+import { parseOwn } from "../run.ts";
 import type { Shell } from "../shell.ts";
 import type { Exits } from "../start.ts";
 
-interface SandboxFlags {
-  locations: string;
-  lag: string;
-  percent: string;
-  guardian: string;
-  cron: string;
-  databaseUrl?: string;
-}
+export const input = z.object({
+  locations: flag(
+    "--locations <codes>",
+    "edge locations (FRA,AMS,IAD)",
+    parsed(locationsOf, "must be 1 to 12 different three-letter codes, e.g. FRA,AMS").default([
+      "FRA",
+      "AMS",
+      "IAD",
+    ]),
+  ),
+  lag: flag(
+    "--lag <seconds>",
+    "KV lag: 0, 3 or 0-10 (1-4)",
+    parsed(lagOf, "must be seconds from 0 to 60, or a range like 0-10").default({
+      min: 1_000,
+      max: 4_000,
+    }),
+  ),
+  percent: flag("--percent <n>", "share of native at the start (10)", percentInput.default(10)),
+  guardian: flag(
+    "--guardian <mode>",
+    "mode of the Worker's cron: off, observe or enforce (observe)",
+    oneOf(["off", "observe", "enforce"]).default("observe"),
+  ),
+  cron: flag(
+    "--cron <seconds>",
+    "seconds between cron runs (60)",
+    count(1, 3_600, "seconds").default(60),
+  ),
+  databaseUrl: flag(
+    "--database-url <url>",
+    "PostgreSQL to use instead of the embedded one",
+    parsed(databaseUrlOf, "must be like postgres://user@host:5432/database").optional(),
+  ),
+});
 
 /** Only a call that names the sandbox loads anything of it: it is no part of a stop. */
 export async function addSandbox(program: Command, shell: Shell, exits: Exits): Promise<void> {
@@ -24,17 +53,8 @@ export async function addSandbox(program: Command, shell: Shell, exits: Exits): 
     .description(
       "Starts the real Worker at several locations, a KV store with lag, the Cloudflare API, a legacy " +
         "origin and a database, all on loopback; runs until Ctrl-C and leaves nothing behind.",
-    )
-    .option("--locations <codes>", "edge locations", "FRA,AMS,IAD")
-    .option("--lag <seconds>", "KV lag, e.g. 0, 3 or 0-10", "1-4")
-    .option("--percent <n>", "share of native at the start", "10")
-    .option(
-      "--guardian <mode>",
-      "guardian mode of the Worker's cron: off, observe or enforce",
-      "observe",
-    )
-    .option("--cron <seconds>", "seconds between cron runs", "60")
-    .option("--database-url <url>", "PostgreSQL to use instead of the embedded one");
+    );
+  addFlags(command, input);
   command.addHelpText(
     "before",
     "  pixcanary sandbox --lag 0\n  pixcanary sandbox --json > sandbox.json\n",
@@ -43,20 +63,25 @@ export async function addSandbox(program: Command, shell: Shell, exits: Exits): 
     const { SANDBOX_CONTROL_HELP } = await import("../../sandbox/control/help.ts");
     command.addHelpText("after", `\n${SANDBOX_CONTROL_HELP}`);
   }
-  command.action(async (own: SandboxFlags) => {
+  command.action(async () => {
+    const own = parseOwn({ name: "sandbox", input }, ownInput(command));
     exits(await runSandbox(own, program.opts<GlobalFlags>(), shell));
   });
 }
 
-async function runSandbox(own: SandboxFlags, flags: GlobalFlags, shell: Shell): Promise<number> {
+async function runSandbox(
+  { locations, lag, percent, guardian, cron, databaseUrl }: z.output<typeof input>,
+  flags: GlobalFlags,
+  shell: Shell,
+): Promise<number> {
   const options = {
-    locations: locationsOf(own.locations),
-    lagMs: lagOf(own.lag),
-    percent: percentOf(own.percent),
+    locations,
+    lagMs: lag,
+    percent,
     qaMetrics: true,
-    cronMs: cronOf(own.cron),
-    vars: { GUARDIAN: guardianOf(own.guardian) },
-    ...(own.databaseUrl === undefined ? {} : { databaseUrl: own.databaseUrl }),
+    cronMs: cron * 1_000,
+    vars: { GUARDIAN: guardian },
+    ...(databaseUrl === undefined ? {} : { databaseUrl }),
   };
   shell.console.err("sandbox: starting the Worker, the API, the origin and the database …");
   const interrupt = shell.interrupt(shell.console.err);
@@ -90,37 +115,22 @@ function welcome(d: {
   ].join("\n");
 }
 
-function locationsOf(text: string): string[] {
+function locationsOf(text: string): string[] | null {
   const codes = text.split(",").map((code) => code.trim().toUpperCase());
   const good = codes.length <= 12 && new Set(codes).size === codes.length;
-  if (good && codes.every((code) => /^[A-Z]{3}$/.test(code))) return codes;
-  throw new UsageError(
-    "--locations must be different three-letter codes",
-    "--locations FRA,AMS,IAD",
-  );
+  return good && codes.every((code) => /^[A-Z]{3}$/.test(code)) ? codes : null;
 }
 
-function lagOf(text: string): { min: number; max: number } {
+/** In milliseconds. */
+function lagOf(text: string): { min: number; max: number } | null {
   const match = /^(\d{1,2}(?:\.\d+)?)(?:-(\d{1,2}(?:\.\d+)?))?$/.exec(text.trim());
   const min = Number(match?.[1]);
   const max = Number(match?.[2] ?? match?.[1]);
-  if (match !== null && min <= max && max <= 60) return { min: min * 1_000, max: max * 1_000 };
-  throw new UsageError("--lag must be seconds from 0 to 60, or a range", "--lag 0-10");
+  return min <= max && max <= 60 ? { min: min * 1_000, max: max * 1_000 } : null;
 }
 
-function cronOf(text: string): number {
-  const seconds = Number(text);
-  if (text.trim() !== "" && seconds >= 1 && seconds <= 3_600) return seconds * 1_000;
-  throw new UsageError("--cron must be seconds from 1 to 3600", "--cron 60");
-}
-
-function guardianOf(mode: string): string {
-  if (["off", "observe", "enforce"].includes(mode)) return mode;
-  throw new UsageError("--guardian must be off, observe or enforce", "--guardian enforce");
-}
-
-function percentOf(text: string): number {
-  const percent = Number(text);
-  if (text.trim() !== "" && percent >= 0 && percent <= 100) return percent;
-  throw new UsageError("--percent must be from 0 to 100", "--percent 10");
+function databaseUrlOf(text: string): string | null {
+  const url = URL.parse(text);
+  const postgres = url?.protocol === "postgres:" || url?.protocol === "postgresql:";
+  return postgres && url.hostname !== "" ? text : null;
 }

@@ -11,7 +11,10 @@ const WITH_ZONE =
 export const TIME_HELP = "2026-05-01T00:49:00Z, 2026-05-01, or an age: 90m, 2h, 1d";
 
 /** Of a flag. */
-export const timePoint = parsed((text) => parseTimePoint(text.trim()), `must be ${TIME_HELP}`);
+export const timePoint = parsed(
+  (text) => parseTimePoint(text.trim()),
+  "must be a time like 2026-05-01T00:49:00Z, a day like 2026-05-01, or an age like 90m, 2h or 1d",
+);
 
 /** Null for what is neither; a time without a zone could be anybody's. */
 export function parseTimePoint(text: string): TimePoint | null {

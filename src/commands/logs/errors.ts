@@ -4,12 +4,13 @@ import { LogAnalysis } from "../../domain/logs/analysis.ts";
 import { type LogWindow, withoutSlash } from "../../domain/logs/batch-name.ts";
 import { doubtsOf } from "../../domain/logs/doubt.ts";
 import type { LogFilter } from "../../domain/logs/filter.ts";
+import { LEVEL_NAMES, type Level, levelOfWord } from "../../domain/logs/level.ts";
 import { changesOf, type StateChange } from "../../domain/logs/timeline.ts";
 import { LocalError } from "../../ports/errors.ts";
 import type { LogReading, LogSource } from "../../ports/logs.ts";
 import type { Ports } from "../../ports/ports.ts";
 import { type Given, interruptedBy, type Outcome, type ReadingVerb } from "../command.ts";
-import { count, flag, parsed } from "../flag.ts";
+import { cohortInput, count, flag, parsed, textUpTo } from "../flag.ts";
 import { invocation } from "../lib/format.ts";
 import { READ_LIMIT_MS } from "../lib/stored-state.ts";
 import {
@@ -29,8 +30,8 @@ const JOURNAL_ENTRIES = 20;
 const DEFAULT_TOP = 20;
 const MAX_MIB = 1_048_576;
 
-const word = z.string().min(1).max(200);
-const paths = z.array(z.string().min(1).max(4_096)).max(100_000);
+const word = textUpTo(200);
+const paths = z.array(textUpTo(4_096)).max(100_000, "must be at most 100,000");
 
 const input = z.object({
   paths: flag("[paths...]", "files, folders, or - (default: from R2)", paths.default([])),
@@ -39,15 +40,15 @@ const input = z.object({
   prefix: flag(
     "--prefix <prefix>",
     "R2 prefix, instead of the environment's logsPrefix",
-    z.string().max(1_024).optional(),
+    textUpTo(1_024, 0).optional(),
   ),
   level: flag(
     "--level <levels>",
     "levels to group, e.g. WARN,ERROR (ERROR)",
-    word.default("ERROR").transform((text) => text.toUpperCase().split(",")),
+    parsed(levelsOf, `must be of ${LEVEL_NAMES.join(", ")}`).default(["ERROR"]),
   ),
   route: flag("--route <route>", "only this route, e.g. /api/jobs/:id", word.optional()),
-  cohort: flag("--cohort <cohort>", "only native, or only proxy", word.optional()),
+  cohort: flag("--cohort <cohort>", "only native, or only proxy", cohortInput.optional()),
   grep: flag(
     "--grep <pattern>",
     "only errors whose text or stack matches",
@@ -65,6 +66,11 @@ const input = z.object({
   ),
 });
 type Input = Given<typeof input>;
+
+function levelsOf(text: string): Level[] | null {
+  const levels = text.split(",").map((word) => levelOfWord(word) ?? word);
+  return levels.every((level) => LEVEL_NAMES.includes(level)) ? levels : null;
+}
 
 function patternOf(text: string): RegExp | null {
   try {
@@ -185,7 +191,7 @@ function boundsOf({ since, until }: Input, nowMs: number): Partial<LogWindow> {
 
 function filterOf(given: Input, window: Partial<LogWindow>): LogFilter {
   return {
-    levels: new Set(given.level.map((level) => level.trim())),
+    levels: new Set(given.level),
     route: given.route ?? null,
     cohort: given.cohort ?? null,
     grep: given.grep ?? null,

@@ -9,7 +9,7 @@ import type { LogObject } from "../../ports/logs.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Given, Outcome, ReadingVerb } from "../command.ts";
 import { interruptedBy } from "../command.ts";
-import { flag, onOff, parsed } from "../flag.ts";
+import { flag, onOff, parsed, textUpTo } from "../flag.ts";
 import { invocation, shellWord } from "../lib/format.ts";
 import { bytesText, TIME_HELP, timePoint, windowOf } from "../lib/time-window.ts";
 import { asUpstream } from "../lib/write-result.ts";
@@ -33,13 +33,13 @@ const input = z.object({
   prefix: flag(
     "--prefix <prefix>",
     "R2 prefix, instead of the environment's logsPrefix",
-    z.string().max(1_024).optional(),
+    textUpTo(1_024, 0).optional(),
   ),
   all: onOff("--all", "everything below the prefix, whatever its name and time"),
   out: flag(
     "--out <dir>",
     "folder (default: incident-logs/<UTC>); resumes there",
-    z.string().min(1).max(1_000).optional(),
+    textUpTo(1_000).optional(),
   ),
   maxBytes: flag(
     "--max-bytes <size>",

@@ -12,7 +12,7 @@ import type { TailNotice } from "../../ports/logs.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Given, Outcome, ReadingVerb } from "../command.ts";
 import { interruptedBy } from "../command.ts";
-import { cohortInput, durationMs, flag, parsed } from "../flag.ts";
+import { cohortInput, durationMs, flag, oneOf, parsed, textUpTo } from "../flag.ts";
 import { invocation, seconds } from "../lib/format.ts";
 import { asUpstream } from "../lib/write-result.ts";
 
@@ -31,18 +31,14 @@ const input = z.object({
       .string()
       .default("INFO")
       .transform((text) => text.toUpperCase())
-      .pipe(z.enum(LEVELS, "must be INFO, WARN or ERROR")),
+      .pipe(oneOf(LEVELS)),
   ),
-  route: flag(
-    "--route <text>",
-    "only routes that contain this text",
-    z.string().max(500).optional(),
-  ),
+  route: flag("--route <text>", "only routes that contain this text", textUpTo(500).optional()),
   cohort: flag("--cohort <cohort>", "native or proxy", cohortInput.optional()),
   grep: flag(
     "--grep <text>",
     "only lines whose route or message contains this text (case-insensitive)",
-    z.string().max(500).optional(),
+    textUpTo(500).optional(),
   ),
   status: flag("--status <codes>", "503, 5xx or 4xx,5xx", statuses.optional()),
   for: flag(

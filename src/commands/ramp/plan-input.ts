@@ -12,7 +12,7 @@ export function planOf(text: string, { ramps }: Pick<Target, "ramps">): PlannedS
   const names = Object.keys(ramps);
   if (named === undefined && /^[a-z][a-z0-9-]*$/.test(text)) {
     const known = names.length === 0 ? "none defined" : `defined: ${names.join(", ")}`;
-    return `no plan "${text}" under "ramps" in pixcanary.json (${known}); or use ${PLAN_HELP}`;
+    return `--plan: there is no "${text}" under "ramps" in pixcanary.json (${known}); or write ${PLAN_HELP}`;
   }
-  return `--plan ${parsed.problem}`;
+  return `--plan: ${parsed.problem}`;
 }

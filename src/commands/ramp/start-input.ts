@@ -3,7 +3,7 @@ import * as z from "zod";
 import { parseDuration } from "../../domain/lib/duration.ts";
 import type { PlannedStep } from "../../domain/ramp/plan.ts";
 import type { Given } from "../command.ts";
-import { flag, onOff, parsed } from "../flag.ts";
+import { count, flag, onOff, parsed } from "../flag.ts";
 import type { GuardianSeen } from "../lib/rearm-guardian.ts";
 import type { Base } from "../lib/stored-state.ts";
 import type { RestoreSteps } from "../restore/restore.ts";
@@ -24,11 +24,7 @@ export const input = z.object({
   minRequests: flag(
     "--min-requests <n>",
     "native requests needed per step",
-    z.coerce
-      .number("must be a number")
-      .int("must be a whole number")
-      .min(0, "must be 0 or more")
-      .optional(),
+    count(0, 99_999_999, "requests").optional(),
   ),
   force: onOff("--force", "skip gates and prerequisites; journaled with the reason"),
 });

@@ -17,7 +17,7 @@ import { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Given, Outcome, ReadingVerb } from "../command.ts";
 import { interruptedBy } from "../command.ts";
-import { flag, onlyNative, onOff, parsed, percentInput } from "../flag.ts";
+import { count, flag, onlyNative, onOff, parsed, percentInput } from "../flag.ts";
 import { durationText, invocation } from "../lib/format.ts";
 import { authorOf, unreachable } from "../lib/stored-state.ts";
 import type { ValidateData } from "./data.ts";
@@ -45,11 +45,7 @@ const input = z.object({
   minRequests: flag(
     "--min-requests <n>",
     `native requests needed in the window (${MIN_REQUESTS})`,
-    z
-      .string()
-      .regex(/^[1-9]\d{0,7}$/, "must be a number of requests")
-      .transform(Number)
-      .default(MIN_REQUESTS),
+    count(1, 99_999_999, "requests").default(MIN_REQUESTS),
   ),
   minCoverage: flag(
     "--min-coverage <percent>",

@@ -16,6 +16,8 @@ const HARMLESS = ["TRACE", "DEBUG", "VERBOSE", "LOG", "INFO", "NOTICE", "WARN"];
 const WORSE = ["FATAL", "CRITICAL", "CRIT", "ALERT", "EMERG", "EMERGENCY", "PANIC", "SEVERE"];
 const FAILURES: ReadonlySet<string> = new Set(["ERROR", ...WORSE]);
 const KNOWN: ReadonlySet<string> = new Set([...HARMLESS, ...FAILURES]);
+/** All that a line can be of, and be asked for by. */
+export const LEVEL_NAMES: readonly string[] = [...KNOWN, NO_LEVEL];
 /** pino's and bunyan's. */
 const NUMBERS: Readonly<Record<string, Level>> = {
   10: "TRACE",

@@ -20,7 +20,7 @@ const MAX_HOLD_S = 60 * 86_400;
 /** Shares must rise; each step but the last needs a time (s, m, h, d), of 1 s to 60 days. */
 export function parsePlan(text: string): ParsedPlan {
   const parts = text.split(",").map((part) => part.trim());
-  if (parts.length > MAX_STEPS) return invalid(`has more than ${MAX_STEPS} steps`);
+  if (parts.length > MAX_STEPS) return invalid(`more than ${MAX_STEPS} steps`);
   const steps: PlannedStep[] = [];
   for (const [index, part] of parts.entries()) {
     const step = parseStep(part, index === parts.length - 1);

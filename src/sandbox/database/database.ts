@@ -22,6 +22,19 @@ export interface DatabaseOptions {
 
 const POSTGRES_PORT = 5_432;
 
+/** The given one cannot be used. Never names the URL: it may hold a password. */
+export class DatabaseError extends Error {
+  override readonly name = "DatabaseError";
+  readonly hint = "pixcanary sandbox    (without --database-url: the embedded database)";
+  constructor({ hostname, port }: URL, cause: unknown) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : null;
+    const said = cause instanceof Error && cause.message !== "" ? cause.message : code;
+    super(`the database at ${hostname}:${port || POSTGRES_PORT} cannot be used: ${said}`, {
+      cause,
+    });
+  }
+}
+
 export async function startDatabase(options: DatabaseOptions): Promise<Database> {
   const schema = await readSchema(options.root);
   return options.databaseUrl === undefined
@@ -49,13 +62,13 @@ async function startEmbedded(root: string, schema: string): Promise<Database> {
 async function startGiven(databaseUrl: string, schema: string): Promise<Database> {
   const { default: pg } = await import("pg");
   const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000 });
-  await client.connect();
-  try {
-    await client.query(schema);
-  } finally {
-    await client.end();
-  }
   const url = new URL(databaseUrl);
+  try {
+    await client.connect();
+    await client.query(schema).finally(() => client.end());
+  } catch (error) {
+    throw new DatabaseError(url, error);
+  }
   const gate = new TcpSwitch({ host: url.hostname, port: Number(url.port) || POSTGRES_PORT });
   url.port = String(await gate.start());
   url.hostname = "127.0.0.1";
