@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import * as z from "zod";
 import type { CommandDef } from "../commands/command.ts";
 import { flag, flagsOf } from "../commands/flag.ts";
+import { wrap } from "../domain/text/width.ts";
 import type { Console } from "./console.ts";
 import { exitCodeTable } from "./exit.ts";
 
@@ -89,8 +90,17 @@ function addCommand(program: Command, def: CommandDef, action: Action): void {
   addFlags(command, def.input);
   const examples = def.examples.map((example) => `  ${example}`).join("\n");
   command.addHelpText("before", `${examples}\n`);
-  if (def.moreHelp !== undefined) command.addHelpText("after", `\n${def.moreHelp}`);
+  if (def.moreHelp !== undefined) command.addHelpText("after", `\n${paragraphs(def.moreHelp)}`);
   command.action(() => action(def, ownInput(command), program.opts<GlobalFlags>()));
+}
+
+const HELP_COLUMNS = 80;
+
+function paragraphs(text: string): string {
+  return text
+    .split("\n")
+    .flatMap((line) => wrap(line, HELP_COLUMNS, ""))
+    .join("\n");
 }
 
 /** The group is made for its first verb; by itself it prints its help. */

@@ -60,7 +60,7 @@ interface Verb<In extends z.ZodType, T> {
   /** The consequence, for the help page. */
   details: string;
   examples: readonly [string, ...string[]];
-  /** Further text at the end of the help page. */
+  /** Further text at the end of the help page: a line is a paragraph. */
   moreHelp?: string;
   /** The environment by default; what a verb needs may depend on what it was given. */
   needs?: Needs | ((given: Given<In>) => Needs);

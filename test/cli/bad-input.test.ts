@@ -81,7 +81,9 @@ describe("pixcanary sandbox", () => {
     const { code, stdout, stderr } = await runHere(["sandbox", "--database-url", url]);
     expect({ code, stderr }).toEqual({
       code: 2,
-      stderr: expect.stringMatching(/✖ the database at 127\.0\.0\.1:1 .*ECONNREFUSED[\s\S]*→ try: /),
+      stderr: expect.stringMatching(
+        /✖ the database at 127\.0\.0\.1:1 .*ECONNREFUSED[\s\S]*→ try: /,
+      ),
     });
     expect(stdout + stderr).not.toMatch(/hunter2|this is a bug|\n {4}at /);
   });

@@ -61,7 +61,7 @@ export const logsPull: ReadingVerb<typeof input, LogsPullData> = {
   examples: [
     "pixcanary logs pull --env production",
     "pixcanary logs pull --env production --since 2h --out incident-42",
-    "pixcanary logs pull --env production --since 2026-05-01T00:30:00Z --until 2026-05-01T01:00:00Z",
+    "pixcanary logs pull --since 2026-05-01T00:30:00Z --until 2026-05-01T01:00:00Z",
   ],
   anyHost: true,
   timeoutMs: TIMEOUT_MS,

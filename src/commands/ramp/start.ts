@@ -45,7 +45,7 @@ export const rampStart: ChangingVerb<typeof input, StartSteps, RampData> = {
   examples: [
     'pixcanary ramp start --env production --plan "5:2h,10:24h,25:24h,50:24h,100"',
     "pixcanary ramp start --env production --plan careful --from-stop --detach",
-    "pixcanary ramp start --env staging --plan 5:10s,100 --force --reason rehearsal --yes",
+    "pixcanary ramp start --env staging --plan 5:10s,100 --force --reason rehearsal",
   ],
   streams: true,
   timeoutMs: RAMP_BUDGET_MS,

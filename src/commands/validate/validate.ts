@@ -75,8 +75,8 @@ export const validate: ReadingVerb<typeof input, ValidateData> = {
     "pixcanary validate --env production --markdown > ticket.md",
   ],
   moreHelp:
-    "GO only if every required check passes; no data is not good news. --window is wall time,\n" +
-    `at most ${MAX_BUCKETS} of the policy's minutes (7 days); without it, 1440 of them. With --json and\n` +
+    "GO only if every required check passes; no data is not good news. --window is wall time, " +
+    `at most ${MAX_BUCKETS} of the policy's minutes (7 days); without it, 1440 of them. With --json and ` +
     "--markdown the document holds the ticket as well.",
   timeoutMs: 60_000,
   input,

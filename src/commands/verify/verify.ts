@@ -61,12 +61,12 @@ export const verify: ReadingVerb<typeof input, VerifyData> = {
     "pixcanary verify --env production --smoke",
   ],
   moreHelp:
-    "--fleet waits (240 s unless --timeout says otherwise) until no location that served requests\n" +
-    "since the change has used an older state for 6 s. A location without visitors shows nothing: it is\n" +
+    "--fleet waits (240 s unless --timeout says otherwise) until no location that served requests " +
+    "since the change has used an older state for 6 s. A location without visitors shows nothing: it is " +
     "listed as not known.\n" +
-    "--smoke works in protected environments, too: it uploads pixcanary-smoke.txt (some 80 bytes)\n" +
-    "through the API, as a visitor would, and leaves it there. It exits 0 only if all six pass.\n" +
-    "Without --fleet it checks once; the sixth check asks every /qa. CORS is checked for\n" +
+    "--smoke works in protected environments, too: it uploads pixcanary-smoke.txt (some 80 bytes) " +
+    "through the API, as a visitor would, and leaves it there. It exits 0 only if all six pass. " +
+    "Without --fleet it checks once; the sixth check asks every /qa. CORS is checked for " +
     '"pagesOrigin" of pixcanary.json.',
   timeoutMs: PLAIN_MS,
   timeoutFor: ({ fleet }) => (fleet ? FLEET_MS : PLAIN_MS),
