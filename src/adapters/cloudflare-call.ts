@@ -196,10 +196,13 @@ function fromStatus(
 ): ApiFailure {
   const body = z.object({ errors: z.array(z.unknown()) }).safeParse(error.error);
   const errors = body.success ? apiErrors(body.data.errors) : [];
-  const said = errors.length > 0 ? words(client, errors) : plainWords(client, error);
-  const message = `${call.what}: HTTP ${status}${statusWords(status)}${said}`;
   const codes = codesOf(errors);
-  return new ApiFailure(kindOf(status, codes, call), message, {
+  const kind = kindOf(status, codes, call);
+  const said = errors.length > 0 ? words(client, errors) : plainWords(client, error);
+  // Of a token that is not accepted, the API's own words name headers.
+  const what = kind === "auth" ? TOKEN_REFUSED : `${statusWords(status)}${said}`;
+  const message = `${call.what}: HTTP ${status}${what}`;
+  return new ApiFailure(kind, message, {
     status,
     retryAfterMs: retryAfterMs(error.headers, status),
     codes,
@@ -224,8 +227,9 @@ function lostAnswer(call: Pick<ApiCall, "method">): UpstreamKind {
   return call.method === "put" || call.method === "delete" ? "ambiguous" : "unavailable";
 }
 
+const TOKEN_REFUSED = " (the token is not accepted)";
+
 function statusWords(status: number): string {
-  if (status === 401) return " (the token is not accepted)";
   if (status === 403) return " (the token may not do this)";
   if (status === 429) return " (too many requests)";
   return status >= 300 && status < 400 ? " (a redirect, not followed)" : "";

@@ -23,7 +23,7 @@ export async function composeIfAny(
   interrupt: AbortSignal,
 ): Promise<World> {
   try {
-    return await compose(flags, shell, interrupt);
+    return await compose(flags, shell, interrupt, { relief: false, reads: true });
   } catch (error) {
     const asked = flags.env !== undefined || flags.config !== undefined;
     if (asked || hintOf(error) === null) throw error;
@@ -69,6 +69,7 @@ function withoutEnvironment(flags: GlobalFlags, shell: Shell, interrupt: AbortSi
       unlock: async () => undefined,
     },
     tokenHosts: { list: [], problem: null, allow: "" },
+    missingSecrets: [],
     nodeVersion: process.versions.node,
   };
 }

@@ -19,7 +19,7 @@ import { createRampFile } from "../adapters/ramp-file.ts";
 import type { Redact } from "../adapters/redact.ts";
 import { createGrowingRedactor } from "../adapters/redact.ts";
 import { createRng } from "../adapters/rng.ts";
-import { loadSecret, type Secret } from "../adapters/secrets.ts";
+import type { Secret } from "../adapters/secrets.ts";
 import { defaultStateDir, type StatePlace } from "../adapters/state-folder.ts";
 import { createVisitorHttp } from "../adapters/visitor-http.ts";
 import type { Environment } from "../domain/config/environment.ts";
@@ -34,11 +34,11 @@ import type {
 } from "../ports/api.ts";
 import { UpstreamError } from "../ports/errors.ts";
 import type { Clock } from "../ports/machine.ts";
-import type { Ports } from "../ports/ports.ts";
+import type { MissingSecret, Ports } from "../ports/ports.ts";
 import { composeNotifier } from "./compose-notifier.ts";
 import { configSources, environmentForRelief, environmentOf } from "./environment.ts";
-import { UsageError } from "./errors.ts";
 import { checkedHosts, tokenHosts } from "./hosts.ts";
+import { loadSecrets, NO_SECRETS } from "./load-secrets.ts";
 import type { GlobalFlags } from "./program.ts";
 import { createProgress } from "./progress.ts";
 import { createScreen } from "./screen.ts";
@@ -51,6 +51,10 @@ export interface World {
 
 interface ComposeOptions {
   relief: boolean;
+  /** Changes nothing: it goes on without a secret that is configured and cannot be used. */
+  reads?: boolean;
+  /** Asks nobody, and needs no secret. */
+  offline?: boolean;
   anyHost?: boolean;
 }
 
@@ -73,7 +77,8 @@ export async function composeWith(
   for (const warning of warnings) shell.console.err(`! continuing despite: ${warning}`);
   const baseDir = dirname(loaded.path);
   const from = { baseDir, ...options };
-  const { token, qaToken, session } = await secrets(environment, flags, shell, from);
+  const { token, qaToken, session, missing } =
+    options.offline === true ? NO_SECRETS : await loadSecrets(environment, flags, shell, from);
   const redactor = createGrowingRedactor([token, qaToken, session]);
   const { redact } = redactor;
   const hosts = await checkedHosts(loaded.path, environment, { qaToken, flags, shell, ...options });
@@ -83,7 +88,7 @@ export async function composeWith(
   const qa = createQaProbe({ ...asking, urls: qaUrls, secrets: [token] });
   const apiPorts =
     token === null
-      ? withoutToken()
+      ? withoutToken(missing)
       : withToken(token, { environment, name, shell, qaToken, clock });
   const ports: Ports = {
     target: toTarget(name, environment, flags.config ?? null),
@@ -105,6 +110,7 @@ export async function composeWith(
     interrupt,
     rampFile: createRampFile(statePlace(environment, name, shell)),
     tokenHosts: tokenHosts(environment, hosts),
+    missingSecrets: missing,
     nodeVersion: process.versions.node,
     ...apiPorts,
     logs: { ...apiPorts.logs, ...localLogs(shell) },
@@ -180,11 +186,10 @@ function withToken(
 }
 
 /** `/qa`, the plan and the manual way still work; whatever needs the API says what is missing. */
-function withoutToken(): ApiPorts {
-  const error = new UpstreamError(
-    "auth",
-    "no API token: export CLOUDFLARE_API_TOKEN=… or set tokenFile in pixcanary.json",
-  );
+function withoutToken(missing: readonly MissingSecret[]): ApiPorts {
+  const unusable = missing.find(({ what }) => what === "API token");
+  const why = unusable?.why ?? "export CLOUDFLARE_API_TOKEN=… or set tokenFile in pixcanary.json";
+  const error = new UpstreamError("auth", `no API token: ${why}`);
   return refusing(error, "no API token");
 }
 
@@ -210,54 +215,6 @@ export function refusing(error: UpstreamError, why: string): ApiPorts {
       tail: { follow: refusedLines },
     },
   };
-}
-
-interface SecretContext {
-  baseDir: string;
-  relief: boolean;
-}
-
-async function secrets(
-  environment: Environment,
-  flags: GlobalFlags,
-  shell: Shell,
-  { baseDir, relief }: SecretContext,
-) {
-  if (flags.tokenFile === "-" && flags.qaTokenFile === "-") {
-    throw new UsageError(
-      "only one secret can be read from standard input",
-      "--qa-token-file <path>",
-    );
-  }
-  const common = { ...shell, baseDir };
-  const token = await loadSecret({
-    ...common,
-    name: "CLOUDFLARE_API_TOKEN",
-    option: flags.tokenFile,
-    configured: environment.tokenFile,
-  });
-  const loading = loadSecret({
-    ...common,
-    name: "PIXCANARY_QA_TOKEN",
-    option: flags.qaTokenFile,
-    configured: environment.qaTokenFile,
-  });
-  const qaToken = relief ? await loading.catch((error) => doWithout(error, shell)) : await loading;
-  const session = relief
-    ? null
-    : await loadSecret({
-        ...common,
-        name: "PIXCANARY_SESSION",
-        configured: environment.sessionFile,
-      });
-  return { token, qaToken, session };
-}
-
-/** The token of `/qa` is for proving; what proves a stop must never keep it from being written. */
-function doWithout(error: unknown, shell: Shell): null {
-  const why = error instanceof Error ? error.message : String(error);
-  shell.console.err(`! continuing without the /qa token: ${why}`);
-  return null;
 }
 
 export interface Configured {

@@ -69,7 +69,9 @@ async function composeFor(
   interrupt: AbortSignal,
 ): Promise<World> {
   const relief = changes(def) && def.relief === true;
-  const options = { relief, anyHost: def.anyHost === true };
+  const offline = "offline" in def && def.offline === true;
+  const anyHost = def.anyHost === true;
+  const options = { relief, reads: !changes(def), offline, anyHost };
   if (!relief) return compose(flags, shell, interrupt, options);
   let target = { ...NOWHERE, ...PLACEHOLDERS };
   try {

@@ -19,7 +19,7 @@ export const card: ReadingVerb<typeof noFlags, CardData> = {
   details:
     "Prints the runbook's commands for this environment, and the way by hand for each. Needs no network.",
   examples: ["pixcanary card --env production"],
-  anyHost: true,
+  offline: true,
   timeoutMs: 5_000,
   input: noFlags,
   run: async (_input, ports) => ({

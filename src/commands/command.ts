@@ -84,6 +84,8 @@ interface Verb<In extends z.ZodType, T> {
 
 /** Its answer is the text: it changes no state. */
 export interface ReadingVerb<In extends z.ZodType = z.ZodType, T = unknown> extends Verb<In, T> {
+  /** Asks nobody: it needs no secret. */
+  offline?: true;
   run(input: Given<In>, ports: Ports): Promise<Outcome<T>>;
 }
 

@@ -8,6 +8,12 @@ import type { Clock, Identity, Notifier, RampFile, Rng } from "./machine.ts";
 import type { Progress, Screen } from "./terminal.ts";
 import type { QaProbe, VisitorHttp } from "./visitors.ts";
 
+export interface MissingSecret {
+  what: "API token" | "/qa token" | "session";
+  why: string;
+  fix: string;
+}
+
 export interface Ports {
   target: Target;
   identity: Identity;
@@ -28,6 +34,8 @@ export interface Ports {
   progress: Progress;
   /** Where tokens go, for `doctor`; and the command that allows those hosts that are not. */
   tokenHosts: { list: readonly TokenHost[]; problem: string | null; allow: string };
+  /** Which secrets are configured and cannot be used, for `doctor`; what can do without went on. */
+  missingSecrets: readonly MissingSecret[];
   /** Of the running Node, for `doctor`. */
   nodeVersion: string;
   /** Aborted by Ctrl-C or a signal. */

@@ -209,6 +209,7 @@ export function modelPorts(store: StateStore): Ports {
       unlock: async () => undefined,
     },
     tokenHosts: { list: [], problem: null, allow: "" },
+    missingSecrets: [],
     nodeVersion: "24.0.0",
     interrupt: never,
   };

@@ -5,12 +5,8 @@
 
 import * as z from "zod";
 import { QA_TOKEN_FORM } from "../../domain/config/qa-token.ts";
-import type { GuardianCap } from "../../domain/guardian/cap.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
-import { oddlyWritten } from "../../domain/state/odd-keys.ts";
-import type { RawState } from "../../domain/state/state.ts";
-import { isEmergency, parseState } from "../../domain/state/state.ts";
 import type { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Outcome, ReadingVerb } from "../command.ts";
@@ -23,6 +19,7 @@ import { READ_LIMIT_MS } from "../lib/stored-state.ts";
 import { asUpstream } from "../lib/write-result.ts";
 import { sightChecks } from "./metrics-and-logs.ts";
 import { noticeChecks } from "./notifications.ts";
+import { stateChecks } from "./state.ts";
 
 /** A token that ends within a ramp's day is as good as expired. */
 const EXPIRY_WARNING_MS = 7 * 86_400_000;
@@ -76,8 +73,10 @@ export async function examine(ports: Ports, given: AbortSignal, notify = false):
   const nowMs = ports.clock.now();
   const checks: Check[] = [
     nodeCheck(ports.nodeVersion),
+    ...networkChecks([token, namespace, raw], sightings),
     hostCheck(ports.tokenHosts),
-    tokenCheck(token, nowMs),
+    tokenCheck(token, nowMs, ports),
+    ...secretChecks(ports),
     reachable("namespace", namespace, (found) => `${found.title} (${ports.target.namespaceId})`),
     reachable("KV write", writable, () => "probe key written, read and deleted"),
     ...(isError(raw) ? [reachable("state", raw, () => "")] : stateChecks(raw, ports)),
@@ -111,6 +110,15 @@ function nodeCheck(version: string): Check {
   return { name: "Node", result: "pass", detail: `v${version}`, fix: null };
 }
 
+/** One cause for all that could not be reached: whoever has no network needs no new token. */
+function networkChecks(api: readonly unknown[], sightings: readonly Sighting[]): Check[] {
+  const unreached = api.every((answer) => isError(answer) && answer.kind === "unavailable");
+  if (!unreached || sightings.some(({ status }) => status !== null)) return [];
+  const detail = "no network: neither the API nor any /qa could be reached";
+  const fix = "check this machine's network, then run doctor again";
+  return [{ name: "network", result: "fail", detail, fix }];
+}
+
 /** Who would get what: a configuration may have come from anywhere. */
 function hostCheck({ list, problem, allow }: Ports["tokenHosts"]): Check {
   const named = list.map(
@@ -131,9 +139,20 @@ function hostCheck({ list, problem, allow }: Ports["tokenHosts"]): Check {
 
 type Token = Awaited<ReturnType<Ports["account"]["token"]>>;
 
-function tokenCheck(token: Token | UpstreamError, nowMs: number): Check {
+/** The API token has a line of its own. */
+function secretChecks({ missingSecrets }: Ports): Check[] {
+  return missingSecrets
+    .filter(({ what }) => what !== "API token")
+    .map(({ what, why, fix }) => ({ name: what, result: "fail", detail: why, fix }));
+}
+
+function tokenCheck(token: Token | UpstreamError, nowMs: number, ports: Ports): Check {
   const fix = "create a token with Workers KV Storage: Edit, then: export CLOUDFLARE_API_TOKEN=…";
-  if (isError(token)) return { name: "token", result: "fail", detail: token.message, fix };
+  if (isError(token)) {
+    const unusable = ports.missingSecrets.find(({ what }) => what === "API token");
+    const repair = unusable?.fix ?? (token.kind === "auth" ? fix : UPSTREAM_FIXES[token.kind]);
+    return { name: "token", result: "fail", detail: token.message, fix: repair };
+  }
   if (token.status !== "active") {
     return { name: "token", result: "fail", detail: `the token is ${token.status}`, fix };
   }
@@ -147,75 +166,24 @@ function tokenCheck(token: Token | UpstreamError, nowMs: number): Check {
     : { name: "token", result: "pass", detail, fix: null };
 }
 
+const LATER = "check the network and www.cloudflarestatus.com, then run doctor again";
+const UPSTREAM_FIXES: Readonly<Record<UpstreamError["kind"], string>> = {
+  auth: "check CLOUDFLARE_API_TOKEN",
+  forbidden: "give the token Workers KV Storage: Edit on this account",
+  "not-found": "check accountId and namespaceId in pixcanary.json",
+  rejected: "check accountId and namespaceId in pixcanary.json",
+  deadline: LATER,
+  unavailable: LATER,
+  ambiguous: LATER,
+};
+
 function reachable<T>(
   name: string,
   value: T | UpstreamError,
   describe: (value: T) => string,
 ): Check {
   if (!isError(value)) return { name, result: "pass", detail: describe(value), fix: null };
-  const fixes: Record<UpstreamError["kind"], string> = {
-    auth: "check CLOUDFLARE_API_TOKEN",
-    forbidden: "give the token Workers KV Storage: Edit on this account",
-    "not-found": "check accountId and namespaceId in pixcanary.json",
-    rejected: "check accountId and namespaceId in pixcanary.json",
-    deadline: "check the network and www.cloudflarestatus.com, then run doctor again",
-    unavailable: "check the network and www.cloudflarestatus.com, then run doctor again",
-    ambiguous: "check the network and www.cloudflarestatus.com, then run doctor again",
-  };
-  return { name, result: "fail", detail: value.message, fix: fixes[value.kind] };
-}
-
-function stateChecks(raw: RawState, ports: Ports): Check[] {
-  const { config, stop, capped } = parseState(raw);
-  // Written oddly, it may ask for an emergency: nothing that would lift it is advised.
-  const mend = isEmergency({ config, stop })
-    ? invocation(ports.target, "not-aus")
-    : invocation(ports.target, 'restore --to 0 --reason "first config"');
-  return [
-    config.kind === "valid"
-      ? {
-          name: "config",
-          result: config.value.canary_tag === ports.target.canaryTag ? "pass" : "warn",
-          detail: `${config.value.canary_percent} %, tag ${config.value.canary_tag}`,
-          fix:
-            config.value.canary_tag === ports.target.canaryTag
-              ? null
-              : "set canaryTag in pixcanary.json to the stored tag",
-        }
-      : {
-          name: "config",
-          result: "fail",
-          detail: config.kind === "absent" ? "does not exist" : config.problem,
-          fix: mend,
-        },
-    stop.kind === "invalid"
-      ? {
-          name: "stop",
-          result: "fail",
-          detail: stop.problem,
-          fix: invocation(ports.target, "not-aus"),
-        }
-      : {
-          name: "stop",
-          result: "pass",
-          detail: stop.kind === "valid" && stop.value.active ? "active" : "not active",
-          fix: null,
-        },
-    ...oddlyWritten(raw.config).map((detail): Check => {
-      const fix = "it is obeyed as read; the next reduce, restore or ramp writes it plainly";
-      return { name: "config", result: "warn", detail, fix };
-    }),
-    ...(capped === undefined ? [] : [capCheck(capped.cap, ports)]),
-  ];
-}
-
-function capCheck({ percent, at, by, reason }: GuardianCap, { target }: Ports): Check {
-  return {
-    name: "cap",
-    result: "warn",
-    detail: `at most ${percent} % since ${at || "an unknown time"} by ${by}: ${reason}`,
-    fix: `${invocation(target, "restore")} --reason "…"   # when the cause is fixed`,
-  };
+  return { name, result: "fail", detail: value.message, fix: UPSTREAM_FIXES[value.kind] };
 }
 
 function qaCheck(sighting: Sighting): Check {
