@@ -8,7 +8,6 @@ import { createServer, type IncomingMessage, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import * as z from "zod";
 import { run } from "../../src/cli/run.ts";
 import type { CommandDef } from "../../src/commands/command.ts";
 import { commands } from "../../src/commands/index.ts";
@@ -152,8 +151,11 @@ test("every command × every fault of the API, text and JSON: no secret anywhere
 });
 
 describe("the checker's own test", () => {
-  const base = commands.find(({ name }) => name === "card") as CommandDef;
-  const leaking = (render: () => string): CommandDef => ({ ...base, input: z.object({}), render });
+  const base = commands.find(({ name }) => name === "history") as CommandDef;
+  const leaking = (render: () => string): CommandDef => ({
+    ...base,
+    render,
+  });
 
   test.each([
     ["in base64", () => Buffer.from(`Bearer ${API_SECRET}`).toString("base64")],

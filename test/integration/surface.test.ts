@@ -106,14 +106,14 @@ const ROWS: readonly Row[] = [
     args: withConfig("not-aus"),
     options: async () => ({ env: lane.env }),
     code: 23,
-    says: /CLOUDFLARE_API_TOKEN[\s\S]*By hand:/,
+    says: /CLOUDFLARE_API_TOKEN[\s\S]*By hand:\n +open https:/,
   },
   {
     name: "a wrong token",
     args: withConfig("not-aus"),
     options: async () => ({ env: env({ CLOUDFLARE_API_TOKEN: "x".repeat(40) }) }),
     code: 23,
-    says: /HTTP 401[\s\S]*By hand:/,
+    says: /HTTP 401[\s\S]*By hand:\n +open https:/,
   },
   {
     name: "an expired token",
@@ -127,7 +127,7 @@ const ROWS: readonly Row[] = [
     args: withConfig("not-aus"),
     options: token("kv-read-only"),
     code: 23,
-    says: /HTTP 403[\s\S]*By hand:/,
+    says: /HTTP 403[\s\S]*By hand:\n +open https:/,
   },
   {
     name: "a token of another account",

@@ -3,7 +3,13 @@
 import type { Target } from "../../domain/config/environment.ts";
 import { manualWay } from "../../domain/config/manual.ts";
 
-export function manualLines(target: Target): string[] {
+/** wrangler takes the token that the tool took: once that is refused, the browser comes first. */
+export function manualLines(
+  target: Target,
+  { tokenRefused }: { tokenRefused: boolean },
+): readonly string[] {
   const way = manualWay(target, { key: "stop", active: true });
-  return [way.put, ...way.dashboard, ...way.verify];
+  if (!tokenRefused) return [way.put, ...way.dashboard, ...way.verify];
+  const withAnother = "or, with CLOUDFLARE_API_TOKEN set to another token:";
+  return [...way.dashboard, withAnother, way.put, ...way.verify];
 }

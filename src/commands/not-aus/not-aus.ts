@@ -16,11 +16,12 @@ import { leaveTrace } from "../lib/record-change.ts";
 import { wrote } from "../lib/write-result.ts";
 import { manualLines } from "./manual-lines.ts";
 import type { StopRun } from "./verdict.ts";
-import { isWithoutEffect, stopVerdict } from "./verdict.ts";
+import { isTokenRefused, isWithoutEffect, stopVerdict } from "./verdict.ts";
 import { WRITE_SHARE, writeAndProve } from "./write-and-prove.ts";
 
 export interface NotAusData {
-  stop: { id: string; at: string };
+  /** null when it is known that this stop was not written, or is no longer in force. */
+  stop: { id: string; at: string } | null;
   written: { stop_ms: number | null; config_ms: number | null };
   stored: { stop_ms: number | null };
   live: LiveProof["live"];
@@ -29,7 +30,7 @@ export interface NotAusData {
   already: { at: string; by: string | null; reason: string | null } | null;
   /** What is wrong with proxy itself, as far as was known by the end. */
   proxy_sick: string | null;
-  manual: string[];
+  manual: readonly string[];
   at_ms: number;
 }
 
@@ -103,7 +104,7 @@ function dataOf(run: StopRun, ports: Ports): NotAusData {
     result.kind === "written" ? Math.round(result.elapsedMs) : null;
   const already = run.before?.emergency_proxy === true ? run.before : null;
   return {
-    stop: { id: run.stop.id ?? "", at: run.stop.at ?? "" },
+    stop: isWithoutEffect(run) ? null : { id: run.stop.id ?? "", at: run.stop.at ?? "" },
     written: { stop_ms: ms(run.writes.stop), config_ms: ms(run.writes.config) },
     stored: { stop_ms: run.stored.kind === "stored" ? Math.round(run.stored.elapsedMs) : null },
     live: run.proof.live,
@@ -117,7 +118,7 @@ function dataOf(run: StopRun, ports: Ports): NotAusData {
             reason: already.reason ?? null,
           },
     proxy_sick: null,
-    manual: manualLines(ports.target),
+    manual: manualLines(ports.target, { tokenRefused: isTokenRefused(run) }),
     at_ms: ports.clock.now(),
   };
 }
@@ -133,7 +134,7 @@ function render(outcome: Outcome<NotAusData>): string {
   const { data } = outcome;
   const stage = (ms: number | null) => (ms === null ? "–" : seconds(ms));
   const lines = [
-    `  stop      ${data.stop.id}`,
+    ...(data.stop === null ? [] : [`  stop      ${data.stop.id}`]),
     `  written   stop ${stage(data.written.stop_ms)} · config ${stage(data.written.config_ms)}`,
     `  stored    ${stage(data.stored.stop_ms)}`,
     ...liveLines(outcome, data),

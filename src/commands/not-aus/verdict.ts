@@ -93,10 +93,15 @@ export function isWithoutEffect(run: StopRun): boolean {
   return !written && !anyAmbiguous(run);
 }
 
-function failure<T>(run: StopRun, data: T, truth: string, next: string): Outcome<T> {
+/** No way that uses this token can help. */
+export function isTokenRefused({ writes: { stop } }: StopRun): boolean {
+  return stop.kind === "failed" && (stop.error.kind === "auth" || stop.error.kind === "forbidden");
+}
+
+function failure<T>(run: StopRun, data: T, truth: string, again: string): Outcome<T> {
   const { stop } = run.writes;
   const error = stop.kind === "failed" ? stop.error : null;
-  const auth = error?.kind === "auth" || error?.kind === "forbidden";
+  const auth = isTokenRefused(run);
   const refused = auth || error?.kind === "rejected";
   const why = error?.message ?? "unknown";
   const earlier = run.stored.kind === "unknown" ? run.stored.earlier : null;
@@ -106,6 +111,7 @@ function failure<T>(run: StopRun, data: T, truth: string, next: string): Outcome
     earlier === null
       ? `the stop could not be written: ${why}`
       : `the earlier stop by ${earlier.by ?? UNKNOWN_AUTHOR} is ${place}; this one ${refused ? "was refused" : "could not be written"} (${why})`;
+  const next = auth ? `${again} --token-file ANOTHER_TOKEN` : again;
   return { kind: "failed", code: auth ? "auth" : "upstream", message, truth, next, data };
 }
 

@@ -4,7 +4,12 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { NOT_ASKED } from "../../../src/commands/lib/prove-live.ts";
 import { PROXY_NOT_ASKED } from "../../../src/commands/lib/proxy-health.ts";
-import { type StopRun, stopVerdict } from "../../../src/commands/not-aus/verdict.ts";
+import { manualLines } from "../../../src/commands/not-aus/manual-lines.ts";
+import {
+  isTokenRefused,
+  type StopRun,
+  stopVerdict,
+} from "../../../src/commands/not-aus/verdict.ts";
 import type { StopDocument } from "../../../src/domain/state/documents.ts";
 import { UpstreamError, type UpstreamKind } from "../../../src/ports/errors.ts";
 import { modelPorts, modelStore } from "../../support/fake-ports.ts";
@@ -25,12 +30,13 @@ function failedRun(kind: UpstreamKind, found: StopDocument | null): StopRun {
   };
 }
 
-const said = (run: StopRun) => {
+function ports() {
   const [scheduler] = fc.sample(fc.scheduler(), 1);
   if (scheduler === undefined) throw new Error("no scheduler");
-  const ports = modelPorts(modelStore({ config: [null], stop: [null] }, scheduler, [0]));
-  return stopVerdict(run, { already: null }, ports);
-};
+  return modelPorts(modelStore({ config: [null], stop: [null] }, scheduler, [0]));
+}
+
+const said = (run: StopRun) => stopVerdict(run, { already: null }, ports());
 
 it.each([
   ["forbidden", "auth", "this one was refused (HTTP 4xx)"],
@@ -50,3 +56,20 @@ it.each([
     });
   },
 );
+
+it.each([
+  ["forbidden", true],
+  ["auth", true],
+  ["rejected", false],
+  ["unavailable", false],
+] as const)("%s: no way that uses the refused token comes first", (kind, refused) => {
+  const run = failedRun(kind, null);
+  expect(isTokenRefused(run)).toBe(refused);
+  const outcome = said(run);
+  const next = outcome.kind === "failed" ? outcome.next : "";
+  expect(next.endsWith(" --token-file ANOTHER_TOKEN")).toBe(refused);
+  const [first] = manualLines(ports().target, { tokenRefused: isTokenRefused(run) });
+  expect(first).toMatch(
+    refused ? /^open https:\/\/dash\.cloudflare\.com\// : /wrangler kv key put/,
+  );
+});
