@@ -1,16 +1,17 @@
 /**
  * The runbook's quarterly checklist (section 8), performed and measured: stop, see it live, restore,
- * reduce 10 → 5 → 0, restore. On a stage with visitors, the first stop is pulled on a failing native.
- * Uses the very commands that an incident uses. Done means that every step held.
+ * reduce to half, disable, restore: always to the share that it began with. On a stage with visitors, the
+ * first stop is pulled on a failing native. Uses the very commands that an incident uses. Done means that
+ * every step held.
  */
 import type * as z from "zod";
-import type { Sighting } from "../domain/proof/expectation.ts";
+import { halfOf } from "../domain/state/transitions.ts";
 import type { Ports } from "../ports/ports.ts";
 import type { Rehearsal, TrafficCounts } from "../ports/visitors.ts";
 import type { ChangingVerb, CommonInput, Outcome } from "./command.ts";
 import { interruptedBy } from "./command.ts";
+import { lookInFull, shareToDrill } from "./drill-share.ts";
 import { invocation, seconds } from "./lib/format.ts";
-import { lookEverywhere } from "./lib/look-everywhere.ts";
 import { disable } from "./lower/disable.ts";
 import { reduce } from "./lower/reduce.ts";
 import { pullTheStop } from "./not-aus/not-aus.ts";
@@ -26,6 +27,8 @@ interface DrillStep {
 export interface DrillData {
   env: string;
   started_at: string;
+  /** The share that it began with, and goes back to; null: it did not begin. */
+  percent: number | null;
   steps: DrillStep[];
   traffic: TrafficCounts | null;
 }
@@ -46,6 +49,7 @@ export async function performDrill(
   const data: DrillData = {
     env: ports.target.env,
     started_at: new Date(ports.clock.now()).toISOString(),
+    percent: null,
     steps: [],
     traffic: null,
   };
@@ -69,25 +73,25 @@ interface Run {
 
 async function perform(run: Run): Promise<void> {
   const { rehearsal, ports } = run;
-  const normal = ports.target.normalPercent;
-  const half = normal / 2;
+  const percent = await readyStep(run);
+  if (percent === null) return;
+  const half = halfOf(percent);
   const steps: (() => Promise<boolean>)[] = [
-    () => readyStep(run),
     () => (rehearsal === null ? skip() : failingNativeStep(run, rehearsal)),
     () => commandStep(run, "NOT-AUS, seen live", () => pullTheStop(run.input, ports)),
     () => qaStep(run, "/qa shows the emergency", true),
     () => (rehearsal === null ? skip() : nobodyNativeStep(run, rehearsal)),
     () => (rehearsal === null ? skip() : mendNativeStep(run, rehearsal)),
     () =>
-      commandStep(run, `restore to ${normal} %`, () =>
-        execute(restore, run, { to: String(normal) }),
+      commandStep(run, `restore to ${percent} %`, () =>
+        execute(restore, run, { to: String(percent) }),
       ),
     () => qaStep(run, "/qa shows no emergency", false),
     () => commandStep(run, `reduce to ${half} %`, () => execute(reduce, run, { to: String(half) })),
     () => commandStep(run, "disable (0 %)", () => execute(disable, run, {})),
     () =>
-      commandStep(run, `restore to ${normal} % again`, () =>
-        execute(restore, run, { to: String(normal) }),
+      commandStep(run, `restore to ${percent} % again`, () =>
+        execute(restore, run, { to: String(percent) }),
       ),
   ];
   for (const step of steps) {
@@ -99,19 +103,12 @@ async function skip(): Promise<boolean> {
   return true;
 }
 
-/** The drill goes down from the normal share: it must be there, and no real emergency may be on. */
-async function readyStep(run: Run): Promise<boolean> {
-  const { ports } = run;
-  const looks = await lookInFull(ports);
-  const emergency = looks.filter((s) => s.qa?.canary.emergency_proxy === true).length;
-  const blind = looks.filter((s) => s.qa === null).map((s) => s.problem);
-  const held = emergency === 0 && blind.length === 0;
-  const detail = held
-    ? `${looks.length} /qa answer, no emergency`
-    : emergency > 0
-      ? "an emergency is on: no drill now"
-      : `no /qa document: ${blind.join("; ")}`;
-  return record(run, { step: "ready", held, elapsed_ms: 0, detail });
+/** The drill goes down from the share in force, and back to it: nobody else may be about to change that. */
+async function readyStep(run: Run): Promise<number | null> {
+  const { percent, detail } = await shareToDrill(run.input, run.ports);
+  run.data.percent = percent;
+  record(run, { step: "ready", held: percent !== null, elapsed_ms: 0, detail });
+  return percent;
 }
 
 /** Runs a verb as the shell would, `--yes` given; what ended in planning ended. */
@@ -160,11 +157,6 @@ async function qaStep(run: Run, step: string, emergency: boolean): Promise<boole
   const right = looks.filter((s) => s.qa?.canary.emergency_proxy === emergency).length;
   const detail = `${right} of ${looks.length} locations`;
   return record(run, { step, held: right === looks.length, elapsed_ms: 0, detail });
-}
-
-function lookInFull(ports: Ports): Promise<Sighting[]> {
-  const signal = AbortSignal.any([ports.clock.timeout(10_000), ports.interrupt]);
-  return lookEverywhere(ports, "full", signal);
 }
 
 async function failingNativeStep(run: Run, rehearsal: Rehearsal): Promise<boolean> {
@@ -233,15 +225,25 @@ function record(run: Run, step: DrillStep): boolean {
 function verdict(run: Run): Outcome<DrillData> {
   const { data, ports } = run;
   const signal = interruptedBy(ports.interrupt);
-  const status = invocation(ports.target, "status");
-  if (signal !== null) {
-    const truth = `the drill stopped after ${data.steps.length} steps`;
-    return { kind: "interrupted", signal, truth, next: status, data };
-  }
   const failed = data.steps.filter((step) => !step.held);
+  const { percent } = data;
+  const status = invocation(ports.target, "status");
+  if (percent === null && signal === null) {
+    const reason = `no drill: ${failed.map(({ detail }) => detail).join(", ")}; nothing was changed`;
+    return { kind: "unhealthy", data, reason, next: status };
+  }
+  const began = percent === null ? "nothing was changed" : `it began at ${percent} %`;
+  const next =
+    percent === null
+      ? status
+      : `${invocation(ports.target, `restore --to ${percent} --reason "drill over"`)}   # the share before`;
+  if (signal !== null) {
+    const truth = `the drill stopped after ${data.steps.length} steps; ${began}`;
+    return { kind: "interrupted", signal, truth, next, data };
+  }
   if (failed.length === 0) return { kind: "done", changed: true, data };
-  const reason = `failed steps: ${failed.map((step) => step.step).join(", ")}`;
-  return { kind: "unhealthy", data, reason, next: status };
+  const reason = `failed steps: ${failed.map((step) => step.step).join(", ")}; ${began}`;
+  return { kind: "unhealthy", data, reason, next };
 }
 
 export function renderDrill(outcome: Outcome<DrillData>): string {

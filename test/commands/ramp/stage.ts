@@ -148,6 +148,7 @@ export class RampStage {
   /** KV without lag: what is stored is live. */
   #look(url: string): Sighting {
     const state = parseState({ config: this.config, stop: this.stop });
+    const { stop } = state;
     const config = state.config.kind === "valid" ? state.config.value : null;
     const emergency = isEmergency(state);
     const qa = {
@@ -158,10 +159,13 @@ export class RampStage {
         percent: config?.canary_percent ?? null,
       },
       emergencies: this.held,
-      stop: { active: emergency, id: null },
+      stop: { active: emergency, id: stop.kind === "valid" ? (stop.value.id ?? null) : null },
       health: { native: { status: "healthy" }, proxy: { status: "healthy" } },
     } as unknown as NonNullable<Sighting["qa"]>;
-    return { url, atMs: this.nowMs, status: 200, colo: "FRA", decision: null, qa, problem: null };
+    const decision = emergency
+      ? ({ tag: "B2a", cohort: "proxy", reason: "emergency" } as const)
+      : null;
+    return { url, atMs: this.nowMs, status: 200, colo: "FRA", decision, qa, problem: null };
   }
 
   #answer(name: string): unknown[] {
