@@ -1,5 +1,6 @@
 /** The file of an attached ramp: written aside, flushed, put in place, so that a crash leaves one or the other. */
-import { link, open, readFile, rename, rm } from "node:fs/promises";
+import { createHash, randomUUID } from "node:crypto";
+import { link, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LocalError } from "../ports/errors.ts";
 import type { RampFile } from "../ports/machine.ts";
@@ -9,6 +10,8 @@ import type { StatePlace } from "./state-folder.ts";
 import { formerFolder, isFormerOurs, stateFolder } from "./state-folder.ts";
 
 const MAX_BYTES = 256 * 1024;
+/** As many takers may die one after the other before somebody has to remove the lock by hand. */
+const MAX_CLAIMS = 20;
 
 export function createRampFile(place: StatePlace): RampFile {
   const folder = stateFolder(place);
@@ -44,9 +47,9 @@ export function createRampFile(place: StatePlace): RampFile {
         if (await isFormerAlive()) return "taken";
         for (let attempt = 0; attempt < 3; attempt += 1) {
           if (await createLock(lockPath, await own())) return "ours";
-          if (await isAlive(await readText(lockPath))) return "taken";
-          // Its process is dead: whoever takes its place first has the lock.
-          await rm(lockPath, { force: true });
+          const held = await readText(lockPath);
+          if (await isAlive(held)) return "taken";
+          if (held !== null && (await succeed(lockPath, held, await own()))) return "ours";
         }
         return "taken";
       });
@@ -84,8 +87,7 @@ async function flushFolder(folder: string): Promise<void> {
 
 /** Nobody can see it half-written: a link to a whole file is made at once, or not at all. */
 async function createLock(path: string, text: string): Promise<boolean> {
-  const aside = `${path}.${process.pid}.new`;
-  await writeFlushed(aside, text);
+  const aside = await writeAside(path, text);
   try {
     await link(aside, path);
     return true;
@@ -95,6 +97,46 @@ async function createLock(path: string, text: string): Promise<boolean> {
   } finally {
     await rm(aside, { force: true });
   }
+}
+
+/**
+ * Takes the place of a dead process: only who holds the claim to its lock may replace it, and replaces it at
+ * once. Removing it instead would remove what somebody faster has put there. A claimant that died is
+ * succeeded in the same way. `dead` is the lock's text as it was read, `text` the new one; true when it is
+ * ours. Throws what the disk says.
+ */
+export async function succeed(path: string, dead: string, text: string): Promise<boolean> {
+  const claims: string[] = [];
+  for (let holder: string | null = dead; claims.length < MAX_CLAIMS; ) {
+    const claim = claimTo(path, holder);
+    if (await createLock(claim, text)) {
+      claims.push(claim);
+      break;
+    }
+    holder = await readText(claim);
+    if (holder === null || (await isAlive(holder))) return false;
+    claims.push(claim);
+  }
+  const own = claims.at(-1) ?? path;
+  if ((await readText(own)) !== text) return false;
+  // Claims go after the lock was replaced: a claim that is free again may be to a lock that is gone.
+  const won = (await readText(path)) === dead;
+  if (won) {
+    await rename(await writeAside(path, text), path);
+  }
+  for (const claim of won ? claims : [own]) await rm(claim, { force: true });
+  return won;
+}
+
+/** Not flushed: after a power cut its process is dead, whatever the file says. */
+async function writeAside(path: string, text: string): Promise<string> {
+  const aside = `${path}.${randomUUID()}.new`;
+  await writeFile(aside, text, { flag: "wx", mode: 0o600 });
+  return aside;
+}
+
+function claimTo(path: string, holder: string): string {
+  return `${path}.${createHash("sha256").update(holder).digest("hex").slice(0, 16)}.claim`;
 }
 
 /** By its number and its start: numbers are used again. */

@@ -1,10 +1,11 @@
 /** The file and the lock of an attached ramp: of one namespace, whatever its environment is called. */
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createRampFile } from "../../src/adapters/ramp-file.ts";
-import { formerFolder, type StatePlace } from "../../src/adapters/state-folder.ts";
+import { createRampFile, succeed } from "../../src/adapters/ramp-file.ts";
+import { formerFolder, type StatePlace, stateFolder } from "../../src/adapters/state-folder.ts";
 
 const NAMESPACE = "b".repeat(32);
 let place: StatePlace;
@@ -68,5 +69,42 @@ describe("what an earlier version kept by the environment's name", () => {
       expect(await createRampFile(place).read()).toBeNull();
       expect(await createRampFile(place).isLocked()).toBe(false);
     }
+  });
+});
+
+describe("the lock of a process that is dead", () => {
+  const ROUNDS = 25;
+  const TAKERS = 4;
+  const DEAD = "4194305 1";
+  const lockPath = () => join(stateFolder(place), "ramp.lock");
+
+  test("has one successor, however many want to be", async () => {
+    await mkdir(stateFolder(place), { recursive: true });
+    for (let round = 0; round < ROUNDS; round += 1) {
+      await writeFile(lockPath(), `${DEAD}${round}`);
+      const takers = Array.from({ length: TAKERS }, () => createRampFile(place).lock());
+      const taken = await Promise.all(takers);
+      expect(taken.filter((result) => result === "ours")).toHaveLength(1);
+    }
+    expect(await readdir(stateFolder(place))).toEqual(["ramp.lock"]);
+  });
+
+  test("is not taken by somebody slow who read it before its successor did", async () => {
+    await mkdir(stateFolder(place), { recursive: true });
+    await writeFile(lockPath(), DEAD);
+    expect(await createRampFile(place).lock()).toBe("ours");
+    const successor = await readFile(lockPath(), "utf8");
+    expect(await succeed(lockPath(), DEAD, "1 slow")).toBe(false);
+    expect(await readFile(lockPath(), "utf8")).toBe(successor);
+    expect(await readdir(stateFolder(place))).toEqual(["ramp.lock"]);
+  });
+
+  test("is taken over also when its first successor died before it had it", async () => {
+    await mkdir(stateFolder(place), { recursive: true });
+    await writeFile(lockPath(), DEAD);
+    const claim = createHash("sha256").update(DEAD).digest("hex").slice(0, 16);
+    await writeFile(`${lockPath()}.${claim}.claim`, `${DEAD}9`);
+    expect(await createRampFile(place).lock()).toBe("ours");
+    expect(await readdir(stateFolder(place))).toEqual(["ramp.lock"]);
   });
 });
