@@ -34,7 +34,7 @@ async function pause(
   ports: Ports,
 ): Promise<Outcome<RampData>> {
   const data: RampData = { ramp, at_ms: ports.clock.now() };
-  if (ramp.state === "paused") return { kind: "done", changed: false, data };
+  // Also when it is paused: a resume may be on its way, and only the newest word counts.
   const error = await send(newControl("pause", ramp, input, ports), ports);
   if (error !== null) return { ...unreachable(error, ports), data };
   const headline = "pause requested; takes effect at the next check";

@@ -54,7 +54,7 @@ async function resume(
   const control = newControl("resume", ramp, input, ports);
   if (isLeft(known)) return here(known, control, input, ports);
   const data: RampData = { ramp, at_ms: ports.clock.now() };
-  if (ramp.state === "running") return { kind: "done", changed: false, data };
+  // Also when it is running: a pause may be on its way, and only the newest word counts.
   const error = await send(control, ports);
   if (error !== null) return { ...unreachable(error, ports), data };
   const headline = "resume requested; takes effect at the next check";
@@ -71,7 +71,9 @@ async function here(
   const lock = await lockHere(ports);
   if (lock !== null) return lock;
   try {
-    return await carryOut(ramp, input, ports, ramp.state === "paused" ? control : null);
+    const error = await send(control, ports);
+    if (error !== null) return unreachable(error, ports);
+    return await carryOut(ramp, input, ports, control);
   } catch (error) {
     if (error instanceof LocalError) return diskRefused(error, ports);
     throw error;
