@@ -217,10 +217,7 @@ describe("an emergency that only /qa still shows", () => {
     expect((await restored(stopShown({}), null, config)).stop).toEqual({ kind: "absent" });
   });
   it("is nothing when no location shows it", async () => {
-    expect(await restored(stopShown({}, false), null)).toMatchObject({
-      kind: "ended",
-      outcome: { kind: "done", changed: false },
-    });
+    expect(await restored(stopShown({}, false), null)).toMatchObject({ kind: "done", changes: [] });
   });
 });
 

@@ -45,6 +45,7 @@ export function rampPorts(
     clock: {
       ...base.clock,
       now: () => START_MS + uptimeMs,
+      monotonic: () => uptimeMs,
       uptime: () => uptimeMs,
       timeout: () => (impatient ? deadline.signal : base.interrupt),
       sleep: async (ms) => {

@@ -43,7 +43,7 @@ export interface Ours {
 
 /**
  * As `proveLive`; ends at the first location that holds an emergency which nobody has released and `ours`
- * does not end.
+ * does not end, and at what `isForeign` calls so.
  */
 export async function proveOrFind(
   ports: Ports,
@@ -57,11 +57,10 @@ export async function proveOrFind(
   let lost: Asked[] = [];
   const isForeign = async (sighting: Sighting): Promise<boolean> => {
     const here = lifts ? await lostAt(ports, [sighting], looking) : [];
-    if (here.length > 0) {
-      lost = here;
-      found.abort();
-    }
-    return here.length > 0;
+    if (here.length > 0) lost = here;
+    if (here.length === 0 && (await options.isForeign?.(sighting)) !== true) return false;
+    found.abort();
+    return true;
   };
   const signal = AbortSignal.any([limit, found.signal]);
   const proof = await proveLive(ports, expected, { ...options, signal, isForeign });

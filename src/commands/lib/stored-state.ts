@@ -60,7 +60,8 @@ export function isSameShare(one: Base, other: Base): boolean {
 
 export type ConfigWrite =
   | { kind: "written"; config: CanaryConfig }
-  | { kind: "conflict"; by: string }
+  /** `sent`: ours was stored, or may have been, before theirs was seen. */
+  | { kind: "conflict"; by: string; sent: boolean }
   | { kind: "unknown"; config: CanaryConfig; error: UpstreamError }
   | { kind: "failed"; error: UpstreamError };
 
@@ -81,9 +82,10 @@ export function writeConfigOnce(
       if (attempt === 1 && !options.recheck) return null;
       const now = await readBase(ports, options.signal);
       if (!("state" in now)) return { kind: "failed", error: now };
-      if (!isSameShare(now, base)) return { kind: "conflict", by: authorOf(now.state) };
+      if (!isSameShare(now, base))
+        return { kind: "conflict", by: authorOf(now.state), sent: false };
       const stopped = options.alsoStop === true && now.stopText !== base.stopText;
-      return stopped ? { kind: "conflict", by: stopAuthorOf(now.state) } : null;
+      return stopped ? { kind: "conflict", by: stopAuthorOf(now.state), sent: false } : null;
     },
     write: () => ports.store.writeConfig(config, options),
     readBack: (lost) =>
@@ -109,7 +111,7 @@ async function readBack(
     }
     foreign = authorOf(now.state);
   }
-  return { kind: "conflict", by: foreign ?? UNKNOWN_AUTHOR };
+  return { kind: "conflict", by: foreign ?? UNKNOWN_AUTHOR, sent: true };
 }
 
 async function readBackLost(

@@ -11,18 +11,21 @@ import { interruptedBy } from "../command.ts";
 import { namesOf } from "../lib/emergencies.ts";
 import { invocation, liveLine, missingLines, OTHERS_FOLLOW, share } from "../lib/format.ts";
 import type { LiveProof } from "../lib/prove-live.ts";
-import { isLive, NOT_ASKED } from "../lib/prove-live.ts";
+import { isLive } from "../lib/prove-live.ts";
+import { proveStored } from "../lib/prove-stored.ts";
 import { askAfterProxy, PROXY_NOT_ASKED, proxyLines } from "../lib/proxy-health.ts";
-import { covered, proveOrFind, putBack } from "../lib/put-back.ts";
+import { covered, putBack } from "../lib/put-back.ts";
 import { leaveTrace } from "../lib/record-change.ts";
 import type { Base, ConfigWrite } from "../lib/stored-state.ts";
-import { authorOf, readBase, refused, writeConfigOnce } from "../lib/stored-state.ts";
+import { authorOf, readBase, refused } from "../lib/stored-state.ts";
+import { keepLower } from "./keep-lower.ts";
 
 const SECOND_LOOK_MS = 2_000;
 
 export interface ReliefSteps {
   base: Base;
-  to: { percent: number; emergency: boolean; tag: string };
+  /** Null: the share is as low already, and only has to be proved. */
+  to: { percent: number; emergency: boolean; tag: string } | null;
 }
 
 export interface ReliefData {
@@ -37,52 +40,51 @@ export interface ReliefData {
 
 export async function applyRelief(
   command: "reduce" | "disable",
-  steps: ReliefSteps,
+  { base, to }: ReliefSteps,
   input: CommonInput,
   ports: Ports,
 ): Promise<Outcome<ReliefData>> {
+  if (to === null) return proveAlready(base, input, ports);
   const startedMs = ports.clock.monotonic();
   const signal = AbortSignal.any([ports.clock.timeout(input.timeoutMs), ports.interrupt]);
-  const config = nextDocument(steps, input, ports);
-  const data = emptyData(steps, config);
-  const by = await unseenEmergency(steps.base, ports, signal);
+  const data = emptyData(base, to.percent);
+  const by = await unseenEmergency(base, ports, signal);
   if (by !== null) {
     data.after = { ...data.before, emergency: true };
     const truth = "the emergency stays in force; nothing was written";
     return covered(command, { by, truth, config: null, inForce: true }, { data, ports });
   }
+  let proxyHealth = PROXY_NOT_ASKED;
+  const onSent = (write: ConfigWrite): void => {
+    if (write.kind === "written") {
+      const elapsedMs = ports.clock.monotonic() - startedMs;
+      ports.progress.stage({ kind: "stored", what: "config", elapsedMs });
+    }
+    if (input.verify && proxyHealth === PROXY_NOT_ASKED) proxyHealth = askAfterProxy(ports);
+  };
   const onRetry = (problem: string) => ports.progress.warn(`${problem}; trying again`);
-  const write = await writeConfigOnce(ports, steps.base, config, {
-    signal,
-    onRetry,
-    recheck: false,
+  const { config, write, proof, lost } = await keepLower(ports, {
+    base,
+    documentOver: (stored) => nextDocument(stored, to, input, ports),
+    call: { signal, onRetry },
+    startedMs,
+    verify: input.verify,
+    onSent,
   });
-  if (write.kind === "written") {
-    const elapsedMs = ports.clock.monotonic() - startedMs;
-    ports.progress.stage({ kind: "stored", what: "config", elapsedMs });
-  }
-  if (write.kind === "conflict" || write.kind === "failed") return refused(write, data, ports);
-
-  const proxyHealth = input.verify ? askAfterProxy(ports) : PROXY_NOT_ASKED;
-  const { canary_percent: percent, revision = "" } = config;
-  const expected = { emergency: isEmergency(steps.base.state), revision, percent };
-  const { proof, lost } = input.verify
-    ? await proveOrFind(ports, expected, {
-        signal,
-        startedMs,
-        what: "config",
-        ours: { config, release: null },
-      })
-    : { proof: NOT_ASKED, lost: [] };
+  data.after.revision = config.revision ?? null;
   data.live = proof.live;
   data.missing = proof.missing;
+  if (write.kind === "conflict" || write.kind === "failed") {
+    proxyHealth.end();
+    return refused(write, data, ports);
+  }
   const outcome =
     lost.length === 0
       ? verdict(command, write, proof, { data, input, ports })
       : covered(command, await putBack(lost, config, ports), { data, ports });
   await leaveTrace(ports, input, {
     command,
-    id: revision,
+    id: config.revision ?? "",
     before: data.before,
     after: data.after,
     outcome: traceOf(outcome, write, proof),
@@ -112,25 +114,34 @@ function asksForEmergency({ state: { config } }: Base): boolean {
   return isEmergency({ config, stop: { kind: "absent" } });
 }
 
-function nextDocument(steps: ReliefSteps, input: CommonInput, ports: Ports): CanaryConfig {
-  const { config } = steps.base.state;
+function nextDocument(
+  base: Base,
+  to: NonNullable<ReliefSteps["to"]>,
+  input: CommonInput,
+  ports: Ports,
+): CanaryConfig {
+  const { config } = base.state;
   const present = config.kind === "valid" ? config.value : null;
   const nowMs = ports.clock.now();
   const id = ports.rng.ulid(nowMs, present?.revision);
   const author = { actor: ports.identity.actor, reason: input.reason, nowMs, id };
   // What goes on under our name will be released by its own as well.
-  const lifts = steps.to.emergency ? namesOf(steps.base, [], [], nowMs).lifts : [];
-  return nextConfig(present, steps.to, author, lifts);
+  const lifts = to.emergency ? namesOf(base, [], [], nowMs).lifts : [];
+  return nextConfig(present, to, author, lifts);
 }
 
-function emptyData(steps: ReliefSteps, config: CanaryConfig): ReliefData {
-  const before = snapshotOf(steps.base.state);
-  const after = {
-    percent: steps.to.percent,
-    emergency: before.emergency,
-    revision: config.revision ?? null,
-  };
+function emptyData({ state }: Base, percent: number): ReliefData {
+  const before = snapshotOf(state);
+  const after = { ...before, percent };
   return { before, after, live: [], missing: [], proxy_sick: null, note: null };
+}
+
+function proveAlready(base: Base, input: CommonInput, ports: Ports): Promise<Outcome<ReliefData>> {
+  const { percent, emergency } = snapshotOf(base.state);
+  const note = `already at ${share(percent)}${emergency ? "; an emergency is on" : ""}`;
+  return proveStored(base, input, ports, ({ live, missing }) => {
+    return { ...emptyData(base, percent ?? 0), live, missing, note };
+  });
 }
 
 type Sent = Extract<ConfigWrite, { kind: "written" | "unknown" }>;

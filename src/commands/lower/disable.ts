@@ -28,6 +28,8 @@ export const disable: ChangingVerb<typeof noFlags, ReliefSteps, ReliefData> = {
   render: renderRelief,
 };
 
+const ALREADY = "already at 0 %: nothing to write";
+
 async function plan(ports: Ports): Promise<Planned<ReliefSteps, ReliefData>> {
   const base = await readBase(ports);
   if (!("state" in base)) return { kind: "ended", outcome: unreachable(base, ports) };
@@ -46,15 +48,7 @@ async function plan(ports: Ports): Promise<Planned<ReliefSteps, ReliefData>> {
   }
   const { config } = base.state;
   if (config.kind === "valid" && config.value.canary_percent === 0) {
-    const data: ReliefData = {
-      before,
-      after: before,
-      live: [],
-      missing: [],
-      proxy_sick: null,
-      note: "already at 0 %",
-    };
-    return { kind: "ended", outcome: { kind: "done", changed: false, data } };
+    return { kind: "plan", risk: "none", changes: [], notes: [ALREADY], steps: { base, to: null } };
   }
   const tag = config.kind === "valid" ? config.value.canary_tag : ports.target.canaryTag;
   return {

@@ -4,7 +4,6 @@
  */
 
 import * as z from "zod";
-import { snapshotOf } from "../../domain/state/journal.ts";
 import { halfOf } from "../../domain/state/transitions.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { ChangingVerb, Given, Outcome, Planned } from "../command.ts";
@@ -64,18 +63,8 @@ async function plan(given: Input, ports: Ports): Promise<Planned<ReliefSteps, Re
     });
   }
   if (percent === present) {
-    const before = snapshotOf(base.state);
-    const stopped = before.emergency ? "; an emergency is on" : "";
-    const note = `already at ${present} %${stopped}`;
-    const data: ReliefData = {
-      before,
-      after: before,
-      live: [],
-      missing: [],
-      proxy_sick: null,
-      note,
-    };
-    return ended({ kind: "done", changed: false, data });
+    const notes = [`already at ${present} %: nothing to write`];
+    return { kind: "plan", risk: "none", changes: [], notes, steps: { base, to: null } };
   }
   const to = { percent, emergency: config.value.emergency_proxy, tag: config.value.canary_tag };
   return {

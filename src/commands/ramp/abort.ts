@@ -10,6 +10,7 @@ import type { Ports } from "../../ports/ports.ts";
 import type { ChangingVerb, CommonInput, Given, Outcome } from "../command.ts";
 import { onOff } from "../flag.ts";
 import { invocation, liveLine, missingLines } from "../lib/format.ts";
+import { proveStored } from "../lib/prove-stored.ts";
 import type { Base } from "../lib/stored-state.ts";
 import { readBase, unreachable } from "../lib/stored-state.ts";
 import type { ReliefData } from "../lower/apply.ts";
@@ -73,10 +74,11 @@ async function abort(
   const stays = given.keep ? "unchanged" : whyNotLower(base, ramp);
   if (stays !== null) {
     data.note = data.note ?? stays;
+    if (told !== null) return { ...unreachable(told, ports), data };
     const next = invocation(ports.target, "status");
-    return told === null
-      ? { kind: "done", changed: true, data, headline: `aborted; share ${stays}`, next }
-      : { ...unreachable(told, ports), data };
+    const headline = `aborted; share ${stays}`;
+    const stored = await proveStored(base, given, ports, () => data);
+    return stored.kind === "done" ? { ...stored, changed: true, headline, next } : stored;
   }
   const reason = given.reason ?? "ramp aborted";
   const to = { percent: ramp.base.percent, emergency: false, tag: ramp.base.tag };

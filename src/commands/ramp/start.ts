@@ -177,6 +177,11 @@ function notNow(
   );
 }
 
+const RELEASED_MEANWHILE = {
+  message: "the stop was released meanwhile",
+  truth: "no ramp was started; nothing was written",
+};
+
 /** Through `restore`, with its prerequisites: nothing else releases a stop. */
 async function fromStop(
   given: StartInput,
@@ -188,6 +193,11 @@ async function fromStop(
   const reason = given.reason ?? "ramp from a stop";
   const planned = await restore.plan({ ...given, reason, to: steps[0]?.percent }, ports);
   if (planned.kind === "ended") return { kind: "ended", outcome: withoutData(planned.outcome) };
+  if (planned.steps.already) {
+    const { message, truth } = RELEASED_MEANWHILE;
+    const next = invocation(ports.target, "status");
+    return { kind: "ended", outcome: { kind: "failed", code: "conflict", message, truth, next } };
+  }
   const changes = [
     ...planned.changes,
     ...changesOf(steps.slice(1), steps[0]?.percent ?? null, 1, steps.length),

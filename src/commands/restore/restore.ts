@@ -27,6 +27,7 @@ import { authorsOf, namesOf, shownAt } from "../lib/emergencies.ts";
 import { invocation, share } from "../lib/format.ts";
 import { lookEverywhere } from "../lib/look-everywhere.ts";
 import { observe } from "../lib/native-health.ts";
+import { proveStored } from "../lib/prove-stored.ts";
 import type { GuardianSeen } from "../lib/rearm-guardian.ts";
 import { guardianSeen, readGuardian } from "../lib/rearm-guardian.ts";
 import type { Base } from "../lib/stored-state.ts";
@@ -42,6 +43,8 @@ type Input = Given<typeof input>;
 
 export interface RestoreSteps {
   base: Base;
+  /** Nothing has to change: it only has to be proved. */
+  already: boolean;
   percent: number;
   tag: string;
   findings: Finding[];
@@ -69,7 +72,8 @@ export const restore: ChangingVerb<typeof input, RestoreSteps, RestoreData> = {
   needsReason: true,
   input,
   plan,
-  apply: (steps, given, ports) => goBackUp(steps, given, ports),
+  apply: (steps, given, ports) =>
+    steps.already ? proveAlready(steps, given, ports) : goBackUp(steps, given, ports),
   render: renderRestore,
 };
 
@@ -94,7 +98,15 @@ async function plan(given: Input, ports: Ports): Promise<Planned<RestoreSteps, R
   const latched = typeof guardian !== "string" && guardian.latched ? guardian.newest : null;
   const ended = orphan === null && caps.length === 0;
   const refusal = ended ? notARestore(base.state, percent, latched !== null, ports) : null;
-  if (refusal !== null) return refusal;
+  if (refusal !== null && refusal !== "already") return refusal;
+  const { config } = base.state;
+  const tag = config.kind === "valid" ? config.value.canary_tag : ports.target.canaryTag;
+  const steps = { base, percent, tag, orphan, plannedAt, caps, names, guardian };
+  if (refusal !== null) {
+    const notes = [`already at ${percent} %, and no emergency is on: nothing to write`];
+    const asItIs = { ...steps, findings: [], already: true };
+    return { kind: "plan", risk: "none", changes: [], notes, steps: asItIs };
+  }
 
   const stopped = isEmergency(base.state) || orphan !== null;
   const measured = stopped ? withoutPast(observations) : observations;
@@ -112,17 +124,13 @@ async function plan(given: Input, ports: Ports): Promise<Planned<RestoreSteps, R
     const next = `${invocation(ports.target, "restore")} --reason "…" --force   # if you are sure it is safe`;
     return { kind: "ended", outcome: { kind: "unhealthy", data, reason, next } };
   }
-  const tag =
-    base.state.config.kind === "valid"
-      ? base.state.config.value.canary_tag
-      : ports.target.canaryTag;
   const notes = findings.map((f) => `${f.verdict.padEnd(12)} ${f.name}: ${f.detail}`);
   return {
     kind: "plan",
     risk: "exposure",
     changes,
     notes,
-    steps: { base, percent, tag, findings, orphan, plannedAt, caps, names, guardian },
+    steps: { ...steps, findings, already: false },
   };
 }
 
@@ -137,14 +145,10 @@ function notARestore(
   percent: number,
   latched: boolean,
   ports: Ports,
-): Planned<RestoreSteps, RestoreData> | null {
+): Planned<RestoreSteps, RestoreData> | "already" | null {
   const present = state.config.kind === "valid" ? state.config.value.canary_percent : null;
   if (isEmergency(state) || present === null || percent > present) return null;
-  if (percent === present && latched) return null;
-  if (percent === present) {
-    const data: RestoreData = { ...unchanged(state), findings: [] };
-    return { kind: "ended", outcome: { kind: "done", changed: false, data } };
-  }
+  if (percent === present) return latched ? null : "already";
   return {
     kind: "ended",
     outcome: {
@@ -155,6 +159,12 @@ function notARestore(
       next: invocation(ports.target, `reduce --to ${percent}`),
     },
   };
+}
+
+function proveAlready({ base }: RestoreSteps, input: Input, ports: Ports) {
+  return proveStored(base, input, ports, (config): RestoreData => {
+    return { ...unchanged(base.state), findings: [], config };
+  });
 }
 
 function unchanged(state: ParsedState): Omit<RestoreData, "findings"> {

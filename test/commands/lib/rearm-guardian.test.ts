@@ -63,8 +63,9 @@ describe("restore", () => {
     expect((await restore.apply(planned.steps, given, one.ports)).kind).toBe("done");
     expect(through(one)).toBe(SEEN);
     expect(await restore.plan(given, one.ports)).toMatchObject({
-      kind: "ended",
-      outcome: { kind: "done", changed: false },
+      risk: "none",
+      changes: [],
+      steps: { already: true },
     });
   });
 
