@@ -1,4 +1,4 @@
-/** Analytics Engine's SQL API. The SDK has no method for it; its client posts the text as it is. */
+/** Analytics Engine's SQL API. */
 import * as z from "zod";
 import type { Query } from "../domain/metrics/queries.ts";
 import type { CallOptions, Metrics } from "../ports/api.ts";

@@ -1,11 +1,11 @@
 /** One call to the Cloudflare API: sent once, bounded, and every failure turned into UpstreamError. */
-import { APIConnectionError, APIError, APIUserAbortError } from "cloudflare/core/error";
 import * as z from "zod";
 import { UpstreamError, type UpstreamKind } from "../ports/errors.ts";
 import type { CloudflareClient } from "./cloudflare-client.ts";
+import { readCapped, textOf } from "./http.ts";
 import type { RawAnswer } from "./raw-get.ts";
 import { remoteText } from "./redact.ts";
-import { TransportError } from "./transport.ts";
+import { NeverSent, type TransportError, toTransportError } from "./transport.ts";
 
 export interface ApiCall {
   /** For messages: "write stop", "read the namespace". */
@@ -22,9 +22,12 @@ export interface ApiCall {
 
 export interface ApiAnswer {
   status: number;
-  headers: Headers;
+  header(name: string): string | null;
   text: string;
 }
+
+/** Enough for a hundred journal entries; more is not an answer we asked for. */
+const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
 
 export const KEY_NOT_FOUND = 10009;
 export const NAMESPACE_NOT_FOUND = 10013;
@@ -52,24 +55,28 @@ export class ApiFailure extends UpstreamError {
 /** The answer of any 2xx, unread. Throws ApiFailure. */
 export async function callApi(client: CloudflareClient, call: ApiCall): Promise<ApiAnswer> {
   if (call.signal.aborted) throw cancelledBefore(call);
-  try {
-    const response = await client.sdk
-      .request({
-        method: call.method,
-        path: call.path,
-        ...(call.query === undefined ? {} : { query: call.query }),
-        ...(call.body === undefined
-          ? {}
-          : { body: call.body.text, headers: { "content-type": call.body.type } }),
-        maxRetries: 0,
-        timeout: call.timeoutMs,
-        signal: call.signal,
-      })
-      .asResponse();
-    return { status: response.status, headers: response.headers, text: await response.text() };
-  } catch (error) {
-    throw toFailure(error, client, call);
-  }
+  const limit = AbortSignal.timeout(call.timeoutMs);
+  const answer = await exchange(client, call, limit).catch((error: unknown) => {
+    throw toFailure(error, client, call, limit);
+  });
+  if (answer.status >= 200 && answer.status < 300) return answer;
+  throw fromStatus(answer, client, call);
+}
+
+async function exchange(
+  { send }: CloudflareClient,
+  { method, path, query = {}, body, signal }: ApiCall,
+  limit: AbortSignal,
+): Promise<ApiAnswer> {
+  const words = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) words.set(name, String(value));
+  const { status, header, ...answer } = await send({
+    method: method.toUpperCase(),
+    path: words.size === 0 ? path : `${path}?${words}`,
+    ...(body === undefined ? {} : { body: body.text, headers: { "content-type": body.type } }),
+    signal: AbortSignal.any([signal, limit]),
+  });
+  return { status, header, text: textOf(await readCapped(answer.body, MAX_ANSWER_BYTES)) };
 }
 
 /** A GET whose body is not held in memory: 200 and 206 are answers. */
@@ -90,12 +97,12 @@ export async function streamApi(client: CloudflareClient, call: StreamCall): Pro
   } catch (error) {
     throw streamFailure(error, client, asGet);
   }
-  const { status, headers, chunks } = answer;
+  const { status, header, chunks } = answer;
   if (status !== 200 && status !== 206) {
     const text = await readText(chunks).catch(() => "");
-    throw fromStatus({ error: parseJson(text), message: "", headers }, status, client, asGet);
+    throw fromStatus({ status, header, text }, client, asGet);
   }
-  return { status, headers, chunks: guardedChunks(chunks, client, asGet) };
+  return { status, header, chunks: guardedChunks(chunks, client, asGet) };
 }
 
 async function* guardedChunks(
@@ -111,8 +118,7 @@ async function* guardedChunks(
 }
 
 function streamFailure(error: unknown, client: CloudflareClient, call: FailedCall): ApiFailure {
-  if (error instanceof TransportError) return fromTransport(error, call);
-  return toFailure(error, client, call);
+  return fromTransport(toTransportError(error, client.redact), call);
 }
 
 const MAX_ERROR_BYTES = 64 * 1024;
@@ -166,21 +172,17 @@ export function parseJson(text: string): unknown {
 /** What a failure is told about. */
 type FailedCall = Pick<ApiCall, "what" | "method">;
 
-function toFailure(error: unknown, client: CloudflareClient, call: FailedCall): ApiFailure {
-  if (error instanceof APIConnectionError && error.cause instanceof TransportError) {
-    return fromTransport(error.cause, call);
-  }
-  if (error instanceof APIUserAbortError) {
-    return new ApiFailure(lostAnswer(call), `${call.what}: cancelled while waiting for the answer`);
-  }
-  if (error instanceof APIError && typeof error.status === "number") {
-    return fromStatus(error, error.status, client, call);
-  }
-  const detail = remoteText(
-    client.redact,
-    error instanceof Error ? error.message : "unknown error",
-  );
-  return new ApiFailure(lostAnswer(call), `${call.what}: ${detail}`);
+function toFailure(
+  error: unknown,
+  client: CloudflareClient,
+  call: ApiCall,
+  limit: AbortSignal,
+): ApiFailure {
+  const kind = error instanceof NeverSent ? "unavailable" : lostAnswer(call);
+  const over = (why: string): ApiFailure => new ApiFailure(kind, `${call.what}: ${why}`);
+  if (call.signal.aborted) return over("cancelled while waiting for the answer");
+  if (limit.aborted) return over("no complete answer within the time limit");
+  return fromTransport(toTransportError(error, client.redact), call);
 }
 
 function fromTransport(error: TransportError, call: FailedCall): ApiFailure {
@@ -188,23 +190,19 @@ function fromTransport(error: TransportError, call: FailedCall): ApiFailure {
   return new ApiFailure(kind, `${call.what}: ${error.words}`, { tooLarge: error.tooLarge });
 }
 
-function fromStatus(
-  error: { error: unknown; message: string; headers: Headers | undefined },
-  status: number,
-  client: CloudflareClient,
-  call: FailedCall,
-): ApiFailure {
-  const body = z.object({ errors: z.array(z.unknown()) }).safeParse(error.error);
+function fromStatus(answer: ApiAnswer, client: CloudflareClient, call: FailedCall): ApiFailure {
+  const { status } = answer;
+  const body = z.object({ errors: z.array(z.unknown()) }).safeParse(parseJson(answer.text));
   const errors = body.success ? apiErrors(body.data.errors) : [];
   const codes = codesOf(errors);
   const kind = kindOf(status, codes, call);
-  const said = errors.length > 0 ? words(client, errors) : plainWords(client, error);
+  const said = errors.length > 0 ? words(client, errors) : plainWords(client, answer);
   // Of a token that is not accepted, the API's own words name headers.
   const what = kind === "auth" ? TOKEN_REFUSED : `${statusWords(status)}${said}`;
   const message = `${call.what}: HTTP ${status}${what}`;
   return new ApiFailure(kind, message, {
     status,
-    retryAfterMs: retryAfterMs(error.headers, status),
+    retryAfterMs: retryAfterMs(answer),
     codes,
   });
 }
@@ -253,20 +251,16 @@ function words(client: CloudflareClient, errors: readonly ApiError[]): string {
   return `: ${errors.map((e) => `${remoteText(client.redact, e.message)} [${e.code}]`).join("; ")}`;
 }
 
-/** The SQL API words its refusals in plain text; the SDK puts the status before it. */
-function plainWords(
-  client: CloudflareClient,
-  error: { message: string; headers: Headers | undefined },
-): string {
-  if (error.headers?.get("content-type")?.startsWith("text/plain") !== true) return "";
-  const text = error.message.replace(/^\d{3} /, "").trim();
-  return text === "" ? "" : `: ${remoteText(client.redact, text)}`;
+/** The SQL API words its refusals in plain text. */
+function plainWords(client: CloudflareClient, { header, text }: ApiAnswer): string {
+  if (header("content-type")?.startsWith("text/plain") !== true) return "";
+  return text.trim() === "" ? "" : `: ${remoteText(client.redact, text)}`;
 }
 
 /** Seconds or a date; only where it means "later", never negative. */
-function retryAfterMs(headers: Headers | undefined, status: number): number | null {
-  const value = headers?.get("retry-after");
-  if (value === null || value === undefined || (status !== 429 && status < 500)) return null;
+function retryAfterMs({ header, status }: ApiAnswer): number | null {
+  const value = header("retry-after");
+  if (value === null || (status !== 429 && status < 500)) return null;
   const ms = /^\d{1,9}$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
   return Number.isFinite(ms) ? Math.max(0, ms) : null;
 }

@@ -5,12 +5,13 @@ import { isSafeUrl } from "../domain/config/safe-url.ts";
 import type { ChannelName, Notice } from "../domain/notices/notice.ts";
 import type { Link } from "../domain/notices/pagerduty.ts";
 import { PAGERDUTY_URL, pagerDutyRequest } from "../domain/notices/pagerduty.ts";
-import type { NoticeRequest, SendLimits } from "../domain/notices/retry.ts";
-import { post, sendWithRetries } from "../domain/notices/retry.ts";
+import type { NoticeRequest, Post, SendLimits } from "../domain/notices/retry.ts";
+import { postOnce, sendWithRetries } from "../domain/notices/retry.ts";
 import { slackRequest } from "../domain/notices/slack.ts";
 import { webhookRequest } from "../domain/notices/webhook.ts";
 import type { CallOptions } from "../ports/api.ts";
 import type { Clock, NoticeReport, Notifier } from "../ports/machine.ts";
+import { pathOf, send } from "./http.ts";
 import type { Redact } from "./redact.ts";
 import type { Secret, SecretName } from "./secrets.ts";
 import { SecretError } from "./secrets.ts";
@@ -66,7 +67,7 @@ async function tell(
     const signed = { ...request, headers };
     const sending = {
       post: (limit: AbortSignal) =>
-        post(fetch, signed, limit, (error) => networkWords(error, options.redact)),
+        postOnce(byNode, signed, limit, (error) => networkWords(error, options.redact)),
       sleep: options.clock.sleep,
       timeout: options.clock.timeout,
       random: options.random,
@@ -84,6 +85,13 @@ async function tell(
     };
   }
 }
+
+const byNode: Post = async ({ url, headers, body }, signal) => {
+  const at = new URL(url);
+  const answer = await send({ method: "POST", at, path: pathOf(at), headers, body, signal });
+  answer.body.destroy();
+  return { status: answer.status, retryAfter: answer.header("retry-after") };
+};
 
 type MakeRequest = (notice: Notice, options: NotifierOptions) => Promise<NoticeRequest | null>;
 

@@ -8,8 +8,15 @@ import type { Sighting } from "../domain/proof/expectation.ts";
 import { type QaDocument, qaSchema } from "../domain/proof/qa-document.ts";
 import type { Clock } from "../ports/machine.ts";
 import type { QaProbe } from "../ports/visitors.ts";
-import { readCapped } from "./capped-body.ts";
 import { parseJson } from "./cloudflare-call.ts";
+import {
+  type HttpAnswer,
+  pathOf,
+  readCapped,
+  type Send,
+  send as sendByNode,
+  textOf,
+} from "./http.ts";
 import { createRedactor, type Redact, remoteText } from "./redact.ts";
 import type { Secret } from "./secrets.ts";
 import { networkWords } from "./transport.ts";
@@ -30,6 +37,7 @@ export interface QaProbeOptions {
   /** Further secrets that must not show in messages. */
   secrets?: readonly (Secret | null)[];
   lookMs?: number;
+  send?: Send;
 }
 
 export function createQaProbe(options: QaProbeOptions): QaProbe {
@@ -66,36 +74,30 @@ export function createQaProbe(options: QaProbeOptions): QaProbe {
   };
 }
 
-interface Answer {
-  status: number;
-  headers: Headers;
-  text: string;
-}
+type Answer = Pick<HttpAnswer, "status" | "header"> & { text: string };
 
-/**
- * Follows no redirect: the token must not travel. Node's own fetch, because the API client has loaded
- * it already: a second HTTP library costs a stop some 40 ms.
- */
+/** Follows no redirect: the token must not travel. */
 async function get(
   url: string,
-  { token, version, allowed }: QaProbeOptions,
+  { token, version, allowed, send = sendByNode }: QaProbeOptions,
   signals: AbortSignal[],
 ): Promise<Answer> {
-  const response = await fetch(url, {
-    redirect: "manual",
-    cache: "no-store",
+  const at = new URL(url);
+  const { status, header, body } = await send({
+    method: "GET",
+    at,
+    path: pathOf(at),
     signal: AbortSignal.any(signals),
     headers: {
       accept: "application/json",
+      "cache-control": "no-cache",
       "user-agent": `pixcanary/${version ?? "0"}`,
       ...(token === null || !mayGetToken(url, allowed ?? NO_HOSTS)
         ? {}
         : { authorization: `Bearer ${token.reveal()}` }),
     },
   });
-  const bytes = response.body === null ? null : await readCapped(response.body, MAX_BODY_BYTES);
-  const text = bytes === null ? "" : Buffer.from(bytes).toString("utf8");
-  return { status: response.status, headers: response.headers, text };
+  return { status, header, text: textOf(await readCapped(body, MAX_BODY_BYTES)) };
 }
 
 function withHealth(url: string, health: "cached" | "full" | undefined): string {
@@ -108,7 +110,7 @@ function withHealth(url: string, health: "cached" | "full" | undefined): string 
 type Findings = Pick<Sighting, "status" | "colo" | "decision" | "qa" | "problem">;
 
 function read(answer: Answer, token: Secret | null, redact: Redact): Findings {
-  const decision = parseCanaryHeader(answer.headers.get(CANARY_HEADER));
+  const decision = parseCanaryHeader(answer.header(CANARY_HEADER));
   const base = { status: answer.status, decision };
   const refused = refusal(answer, token, redact);
   if (refused !== null) return { ...base, colo: null, qa: null, problem: refused };
@@ -137,7 +139,7 @@ function refusal(answer: Answer, token: Secret | null, redact: Redact): string |
   if (status === 403) return "refused the request (HTTP 403)";
   if (status === 429) return "rate limited (HTTP 429)";
   if (status >= 300 && status < 400) {
-    const to = remoteText(redact, answer.headers.get("location") ?? "nowhere", 100);
+    const to = remoteText(redact, answer.header("location") ?? "nowhere", 100);
     return `redirects to ${to} (HTTP ${status}, not followed)`;
   }
   return `answered HTTP ${status}`;
@@ -149,8 +151,8 @@ function errorOf(text: string): unknown {
 }
 
 /** E.g. ` for 40 s`. */
-function waitOf({ headers }: Answer): string {
-  const seconds = headers.get("retry-after") ?? "";
+function waitOf({ header }: Answer): string {
+  const seconds = header("retry-after") ?? "";
   return /^\d{1,4}$/.test(seconds) ? ` for ${seconds} s` : "";
 }
 

@@ -4,7 +4,6 @@ import { remoteText } from "./redact.ts";
 
 /**
  * `before-sending` is claimed only where it is certain; everything else may have reached the server.
- * The message must not speak of time-outs: the SDK looks for that word and drops the cause.
  */
 export class TransportError extends Error {
   override readonly name = "TransportError";
@@ -24,6 +23,17 @@ export class TransportError extends Error {
   }
 }
 
+/** There never was a connection to send it through. */
+export class NeverSent extends Error {
+  override readonly name = "NeverSent";
+}
+
+export function toTransportError(error: unknown, redact: Redact): TransportError {
+  if (error instanceof TransportError) return error;
+  const phase = error instanceof NeverSent ? "before-sending" : "maybe-sent";
+  return new TransportError(phase, networkWords(error, redact));
+}
+
 const WORDS: Readonly<Record<string, string>> = {
   ECONNREFUSED: "connection refused",
   ENOTFOUND: "the host name cannot be found (DNS)",
@@ -31,40 +41,20 @@ const WORDS: Readonly<Record<string, string>> = {
   EHOSTUNREACH: "the host cannot be reached (no route)",
   ENETUNREACH: "the network cannot be reached",
   EADDRNOTAVAIL: "no local address to connect from",
-  UND_ERR_CONNECT_TIMEOUT: "no connection within the time limit",
   ECONNRESET: "the connection was reset",
   EPIPE: "the connection was closed",
   ETIMEDOUT: "the connection timed out",
-  UND_ERR_SOCKET: "the connection was closed before the answer was complete",
-  UND_ERR_HEADERS_TIMEOUT: "no answer within the time limit",
-  UND_ERR_BODY_TIMEOUT: "the answer broke off",
-  UND_ERR_HEADERS_OVERFLOW: "the answer's headers are too long",
-  UND_ERR_RES_EXCEEDED_MAX_SIZE: "the answer is too long",
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "the answer was cut off",
+  HPE_HEADER_OVERFLOW: "the answer's headers are too long",
 };
-
-/** Raised while connecting, so no byte of the request has left. */
-const BEFORE_SENDING = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "EADDRNOTAVAIL",
-  "UND_ERR_CONNECT_TIMEOUT",
-  "ERR_SSL_WRONG_VERSION_NUMBER",
-  "ERR_SSL_PACKET_LENGTH_TOO_LONG",
-  "ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION",
-  "ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE",
-  "ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE",
-]);
 
 const CERTIFICATE =
   /^(CERT_|CRL_|ERR_TLS_CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE)/;
 
+/** How Node words it when the other side closed the connection before, or within, the answer. */
+const LEFT = /^(socket hang up|aborted)$/;
+
 interface Leaf {
   code: string;
-  syscall: string;
   message: string;
 }
 
@@ -76,19 +66,8 @@ function leaves(error: unknown, depth = 0): Leaf[] {
   }
   const below = leaves(error.cause, depth + 1);
   if (below.length > 0) return below;
-  const { code, syscall } = error as NodeJS.ErrnoException;
-  return [{ code: code ?? "", syscall: syscall ?? "", message: error.message }];
-}
-
-/** Certain that nothing was sent: every underlying error belongs to the setting up of a connection. */
-export function failedBeforeSending(error: unknown): boolean {
-  const all = leaves(error);
-  return all.length > 0 && all.every(isConnecting);
-}
-
-function isConnecting({ code, syscall }: Leaf): boolean {
-  if (syscall === "connect" || syscall === "getaddrinfo") return true;
-  return BEFORE_SENDING.has(code) || CERTIFICATE.test(code);
+  const { code = "" } = error as NodeJS.ErrnoException;
+  return [{ code, message: error.message }];
 }
 
 /** A network error for people: no stack, no code where words do. */
@@ -97,7 +76,10 @@ export function networkWords(error: unknown, redact: Redact): string {
   const [first] = leaves(error);
   if (first === undefined) return "the connection failed";
   if (CERTIFICATE.test(first.code)) return `the TLS certificate is not accepted (${first.code})`;
-  if (first.code.startsWith("ERR_SSL_")) return `no TLS connection (${first.code})`;
+  if (LEFT.test(first.message)) return "the connection was closed before the answer was complete";
+  if (first.code.startsWith("HPE_") && WORDS[first.code] === undefined)
+    return "the answer is not HTTP";
+  if (/^(ERR_SSL_|EPROTO$)/.test(first.code)) return `no TLS connection (${first.code})`;
   return (
     WORDS[first.code] ?? `the connection failed: ${remoteText(redact, first.code || first.message)}`
   );

@@ -5,7 +5,7 @@ import type { CallOptions } from "../ports/api.ts";
 import { UpstreamError } from "../ports/errors.ts";
 import type { Clock } from "../ports/machine.ts";
 import type { VisitorAnswer, VisitorHttp, VisitorRequest } from "../ports/visitors.ts";
-import { readCapped } from "./capped-body.ts";
+import { pathOf, readCapped, type Send, send as sendByNode } from "./http.ts";
 import { createRedactor } from "./redact.ts";
 import type { Secret } from "./secrets.ts";
 import { networkWords } from "./transport.ts";
@@ -28,6 +28,7 @@ export interface VisitorHttpOptions {
   /** Further secrets that must not show in messages. */
   secrets?: readonly (Secret | null)[];
   requestMs?: number;
+  send?: Send;
 }
 
 export function createVisitorHttp(options: VisitorHttpOptions): VisitorHttp {
@@ -66,12 +67,14 @@ async function exchange(
   if (!isSafeQaUrl(request.url)) {
     throw new UpstreamError("rejected", "not an https:// address (http:// only on loopback)");
   }
-  const response = await fetch(request.url, {
+  const at = new URL(request.url);
+  const { status, header, setCookies, body } = await (options.send ?? sendByNode)({
     method: request.method,
-    redirect: "manual",
-    cache: "no-store",
+    at,
+    path: pathOf(at),
     signal,
     headers: {
+      "cache-control": "no-cache",
       "user-agent": `pixcanary/${options.version ?? "0"}`,
       ...request.headers,
       ...authorization(request, options),
@@ -79,13 +82,7 @@ async function exchange(
     },
     ...(request.body === undefined ? {} : { body: request.body }),
   });
-  const body = response.body === null ? null : await readCapped(response.body, MAX_BODY_BYTES);
-  return {
-    status: response.status,
-    header: (name) => response.headers.get(name),
-    setCookies: response.headers.getSetCookie(),
-    body: body ?? new Uint8Array(0),
-  };
+  return { status, header, setCookies, body: await readCapped(body, MAX_BODY_BYTES) };
 }
 
 function authorization(

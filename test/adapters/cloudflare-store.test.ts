@@ -2,6 +2,7 @@ import { createServer } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createCloudflareClient } from "../../src/adapters/cloudflare-client.ts";
 import { createStateStore, type StoreOptions } from "../../src/adapters/cloudflare-store.ts";
+import { type Send, send } from "../../src/adapters/http.ts";
 import { Secret } from "../../src/adapters/secrets.ts";
 import {
   type CanaryConfig,
@@ -83,7 +84,7 @@ describe("what is sent", () => {
     expect(JSON.parse(seen?.body ?? "")).toEqual(CONFIG);
   });
 
-  test("variables that the SDK reads cannot change host, credentials or headers", async () => {
+  test("variables that Cloudflare's own tools read cannot change host, credentials or headers", async () => {
     const before = { ...process.env };
     process.env.CLOUDFLARE_BASE_URL = elsewhere.url;
     process.env.CLOUDFLARE_API_KEY = "other-key";
@@ -171,6 +172,20 @@ describe("every bad answer to a write has its kind (AT-4)", () => {
       const error = await failureOf(refused.writeConfig(CONFIG, { signal: never }));
       expect([url, error.kind]).toEqual([url, "unavailable"]);
     }
+  });
+
+  test("a connection that was never set up carried nothing; one that was may have", async () => {
+    const mute = createServer(() => undefined);
+    await new Promise<void>((resolve) => mute.listen(0, "127.0.0.1", resolve));
+    const address = mute.address();
+    const port = typeof address === "object" ? address?.port : 0;
+    const kindAt = async (scheme: string) => {
+      const place = placeAt({ url: `${scheme}://127.0.0.1:${port}` });
+      const given = { ...place, limits: { configMs: 1_000 } };
+      return (await failureOf(store(given).writeConfig(CONFIG, { signal: never }))).kind;
+    };
+    expect(await Promise.all(["https", "http"].map(kindAt))).toEqual(["unavailable", "ambiguous"]);
+    mute.close();
   });
 
   test("a document that nobody could read back is never sent, and is not ambiguous", async () => {
@@ -341,18 +356,17 @@ describe("a stop is repeated until it is stored or the signal ends it", () => {
 
   test("an abort that comes with the answer does not deny the success", async () => {
     const stop = new AbortController();
-    const fetchThenAbort: typeof fetch = async (input, init) => {
-      const response = await fetch(input, init);
-      const body = await response.text();
-      queueMicrotask(() => stop.abort());
-      return new Response(body, { status: response.status, headers: response.headers });
+    const sendThenAbort: Send = async (request) => {
+      const answer = await send(request);
+      answer.body.once("end", () => queueMicrotask(() => stop.abort()));
+      return answer;
     };
     server.reply(success({}));
     const client = createCloudflareClient({
       apiBaseUrl: `${server.url}/client/v4`,
       token: new Secret(TOKEN, "test"),
       version: "1",
-      fetch: fetchThenAbort,
+      send: sendThenAbort,
     });
     await store({ client }).writeStop(STOP, { signal: stop.signal });
     expect(stop.signal.aborted).toBe(true);

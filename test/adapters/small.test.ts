@@ -4,7 +4,6 @@ import { describe, expect, test, vi } from "vitest";
 import { createClock, MAX_TIMER_MS } from "../../src/adapters/clock.ts";
 import { createIdentity } from "../../src/adapters/identity.ts";
 import { createRng } from "../../src/adapters/rng.ts";
-import { failedBeforeSending } from "../../src/adapters/transport.ts";
 import { PATIENCE } from "../support/patience.ts";
 
 describe("the clock", () => {
@@ -100,41 +99,5 @@ describe("the identity", () => {
     const plain = createIdentity({ env: {}, version: "1.2.3" });
     expect(plain.actor).toMatch(/^.+@.+$/);
     expect(plain.tool).toBe("pixcanary 1.2.3");
-  });
-});
-
-describe("only a failure to connect proves that nothing was sent", () => {
-  const coded = (code: string, more: object = {}) => Object.assign(new Error("x"), { code }, more);
-  const fetchFailed = (cause: unknown) => new TypeError("fetch failed", { cause });
-
-  test.each([
-    "ECONNREFUSED",
-    "ENOTFOUND",
-    "EAI_AGAIN",
-    "ENETUNREACH",
-    "UND_ERR_CONNECT_TIMEOUT",
-    "CERT_HAS_EXPIRED",
-    "DEPTH_ZERO_SELF_SIGNED_CERT",
-    "ERR_TLS_CERT_ALTNAME_INVALID",
-  ])("%s does", (code) => expect(failedBeforeSending(fetchFailed(coded(code)))).toBe(true));
-
-  test.each([
-    "ECONNRESET",
-    "EPIPE",
-    "ETIMEDOUT",
-    "UND_ERR_SOCKET",
-    "UND_ERR_HEADERS_TIMEOUT",
-    "ERR_SSL_BAD_RECORD_MAC",
-    "",
-  ])("%s does not", (code) => expect(failedBeforeSending(fetchFailed(coded(code)))).toBe(false));
-
-  test("a reset while connecting does; of several causes all must", () => {
-    expect(failedBeforeSending(coded("ETIMEDOUT", { syscall: "connect" }))).toBe(true);
-    const refused = coded("ECONNREFUSED");
-    expect(failedBeforeSending(fetchFailed(new AggregateError([refused, refused])))).toBe(true);
-    const mixed = new AggregateError([refused, coded("ECONNRESET")]);
-    expect(failedBeforeSending(fetchFailed(mixed))).toBe(false);
-    expect(failedBeforeSending(new TypeError("fetch failed"))).toBe(false);
-    expect(failedBeforeSending("x")).toBe(false);
   });
 });

@@ -1,5 +1,6 @@
 import { execa } from "execa";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
+import type { Send } from "../../src/adapters/http.ts";
 import { createQaProbe } from "../../src/adapters/qa-client.ts";
 import { Secret } from "../../src/adapters/secrets.ts";
 import { createVisitorHttp } from "../../src/adapters/visitor-http.ts";
@@ -62,19 +63,15 @@ describe("the /qa token on its way", () => {
 
   async function sentWith(allowed: ReadonlySet<string> | undefined): Promise<(string | null)[]> {
     const seen: (string | null)[] = [];
-    vi.stubGlobal("fetch", async (_: string, init: RequestInit) => {
-      seen.push(new Headers(init.headers).get("authorization"));
-      return new Response("{}");
-    });
-    try {
-      const own = allowed === undefined ? {} : { allowed };
-      await createQaProbe({ urls: [url], token, clock, ...own }).look(url, { signal });
-      const visitor = createVisitorHttp({ qaUrls: [url], token, clock, ...own });
-      await visitor.send({ method: "GET", url, qaToken: true }, { signal });
-      return seen;
-    } finally {
-      vi.unstubAllGlobals();
-    }
+    const send: Send = async ({ headers }) => {
+      seen.push(headers.authorization ?? null);
+      throw new Error("not sent");
+    };
+    const own = { send, ...(allowed === undefined ? {} : { allowed }) };
+    await createQaProbe({ urls: [url], token, clock, ...own }).look(url, { signal });
+    const visitor = createVisitorHttp({ qaUrls: [url], token, clock, ...own });
+    await expect(visitor.send({ method: "GET", url, qaToken: true }, { signal })).rejects.toThrow();
+    return seen;
   }
 
   it("goes to a host that is allowed", async () => {

@@ -13,7 +13,7 @@ import { seededRandom } from "../../src/sandbox/random.ts";
 import { shellFor } from "../support/here.ts";
 import { HANG_MS } from "../support/patience.ts";
 import { ensureBundle } from "../worker/bundle.ts";
-import { type Case, EDGES, nameOf, realFetch, Stage, tapFetch } from "./fault-stage.ts";
+import { type Case, EDGES, nameOf, Stage, tapRequests } from "./fault-stage.ts";
 import { apiRule, FAULTS, type Fault } from "./faults.ts";
 import { brokenPromises, type Verdict } from "./invariants.ts";
 import {
@@ -34,7 +34,7 @@ const LANES = 6;
 const SKEWED_LANES = 2;
 const BUDGET_MS = 1_000;
 
-const untap = tapFetch();
+const untap = tapRequests();
 
 let lanes: Lane[] = [];
 let pool = new LanePool([]);
@@ -200,7 +200,7 @@ describe("a verdict without proof is caught (the checker's own test)", () => {
     const values = `${apiBaseUrl}/accounts/${accountId}/storage/kv/namespaces/${kvNamespaceId}/values`;
     const headers = { authorization: `Bearer ${apiToken}` };
     const body = JSON.stringify({ active: true, id: "NAIVE", at: new Date().toISOString() });
-    const { ok } = await realFetch(`${values}/stop`, { method: "PUT", headers, body });
+    const { ok } = await fetch(`${values}/stop`, { method: "PUT", headers, body });
     return { exitCode: ok ? 0 : 24, text: "", verify: true };
   }
 

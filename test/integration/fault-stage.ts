@@ -1,4 +1,5 @@
 /** A pair of faults, put between one run in this process and its lane. */
+import { type ClientRequest, globalAgent, type RequestOptions } from "node:http";
 import { apiRule, type Fault, networkError, type Window } from "./faults.ts";
 import type { Lane } from "./lane.ts";
 
@@ -28,21 +29,28 @@ export const nameOf = ({ first, second, edge, calls, verify }: Case): string =>
 
 /** Faults below HTTP, by the origin that they are for. */
 const wires = new Map<string, (signal: AbortSignal) => Promise<void>>();
-export const realFetch = globalThis.fetch;
+
+/** Of Node's agent: what a request goes through before it has a connection. Not in its published types. */
+type Taking = { addRequest(request: ClientRequest, options: RequestOptions): void };
 
 /** Returns how to take it out again. */
-export function tapFetch(): () => void {
-  globalThis.fetch = tapped;
+export function tapRequests(): () => void {
+  const agent = globalAgent as unknown as Taking;
+  const take = agent.addRequest.bind(globalAgent);
+  agent.addRequest = (request, options) => {
+    const wire = wires.get(`${options.protocol}//${options.hostname}:${options.port}`);
+    if (wire === undefined) return take(request, options);
+    const over = new AbortController();
+    request.once("close", () => over.abort());
+    void wire(over.signal).then(
+      () => (request.destroyed ? undefined : take(request, options)),
+      (error: Error) => request.destroy(error),
+    );
+  };
   return () => {
-    globalThis.fetch = realFetch;
+    agent.addRequest = take;
   };
 }
-
-const tapped: typeof fetch = async (input, init) => {
-  const wire = wires.get(new URL(input instanceof Request ? input.url : String(input)).origin);
-  await wire?.(init?.signal ?? new AbortController().signal);
-  return realFetch(input, init);
-};
 
 /** Puts the faults of a case between one run and its lane; counts this run's calls to the API. */
 export class Stage {

@@ -7,7 +7,7 @@ export interface Window {
   to: number;
 }
 
-/** Raised below HTTP, in the shape in which Node's fetch raises it. `after`: "abort" waits first. */
+/** Raised below HTTP, in the shape in which Node raises it. `after`: "abort" waits first. */
 export interface NetFault {
   code: string;
   syscall?: string;
@@ -34,7 +34,7 @@ export const FAULTS: readonly Fault[] = [
   { name: "NXDOMAIN", net: { code: "ENOTFOUND", syscall: "getaddrinfo", waitMs: 0 } },
   { name: "DNS timeout", net: { code: "EAI_AGAIN", syscall: "getaddrinfo", waitMs: 400 } },
   { name: "TLS error", net: { code: "ERR_SSL_WRONG_VERSION_NUMBER", waitMs: 0 } },
-  { name: "connect timeout", net: { code: "UND_ERR_CONNECT_TIMEOUT", waitMs: NEVER_MS } },
+  { name: "connect timeout", net: { code: "ETIMEDOUT", syscall: "connect", waitMs: NEVER_MS } },
   { name: "read timeout", api: { kind: "hang" } },
   { name: "slow drip", api: { kind: "drip", everyMs: 200 } },
   { name: "reset mid-body", api: { kind: "reset-mid-body" } },
@@ -69,11 +69,10 @@ export function apiRule(fault: Fault, window: Window): FaultRuleInput[] {
   return [{ ...fault.api, after: window.from, ...times }];
 }
 
-/** What `fetch` throws when this happens below it. */
-export function networkError({ code, syscall }: NetFault): TypeError {
-  const cause = Object.assign(new Error(`${syscall ?? "connect"} ${code}`), {
+/** What Node raises when this happens below HTTP. */
+export function networkError({ code, syscall }: NetFault): Error {
+  return Object.assign(new Error(`${syscall ?? "connect"} ${code}`), {
     code,
     ...(syscall === undefined ? {} : { syscall }),
   });
-  return new TypeError("fetch failed", { cause });
 }

@@ -3,8 +3,8 @@ import { unlessAborted } from "../../src/domain/lib/abort.ts";
 import { emailOf } from "../../src/domain/notices/email.ts";
 import type { ChannelName, Notice, NoticeKind } from "../../src/domain/notices/notice.ts";
 import { pagerDutyRequest } from "../../src/domain/notices/pagerduty.ts";
-import type { Answer, NoticeRequest, SendLimits } from "../../src/domain/notices/retry.ts";
-import { post, sendWithRetries } from "../../src/domain/notices/retry.ts";
+import type { Answer, NoticeRequest, Post, SendLimits } from "../../src/domain/notices/retry.ts";
+import { postOnce, sendWithRetries } from "../../src/domain/notices/retry.ts";
 import { slackRequest } from "../../src/domain/notices/slack.ts";
 import { webhookRequest } from "../../src/domain/notices/webhook.ts";
 import type { EmailBinding, NotifySettings } from "./settings.ts";
@@ -100,7 +100,8 @@ function channelsOf(
     name,
     attempt(notice: Notice): Attempt {
       const made = request(notice);
-      return made === null ? null : (signal) => post(fetch, made, signal, () => "no connection");
+      if (made === null) return null;
+      return (signal) => postOnce(byFetch, made, signal, () => "no connection");
     },
   });
   const mailed = ({ from, to }: NonNullable<typeof email>, binding: EmailBinding) => ({
@@ -117,6 +118,12 @@ function channelsOf(
     ...(email === null || deps.email === undefined ? [] : [mailed(email, deps.email)]),
   ];
 }
+
+const byFetch: Post = async ({ url, headers, body }, signal) => {
+  const answer = await fetch(url, { method: "POST", redirect: "manual", signal, headers, body });
+  await answer.body?.cancel().catch(() => undefined);
+  return { status: answer.status, retryAfter: answer.headers.get("retry-after") };
+};
 
 /** Of the binding's codes, those that may pass: developers.cloudflare.com/email-service */
 const PASSING_CODES = new Set([

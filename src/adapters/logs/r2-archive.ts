@@ -211,11 +211,11 @@ async function readOnce(
 
 /** An API that ignores Range answers 200, from the first byte. */
 async function contentOf(answer: RawAnswer, asked: number): Promise<LogContent> {
-  const { status, headers, chunks } = answer;
-  const etag = bare(headers.get("etag") ?? "");
-  const length = lengthOf(headers.get("content-length"));
+  const { status, header, chunks } = answer;
+  const etag = bare(header("etag") ?? "");
+  const length = lengthOf(header("content-length"));
   if (status === 200) return { etag, size: length, fromByte: 0, chunks };
-  const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers.get("content-range") ?? "");
+  const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(header("content-range") ?? "");
   const fromByte = Number(range?.[1] ?? -1);
   if (fromByte === asked) {
     return { etag, size: lengthOf(range?.[2] ?? null), fromByte, chunks };

@@ -89,27 +89,23 @@ function problemOf(answer: Answer): string | null {
   return `refused (HTTP ${answer.status})`;
 }
 
-/**
- * One POST. Follows no redirect: what it carries is secret. What the other side says is not passed on. `why`
- * puts a failed connection into words. Never throws.
- */
-export async function post(
-  call: typeof fetch,
+/** Makes one POST, and follows no redirect: what it carries is secret. Throws when there is no answer. */
+export type Post = (
+  request: NoticeRequest,
+  signal: AbortSignal,
+) => Promise<{ status: number; retryAfter: string | null }>;
+
+/** What the other side says is not passed on. `why` puts a failed connection into words. Never throws. */
+export async function postOnce(
+  post: Post,
   { url, headers, body }: NoticeRequest,
   signal: AbortSignal,
   why: (error: unknown) => string,
 ): Promise<Answer> {
+  const typed = { "content-type": "application/json; charset=utf-8", ...headers };
   try {
-    const answer = await call(url, {
-      method: "POST",
-      redirect: "manual",
-      signal,
-      headers: { "content-type": "application/json; charset=utf-8", ...headers },
-      body,
-    });
-    await answer.body?.cancel().catch(() => undefined);
-    const wait = answer.headers.get("retry-after");
-    return { status: answer.status, retryAfterMs: retryAfterMs(wait) };
+    const { status, retryAfter } = await post({ url, body, headers: typed }, signal);
+    return { status, retryAfterMs: retryAfterMs(retryAfter) };
   } catch (error) {
     return { status: null, why: signal.aborted ? "no answer in time" : why(error) };
   }
