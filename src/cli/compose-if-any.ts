@@ -53,6 +53,7 @@ function withoutEnvironment(flags: GlobalFlags, shell: Shell, interrupt: AbortSi
     progress: createProgress(
       (text) => shell.console.err(text),
       (text) => shell.console.status?.(text),
+      flags.quiet,
     ),
     screen: createScreen(shell.console, {
       json: flags.json === true,

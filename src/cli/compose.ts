@@ -101,6 +101,7 @@ export async function composeWith(
     progress: createProgress(
       (text) => shell.console.err(redact(text)),
       (text) => shell.console.status?.(redact(text)),
+      flags.quiet,
     ),
     screen: createScreen(shell.console, {
       json: flags.json === true,

@@ -11,6 +11,7 @@ export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] =
   [23, "authentication"],
   [24, "upstream failed, nothing known to be written"],
   [25, "conflict with another change"],
+  [26, "an emergency is on (status --exit-code)"],
   [74, "the answer could not be written (disk full)"],
   [124, "deadline"],
   [130, "interrupted (143: terminated)"],
@@ -21,6 +22,8 @@ export const EXIT_BUG = 1;
 export const EXIT_USAGE = 2;
 /** In place of 0, but not where a stop was written: that is what its code tells. */
 export const EXIT_UNWRITTEN = 74;
+
+const ANSWERS = { unhealthy: 20, stopped: 26 } as const;
 
 const FAILURES = {
   usage: EXIT_USAGE,
@@ -33,9 +36,9 @@ const FAILURES = {
 export function exitCodeOf(outcome: Outcome<unknown>): number {
   switch (outcome.kind) {
     case "done":
-      return 0;
+      return outcome.answer === undefined ? EXIT_DONE : ANSWERS[outcome.answer];
     case "unhealthy":
-      return 20;
+      return ANSWERS.unhealthy;
     case "pending":
       return 21;
     case "declined":

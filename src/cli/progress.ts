@@ -3,16 +3,20 @@ import { seconds } from "../commands/lib/format.ts";
 import { escapeForTerminal } from "../domain/text/escape.ts";
 import type { Progress, Stage } from "../ports/terminal.ts";
 
-/** `replace` shows a line in the place of the one it showed before; null without a terminal. */
+/** `replace` shows a line in the place of the one it showed before; null without a terminal. `quiet`: warnings alone. */
 export function createProgress(
   say: (text: string) => void,
   replace: ((text: string) => void) | null = null,
+  quiet = false,
 ): Progress {
+  const warn = (text: string): void => say(`! ${escapeForTerminal(text)}`);
+  const silent = (): void => undefined;
+  if (quiet) return { stage: silent, note: silent, warn, update: silent };
   return {
     stage: (stage) =>
       say(`  ${seconds(stage.elapsedMs).padStart(7)}  ${escapeForTerminal(stageText(stage))}`),
     note: (text) => say(escapeForTerminal(text)),
-    warn: (text) => say(`! ${escapeForTerminal(text)}`),
+    warn,
     update: (text) => replace?.(escapeForTerminal(text)),
   };
 }

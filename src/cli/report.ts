@@ -14,20 +14,35 @@ export interface Report {
 /** A verb that changes nothing needs no headline: its answer is the text. */
 type Named = Pick<CommandDef, "name" | "render" | "document"> & { run?: unknown };
 
-export function reportText(command: Named, raw: Outcome<unknown>): Report {
+/** `quiet`: of an answer the one line that says how it is; what failed is said in full. */
+export function reportText(
+  command: Named,
+  raw: Outcome<unknown>,
+  { quiet }: { quiet: boolean } = { quiet: false },
+): Report {
   const exitCode = exitCodeOf(raw);
   // The one escape for all that is remote: what verbs render cannot forge a line, whatever the field.
   const outcome = escapeFields(raw);
   const body = command.render(outcome);
-  const quiet = outcome.kind === "done" && "run" in command;
-  const head = quiet ? "" : headline(command.name, outcome);
+  const isAnswer = outcome.kind === "done" && "run" in command;
+  const head = isAnswer ? "" : headline(command.name, outcome);
   const lines = [head, body, nextLine(outcome)].filter((l) => l !== "");
   const text = lines.join("\n");
   const answered =
     outcome.kind === "done" || outcome.kind === "unhealthy" || outcome.kind === "pending";
   const document = answered ? (command.document?.(outcome) ?? null) : null;
   if (document !== null) return { out: document, err: "", exitCode };
+  if (quiet && answered) {
+    const known = isAnswer ? outcome.headline : undefined;
+    return { out: known ?? verdictLine(command.name, text), err: "", exitCode };
+  }
   return answered ? { out: text, err: "", exitCode } : { out: "", err: text, exitCode };
+}
+
+/** The mark that begins it tells it from a table, and says what colour it has. */
+function verdictLine(name: string, text: string): string {
+  const [first = ""] = text.split("\n");
+  return /^[✔✖!?→] (?!next:)/.test(first) ? first : `✔ ${name}: done`;
 }
 
 export function reportJson(

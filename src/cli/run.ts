@@ -45,7 +45,7 @@ export async function run(
     needs === "if-any"
       ? await composeIfAny(flags, shell, interrupt)
       : await composeFor(def, flags, shell, interrupt);
-  shell.console.err(firstLine(def, world.ports.target));
+  if (!flags.quiet) shell.console.err(firstLine(def, world.ports.target));
   const outcome = await planAndApply(def, input, flags, shell, world.ports);
   const skew = changes(def) && !flags.dryRun ? skewWarning(world.ports) : null;
   if (skew !== null) world.ports.progress.warn(skew);
@@ -55,7 +55,7 @@ export async function run(
     ? reportJson(def.name, world.ports.target.env || null, settled, {
         oneLine: def.streams === true,
       })
-    : textOf(def, settled);
+    : textOf(def, settled, { quiet: flags.quiet === true });
   shell.console.out(world.redact(report.out));
   shell.console.err(world.redact(report.err));
   return report.exitCode;
@@ -200,8 +200,8 @@ function isDryRun(outcome: Outcome<unknown>): outcome is Outcome<DryRun> & { kin
 }
 
 /** A dry run shows its plan: the verb's own words are for what has happened. */
-function textOf(def: CommandDef, outcome: Outcome<unknown>) {
-  if (!isDryRun(outcome)) return reportText(def, outcome);
+function textOf(def: CommandDef, outcome: Outcome<unknown>, options: { quiet: boolean }) {
+  if (!isDryRun(outcome)) return reportText(def, outcome, options);
   const text = `${changesText(outcome.data)}\n  dry run: nothing was written`;
   return reportText({ name: def.name, run: null, render: () => text }, outcome);
 }

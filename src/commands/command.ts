@@ -18,7 +18,16 @@ type FailureCode = "usage" | "auth" | "upstream" | "conflict" | "deadline";
 
 /** Every way a run can end. Only src/cli/exit.ts maps these to numbers. */
 export type Outcome<T> =
-  | { kind: "done"; changed: boolean; data: T; next?: string; headline?: string }
+  | {
+      kind: "done";
+      changed: boolean;
+      data: T;
+      next?: string;
+      /** Of a verb that reads: its verdict, mark included, as one line. */
+      headline?: string;
+      /** The answer is bad (20), or an emergency is on (26), and a script asked for a code that says so. */
+      answer?: "unhealthy" | "stopped";
+    }
   /** It ran, and the answer is bad (20). */
   | { kind: "unhealthy"; data: T; reason: string; next: string }
   /** Written, or perhaps written, but not yet seen live (21). */

@@ -188,7 +188,7 @@ describe("NO-GO, for exactly the right reasons", () => {
     await untilNative("failing");
     const outcome = await asked({ smoke: true, cohort: "native" });
     expect(against(outcome), said(outcome)).toEqual({
-      "native healthy": "fail",
+      "native ping": "fail",
       "smoke checks": "fail",
     });
     expect(said(outcome)).toContain("smoke upload: pixcanary-smoke.txt may have been left behind");

@@ -11,8 +11,14 @@ import { invocation } from "../lib/format.ts";
 import type { RampData, RunState } from "./run-state.ts";
 
 export function endOf(run: RunState, _input: CommonInput, ports: Ports): Outcome<RampData> {
+  return outcomeOf(run, { ramp: run.ramp, at_ms: ports.clock.now() }, ports);
+}
+
+type Run = Pick<RunState, "ramp" | "problem">;
+
+/** Of a ramp that is over, or that goes no further by itself. */
+export function outcomeOf<T>(run: Run, data: T, ports: Ports): Outcome<T> {
   const { ramp } = run;
-  const data: RampData = { ramp, at_ms: ports.clock.now() };
   const status = invocation(ports.target, "status");
   switch (ramp.state) {
     case "done": {
@@ -50,7 +56,7 @@ function conflictText({ state, ended }: RampDocument): string {
 }
 
 /** The process ends, the ramp does not. */
-function standing(run: RunState, data: RampData, ports: Ports): Outcome<RampData> {
+function standing<T>(run: Run, data: T, ports: Ports): Outcome<T> {
   const { ramp, problem } = run;
   const next = invocation(ports.target, "ramp resume");
   const lease = leaseText(ramp);

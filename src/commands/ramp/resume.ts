@@ -12,7 +12,7 @@ import { unreachable } from "../lib/stored-state.ts";
 import { newControl, runningRamp, send } from "./control.ts";
 import { diskRefused, lockHere } from "./launch.ts";
 import { carryOut, RAMP_BUDGET_MS } from "./loop.ts";
-import { renderRamp } from "./render.ts";
+import { documentsHelp, renderRamp } from "./render.ts";
 import type { RampData } from "./run-state.ts";
 import type { KnownRamp } from "./store.ts";
 
@@ -23,6 +23,7 @@ export const rampResume: ChangingVerb<typeof noFlags, KnownRamp, RampData> = {
     "A detached ramp, or one whose process is alive, resumes there. If its process on this machine has died, it " +
     "resumes in this terminal. Checks health first; skips no hold and raises no step twice. Asks.",
   examples: ["pixcanary ramp resume --env production"],
+  moreHelp: documentsHelp("ramp resume"),
   streams: true,
   timeoutMs: RAMP_BUDGET_MS,
   input: noFlags,

@@ -7,7 +7,7 @@ import { GUARDIAN_KEY, parseGuardian } from "../../domain/guardian/document.ts";
 import { shortDuration } from "../../domain/lib/duration.ts";
 import { backToNormal } from "../../domain/policy/back-to-normal.ts";
 import type { Finding } from "../../domain/policy/prerequisites.ts";
-import { obstacles, prerequisites } from "../../domain/policy/prerequisites.ts";
+import { findingText, obstacles, prerequisites } from "../../domain/policy/prerequisites.ts";
 import { isOver, type RampDocument } from "../../domain/ramp/document.ts";
 import type { PlannedStep } from "../../domain/ramp/plan.ts";
 import { shareOf, stepText } from "../../domain/ramp/text.ts";
@@ -27,7 +27,7 @@ import { begin } from "./launch.ts";
 import { RAMP_BUDGET_MS } from "./loop.ts";
 import { planOf } from "./plan-input.ts";
 import { clockAndToken } from "./preflight.ts";
-import { renderRamp } from "./render.ts";
+import { documentsHelp, renderRamp } from "./render.ts";
 import type { RampData } from "./run-state.ts";
 import { input, type StartInput, type StartSteps } from "./start-input.ts";
 import { findRamp } from "./store.ts";
@@ -47,6 +47,7 @@ export const rampStart: ChangingVerb<typeof input, StartSteps, RampData> = {
     "pixcanary ramp start --env production --plan careful --from-stop --detach",
     "pixcanary ramp start --env staging --plan 5:10s,100 --force --reason rehearsal",
   ],
+  moreHelp: documentsHelp("ramp start"),
   streams: true,
   timeoutMs: RAMP_BUDGET_MS,
   input,
@@ -233,7 +234,7 @@ async function judged(
   const failed = obstacles(findings);
   if (failed.length > 0 && !given.force) return notSafe(failed, ports);
   const before = snapshotOf(base.state).percent;
-  const notes = [...findings.map(noteOf), ...warnings];
+  const notes = [...findings.map(findingText), ...warnings];
   if (given.force) notes.push("forced: no gates, health is not checked");
   const changes = changesOf(steps, before, 0, steps.length);
   const begun = { plan: steps, base, restore: null, guardian };
@@ -244,10 +245,6 @@ function notSafe(failed: readonly Finding[], ports: Ports): Planned<never, RampD
   const reason = `not safe to raise the share: ${failed.map((f) => `${f.name}: ${f.verdict} (${f.detail})`).join("; ")}`;
   const next = invocation(ports.target, "assess");
   return { kind: "ended", outcome: { kind: "unhealthy", data: null as never, reason, next } };
-}
-
-function noteOf({ verdict, name, detail }: Finding): string {
-  return `${verdict.padEnd(12)} ${name}: ${detail}`;
 }
 
 function changesOf(

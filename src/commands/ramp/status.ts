@@ -1,25 +1,32 @@
 /** Where the ramp stands: by this machine's file, or as KV shows it. Reads only. */
+import * as z from "zod";
 import { isOver } from "../../domain/ramp/document.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Outcome, ReadingVerb } from "../command.ts";
-import { noFlags } from "../flag.ts";
+import { durationMs, flag, parsed } from "../flag.ts";
 import { age, invocation } from "../lib/format.ts";
-import { type Owner, ownerLines, ownerOf } from "../lib/owner.ts";
+import { ownerLines } from "../lib/owner.ts";
 import { READ_LIMIT_MS } from "../lib/stored-state.ts";
-import { findRamp, type KnownRamp } from "./store.ts";
+import type { RampStatusData } from "./status-data.ts";
+import { statusDataOf } from "./status-data.ts";
+import { findRamp } from "./store.ts";
 import { rampLines } from "./text.ts";
+import { untilOver } from "./wait.ts";
 
-export interface RampStatusData extends Owner {
-  ramp: KnownRamp["ramp"] | null;
-  from: KnownRamp["from"] | null;
-  /** A process of this machine carries it out right now. */
-  alive: boolean;
-  env: string;
-  at_ms: number;
-}
+const input = z.object({
+  wait: flag(
+    "--wait <duration>",
+    "wait so long for its end (30s, 10m, 2h), and exit as it ended",
+    parsed(durationMs, "must be a duration like 30s, 10m or 2h").optional(),
+  ),
+});
 
-export const rampStatus: ReadingVerb<typeof noFlags, RampStatusData> = {
+const PLAIN_MS = 20_000;
+/** The longest that a timer can wait: 24 days. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+export const rampStatus: ReadingVerb<typeof input, RampStatusData> = {
   name: "ramp status",
   summary: "Show the ramp's step, gate and what comes next",
   details:
@@ -27,10 +34,16 @@ export const rampStatus: ReadingVerb<typeof noFlags, RampStatusData> = {
   examples: [
     "pixcanary ramp status --env production",
     "pixcanary ramp status --env production --json",
+    "pixcanary ramp status --env production --wait 2h",
   ],
-  timeoutMs: 20_000,
-  input: noFlags,
-  run: (_input, ports) => look(ports),
+  moreHelp: [
+    "--wait exits 0 when the ramp is done (or there is none), 20 when its gate failed or paused it,",
+    "25 when it was aborted or another change ended it, 124 when it has not ended in that time.",
+  ].join("\n"),
+  timeoutMs: PLAIN_MS,
+  timeoutFor: ({ wait }) => Math.min(wait ?? PLAIN_MS, LONGEST_MS),
+  input,
+  run: (given, ports) => (given.wait === undefined ? look(ports) : untilOver(given, ports)),
   render,
 };
 
@@ -38,14 +51,7 @@ async function look(ports: Ports): Promise<Outcome<RampStatusData>> {
   const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
   const { known, warnings } = await findRamp(ports, signal);
   for (const warning of warnings) ports.progress.warn(warning);
-  const data: RampStatusData = {
-    ramp: known?.ramp ?? null,
-    from: known?.from ?? null,
-    alive: known?.alive ?? false,
-    env: ports.target.env,
-    ...ownerOf(ports.target),
-    at_ms: ports.clock.now(),
-  };
+  const data = statusDataOf(known, ports);
   if (known === null || isOver(known.ramp)) return { kind: "done", changed: false, data };
   const dead = known.from === "here" && known.ramp.mode === "attached" && !known.alive;
   const next = invocation(

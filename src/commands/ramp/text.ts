@@ -85,7 +85,7 @@ function endLine({ ended }: RampDocument): string[] {
 }
 
 /** Changes when something happened, not as time goes by. */
-export function changeLine({ ramp, problem }: RunState): string {
+export function changeLine({ ramp, problem }: Pick<RunState, "ramp" | "problem">): string {
   const mark = MARKS[ramp.state];
   const gate = ramp.gate === null || isOver(ramp) ? "" : `; gate ${ramp.gate.verdict}`;
   const trouble = problem === null ? "" : `; ${problem}`;

@@ -3,7 +3,7 @@
 import type { GuardianCap } from "../../domain/guardian/cap.ts";
 import { liftOf } from "../../domain/guardian/cap.ts";
 import type { Finding } from "../../domain/policy/prerequisites.ts";
-import { obstacles } from "../../domain/policy/prerequisites.ts";
+import { findingText, obstacles } from "../../domain/policy/prerequisites.ts";
 import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
 import type { Snapshot } from "../../domain/state/journal.ts";
 import { snapshotOf } from "../../domain/state/journal.ts";
@@ -267,7 +267,7 @@ export function renderRestore(outcome: Outcome<RestoreData>): string {
     lines.push(`  released  ${liveLine(data.release)}`, ...missingLines(data.release));
   for (const f of data.findings) {
     if (outcome.kind === "unhealthy" || f.verdict === "fail") {
-      lines.push(`  ${f.verdict.padEnd(12)} ${f.name}: ${f.detail}`);
+      lines.push(`  ${findingText(f)}`);
     }
   }
   if (outcome.kind === "done" && outcome.changed) lines.push(`  ${OTHERS_FOLLOW}`);

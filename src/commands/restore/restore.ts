@@ -10,7 +10,7 @@ import type { Latch } from "../../domain/guardian/decide.ts";
 import { backToNormal } from "../../domain/policy/back-to-normal.ts";
 import type { Observations } from "../../domain/policy/observations.ts";
 import type { Finding } from "../../domain/policy/prerequisites.ts";
-import { obstacles, prerequisites } from "../../domain/policy/prerequisites.ts";
+import { findingText, obstacles, prerequisites } from "../../domain/policy/prerequisites.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
 import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import type { StopDocument } from "../../domain/state/documents.ts";
@@ -124,7 +124,7 @@ async function plan(given: Input, ports: Ports): Promise<Planned<RestoreSteps, R
     const next = `${invocation(ports.target, "restore")} --reason "…" --force   # if you are sure it is safe`;
     return { kind: "ended", outcome: { kind: "unhealthy", data, reason, next } };
   }
-  const notes = findings.map((f) => `${f.verdict.padEnd(12)} ${f.name}: ${f.detail}`);
+  const notes = findings.map(findingText);
   return {
     kind: "plan",
     risk: "exposure",

@@ -45,8 +45,8 @@ export function reasonsFor(seen: Examination, { target }: Pick<Ports, "target">)
   return [
     reason("doctor", doctorJudged(parts.doctor.checks), firstFix(parts.doctor.checks)),
     reason("live", liveJudged(parts), command("verify")),
-    reason("native healthy", native, command("logs errors --since 30m --cohort native")),
-    reason("proxy healthy", proxy, command("status")),
+    reason("native ping", native, command("logs errors --since 30m --cohort native")),
+    reason("proxy ping", proxy, command("status")),
     smokeReason(seen, command("verify --smoke")),
     reason("policy", policyJudged(parts.policy, plan, target), policyNext(parts, plan, target)),
     targetsReason(seen, target, again),

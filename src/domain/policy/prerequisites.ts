@@ -18,11 +18,11 @@ export function prerequisites(
   normal: readonly NormalFinding[],
 ): Finding[] {
   return [
-    health("native is healthy", sightings, true, (sighting) => {
+    health("native answers its ping", sightings, true, (sighting) => {
       const native = sighting.qa?.health.native;
       return native === undefined ? null : { status: native.status, problem: native.problem };
     }),
-    health("proxy is healthy", sightings, false, (sighting) => {
+    health("proxy answers its ping", sightings, false, (sighting) => {
       const proxy = sighting.qa?.health.proxy;
       return proxy === undefined ? null : { status: proxy.status, problem: proxy.problem };
     }),
@@ -34,6 +34,11 @@ export function prerequisites(
 /** The findings that forbid more exposure; no data on a required one forbids it, too. */
 export function obstacles(findings: readonly Finding[]): Finding[] {
   return findings.filter((f) => f.verdict === "fail" || (f.required && f.verdict !== "pass"));
+}
+
+/** One line: "no_data error rate of native < 1 %: no native traffic". */
+export function findingText({ name, verdict, detail }: Finding): string {
+  return `${verdict} ${name}: ${detail}`;
 }
 
 type Health = { status: "healthy" | "failing" | "unknown"; problem: string | null };

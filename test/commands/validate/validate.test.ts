@@ -42,8 +42,8 @@ describe("GO", () => {
       "                 logs: no logs bucket configured: logs pull and logs errors",
       "                   cannot work",
       "  ✔ pass         live            10 % at 1 of 1 /qa",
-      "  ✔ pass         native healthy  at 1 of 1",
-      "  ✔ pass         proxy healthy   at 1 of 1",
+      "  ✔ pass         native ping     at 1 of 1",
+      "  ✔ pass         proxy ping      at 1 of 1",
       "    no_data      smoke checks    skipped (--no-smoke)",
       "  ✔ pass         policy          no rule failed in 1,440 min",
       "                 no data: orphaned intents",
@@ -188,13 +188,13 @@ describe("NO-GO, each for its own reason", () => {
     [
       "native failing its pings",
       { sighting: sick("native") },
-      { "native healthy": "fail" },
+      { "native ping": "fail" },
       "pixcanary logs errors --env production --since 30m --cohort native",
     ],
     [
       "proxy failing its pings",
       { sighting: sick("proxy") },
-      { "proxy healthy": "fail" },
+      { "proxy ping": "fail" },
       "pixcanary status --env production",
     ],
     [
@@ -203,8 +203,8 @@ describe("NO-GO, each for its own reason", () => {
       {
         doctor: "fail",
         live: "fail",
-        "native healthy": "no_data",
-        "proxy healthy": "no_data",
+        "native ping": "no_data",
+        "proxy ping": "no_data",
       },
       "check qaUrls in pixcanary.json",
     ],
