@@ -23,8 +23,8 @@ const WORDS: Readonly<Record<Kind, (status: number) => Words>> = {
   }),
   unreadable: () => ({
     error: "origin_unreadable",
-    logged: "no answer of the origin could be read",
-    told: "No answer of the legacy origin could be read. The Worker itself is working.",
+    logged: "the origin's answer could not be read",
+    told: "The legacy origin's answer could not be read. The Worker itself is working.",
   }),
   interim: (status) => ({
     error: "origin_status",

@@ -99,7 +99,7 @@ async function readBack(
     if ((await getValue(options, key, call)) === value) return;
     if (nth < READ_BACKS) await clock.sleep(READ_BACK_PAUSE_MS, call.signal).catch(() => undefined);
   }
-  throw new ApiFailure("unavailable", `${key}: written, but it does not read back`);
+  throw new ApiFailure("unavailable", `${key}: written, but reads do not show it`);
 }
 
 async function remove(

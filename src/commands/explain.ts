@@ -142,7 +142,8 @@ function render(outcome: Outcome<ExplainData>): string {
     (r, index) => `  ${index + 1} ${r.rule.padEnd(10)} ${r.says}${r.decides ? "   ← decides" : ""}`,
   );
   const lines = [...rows, `  ${decision.header}`];
-  if (elsewhere.length > 0) lines.push("! not so everywhere: this is by the stored state, but");
+  if (elsewhere.length > 0)
+    lines.push("! not the same everywhere: this follows the stored state, but");
   const differing = elsewhere.flatMap((text) => wrap(escapeForTerminal(`  ${text}`), 80, "    "));
   return [...lines, ...differing].join("\n");
 }

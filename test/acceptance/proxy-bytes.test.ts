@@ -204,7 +204,7 @@ describe("every status that an origin can send", () => {
       "origin_unreadable",
     ]);
     const [line] = await worker.logs.take(1, ({ error_msg }) => error_msg !== null);
-    expect(line?.error_msg).toMatch(/^no answer of the origin could be read: [^;]+/);
+    expect(line?.error_msg).toMatch(/^the origin's answer could not be read: [^;]+/);
     expect(line?.error_msg).not.toContain("reference");
   });
 });

@@ -104,7 +104,7 @@ describe("a decision header without a document", () => {
       const outcome = await stopAfter(last_updated);
       expect(outcome).toMatchObject({
         kind: "pending",
-        data: { missing: [{ because: expect.stringContaining("perhaps an earlier one") }] },
+        data: { missing: [{ because: expect.stringContaining("possibly an earlier one") }] },
       });
     },
   );

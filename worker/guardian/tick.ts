@@ -58,7 +58,7 @@ export async function tick(given: TickGiven): Promise<void> {
   const ramp = parseRamp(texts.ramp);
   const running = ramp !== null && ramp.mode === "detached" && !isOver(ramp) ? ramp : null;
   if (mode === "off" && running === null) {
-    if (texts.ramp !== null && ramp === null) warn("ramp cannot be read: no ramp is carried out");
+    if (texts.ramp !== null && ramp === null) warn("ramp cannot be read: no ramp runs");
     return;
   }
   if (isLate(given)) return tellLate(given);

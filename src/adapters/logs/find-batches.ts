@@ -132,7 +132,7 @@ class Search {
     if (this.#inVain <= MAX_PAGES_IN_VAIN) return;
     throw new ApiFailure(
       "rejected",
-      `list the logs: too much else below ${this.#root.prefix || "/"} (got to ${prefix}): name their folder by --prefix`,
+      `list the logs: too many other files below ${this.#root.prefix || "/"} (stopped at ${prefix}): name the log folder with --prefix`,
     );
   }
 

@@ -39,7 +39,8 @@ export async function findLogs(
       const { found, passed } = await filesIn(path, full);
       if (found.length === 0) empty.push(path);
       const files = passed === 1 ? "1 file" : `${passed} files`;
-      if (passed > 0) warnings.push(`${path}: ${files} not read: no name like ${LOG_NAMES}`);
+      if (passed > 0)
+        warnings.push(`${path}: ${files} not read: the name does not end in ${LOG_NAMES}`);
       sources.push(...found);
     }
   }

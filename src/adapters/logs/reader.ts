@@ -166,7 +166,7 @@ function exceeded(expanded: number, stored: number, limits: ReaderLimits): strin
     return `expands to more than ${Math.floor(limits.maxExpandedBytes / MIB)} MiB: the rest is not read (--max-mib)`;
   }
   if (expanded > limits.ratioFromBytes && expanded > stored * limits.maxRatio) {
-    return `expands more than ${limits.maxRatio} times, as no log does: the rest is not read (--max-mib)`;
+    return `expands more than ${limits.maxRatio} times, more than any log: the rest is not read (--max-mib)`;
   }
   return null;
 }

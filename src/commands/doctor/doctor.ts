@@ -133,7 +133,7 @@ function hostCheck({ list, problem, allow }: Ports["tokenHosts"]): Check {
         name: "token hosts",
         result: "warn",
         detail,
-        fix: "take it over or make it unwritable for others: chown, chmod go-w",
+        fix: "make it yours, and unwritable for others: chown, chmod go-w",
       };
 }
 

@@ -44,7 +44,7 @@ export function stateChecks(raw: RawState, ports: Ports): Check[] {
           fix: null,
         },
     ...oddlyWritten(raw.config).map((detail): Check => {
-      const fix = "it is obeyed as read; the next reduce, restore or ramp writes it plainly";
+      const fix = "it is in force as read; the next reduce, restore or ramp writes it properly";
       return { name: "config", result: "warn", detail, fix };
     }),
     ...(capped === undefined ? [] : [capCheck(capped.cap, ports)]),

@@ -70,8 +70,8 @@ function flawsOf(data: LogsErrorsData): string[] {
     [broken, "lines broken"],
     [unclear, "lines without level or outcome"],
     [truncated, "messages cut by Logpush"],
-    [untimed, "lines without a readable time (counted as of any time)"],
-    [undecided, "errors that do not say the route or cohort asked for (not counted)"],
+    [untimed, "lines without a readable time (counted in any window)"],
+    [undecided, "errors without the route or cohort asked for (not counted)"],
   ];
   return told.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
 }

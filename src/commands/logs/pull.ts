@@ -188,7 +188,7 @@ function complete(data: LogsPullData, { out }: Wanted, ports: Ports): Outcome<Lo
 /** Nothing to look at is not good news. */
 function empty(wanted: Wanted, ports: Ports): Outcome<LogsPullData> {
   const data = noData(wanted, ports);
-  const reason = `cannot say anything of that time: ${nothingFound(data)}`;
+  const reason = `cannot say anything about that time: ${nothingFound(data)}`;
   const wider = wanted.window === null ? "doctor" : "logs pull --since 1d";
   return { kind: "unhealthy", data, reason, next: invocation(ports.target, wider) };
 }

@@ -24,7 +24,7 @@ type Input = Given<typeof input>;
 
 export const reduce: ChangingVerb<typeof input, ReliefSteps, ReliefData> = {
   name: "reduce",
-  summary: "Lower the share of visitors that native serves",
+  summary: "Lower the share of new visitors that go to native",
   details:
     "Lowers the share for new visitors. Visitors with a native cookie stay on native " +
     "for up to 24 h; only `not-aus` moves them. Never asks. Without --to, halves the share.",

@@ -38,7 +38,7 @@ export const notAus: ChangingVerb<typeof noFlags, null, NotAusData> = {
   name: "not-aus",
   summary: "Stop: send all traffic to proxy (the legacy origin) now",
   details:
-    "Sends every visitor to the legacy origin, with cookies and overrides too, until " +
+    "Sends every visitor to the legacy origin, also those with cookies and overrides, until " +
     "`restore`. Never asks. Unfinished uploads on native have to be started again.",
   examples: [
     "pixcanary not-aus --env production",

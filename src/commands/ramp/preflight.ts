@@ -24,7 +24,7 @@ export async function clockAndToken(
     const endsMs = expiresOn === null ? Number.POSITIVE_INFINITY : Date.parse(expiresOn);
     const notes =
       endsMs < nowMs + lengthMs + SPARE_MS
-        ? [`the API token expires at ${expiresOn}, perhaps before this ramp ends`]
+        ? [`the API token expires at ${expiresOn}, possibly before this ramp ends`]
         : [];
     return { notes };
   } catch {

@@ -39,8 +39,8 @@ export const rampStart: ChangingVerb<typeof input, StartSteps, RampData> = {
   name: "ramp start",
   summary: "Raise the share step by step, with a gate at each",
   details:
-    "Writes each step, waits until it is live everywhere, holds it and judges it by the policy all the " +
-    "while; only a pass on enough requests goes on. A failed gate reduces or stops. A stop, or any " +
+    "Writes each step, waits until it is live everywhere, and holds it while the policy judges it. Only " +
+    "a pass on enough requests leads to the next step. A failed gate reduces or stops. A stop, or any " +
     "other change of config, ends the ramp (exit 25). Asks, default no.",
   examples: [
     'pixcanary ramp start --env production --plan "5:2h,10:24h,25:24h,50:24h,100"',

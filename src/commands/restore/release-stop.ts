@@ -83,5 +83,5 @@ function conflict(now: Base, what: string): Extract<Release, { kind: "conflict" 
 function truthOf(now: Base): string {
   return isEmergency(now.state)
     ? EMERGENCY_STORED
-    : "no emergency is stored any more; check with status";
+    : "no emergency is stored now; check with status";
 }

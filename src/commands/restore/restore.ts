@@ -59,7 +59,7 @@ export interface RestoreSteps {
 
 export const restore: ChangingVerb<typeof input, RestoreSteps, RestoreData> = {
   name: "restore",
-  summary: "Release the stop and go back to a share of native",
+  summary: "Release the stop and send visitors to native again",
   details:
     "Sends visitors to native again. Checks the runbook's prerequisites, shows before → after, " +
     "asks (default no), writes config, waits until it is live, then releases the stop. Without --to, " +
@@ -210,7 +210,7 @@ function capChange({ percent, at, by, reason }: SeenCap): Change {
 }
 
 function armChange({ action, at }: Latch): Change {
-  const before = `does nothing by itself since its ${action} of ${at || "?"}`;
+  const before = `latched since its ${action} at ${at || "an unknown time"}`;
   return { what: "guardian", before, after: "armed again" };
 }
 

@@ -83,21 +83,21 @@ function unknowns({ locations }: FleetReceipt): string[] {
 function remarks({ change: c }: FleetReceipt, visited: readonly FleetLocation[]): string[] {
   const lines = [
     `  note      seconds by the writer's clock; current: nothing else seen for ${QUIET_S} s;`,
-    "            with few visitors, a location shows it only when the next one comes",
+    "            a location with few visitors shows it only with the next one",
   ];
   if (c.revision === null && !c.emergency) {
-    lines.push("  note      config has no revision: it looks like any other config without one");
+    lines.push("  note      config has no revision: it looks the same as others without one");
   }
   for (const { colo, times_reappeared: times } of visited) {
     if (times > 0)
-      lines.push(`  note      ${coloName(colo)} showed another state again ${times} ×`);
+      lines.push(`  note      ${coloName(colo)} went back to another state ${times} ×`);
   }
   const behind = visited.filter(
     ({ new_revision: r }) => c.emergency && r !== null && r !== (c.revision ?? ""),
   );
   if (behind.length > 0) {
     const colos = behind.map(({ colo }) => coloName(colo)).join(", ");
-    lines.push(`  note      ${colos}: obey the stop, but hold an older config, which does no harm`);
+    lines.push(`  note      ${colos}: obey the stop; their older config has no effect`);
   }
   return lines;
 }

@@ -150,7 +150,7 @@ function outcomeOf(data: VerifyData, fleet: FleetRun | null, ports: Ports): Prov
       kind: "failed",
       code: "conflict",
       message: `the state was changed meanwhile: ${inForce(end.state)}`,
-      truth: "their change is stored; yours will not become live any more",
+      truth: "their change is stored; yours will not go live",
       next,
       data,
     };

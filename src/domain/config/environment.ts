@@ -97,7 +97,7 @@ export const environmentSchema = z.strictObject({
     .min(0)
     .max(10_000_000)
     .default(DEFAULT_RAMP_MIN_REQUESTS)
-    .describe("native requests that each step of a ramp needs to go on"),
+    .describe("native requests that each ramp step needs before the next"),
   notify: z.lazy(notifySchema).optional().describe("notification channels for changes"),
 });
 

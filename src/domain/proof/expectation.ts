@@ -87,7 +87,7 @@ function compareStop(stop: NonNullable<Expectation["stop"]>, sighting: Sighting)
   if (qa === null) {
     if (stop.headerSuffices) return { seen: true };
     return notSeen(
-      `an emergency, perhaps an earlier one: ${sighting.problem ?? "no /qa document"}`,
+      `an emergency, possibly an earlier one: ${sighting.problem ?? "no /qa document"}`,
     );
   }
   const shown = qa.stop.id === stop.id || qa.canary.revision === stop.id;

@@ -37,14 +37,14 @@ export function oddKeys(raw: RawState, side: SideTexts, nowMs: number): string[]
     oddCap(raw, nowMs),
     oddGuardian(side.guardian, nowMs),
     oddArm(side.arm, nowMs),
-    unreadable(RAMP_KEY, side.ramp, parseRamp, "no ramp is carried out"),
+    unreadable(RAMP_KEY, side.ramp, parseRamp, "no ramp runs"),
     unreadable(
       RAMP_CONTROL_KEY,
       side.control,
       parseRampControl,
-      "pause, resume and abort are not heard",
+      "ramp pause, resume and abort have no effect",
     ),
-    unreadable(RAMP_SHARE_KEY, raw.rampShare ?? null, parseRampShare, "it raises nothing"),
+    unreadable(RAMP_SHARE_KEY, raw.rampShare ?? null, parseRampShare, "it has no effect"),
   ].filter((line) => line !== null);
 }
 
@@ -85,25 +85,25 @@ function oddCap(raw: RawState, nowMs: number): string | null {
   if (!isReadable(cap)) return `${GUARDIAN_CAP_KEY} cannot be read: it counts as 0 % until restore`;
   return hasBeen(timeOf(cap.at), nowMs)
     ? null
-    : `${GUARDIAN_CAP_KEY} is dated ${cap.at}, yet to come: it counts until restore`;
+    : `${GUARDIAN_CAP_KEY} is dated ${cap.at}, in the future: it counts until restore`;
 }
 
 function oddGuardian(text: string | null, nowMs: number): string | null {
-  const rest = "the guardian goes by its cap, the stop and the journal";
+  const rest = "the guardian uses its cap, the stop and the journal instead";
   const lost = unreadable(GUARDIAN_KEY, text, parseGuardian, rest);
   if (lost !== null) return lost;
   const id = parseGuardian(text)?.latched?.id;
   return id === undefined || isAction(id, nowMs)
     ? null
-    : `${GUARDIAN_KEY} names an action that is none of its own: ${rest}`;
+    : `${GUARDIAN_KEY} names an action that the guardian never took: ${rest}`;
 }
 
 function oddArm(text: string | null, nowMs: number): string | null {
-  const rest = "it arms nothing; restore and ramp start arm the guardian";
+  const rest = "it has no effect; restore and ramp start arm the guardian";
   const lost = unreadable(GUARDIAN_ARM_KEY, text, parseGuardianArm, rest);
   if (lost !== null) return lost;
   const through = parseGuardianArm(text)?.through ?? null;
   return through === null || isAction(through, nowMs)
     ? null
-    : `${GUARDIAN_ARM_KEY} names an action that is none of the guardian's: ${rest}`;
+    : `${GUARDIAN_ARM_KEY} names an action that the guardian never took: ${rest}`;
 }

@@ -36,15 +36,15 @@ describe("what cannot be read or believed in KV", () => {
     ["config begins with a byte order mark", { config: `\uFEFF${JSON.stringify(BASE)}\r\n` }, {}],
     ["stop is not JSON", { stop: "{" }, {}],
     ["guardian-cap cannot be read: it counts as 0 % until restore", { cap: "{" }, {}],
-    ["yet to come: it counts until restore", { cap: capAt("2099-01-01T00:00:00Z") }, {}],
+    ["in the future: it counts until restore", { cap: capAt("2099-01-01T00:00:00Z") }, {}],
     ["guardian cannot be read", {}, { guardian: "{" }],
-    ["guardian names an action that is none of its own", {}, { guardian: guardianOf(AHEAD) }],
-    ["guardian-arm cannot be read: it arms nothing", {}, { arm: "{" }],
-    ["guardian-arm names an action that is none of the guardian's", {}, { arm: armOf(AHEAD) }],
+    ["guardian names an action that the guardian never took", {}, { guardian: guardianOf(AHEAD) }],
+    ["guardian-arm cannot be read: it has no effect", {}, { arm: "{" }],
+    ["guardian-arm names an action that the guardian never took", {}, { arm: armOf(AHEAD) }],
     ["guardian-arm names an action", {}, { arm: armOf("unreadable") }],
-    ["ramp cannot be read: no ramp is carried out", {}, { ramp: "{" }],
+    ["ramp cannot be read: no ramp runs", {}, { ramp: "{" }],
     ["ramp-control cannot be read", {}, { control: "{" }],
-    ["ramp-share cannot be read: it raises nothing", { rampShare: "{" }, {}],
+    ["ramp-share cannot be read: it has no effect", { rampShare: "{" }, {}],
   ])("is told: %s", (words, raw, side) => {
     const lines = oddKeys({ ...RAW, ...raw }, { ...SIDE, ...side }, START_MS);
     expect(lines).toEqual([expect.stringContaining(words)]);
