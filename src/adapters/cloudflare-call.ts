@@ -180,7 +180,7 @@ function toFailure(
 ): ApiFailure {
   const kind = error instanceof NeverSent ? "unavailable" : lostAnswer(call);
   const over = (why: string): ApiFailure => new ApiFailure(kind, `${call.what}: ${why}`);
-  if (call.signal.aborted) return over("cancelled while waiting for the answer");
+  if (call.signal.aborted) return over("stopped waiting for the answer");
   if (limit.aborted) return over("no complete answer within the time limit");
   return fromTransport(toTransportError(error, client.redact), call);
 }

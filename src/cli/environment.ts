@@ -34,9 +34,10 @@ export function environmentOf(loaded: LoadedConfig, named: string | undefined): 
   if (environment !== null) return { name, environment };
   const unusable = loaded.unusable.get(name);
   if (unusable !== undefined) throw unusable.why;
+  const names = namesIn(loaded);
   throw new UsageError(
-    `no environment ${JSON.stringify(name)} in ${loaded.path}`,
-    `one of: ${namesIn(loaded).join(", ")}`,
+    `no environment ${JSON.stringify(name)} in ${loaded.path}; available: ${names.join(", ")}`,
+    `--env ${names.length === 1 ? names[0] : "<name>"}`,
   );
 }
 

@@ -99,7 +99,7 @@ const ROWS: readonly Row[] = [
     name: "a wrong environment",
     args: withConfig("not-aus", "--env", "prod"),
     code: 2,
-    says: /no environment "prod"[\s\S]*one of: sandbox/,
+    says: /no environment "prod" .*; available: sandbox\n→ try: --env sandbox/,
   },
   {
     name: "no token",

@@ -13,9 +13,10 @@ export function entryLine(entry: JournalEntry, nowMs: number): string {
   const incident = entry.incident === null ? "" : ` [${entry.incident}]`;
   const reason = entry.reason === null ? "" : ` "${entry.reason}"`;
   const { outcome, locations, elapsed_ms: elapsedMs } = entry.verification;
+  const proof = outcome === "unknown" ? "not known to be written" : outcome;
   const seen =
     locations.length === 0
-      ? outcome
+      ? proof
       : `${outcome} at ${locations.join(", ")} in ${seconds(elapsedMs)}`;
   return escapeForTerminal(
     `${timeWithAge(entry.at, nowMs)}  ${entry.command}  ${from} → ${shareOrStop(entry.after)}  ` +

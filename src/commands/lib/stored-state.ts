@@ -35,7 +35,7 @@ export async function readBase(ports: Ports, signal?: AbortSignal): Promise<Base
     const error = asUpstream(thrown);
     const timedOut = limit.aborted && !ports.interrupt.aborted;
     if (!timedOut) return error;
-    return new UpstreamError("deadline", `${error.message}, until the time limit`, {
+    return new UpstreamError("deadline", `time limit reached: ${error.message}`, {
       cause: error,
     });
   }

@@ -60,7 +60,7 @@ export function inTime(
   { interrupt }: Pick<Ports, "interrupt">,
 ): UpstreamError {
   if (!signal.aborted || interrupt.aborted) return error;
-  return new UpstreamError("deadline", `${error.message}, until the time limit`, { cause: error });
+  return new UpstreamError("deadline", `time limit reached: ${error.message}`, { cause: error });
 }
 
 function firstOf(rows: Observed<readonly EmergencyRow[]>): Observed<EmergencyRow> {

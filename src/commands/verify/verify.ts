@@ -66,7 +66,7 @@ export const verify: ReadingVerb<typeof input, VerifyData> = {
     "listed as not known.\n" +
     "--smoke works in protected environments, too: it uploads pixcanary-smoke.txt (some 80 bytes) " +
     "through the API, as a visitor would, and leaves it there. It exits 0 only if all six pass. " +
-    "Without --fleet it checks once; the sixth check asks every /qa. CORS is checked for " +
+    "Without --fleet it asks every /qa once, in its sixth check. CORS is checked for " +
     '"pagesOrigin" of pixcanary.json.',
   timeoutMs: PLAIN_MS,
   timeoutFor: ({ fleet }) => (fleet ? FLEET_MS : PLAIN_MS),

@@ -67,7 +67,7 @@ function proof({ verification: { outcome, locations } }: JournalEntry): string {
     case "interrupted":
       return "interrupted: not yet seen live everywhere";
     case "unknown":
-      return "unknown whether it was written";
+      return "not known to be written";
     default:
       return outcome satisfies never;
   }

@@ -259,6 +259,6 @@ describe("nobody is told", () => {
     const lost = () => Promise.reject(new UpstreamError("ambiguous", "answer lost"));
     const { ports, notices } = world({ writeStop: lost, writeConfig: lost });
     expect(await pullTheStop(GIVEN, ports)).toMatchObject({ kind: "pending" });
-    expect(notices[0]?.details).toContain("unknown whether it was written");
+    expect(notices[0]?.details).toContain("not known to be written");
   });
 });
