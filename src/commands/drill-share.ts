@@ -52,7 +52,7 @@ function no(detail: string): DrillShare {
 
 function emergencyOn({ state }: Base, looks: readonly Sighting[]): string | null {
   const shown = looks.some(({ qa }) => qa?.canary.emergency_proxy === true);
-  if (isEmergency(state) || shown) return "an emergency is on: no drill now";
+  if (isEmergency(state) || shown) return "an emergency is on";
   const blind = looks.flatMap(({ qa, problem }) => (qa === null ? [problem] : []));
   return blind.length === 0 ? null : `no /qa document: ${blind.join("; ")}`;
 }
@@ -68,7 +68,8 @@ async function rampInTheWay(input: CommonInput, ports: Ports): Promise<string | 
 /** The drill ends with `restore`, which would do that. */
 function wouldRaise({ state }: Base, config: CanaryConfig): string | null {
   const { canary_percent: percent, lease } = config;
-  if (state.capped !== undefined) return `it would lift the guardian's cap of ${percent} %`;
-  if (lease !== undefined) return "config has the lease of a ramp, which it would drop";
-  return percent > 0 ? null : "the share is 0 %: it would have to raise it";
+  if (state.capped !== undefined)
+    return `the guardian's cap of ${percent} % is in force, and a drill would lift it`;
+  if (lease !== undefined) return "config has a ramp's lease, and a drill would remove it";
+  return percent > 0 ? null : "the share is 0 %, and a drill would raise it";
 }

@@ -229,7 +229,7 @@ function verdict(run: Run): Outcome<DrillData> {
   const { percent } = data;
   const status = invocation(ports.target, "status");
   if (percent === null && signal === null) {
-    const reason = `no drill: ${failed.map(({ detail }) => detail).join(", ")}; nothing was changed`;
+    const reason = `not started: ${failed.map(({ detail }) => detail).join(", ")}; nothing was changed`;
     return { kind: "unhealthy", data, reason, next: status };
   }
   const began = percent === null ? "nothing was changed" : `it began at ${percent} %`;
