@@ -43,8 +43,8 @@ function refusal(def: { name: string; input: z.ZodType }, own: Record<string, un
 
 describe("an option with a fixed list of values names the list", () => {
   test.each([
-    ["logs errors --level NOSUCH x", "--level must be of TRACE, DEBUG"],
-    ["logs errors --level ERROR,oops x", "--level must be of TRACE, DEBUG"],
+    ["logs errors --level NOSUCH x", "--level must be one or more of TRACE, DEBUG"],
+    ["logs errors --level ERROR,oops x", "--level must be one or more of TRACE, DEBUG"],
     ["logs errors --cohort nativ x", "--cohort must be native or proxy"],
     ["logs tail --level debug", "--level must be INFO, WARN or ERROR"],
     ["logs tail --cohort x", "--cohort must be native or proxy"],
@@ -92,7 +92,7 @@ describe("pixcanary sandbox", () => {
 describe("pixcanary completion", () => {
   test.each([
     [[], "completion needs the name of your shell: bash, zsh, fish"],
-    [["tcsh"], "completion knows no tcsh: bash, zsh, fish"],
+    [["tcsh"], "completion has no script for tcsh: bash, zsh, fish"],
   ])("%j names what to type for each shell", async (words, message) => {
     const { code, stderr } = await runHere(["completion", ...words]);
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(`✖ ${message}`) });

@@ -23,7 +23,8 @@ export function addCompletion(program: Command, shell: Shell, exits: Exits): voi
     .action((name: string | undefined) => {
       const script = new Map(Object.entries(COMPLETION_SCRIPTS)).get(name ?? "");
       if (script === undefined) {
-        const problem = name === undefined ? "needs the name of your shell" : `knows no ${name}`;
+        const problem =
+          name === undefined ? "needs the name of your shell" : `has no script for ${name}`;
         throw new UsageError(`completion ${problem}: ${shells.join(", ")}`, SOURCING);
       }
       shell.console.out(script);

@@ -21,8 +21,8 @@ export function addDrill(program: Command, shell: Shell, exits: Exits): void {
     .description(
       "Measures stop, propagation, /qa, restore, reduce to half, disable, restore. Without --env in the " +
         "embedded sandbox, with visitors and a failing native; with --env on that environment, unless it " +
-        "is protected: from its share and back to it. Refuses to start during a ramp or an emergency, and " +
-        "at a share of 0 %. Exit 0 only if every step passed.",
+        "is protected: from its share and back to it. Does not start during a ramp or an emergency, under a " +
+        "cap, or at 0 %. Exit 0 only if every step passed.",
     );
   command.addHelpText("before", "  pixcanary drill\n  pixcanary drill --env staging --yes\n");
   command.action(async () => {

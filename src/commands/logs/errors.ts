@@ -45,7 +45,7 @@ const input = z.object({
   level: flag(
     "--level <levels>",
     "levels to group, e.g. WARN,ERROR (ERROR)",
-    parsed(levelsOf, `must be of ${LEVEL_NAMES.join(", ")}`).default(["ERROR"]),
+    parsed(levelsOf, `must be one or more of ${LEVEL_NAMES.join(", ")}`).default(["ERROR"]),
   ),
   route: flag("--route <route>", "only this route, e.g. /api/jobs/:id", word.optional()),
   cohort: flag("--cohort <cohort>", "only native, or only proxy", cohortInput.optional()),
