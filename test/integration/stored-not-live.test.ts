@@ -51,7 +51,7 @@ describe("an emergency that a person wrote in a hurry", () => {
     expect(status).toMatch(/! EMERGENCY, live at 0 of 1 \/qa, set by unknown/);
     expect(status).not.toContain("all traffic is on proxy");
     expect(explain).toMatch(
-      /not the same everywhere: .* FRA still decides sampled.* \/qa shows 10 % at FRA/,
+      /not the same everywhere: .* FRA: emergency not in force yet \(reason: sampled\).* \/qa shows 10 % at FRA/,
     );
   });
 });

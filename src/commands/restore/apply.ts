@@ -138,7 +138,9 @@ async function writeThenRelease(run: Run): Promise<Outcome<RestoreData>> {
   data.config = proof;
   if (lost.length > 0) return covered("restore", await putBack(lost, config, ports), run);
   if (run.input.verify && !isLive(proof)) {
-    const held = stopped ? "; the stop is NOT released, all traffic is still on proxy" : "";
+    const held = stopped
+      ? "; the stop is NOT released: where it is live, all traffic stays on proxy"
+      : "";
     return pending(run, `every /qa to show revision ${revision}${held}`);
   }
   if (!stopped || release === null) return done(run);

@@ -57,7 +57,11 @@ export function compare(expected: Expectation, sighting: Sighting): Comparison {
   if (sighting.status === null) return notSeen(sighting.problem ?? "no answer");
   const decidedAway = decision?.cohort === "proxy" && decision.reason === "emergency";
   if (expected.emergency && !decidedAway) {
-    return notSeen(decision === null ? noDecision(sighting) : `still decides ${decision.reason}`);
+    return notSeen(
+      decision === null
+        ? noDecision(sighting)
+        : `emergency not in force yet (reason: ${decision.reason})`,
+    );
   }
   if (expected.stop !== undefined) return compareStop(expected.stop, sighting);
   const wantsDocument = expected.revision !== undefined || expected.lastUpdated !== undefined;

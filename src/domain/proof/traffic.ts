@@ -33,6 +33,6 @@ export function trafficText(sightings: readonly Sighting[]): string {
 export function differences(expected: Expectation, sightings: readonly Sighting[]): string[] {
   return sightings.flatMap((sighting) => {
     const comparison = compare(expected, sighting);
-    return comparison.seen ? [] : [`${placeOf(sighting)} ${comparison.because}`];
+    return comparison.seen ? [] : [`${placeOf(sighting)}: ${comparison.because}`];
   });
 }
