@@ -6,6 +6,7 @@
  */
 import type * as z from "zod";
 import { halfOf } from "../domain/state/transitions.ts";
+import { counted, countText, isoSeconds } from "../domain/text/format.ts";
 import type { Ports } from "../ports/ports.ts";
 import type { Rehearsal, TrafficCounts } from "../ports/visitors.ts";
 import type { ChangingVerb, CommonInput, Outcome } from "./command.ts";
@@ -155,7 +156,7 @@ function detailOf(outcome: Outcome<unknown>): string {
 async function qaStep(run: Run, step: string, emergency: boolean): Promise<boolean> {
   const looks = await lookInFull(run.ports);
   const right = looks.filter((s) => s.qa?.canary.emergency_proxy === emergency).length;
-  const detail = `${right} of ${looks.length} locations`;
+  const detail = `${right} of ${counted(looks.length, "location")}`;
   return record(run, { step, held: right === looks.length, elapsed_ms: 0, detail });
 }
 
@@ -211,7 +212,7 @@ async function moreAnswers(run: Run, rehearsal: Rehearsal, count: number): Promi
 function judgeTraffic(data: DrillData, traffic: TrafficCounts): void {
   const { drifts, moved, uploads } = traffic;
   const detail =
-    `${uploads} uploads, ${drifts} with session drift; ` +
+    `${counted(uploads, "upload")}, ${drifts} with session drift; ` +
     `${moved.ok + moved.broken} interrupted by the stop (${moved.broken} had to start again)`;
   data.steps.push({ step: "sessions stay together", held: drifts === 0, elapsed_ms: 0, detail });
 }
@@ -238,7 +239,7 @@ function verdict(run: Run): Outcome<DrillData> {
       ? status
       : `${invocation(ports.target, `restore --to ${percent} --reason "drill over"`)}   # the share before`;
   if (signal !== null) {
-    const truth = `the drill stopped after ${data.steps.length} steps; ${began}`;
+    const truth = `the drill stopped after ${counted(data.steps.length, "step")}; ${began}`;
     return { kind: "interrupted", signal, truth, next, data };
   }
   if (failed.length === 0) return { kind: "done", changed: true, data };
@@ -250,13 +251,13 @@ export function renderDrill(outcome: Outcome<DrillData>): string {
   if (!("data" in outcome) || outcome.data === undefined) return "";
   const { data } = outcome;
   const lines = [
-    `  environment ${data.env}, started ${data.started_at}`,
+    `  environment ${data.env}, started ${isoSeconds(data.started_at)}`,
     ...data.steps.map(stepLine),
   ];
   const t = data.traffic;
   if (t !== null) {
     lines.push(
-      `  traffic     ${t.total} answers: ${t.native} native, ${t.proxy} proxy, ${t.errors} errors`,
+      `  traffic     ${counted(t.total, "answer")}: ${countText(t.native)} native, ${countText(t.proxy)} proxy, ${counted(t.errors, "error")}`,
     );
   }
   return lines.join("\n");

@@ -10,7 +10,7 @@ const VARIABLE: readonly (readonly [RegExp, string])[] = [
   [/\b(?:FRA|AMS|IAD)\b/g, "<colo>"],
   [/(?<=\(worker )[\w-]+/g, "<worker>"],
   [/\bv\d+\.\d+\.\d+\b/g, "<version>"],
-  [/\b\d+ (?=answers|native answers|uploads)/g, "<n> "],
+  [/\b\d[\d,]* (?=answers|native answers|uploads)/g, "<n> "],
 ];
 
 /** Stands for lines that are left out. */

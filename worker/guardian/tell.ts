@@ -7,6 +7,7 @@ import type { Notice, NoticeTopic } from "../../src/domain/notices/notice.ts";
 import { noticeKey } from "../../src/domain/notices/notice.ts";
 import type { Assessment } from "../../src/domain/policy/finding.ts";
 import { sentence } from "../../src/domain/policy/finding-text.ts";
+import { isoSeconds } from "../../src/domain/text/format.ts";
 import type { Settings } from "../env.ts";
 import { createNotifier } from "../notify/notifier.ts";
 import type { Tick, TickGiven } from "./given.ts";
@@ -121,7 +122,7 @@ function commandFor({ recommendation }: Assessment, env: string): string {
 /** Writes nothing: a run that was on time may have written since. */
 export async function tellLate(given: TickGiven): Promise<void> {
   const { settings, tickMs, now } = given;
-  const title = `guardian run of ${new Date(tickMs).toISOString()} was late and did nothing`;
+  const title = `guardian run of ${isoSeconds(tickMs)} was late and did nothing`;
   warn(title);
   const { env } = settings.notify;
   await send(given, [

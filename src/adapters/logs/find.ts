@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { isLogName, LOG_NAMES, type LogWindow } from "../../domain/logs/batch-name.ts";
 import { MANIFEST_FILE, manifestSchema } from "../../domain/logs/manifest.ts";
+import { counted } from "../../domain/text/format.ts";
 import { LocalError } from "../../ports/errors.ts";
 import type { FoundLogs, LogSource } from "../../ports/logs.ts";
 
@@ -38,9 +39,10 @@ export async function findLogs(
     else {
       const { found, passed } = await filesIn(path, full);
       if (found.length === 0) empty.push(path);
-      const files = passed === 1 ? "1 file" : `${passed} files`;
       if (passed > 0)
-        warnings.push(`${path}: ${files} not read: the name does not end in ${LOG_NAMES}`);
+        warnings.push(
+          `${path}: ${counted(passed, "file")} not read: the name does not end in ${LOG_NAMES}`,
+        );
       sources.push(...found);
     }
   }

@@ -1,4 +1,5 @@
 /** What came from sockets, until somebody takes it; bounded, because a slow terminal must not be. */
+import { counted } from "../../domain/text/format.ts";
 import type { TailNotice } from "../../ports/logs.ts";
 
 const MAX_WAITING = 10_000;
@@ -19,7 +20,7 @@ export class NoticeQueue {
     const taken = this.#waiting;
     this.#waiting = [];
     if (this.#leftOut > 0) {
-      const message = `${this.#leftOut} events arrived faster than they could be shown`;
+      const message = `${counted(this.#leftOut, "event")} left out: they arrived faster than they could be shown`;
       taken.push({ kind: "dropped", message });
       this.#leftOut = 0;
     }

@@ -7,6 +7,7 @@ import * as z from "zod";
 import { QA_TOKEN_FORM } from "../../domain/config/qa-token.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
+import { counted, isoSeconds } from "../../domain/text/format.ts";
 import type { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Outcome, ReadingVerb } from "../command.ts";
@@ -98,7 +99,7 @@ async function diagnose(ports: Ports, notify: boolean): Promise<Outcome<DoctorDa
     const truth = "with this token, not-aus cannot write a stop";
     return { kind: "failed", code: "auth", message: token.message, truth, next, data };
   }
-  const reason = `${failed.length} of ${checks.length} checks failed`;
+  const reason = `${failed.length} of ${counted(checks.length, "check")} failed`;
   return { kind: "unhealthy", data, reason, next };
 }
 
@@ -159,7 +160,7 @@ function tokenCheck(token: Token | UpstreamError, nowMs: number, ports: Ports): 
   if (token.expiresOn === null)
     return { name: "token", result: "pass", detail: "active", fix: null };
   const leftMs = Date.parse(token.expiresOn) - nowMs;
-  const detail = `active, expires ${token.expiresOn}`;
+  const detail = `active, expires ${isoSeconds(token.expiresOn)}`;
   if (leftMs <= 0) return { name: "token", result: "fail", detail, fix };
   return leftMs < EXPIRY_WARNING_MS
     ? { name: "token", result: "warn", detail, fix: "create a new token before this one expires" }

@@ -3,10 +3,10 @@
  * here is a warning.
  */
 import { requestsByCohort } from "../../domain/metrics/queries.ts";
+import { counted } from "../../domain/text/format.ts";
 import type { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Check } from "../lib/check.ts";
-import { count } from "../lib/summary-text.ts";
 import { asUpstream } from "../lib/write-result.ts";
 
 const WINDOW_S = 600;
@@ -33,7 +33,7 @@ async function metricsCheck(
   try {
     const rows = await metrics.ask((dataset) => requestsByCohort(dataset, window), { signal });
     const requests = rows.reduce((sum, row) => sum + row.requests, 0);
-    const detail = `${target.dataset}, ${count(requests)} requests in the last 10 min`;
+    const detail = `${target.dataset}, ${counted(requests, "request")} in the last 10 min`;
     return { name: "metrics", result: "pass", detail, fix: null };
   } catch (thrown) {
     const error = asUpstream(thrown);

@@ -1,8 +1,10 @@
 /** Whether what is stored can be obeyed, and what limits it. */
+
 import type { GuardianCap } from "../../domain/guardian/cap.ts";
 import { oddlyWritten } from "../../domain/state/odd-keys.ts";
 import type { RawState } from "../../domain/state/state.ts";
 import { isEmergency, parseState } from "../../domain/state/state.ts";
+import { isoSeconds } from "../../domain/text/format.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Check } from "../lib/check.ts";
 import { invocation } from "../lib/format.ts";
@@ -55,7 +57,7 @@ function capCheck({ percent, at, by, reason }: GuardianCap, { target }: Ports): 
   return {
     name: "cap",
     result: "warn",
-    detail: `at most ${percent} % since ${at || "an unknown time"} by ${by}: ${reason}`,
+    detail: `at most ${percent} % since ${isoSeconds(at || "an unknown time")} by ${by}: ${reason}`,
     fix: `${invocation(target, "restore")} --reason "…"   # when the cause is fixed`,
   };
 }

@@ -9,6 +9,7 @@ import { mergeNames, nameOf, readEmergencies } from "../../domain/state/emergenc
 import { endsBy } from "../../domain/state/emergency-ledger.ts";
 import type { JournalEntry } from "../../domain/state/journal.ts";
 import type { RawState } from "../../domain/state/state.ts";
+import { isoSeconds } from "../../domain/text/format.ts";
 import type { Base } from "./stored-state.ts";
 
 /** No isolate lives so long. */
@@ -87,7 +88,7 @@ export function lostIn(
 export function authorsOf(lost: readonly Asked[]): string {
   const texts = lost.map(({ at, by, reason }) => {
     const why = reason === undefined ? "" : `, "${reason}"`;
-    return `${by ?? UNKNOWN_AUTHOR}, ${at ?? "at an unknown time"}${why}`;
+    return `${by ?? UNKNOWN_AUTHOR}, ${isoSeconds(at ?? "at an unknown time")}${why}`;
   });
   return [...new Set(texts)].join("; ");
 }

@@ -5,6 +5,7 @@ import type { Assessment, Finding } from "../../domain/policy/finding.ts";
 import { amount, digits, sentence } from "../../domain/policy/finding-text.ts";
 import { labelOf } from "../../domain/policy/rules.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
+import { clockTime, countText } from "../../domain/text/format.ts";
 import { wrap } from "../../domain/text/width.ts";
 import { invocation, shellWord, VERDICT_MARKS } from "./format.ts";
 
@@ -39,20 +40,21 @@ function rowOf(finding: Finding): string {
     labelOf(rule),
     `${shown} / ${digits(limit)} ${unit}`,
     windowText(finding),
-    minimum === 0 ? "" : String(Math.round(samples)),
+    minimum === 0 ? "" : countText(samples),
   );
 }
 
 function cells(mark: string, verdict: string, ...rest: [string, string, string, string]): string {
   const [label, value, window, sample] = rest;
   const left = `${mark.padEnd(1)} ${verdict.padEnd(12)} ${label.padEnd(24)} ${value.padEnd(16)}`;
-  return `${left} ${window.padEnd(12)} ${sample.padStart(8)}`.trimEnd();
+  const upToSample = `${left} ${window} `;
+  return `${upToSample}${sample.padStart(78 - upToSample.length)}`.trimEnd();
 }
 
 /** Seconds only in a rehearsal, whose buckets need them. */
 function windowText({ window: { fromS, toS } }: Finding): string {
   const short = fromS % 60 === 0 && toS % 60 === 0;
-  const clock = (s: number) => new Date(s * 1_000).toISOString().slice(11, short ? 16 : 19);
+  const clock = (s: number) => clockTime(s * 1_000).slice(0, short ? 5 : 8);
   return fromS === toS ? "" : `${clock(fromS)}–${clock(toS)}`;
 }
 

@@ -13,6 +13,7 @@ import {
   silentLocations,
 } from "../../domain/proof/fleet.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
+import { counted } from "../../domain/text/format.ts";
 import type { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Base } from "./stored-state.ts";
@@ -199,7 +200,7 @@ export function standing(locations: readonly FleetLocation[]): string {
     return colos.length === 0 ? [] : [`${state}: ${colos.join(", ")}`];
   });
   const current = visited.filter(({ state }) => state === "current").length;
-  return [`${current} of ${visited.length} locations current`, ...named].join("; ");
+  return [`${current} of ${counted(visited.length, "location")} current`, ...named].join("; ");
 }
 
 function receiptOf(watch: Watch, end: FleetEnd): FleetReceipt {

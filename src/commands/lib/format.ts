@@ -4,6 +4,7 @@ import type { Target } from "../../domain/config/environment.ts";
 import { shellQuote } from "../../domain/config/manual.ts";
 import type { Verdict } from "../../domain/policy/verdict.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
+import { isoSeconds } from "../../domain/text/format.ts";
 import type { LiveProof } from "./prove-live.ts";
 
 /** The one sentence about KV that must not be forgotten when only some locations can be seen. */
@@ -65,7 +66,7 @@ export function missingLines(proof: Pick<LiveProof, "missing">): string[] {
 export function timeWithAge(iso: string | null | undefined, nowMs: number): string {
   const ms = Date.parse(iso ?? "");
   if (Number.isNaN(ms)) return "at an unknown time";
-  return `${new Date(ms).toISOString().replace(/\.\d+Z$/, "Z")}, ${age(nowMs - ms)}`;
+  return `${isoSeconds(ms)}, ${age(nowMs - ms)}`;
 }
 
 /** "3 min ago", for milliseconds. */

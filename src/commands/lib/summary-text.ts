@@ -8,6 +8,7 @@ import type { AchievedShare } from "../../domain/proof/achieved-share.ts";
 import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
+import { counted, percentText } from "../../domain/text/format.ts";
 import { labelOf, sentence } from "./findings-text.ts";
 import { share, timeWithAge } from "./format.ts";
 
@@ -124,16 +125,15 @@ export function unjudged(findings: readonly Finding[]): string {
 /** "9.8 % of 4,213 new visitors (as configured, within chance)". */
 export function achievedText(achieved: AchievedShare): string {
   if (achieved.achieved === null) return `no data (${achieved.detail})`;
-  const drawn = count(achieved.sampled);
-  const visitors = achieved.sampled === 1 ? "new visitor" : "new visitors";
+  const drawn = counted(achieved.sampled, "new visitor");
   const mark = achieved.verdict === "fail" ? "NOT as configured: " : "";
-  return `${percent(achieved.achieved)} of ${drawn} ${visitors} (${mark}${achieved.detail})`;
+  return `${percentText(achieved.achieved)} of ${drawn} (${mark}${achieved.detail})`;
 }
 
 /** Who is affected: old draws live on in cookies, so this differs from the share of new visitors. */
 export function affectedText(achieved: AchievedShare): string | null {
   if (achieved.of_requests === null) return null;
-  return `${percent(achieved.of_requests)} of ${count(achieved.requests)} requests are served by native`;
+  return `${percentText(achieved.of_requests)} of ${counted(achieved.requests, "request is", "requests are")} served by native`;
 }
 
 export function configuredText(config: CanaryConfig | null): string {
@@ -145,12 +145,4 @@ export function configuredText(config: CanaryConfig | null): string {
 export function changedText(config: CanaryConfig, nowMs: number): string {
   const why = config.reason === undefined ? "" : `, "${config.reason}"`;
   return `${timeWithAge(config.last_updated, nowMs)}, by ${config.updated_by ?? UNKNOWN_AUTHOR}${why}`;
-}
-
-export function percent(value: number): string {
-  return `${Number(value.toFixed(value < 10 ? 2 : 1))} %`;
-}
-
-export function count(value: number): string {
-  return Math.round(value).toLocaleString("en-GB");
 }

@@ -1,5 +1,6 @@
 /** `--since` and `--until`: a time with its zone (RFC 3339), a day (UTC), or how long ago. */
 import type { LogWindow } from "../../domain/logs/batch-name.ts";
+import { isoSeconds } from "../../domain/text/format.ts";
 import { durationMs, parsed } from "../flag.ts";
 
 export type TimePoint = { atMs: number } | { agoMs: number };
@@ -36,11 +37,6 @@ export function windowOf(
 
 function atMs(point: TimePoint, nowMs: number): number {
   return "atMs" in point ? point.atMs : nowMs - point.agoMs;
-}
-
-/** To the second, for people and for flags. */
-export function isoSeconds(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
 }
 
 export function windowText({ sinceMs, untilMs }: LogWindow): string {

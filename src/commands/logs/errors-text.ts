@@ -4,8 +4,9 @@ import type { AnalysisReport, GroupReport } from "../../domain/logs/analysis.ts"
 import { CATEGORIES } from "../../domain/logs/classify.ts";
 import type { Mark } from "../../domain/logs/marks.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
+import { counted, countText, isoSeconds, percentText } from "../../domain/text/format.ts";
 import type { LogReading } from "../../ports/logs.ts";
-import { bytesText, isoSeconds } from "../lib/time-window.ts";
+import { bytesText } from "../lib/time-window.ts";
 
 export interface LogsErrorsData extends AnalysisReport {
   /** `cannot_say`: for the reasons in `doubts`, there may be errors that were not found. */
@@ -41,17 +42,17 @@ export function errorsText(data: LogsErrorsData): string {
 
 function summary(data: LogsErrorsData): string {
   const { lines, records, quiet, reading } = data;
-  const read = `${reading.files} ${reading.files === 1 ? "file" : "files"}, ${bytesText(reading.expanded_bytes)}, ${lines} lines`;
+  const read = `${counted(reading.files, "file")}, ${bytesText(reading.expanded_bytes)}, ${counted(lines, "line")}`;
   const span =
     data.first_at === null || data.last_at === null
       ? ""
-      : `, ${seconds(data.first_at)} to ${seconds(data.last_at)}`;
-  const silent = quiet > 0 ? ` and ${quiet} events without a line` : "";
+      : `, ${isoSeconds(data.first_at)} to ${isoSeconds(data.last_at)}`;
+  const silent = quiet > 0 ? ` and ${counted(quiet, "event")} without a line` : "";
   const outcomes = values(data.outcomes);
   const flaws = flawsOf(data);
-  const groups = data.matched > 0 ? `, in ${data.groups.length} groups` : "";
+  const groups = data.matched > 0 ? `, in ${counted(data.groups.length, "group")}` : "";
   return [
-    `  ${found(data)} in ${records} log lines${silent}${span}${groups}`,
+    `  ${found(data)} in ${counted(records, "log line")}${silent}${span}${groups}`,
     `  read      ${read}`,
     ...(outcomes === "" ? [] : [`  outcomes  ${outcomes}`]),
     ...(flaws.length === 0 ? [] : [`! ${flaws.join(", ")}`]),
@@ -61,26 +62,29 @@ function summary(data: LogsErrorsData): string {
 /** Where errors may have been missed, "no ERROR" would be read as good news. */
 function found({ matched, levels, verdict }: LogsErrorsData): string {
   const names = escapeForTerminal(levels.join(", "));
-  return matched === 0 && verdict === "none" ? `no ${names}` : `${matched} ${names}`;
+  return matched === 0 && verdict === "none" ? `no ${names}` : `${countText(matched)} ${names}`;
 }
 
 function flawsOf(data: LogsErrorsData): string[] {
   const { broken, unclear, truncated, without_time: untimed, undecided } = data;
   const told: [number, string][] = [
-    [broken, "lines broken"],
-    [unclear, "lines without level or outcome"],
-    [truncated, "messages cut by Logpush"],
-    [untimed, "lines without a readable time (counted in any window)"],
-    [undecided, "errors without the route or cohort asked for (not counted)"],
+    [broken, `${counted(broken, "line")} broken`],
+    [unclear, `${counted(unclear, "line")} without level or outcome`],
+    [truncated, `${counted(truncated, "message")} cut by Logpush`],
+    [untimed, `${counted(untimed, "line")} without a readable time (counted in any window)`],
+    [
+      undecided,
+      `${counted(undecided, "error")} without the route or cohort asked for (not counted)`,
+    ],
   ];
-  return told.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
+  return told.filter(([count]) => count > 0).map(([, text]) => text);
 }
 
 function causesText({ causes, matched }: LogsErrorsData): string {
   const lines = causes.flatMap(({ name, count, look, evidence }) => [
     count === 0
       ? `  ${name}: look at ${look}`
-      : `  ${name}: ${count} of ${matched}; look at ${look}`,
+      : `  ${name}: ${countText(count)} of ${countText(matched)}; look at ${look}`,
     ...evidence.map((text) => `    because ${escapeForTerminal(text)}`),
   ]);
   return ["  likely causes (runbook, section 5)", ...lines].join("\n");
@@ -88,11 +92,11 @@ function causesText({ causes, matched }: LogsErrorsData): string {
 
 function groupText(group: GroupReport, rank: number): string {
   const { count, share, message, example } = group;
-  const head = `${rank}. ${count} (${percent(share)})  ${escapeForTerminal(message)}`;
+  const head = `${rank}. ${countText(count)} (${percentText(share * 100)})  ${escapeForTerminal(message)}`;
   const when =
     group.first_seen === null || group.last_seen === null
       ? "unknown"
-      : `${seconds(group.first_seen)} to ${seconds(group.last_seen)}`;
+      : `${isoSeconds(group.first_seen)} to ${isoSeconds(group.last_seen)}`;
   const rows: [string, string][] = [
     ["when", when],
     ["cohort", values(group.cohorts)],
@@ -117,7 +121,7 @@ function groupText(group: GroupReport, rank: number): string {
 }
 
 function exampleText({ ray_id: rayId, at, message }: GroupReport["example"]): string {
-  const where = [rayId === null ? null : `ray ${rayId}`, at === null ? null : seconds(at)];
+  const where = [rayId === null ? null : `ray ${rayId}`, at === null ? null : isoSeconds(at)];
   const known = where.filter((text) => text !== null).join(", ");
   return escapeForTerminal(known === "" ? message : `${known}: ${message}`);
 }
@@ -130,9 +134,9 @@ function stackLines(stack: string | null): string[] {
 }
 
 function markText({ kind, since, count, factor }: Mark): string {
-  const change = escapeForTerminal(`${since.command} at ${seconds(since.at)}`);
+  const change = escapeForTerminal(`${since.command} at ${isoSeconds(since.at)}`);
   return kind === "new"
-    ? `! new since ${change} (${count} since then, none before)`
+    ? `! new since ${change} (${countText(count)} since then, none before)`
     : `! up ${factor?.toFixed(1)}× per request since ${change}`;
 }
 
@@ -140,9 +144,9 @@ function rest({ groups, top, others }: LogsErrorsData): string {
   const hidden = groups.slice(top).reduce((sum, group) => sum + group.count, 0);
   const lines = [
     hidden > 0
-      ? `  … ${hidden} more in ${groups.length - top} groups (--top ${groups.length})`
+      ? `  … ${countText(hidden)} more in ${counted(groups.length - top, "group")} (--top ${groups.length})`
       : "",
-    others > 0 ? `! ${others} more in further groups, counted only` : "",
+    others > 0 ? `! ${countText(others)} more in further groups, counted only` : "",
   ];
   return lines.filter((line) => line !== "").join("\n");
 }
@@ -152,7 +156,7 @@ function ratesText({ rates }: LogsErrorsData): string {
   if (shown.length === 0) return "";
   const lines = shown.map(({ cohort, phase, requests, errors, error_rate: rate }) => {
     const name = escapeForTerminal(`${cohort} ${phase}`).padEnd(16);
-    return `   ${name} ${errors} of about ${Math.round(requests)} (${percent(rate ?? 0)})`;
+    return `   ${name} ${countText(errors)} of about ${countText(requests)} (${percentText((rate ?? 0) * 100)})`;
   });
   return ["  error rates (successes weighted by their sample rate)", ...lines].join("\n");
 }
@@ -163,23 +167,14 @@ function problemsText({ problems, problem_count: all, partial }: LogReading): st
     const at = offset === null ? "" : ` at byte ${offset}`;
     return `!   ${escapeForTerminal(`${file}${at}: ${what}`)}`;
   });
-  const more = all > lines.length ? [`!   … and ${all - lines.length} more`] : [];
+  const more = all > lines.length ? [`!   … and ${countText(all - lines.length)} more`] : [];
   const head = partial ? "! incomplete: counted only what could be read" : "! read in full, but";
   return [head, ...lines, ...more].join("\n");
 }
 
 function values(counts: Readonly<Record<string, number>>): string {
   const pairs = Object.entries(counts).sort(([, a], [, b]) => b - a);
-  const shown = pairs.slice(0, MAX_VALUES).map(([value, count]) => `${value} ${count}`);
+  const shown = pairs.slice(0, MAX_VALUES).map(([value, count]) => `${value} ${countText(count)}`);
   if (pairs.length > MAX_VALUES) shown.push("…");
   return escapeForTerminal(shown.join(" · "));
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(share < 0.1 ? 2 : 1)} %`;
-}
-
-function seconds(iso: string): string {
-  const ms = Date.parse(iso);
-  return Number.isNaN(ms) ? iso : isoSeconds(ms);
 }

@@ -6,6 +6,7 @@ import { doubtsOf } from "../../domain/logs/doubt.ts";
 import type { LogFilter } from "../../domain/logs/filter.ts";
 import { LEVEL_NAMES, type Level, levelOfWord } from "../../domain/logs/level.ts";
 import { changesOf, type StateChange } from "../../domain/logs/timeline.ts";
+import { counted } from "../../domain/text/format.ts";
 import { LocalError } from "../../ports/errors.ts";
 import type { LogReading, LogSource } from "../../ports/logs.ts";
 import type { Ports } from "../../ports/ports.ts";
@@ -147,7 +148,7 @@ async function fromFiles(given: Input, ports: Ports): Promise<Wanted | null> {
   const events = open && window !== null ? `, events from ${windowText(window)}` : "";
   return {
     sources,
-    place: `${sources.length} file${sources.length === 1 ? "" : "s"}${size}${events}`,
+    place: `${counted(sources.length, "file")}${size}${events}`,
     window: open && window !== null ? window : asked,
     missing,
   };
@@ -241,7 +242,7 @@ function dataOf(answer: Answer, analysis: LogAnalysis): LogsErrorsData {
 /** What was found is told in any case; whether that is all is said by the outcome. */
 function ended(data: LogsErrorsData, deadline: AbortSignal, ports: Ports): Outcome<LogsErrorsData> {
   const { files } = data.reading;
-  const truth = `read ${data.lines} lines of ${files} file${files === 1 ? "" : "s"}`;
+  const truth = `read ${counted(data.lines, "line")} of ${counted(files, "file")}`;
   const signal = interruptedBy(ports.interrupt);
   if (signal !== null) return { kind: "interrupted", signal, truth, next: "", data };
   if (deadline.aborted) {

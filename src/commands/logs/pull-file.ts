@@ -1,5 +1,7 @@
 /** One object of the logs bucket into one file: checked, continued where it stopped, never trusted. */
+
 import type { ManifestFile } from "../../domain/logs/manifest.ts";
+import { counted, countText } from "../../domain/text/format.ts";
 import type { CallOptions } from "../../ports/api.ts";
 import { LocalError, UpstreamError } from "../../ports/errors.ts";
 import type { FileFacts, LogFolder, LogObject } from "../../ports/logs.ts";
@@ -89,7 +91,10 @@ async function fetchOnce(
     const wanted = atMost(content.chunks, object.size - content.fromByte);
     const facts = await folder.writePart(file, content.fromByte, wanted, onBytes);
     if (facts.size === object.size) return { kind: "complete", facts };
-    return { kind: "again", problem: `got ${facts.size} of ${object.size} bytes` };
+    return {
+      kind: "again",
+      problem: `got ${countText(facts.size)} of ${counted(object.size, "byte")}`,
+    };
   } catch (error) {
     return fromError(error, file, folder, options.signal);
   }

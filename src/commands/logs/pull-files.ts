@@ -1,5 +1,6 @@
 /** Many objects of the logs bucket into a folder with its manifest. */
 import type { LogManifest, ManifestFile } from "../../domain/logs/manifest.ts";
+import { counted, countText } from "../../domain/text/format.ts";
 import type { CallOptions } from "../../ports/api.ts";
 import type { LogFolder, LogObject } from "../../ports/logs.ts";
 import type { Ports } from "../../ports/ports.ts";
@@ -146,7 +147,7 @@ class PullRun {
     this.#drawnAtMs = nowMs;
     const { fetched, there, problems } = this.#result;
     const done = fetched + there + problems.length;
-    const text = `  ${done} of ${this.#objects.length} files · ${bytesText(this.#received)} of ${bytesText(this.#total)}`;
+    const text = `  ${countText(done)} of ${counted(this.#objects.length, "file")} · ${bytesText(this.#received)} of ${bytesText(this.#total)}`;
     this.#ports.progress.update(text);
     if (this.#ports.screen.inPlace || nowMs - this.#toldAtMs < TELL_EVERY_MS) return;
     this.#toldAtMs = nowMs;

@@ -1,4 +1,5 @@
 /** What `logs pull` says it has fetched. */
+import { counted, countText } from "../../domain/text/format.ts";
 import type { Outcome } from "../command.ts";
 import { bytesText, windowText } from "../lib/time-window.ts";
 import type { LogsPullData } from "./pull-data.ts";
@@ -10,9 +11,11 @@ export function pullText(outcome: Outcome<LogsPullData>): string {
   const shown = data.problems.slice(0, 10).map(({ file, problem }) => `  ! ${file}: ${problem}`);
   const more = data.problems.length - shown.length;
   return [
-    ...(outcome.kind === "done" ? [`✔ logs pull: ${data.files} files in ${data.folder}`] : []),
+    ...(outcome.kind === "done"
+      ? [`✔ logs pull: ${counted(data.files, "file")} in ${data.folder}`]
+      : []),
     `  window    ${spanText(data)}`,
-    `  files     ${data.fetched} fetched, ${data.there} already there, ${bytesText(data.bytes)}`,
+    `  files     ${countText(data.fetched)} fetched, ${countText(data.there)} already there, ${bytesText(data.bytes)}`,
     ...shown,
     ...(more > 0 ? [`  ! and ${more} more: see --json`] : []),
   ].join("\n");

@@ -3,6 +3,7 @@
 import * as z from "zod";
 import type { LogWindow } from "../../domain/logs/batch-name.ts";
 import { AFTER_MS, BEFORE_MS, stamp, withoutSlash } from "../../domain/logs/batch-name.ts";
+import { counted, countText } from "../../domain/text/format.ts";
 import type { CallOptions } from "../../ports/api.ts";
 import { LocalError } from "../../ports/errors.ts";
 import type { LogObject } from "../../ports/logs.ts";
@@ -89,7 +90,8 @@ async function pull(given: Input, ports: Ports): Promise<Outcome<LogsPullData>> 
   };
   try {
     const objects = await listAll(wanted, ports, call);
-    if (objects === null) return usage(`more than ${MAX_FILES} files; narrow the window`, ports);
+    if (objects === null)
+      return usage(`more than ${countText(MAX_FILES)} files; narrow the window`, ports);
     if (objects.length === 0) return empty(wanted, ports);
     return await fetchAll(objects, wanted, ports, call);
   } catch (error) {
@@ -122,7 +124,8 @@ async function listAll(
   for await (const object of logs.archive.list(window, { ...call, prefix })) {
     objects.push(object);
     if (objects.length > MAX_FILES) return null;
-    if (objects.length % 100 === 0) progress.update(`  listing: ${objects.length} files`);
+    if (objects.length % 100 === 0)
+      progress.update(`  listing: ${counted(objects.length, "file")}`);
   }
   progress.update("");
   return objects;
@@ -135,7 +138,7 @@ async function fetchAll(
   call: CallOptions,
 ): Promise<Outcome<LogsPullData>> {
   const bytes = objects.reduce((sum, { size }) => sum + size, 0);
-  const what = `${objects.length} files, ${bytesText(bytes)}`;
+  const what = `${counted(objects.length, "file")}, ${bytesText(bytes)}`;
   if (bytes > wanted.maxBytes) {
     return usage(`${what}: more than --max-bytes ${bytesText(wanted.maxBytes)}`, ports);
   }
@@ -197,8 +200,8 @@ function broken(data: LogsPullData, wanted: Wanted, ports: Ports): Outcome<LogsP
   return {
     kind: "failed",
     code: "upstream",
-    message: `download failed for ${data.problems.length} of ${data.files} files`,
-    truth: `${data.fetched + data.there} files are complete in ${wanted.out}; the manifest names them`,
+    message: `download failed for ${countText(data.problems.length)} of ${counted(data.files, "file")}`,
+    truth: `${counted(data.fetched + data.there, "file is", "files are")} complete in ${wanted.out}; the manifest names them`,
     next: resume(wanted, ports),
     data,
   };
@@ -222,7 +225,7 @@ function stopped(error: unknown, { wanted, ports, data }: Stopped): Outcome<Logs
   const truth =
     data === null
       ? "nothing was downloaded"
-      : `${done} of ${data.files} files are complete in ${wanted.out}`;
+      : `${countText(done)} of ${counted(data.files, "file")} complete in ${wanted.out}`;
   const common = { truth, next: resume(wanted, ports), ...(data === null ? {} : { data }) };
   const signal = interruptedBy(ports.interrupt);
   if (signal !== null) return { kind: "interrupted", signal, ...common };

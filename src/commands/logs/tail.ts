@@ -8,6 +8,7 @@ import {
   tailLines,
 } from "../../domain/logs/tail-lines.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
+import { clockTime, counted } from "../../domain/text/format.ts";
 import type { TailNotice } from "../../ports/logs.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Given, Outcome, ReadingVerb } from "../command.ts";
@@ -203,9 +204,11 @@ class View {
 
 const SYMBOLS = { ERROR: "✖", WARN: "!", INFO: "·" } as const;
 
+const NO_TIME = "--:--:--Z";
+
 /** Colour follows the first character. */
 function lineText(line: TailLine): string {
-  const time = line.atMs === null ? "--:--:--.---" : timeText(line.atMs);
+  const time = line.atMs === null ? NO_TIME : timeText(line.atMs);
   const place = [line.cohort, line.phase, line.method, line.route, line.status];
   const took = line.durationMs === null ? null : `${Math.round(line.durationMs)} ms`;
   const words = [...place, took, line.colo].filter((word) => word !== null).join(" ");
@@ -215,7 +218,7 @@ function lineText(line: TailLine): string {
 }
 
 function timeText(ms: number): string {
-  return inRange(ms) ? new Date(ms).toISOString().slice(11, 23) : "--:--:--.---";
+  return inRange(ms) ? clockTime(ms) : NO_TIME;
 }
 
 /** What a Date can hold. */
@@ -232,8 +235,8 @@ function render(outcome: Outcome<LogsTailData>): string {
   const data = "data" in outcome ? outcome.data : undefined;
   if (data === undefined) return "";
   const { events, lines, dropped_notices, reconnects, lost_ms } = data;
-  const left = dropped_notices === 0 ? "" : ` · lines dropped ${dropped_notices} times`;
+  const left = dropped_notices === 0 ? "" : ` · lines dropped ${counted(dropped_notices, "time")}`;
   const lost =
     reconnects === 0 ? "" : ` · reconnected ${reconnects} ×, ${seconds(lost_ms)} missing`;
-  return `  ${lines} lines of ${events} events${left}${lost}`;
+  return `  ${counted(lines, "line")} of ${counted(events, "event")}${left}${lost}`;
 }

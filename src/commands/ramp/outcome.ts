@@ -4,6 +4,7 @@ import { GATE } from "../../domain/ramp/advance.ts";
 import type { RampDocument } from "../../domain/ramp/document.ts";
 import { shareOf, stepText } from "../../domain/ramp/text.ts";
 import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
+import { isoSeconds } from "../../domain/text/format.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { CommonInput, Outcome } from "../command.ts";
 import { interruptedBy } from "../command.ts";
@@ -22,7 +23,7 @@ export function outcomeOf<T>(run: Run, data: T, ports: Ports): Outcome<T> {
   const status = invocation(ports.target, "status");
   switch (ramp.state) {
     case "done": {
-      const headline = `done, ${shareOf(ramp)} since ${ramp.live_at ?? ramp.updated_at}`;
+      const headline = `done, ${shareOf(ramp)} since ${isoSeconds(ramp.live_at ?? ramp.updated_at)}`;
       return { kind: "done", changed: true, data, headline, next: status };
     }
     case "failed":
@@ -73,5 +74,5 @@ function standing<T>(run: Run, data: T, ports: Ports): Outcome<T> {
 
 function leaseText({ lease_until, lease_s, base }: RampDocument): string {
   if (lease_s === null || lease_until === null) return "";
-  return `; unless resumed, the Worker falls back to ${base.percent} % at ${lease_until}`;
+  return `; unless resumed, the Worker falls back to ${base.percent} % at ${isoSeconds(lease_until)}`;
 }

@@ -1,5 +1,7 @@
 /** What would stop a ramp half-way: a clock that is wrong, a token that ends before the plan does. */
+
 import type { PlannedStep } from "../../domain/ramp/plan.ts";
+import { isoSeconds } from "../../domain/text/format.ts";
 import type { Ports } from "../../ports/ports.ts";
 import { skewMs } from "../lib/clock-skew.ts";
 
@@ -24,7 +26,9 @@ export async function clockAndToken(
     const endsMs = expiresOn === null ? Number.POSITIVE_INFINITY : Date.parse(expiresOn);
     const notes =
       endsMs < nowMs + lengthMs + SPARE_MS
-        ? [`the API token expires at ${expiresOn}, possibly before this ramp ends`]
+        ? [
+            `the API token expires at ${isoSeconds(expiresOn ?? "")}, possibly before this ramp ends`,
+          ]
         : [];
     return { notes };
   } catch {

@@ -1,4 +1,5 @@
 /** Shows a ramp under way: a view redrawn in place, or one line or document per change. */
+import { clockTime } from "../../domain/text/format.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { RunState } from "./run-state.ts";
 import { changeLine, viewLines } from "./text.ts";
@@ -21,9 +22,15 @@ export class Teller {
     const text = changeLine(run);
     if (text === this.#told) return;
     this.#told = text;
-    const at = new Date(nowMs).toISOString();
-    if (screen.json) screen.document({ schema: 1, at, kind: "ramp", text, ramp: run.ramp });
-    else screen.line(`  ${at.slice(11, 19)}Z  ${text}`);
+    if (screen.json)
+      screen.document({
+        schema: 1,
+        at: new Date(nowMs).toISOString(),
+        kind: "ramp",
+        text,
+        ramp: run.ramp,
+      });
+    else screen.line(`  ${clockTime(nowMs)}  ${text}`);
   }
 
   close(): void {

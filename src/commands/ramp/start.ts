@@ -13,6 +13,7 @@ import type { PlannedStep } from "../../domain/ramp/plan.ts";
 import { shareOf, stepText } from "../../domain/ramp/text.ts";
 import { snapshotOf } from "../../domain/state/journal.ts";
 import { isEmergency } from "../../domain/state/state.ts";
+import { isoSeconds } from "../../domain/text/format.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Change, ChangingVerb, Outcome, Planned } from "../command.ts";
 import { invocation, share } from "../lib/format.ts";
@@ -126,7 +127,9 @@ function unfinished(
   if (isOver(ramp)) return null;
   const where = ramp.mode === "detached" ? "in the Worker" : `on ${ramp.host}`;
   const message = `a ramp is already running: ${shareOf(ramp)}, ${stepText(ramp)}, by ${ramp.by} (${where})`;
-  const truth = alive ? "its process is alive" : `its last update was at ${ramp.updated_at}`;
+  const truth = alive
+    ? "its process is alive"
+    : `its last update was at ${isoSeconds(ramp.updated_at)}`;
   const next = `${invocation(ports.target, alive ? "ramp status" : "ramp resume")}   # or: ramp abort`;
   return { kind: "ended", outcome: { kind: "failed", code: "conflict", message, truth, next } };
 }

@@ -6,6 +6,7 @@ import type { RampDocument } from "../../domain/ramp/document.ts";
 import { isOver } from "../../domain/ramp/document.ts";
 import { nowText, shareOf, stepText } from "../../domain/ramp/text.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
+import { counted, countText, isoSeconds } from "../../domain/text/format.ts";
 import { cut } from "../../domain/text/width.ts";
 import { findingLines } from "../lib/findings-text.ts";
 import { age } from "../lib/format.ts";
@@ -70,18 +71,19 @@ function gateLine({ gate, gates, min_native_requests: least }: RampDocument): st
   if (!gates) return ["  gate      none: forced"];
   if (gate === null) return [];
   const count = gate.native_requests;
-  const seen = count === null ? "" : `, ${Math.round(count)} native requests (needs ${least})`;
+  const seen =
+    count === null ? "" : `, ${counted(count, "native request")} (needs ${countText(least)})`;
   const why = gate.why === "" ? "" : `: ${gate.why}`;
   return [`  gate      ${gate.verdict}${seen}${why}`];
 }
 
 function leaseLine({ lease_until, base, state }: RampDocument): string[] {
   if (lease_until === null || state === "done") return [];
-  return [`  lease     until ${lease_until}, then ${base.percent} % unless renewed`];
+  return [`  lease     until ${isoSeconds(lease_until)}, then ${base.percent} % unless renewed`];
 }
 
 function endLine({ ended }: RampDocument): string[] {
-  return ended === null ? [] : [`  ended     ${ended.at} by ${ended.by}: ${ended.why}`];
+  return ended === null ? [] : [`  ended     ${isoSeconds(ended.at)} by ${ended.by}: ${ended.why}`];
 }
 
 /** Changes when something happened, not as time goes by. */
@@ -99,5 +101,5 @@ function happening(ramp: RampDocument): string {
   if (ramp.relief !== null) return `${ramp.relief.action}: ${ramp.relief.why}`;
   if (ramp.step < 0) return "starting";
   if (ramp.phase === "settle") return "written, not yet live everywhere";
-  return `live, holding until ${ramp.hold_until ?? "an unknown time"}${ramp.extended ? " (extended)" : ""}`;
+  return `live, holding until ${isoSeconds(ramp.hold_until ?? "an unknown time")}${ramp.extended ? " (extended)" : ""}`;
 }

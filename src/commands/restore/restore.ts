@@ -19,6 +19,7 @@ import { shareBeforeIncident, snapshotOf } from "../../domain/state/journal.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
 import { isEmergency } from "../../domain/state/state.ts";
 import { watermarkOf } from "../../domain/state/transitions.ts";
+import { isoSeconds } from "../../domain/text/format.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Change, ChangingVerb, Given, Planned } from "../command.ts";
 import { flag, onOff, percentInput } from "../flag.ts";
@@ -205,7 +206,7 @@ function capsOf({ capped }: ParsedState, sightings: readonly Sighting[]): SeenCa
 }
 
 function capChange({ percent, at, by, reason }: SeenCap): Change {
-  const before = `at most ${percent} % since ${at || "an unknown time"} by ${by} ("${reason}")`;
+  const before = `at most ${percent} % since ${isoSeconds(at || "an unknown time")} by ${by} ("${reason}")`;
   return { what: "guardian's cap", before, after: "lifted" };
 }
 
@@ -241,13 +242,13 @@ function changesOf(
     { what: "emergency", before: before.emergency ? "on" : "off", after: "off" },
   ];
   if (stop !== null) {
-    const who = `active since ${stop.at ?? "an unknown time"} by ${stop.by ?? UNKNOWN_AUTHOR}${stop.reason === undefined ? "" : ` ("${stop.reason}")`}`;
+    const who = `active since ${isoSeconds(stop.at ?? "an unknown time")} by ${stop.by ?? UNKNOWN_AUTHOR}${stop.reason === undefined ? "" : ` ("${stop.reason}")`}`;
     changes.push({ what: "stop", before: who, after: "released" });
   } else if (state.stop.kind === "invalid") {
     changes.push({ what: "stop", before: `unreadable: ${state.stop.problem}`, after: "released" });
   }
   if (orphan !== null) {
-    const what = `not stored, but still in force at a location or in config (set at ${orphan.at ?? "an unknown time"})`;
+    const what = `not stored, but still in force at a location or in config (set at ${isoSeconds(orphan.at ?? "an unknown time")})`;
     changes.push({ what: "stop", before: what, after: "released" });
   }
   return changes;

@@ -2,6 +2,7 @@
  * Whether the page's origin may use the API as a browser would: `/qa`, and the real routes of both
  * cohorts with their preflights. Leaves nothing behind: what it asks for does not exist.
  */
+
 import { COHORT_COOKIE } from "../../domain/decision/cookie.ts";
 import type { Cohort } from "../../domain/decision/decide.ts";
 import {
@@ -11,6 +12,7 @@ import {
   sampledPercent,
 } from "../../domain/decision/headers.ts";
 import { OVERRIDE_HEADER } from "../../domain/decision/override.ts";
+import { counted } from "../../domain/text/format.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { VisitorAnswer } from "../../ports/visitors.ts";
 import type { Judged } from "./upload.ts";
@@ -65,7 +67,7 @@ export async function checkCors(check: CorsCheck): Promise<Judged> {
   }
   if (met.visitors.length === 0) return inconclusive("GET /api/jobs shows no decision");
   if (met.missing !== null) {
-    const detail = `${met.missing} was not sampled in ${met.draws} requests: its CORS is unknown`;
+    const detail = `${met.missing} was not sampled in ${counted(met.draws, "request")}: its CORS is unknown`;
     return { ...inconclusive(detail), unmet: met.missing };
   }
   const by = ["/qa", ...met.visitors.map(({ cohort }) => cohort)].join(", ");

@@ -1,6 +1,8 @@
 /** One upload from intent to download, as the QA page makes it, by one visitor. */
+
 import type { Cohort } from "../../domain/decision/decide.ts";
 import type { Verdict } from "../../domain/policy/verdict.ts";
+import { counted } from "../../domain/text/format.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Visit, Visitor } from "./visitor.ts";
 
@@ -75,7 +77,7 @@ export async function checkSignedUrls(flow: Flow): Promise<Uploaded> {
   const upload = await visitor.go("PUT", address, file);
   if (!isSuccess(upload)) return nothing(fail(refused("upload", upload)));
   return {
-    ...settled(flow, pass(`uploaded ${content.length} bytes; ${other.what}: refused`)),
+    ...settled(flow, pass(`uploaded ${counted(content.length, "byte")}; ${other.what}: refused`)),
     intentId,
   };
 }
@@ -103,7 +105,10 @@ export async function checkDownloads(flow: Flow, intentId: string): Promise<Judg
   const other = altered(job.address);
   const altering = await visitor.go("GET", other.address);
   if (!isRefusal(altering)) return settled(flow, fail(`${other.what}: HTTP ${altering.status}`));
-  return settled(flow, pass(`downloaded the same ${content.length} bytes; ${other.what}: refused`));
+  return settled(
+    flow,
+    pass(`downloaded the same ${counted(content.length, "byte")}; ${other.what}: refused`),
+  );
 }
 
 async function finishedJob(flow: Flow, jobId: string): Promise<Judged | { address: string }> {

@@ -5,6 +5,7 @@ import { nowText, shareOf, stepText } from "../../domain/ramp/text.ts";
 import type { CanaryConfig } from "../../domain/state/documents.ts";
 import { leaseEndsMs } from "../../domain/state/lease.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
+import { isoSeconds } from "../../domain/text/format.ts";
 import { wrap } from "../../domain/text/width.ts";
 import { entryLine } from "../lib/journal-line.ts";
 import {
@@ -46,7 +47,8 @@ function rampText(ramp: RampDocument, nowMs: number): string {
 function leaseText(config: CanaryConfig | null, nowMs: number): string | null {
   const lease = config?.lease;
   if (lease === undefined) return null;
-  const { expires_at: at, fallback_percent: fallback } = lease;
+  const { fallback_percent: fallback } = lease;
+  const at = isoSeconds(lease.expires_at);
   return leaseEndsMs(lease, null) <= nowMs
     ? `expired at ${at}: at most ${fallback} % is in force, whatever config says`
     : `until ${at}, then at most ${fallback} % unless it is renewed`;

@@ -1,5 +1,5 @@
 /** What terminal and ticket say in the same words. */
-import { whole } from "../../domain/policy/go-no-go.ts";
+import { countText } from "../../domain/text/format.ts";
 import { durationText } from "../lib/format.ts";
 import type { SmokeReport } from "../smoke/checks.ts";
 
@@ -15,7 +15,7 @@ export interface WindowData {
 export function windowLine({ from, to, buckets, bucket_seconds: each }: WindowData): string {
   const short = (iso: string): string => iso.replace(/(:00)?(\.\d+)?Z$/, "Z");
   const length = durationText(buckets * each);
-  return `${short(from)} to ${short(to)} (${length}, ${whole(buckets)} × ${each} s)`;
+  return `${short(from)} to ${short(to)} (${length}, ${countText(buckets)} × ${each} s)`;
 }
 
 /** What the smoke checks have left behind, as far as that is known. */

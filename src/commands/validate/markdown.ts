@@ -3,9 +3,9 @@
 import type { Reason } from "../../domain/policy/go-no-go.ts";
 import type { RuleOverWindow } from "../../domain/policy/window-rule.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
+import { countText, isoSeconds } from "../../domain/text/format.ts";
 import { amount, labelOf } from "../lib/findings-text.ts";
 import { VERDICT_MARKS } from "../lib/format.ts";
-import { isoSeconds } from "../lib/time-window.ts";
 import type { ValidateData } from "./data.ts";
 import { uploadText, windowLine } from "./format.ts";
 
@@ -37,7 +37,7 @@ function facts(data: ValidateData): [string, string][] {
   const share = data.share === null ? "unknown" : `${data.share} %, tag ${data.tag ?? "unknown"}`;
   return [
     ["Environment", `${data.environment} (Worker ${data.worker})`],
-    ["Time", `${data.at}, by ${data.actor}`],
+    ["Time", `${isoSeconds(data.at)}, by ${data.actor}`],
     ["Tool", data.tool],
     ["Share of new visitors", share],
     ["Revision", data.revision ?? "none"],
@@ -58,11 +58,11 @@ function ruleCells(rule: RuleOverWindow): string[] {
     labelOf(rule.rule),
     `${VERDICT_MARKS[rule.verdict]} ${rule.verdict}`,
     amount(rule.limit, rule.unit),
-    `${fail} ×`,
+    `${countText(fail)} ×`,
     at(rule.first_failed_s),
     at(rule.last_failed_s),
-    `${pass} ×`,
-    `${noData} ×`,
+    `${countText(pass)} ×`,
+    `${countText(noData)} ×`,
   ];
 }
 

@@ -2,14 +2,13 @@
 
 import type { Target } from "../../domain/config/environment.ts";
 import type { Judged } from "../../domain/policy/go-no-go.ts";
-import { whole } from "../../domain/policy/go-no-go.ts";
 import { strongest } from "../../domain/policy/rule.ts";
 import type { PolicyOverWindow, WindowPlan } from "../../domain/policy/window.ts";
 import type { OpenStretch, RuleOverWindow, Stretch } from "../../domain/policy/window-rule.ts";
 import { isEmergency } from "../../domain/state/state.ts";
+import { counted, countText, isoSeconds } from "../../domain/text/format.ts";
 import { amount, type InForce, labelOf, recommendedCommand } from "../lib/findings-text.ts";
 import { invocation } from "../lib/format.ts";
-import { isoSeconds } from "../lib/time-window.ts";
 import type { Parts } from "./gather.ts";
 
 export function policyJudged(
@@ -20,10 +19,12 @@ export function policyJudged(
   const failed = rules.filter((rule) => rule.verdict === "fail");
   const { bucketSeconds } = policy;
   const time =
-    bucketSeconds === 60 ? `${whole(buckets)} min` : `${whole(buckets)} × ${bucketSeconds} s`;
+    bucketSeconds === 60
+      ? `${countText(buckets)} min`
+      : `${countText(buckets)} × ${bucketSeconds} s`;
   const figures =
     failed.length > 0
-      ? `${failed.length} of ${rules.length} rules failed in ${time}`
+      ? `${failed.length} of ${counted(rules.length, "rule")} failed in ${time}`
       : `no rule failed in ${time}`;
   const problems = strongestFirst(rules.filter(isProblem));
   const open = rules.filter((rule) => rule.verdict === "inconclusive");
@@ -59,7 +60,7 @@ function strongestFirst(rules: readonly RuleOverWindow[]): RuleOverWindow[] {
 function failedText({ rule, failed, limit, unit }: RuleOverWindow): string {
   const worst = Math.max(...failed.map((stretch) => stretch.worst ?? 0));
   const times = failed.slice(0, SHOWN).map(stretchText).join("; ");
-  const more = failed.length > SHOWN ? `; and ${failed.length - SHOWN} more times` : "";
+  const more = failed.length > SHOWN ? `; and ${counted(failed.length - SHOWN, "more time")}` : "";
   const most = `${amount(worst, unit)} at worst (limit ${amount(limit, unit)})`;
   return `${labelOf(rule)}: ${most}, ${times}${more}`;
 }

@@ -14,6 +14,7 @@ import { prerequisites } from "../../domain/policy/prerequisites.ts";
 import type { Quiet } from "../../domain/policy/stops-in-window.ts";
 import type { WindowPlan } from "../../domain/policy/window.ts";
 import { isEmergency } from "../../domain/state/state.ts";
+import { counted, isoSeconds } from "../../domain/text/format.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Check } from "../lib/check.ts";
 import { invocation } from "../lib/format.ts";
@@ -68,7 +69,7 @@ function doctorJudged(checks: readonly Check[]): Judged {
   const warnings = warned.length === 0 ? "" : `, ${warned.length} with a warning`;
   return {
     verdict: failed.length > 0 ? "fail" : "pass",
-    figures: `${checks.length - failed.length} of ${checks.length} checks${warnings}`,
+    figures: `${checks.length - failed.length} of ${counted(checks.length, "check")}${warnings}`,
     details: [...failed, ...warned].map(({ name, detail }) => `${name}: ${detail}`),
   };
 }
@@ -123,7 +124,7 @@ export function smokeJudged({ checks, cohorts }: SmokeReport): Judged {
   const served = cohorts.length === 0 ? "" : `, served by ${cohorts.join(" and ")}`;
   return {
     verdict: worstOf(checks.filter(({ unmet }) => unmet === undefined).map((c) => c.verdict)),
-    figures: `${checks.length - open.length} of ${checks.length} checks${served}`,
+    figures: `${checks.length - open.length} of ${counted(checks.length, "check")}${served}`,
     details: open.map(({ name, verdict, detail }) =>
       verdict === "fail" ? `${name}: ${detail}` : `${name}: ${verdict}: ${detail}`,
     ),
@@ -153,8 +154,7 @@ function quietJudged({ verdict, disturbances, unseen }: Quiet): Judged {
 }
 
 function timeText(atS: number | null): string {
-  if (atS === null) return "at an unknown time";
-  return new Date(atS * 1_000).toISOString().replace(/\.\d+Z$/, "Z");
+  return atS === null ? "at an unknown time" : isoSeconds(atS * 1_000);
 }
 
 export function quietNext({ base }: Parts, target: Target): string {

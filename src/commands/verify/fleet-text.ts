@@ -4,6 +4,7 @@ import type { FleetLocation } from "../../domain/proof/fleet.ts";
 import { coloName, QUIET_S } from "../../domain/proof/fleet.ts";
 import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
+import { counted, countText, isoSeconds } from "../../domain/text/format.ts";
 import type { FleetReceipt } from "../lib/fleet.ts";
 
 export function fleetLines(receipt: FleetReceipt): string[] {
@@ -50,8 +51,8 @@ function cells(location: FleetLocation): readonly string[] {
   const otherwise =
     last === null
       ? "none"
-      : `${count(old)}, last ${clock(new Date(last * 1000).toISOString())} by ${by(location)}`;
-  return [coloName(location.colo), state, time, count(requests), otherwise];
+      : `${countText(old)}, last ${isoSeconds(last * 1_000)} by ${by(location)}`;
+  return [coloName(location.colo), state, time, countText(requests), otherwise];
 }
 
 /** Timestamps are whole seconds: less than one cannot be told apart. */
@@ -66,9 +67,8 @@ function by({ old_revision: revision }: FleetLocation): string {
 function spread({ propagation: p, locations }: FleetReceipt): string {
   const visited = locations.filter(({ state }) => state !== "silent").length;
   if (p.p50_s === null || p.p100_s === null) return "no location shows the change yet";
-  const noun = p.locations === 1 ? "location" : "locations";
   const rest = p.locations === visited ? "" : ` of ${visited}; the others do not show it yet`;
-  return `p50 ${within(p.p50_s)}, p100 ${within(p.p100_s)} over ${p.locations} ${noun}${rest}`;
+  return `p50 ${within(p.p50_s)}, p100 ${within(p.p100_s)} over ${counted(p.locations, "location")}${rest}`;
 }
 
 function unknowns({ locations }: FleetReceipt): string[] {
@@ -102,11 +102,6 @@ function remarks({ change: c }: FleetReceipt, visited: readonly FleetLocation[])
   return lines;
 }
 
-/** Weighted counts of sampled metrics need not be whole. */
-function count(requests: number): string {
-  return String(Math.round(requests));
-}
-
 function clock(iso: string | null): string {
-  return iso === null ? "at an unknown time" : iso.replace(/\.\d+Z$/, "Z");
+  return iso === null ? "at an unknown time" : isoSeconds(iso);
 }

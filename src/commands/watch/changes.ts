@@ -7,6 +7,7 @@ import type { FleetLocation } from "../../domain/proof/fleet.ts";
 import { stateShown } from "../../domain/proof/traffic.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
 import { isEmergency } from "../../domain/state/state.ts";
+import { counted } from "../../domain/text/format.ts";
 import { labelOf, recommendedCommand, sentence } from "../lib/findings-text.ts";
 import { VERDICT_MARKS } from "../lib/format.ts";
 import { entryLine } from "../lib/journal-line.ts";
@@ -180,7 +181,7 @@ export function locationText(location: FleetLocation): string {
   if (!isBehind(location)) return location.state;
   const { old_requests: requests, old_revision: revision, state } = location;
   const by = revision === null || revision === "" ? "an older config" : `revision ${revision}`;
-  return `${state}: ${Math.round(requests)} requests decided by ${by}`;
+  return `${state}: ${counted(requests, "request")} decided by ${by}`;
 }
 
 function journalFacts({ journal }: WatchModel, nowMs: number): Fact[] {

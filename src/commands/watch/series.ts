@@ -1,8 +1,8 @@
 /** Both cohorts side by side: the newest complete bucket in numbers, those before as bars. */
 import type { BucketRow } from "../../domain/metrics/queries.ts";
 import type { Policy } from "../../domain/policy/numbers.ts";
+import { clockTime, countText, percentText } from "../../domain/text/format.ts";
 import { sparkline } from "../../domain/text/sparkline.ts";
-import { count, percent } from "../lib/summary-text.ts";
 import type { Health } from "./model.ts";
 
 const LABEL = 12;
@@ -20,16 +20,16 @@ const MEASURES: readonly Measure[] = [
   {
     label: "requests",
     value: ({ requests }, { bucketSeconds }) => (requests * 60) / bucketSeconds,
-    text: (value) => `${count(value)}/min`,
+    text: (value) => `${countText(value)}/min`,
   },
   {
     label: "errors",
     value: ({ requests, errors }) => (requests > 0 ? (errors * 100) / requests : 0),
-    text: percent,
+    text: percentText,
   },
-  { label: "p50", value: ({ p50 }) => p50, text: (value) => `${count(value)} ms` },
-  { label: "p90", value: ({ p90 }) => p90, text: (value) => `${count(value)} ms` },
-  { label: "p99", value: ({ p99 }) => p99, text: (value) => `${count(value)} ms` },
+  { label: "p50", value: ({ p50 }) => p50, text: (value) => `${countText(value)} ms` },
+  { label: "p90", value: ({ p90 }) => p90, text: (value) => `${countText(value)} ms` },
+  { label: "p99", value: ({ p99 }) => p99, text: (value) => `${countText(value)} ms` },
 ];
 
 type Cohort = BucketRow["cohort"];
@@ -44,7 +44,7 @@ export function seriesLines(health: Health | null, policy: Policy, columns: numb
   const span = `last ${roughly(starts.length * policy.bucketSeconds)}`;
   const over = bars < span.length ? "" : ` ${span}`;
   const cell = (text: string): string => `${text.padStart(VALUE)}${over}`.padEnd(width + GAP);
-  const head = `  ${clock(starts.at(-1) ?? 0)} ${cell("native")}${cell("proxy")}`;
+  const head = `  ${clockTime((starts.at(-1) ?? 0) * 1_000)} ${cell("native")}${cell("proxy")}`;
   const lines = MEASURES.map(({ label, value, text }) => {
     const of = (cohort: Cohort) =>
       starts.map((start) => {
@@ -74,10 +74,6 @@ function startsOf(rows: readonly BucketRow[], bucketSeconds: number): number[] {
   const first = Math.min(...starts);
   const total = Math.min(1_000, Math.round((Math.max(...starts) - first) / bucketSeconds) + 1);
   return Array.from({ length: total }, (_, index) => first + index * bucketSeconds);
-}
-
-function clock(startS: number): string {
-  return `${new Date(startS * 1_000).toISOString().slice(11, 19)}Z`;
 }
 
 function roughly(s: number): string {

@@ -9,6 +9,7 @@ import { placeOf } from "../../domain/policy/prerequisites.ts";
 import { showsEmergency, stateShown } from "../../domain/proof/traffic.ts";
 import type { JournalEntry } from "../../domain/state/journal.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
+import { clockTime } from "../../domain/text/format.ts";
 import { cut, widthOf } from "../../domain/text/width.ts";
 import { labelOf, recommendedCommand, sentence } from "../lib/findings-text.ts";
 import { age, invocation, share } from "../lib/format.ts";
@@ -81,10 +82,6 @@ function title({ target, nowMs, columns }: ViewOptions): string {
   const right = "Ctrl-C to stop";
   const gap = columns - widthOf(left) - widthOf(right);
   return gap < 2 ? left : `${left}${" ".repeat(gap)}${right}`;
-}
-
-function clockTime(ms: number): string {
-  return `${new Date(ms).toISOString().slice(11, 19)}Z`;
 }
 
 function verdictLines({ state, health, looks }: WatchModel, { nowMs }: ViewOptions): string[] {

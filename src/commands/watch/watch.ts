@@ -4,6 +4,7 @@
  * within a fifth of the API's request budget. An upstream that fails shows in the view.
  */
 import * as z from "zod";
+import { clockTime } from "../../domain/text/format.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Given, Outcome, ReadingVerb } from "../command.ts";
 import { interruptedBy } from "../command.ts";
@@ -126,6 +127,5 @@ function documentOf({ kind, about, mark, text }: Fact, nowMs: number): object {
 }
 
 function lineOf({ kind, mark, text }: Fact, nowMs: number): string {
-  const time = new Date(nowMs).toISOString().slice(11, 19);
-  return `${mark} ${time}Z  ${kind.padEnd(8)}  ${text}`;
+  return `${mark} ${clockTime(nowMs)}  ${kind.padEnd(8)}  ${text}`;
 }

@@ -3,6 +3,7 @@
  * evidence is said in counts, so that a reader can disagree.
  */
 import { NATIVE_PHASES } from "../metrics/point.ts";
+import { counted, countText } from "../text/format.ts";
 import { tidy } from "./counter.ts";
 import type { Group } from "./groups.ts";
 import { HINTS, type Hint } from "./hints.ts";
@@ -56,7 +57,7 @@ function hint(group: Group, name: Hint): string | null {
   const count = group.hints.get(name);
   return count < group.count * ENOUGH || count === 0
     ? null
-    : `${HINTS[name]} (${count} of ${group.count})`;
+    : `${HINTS[name]} (${countText(count)} of ${countText(group.count)})`;
 }
 
 /** pg's socket in a Worker: what breaks there says nothing of a database itself. */
@@ -74,7 +75,7 @@ function mostlyNative(group: Group): boolean {
 
 function onlyNative(group: Group): string | null {
   const native = group.cohorts.get("native");
-  return native === group.count ? `all ${native} from native` : null;
+  return native === group.count ? `all ${countText(native)} from native` : null;
 }
 
 /** An error with a stack that only native has, on the routes that it serves itself. */
@@ -86,7 +87,7 @@ function thrownInNative(group: Group): string | null {
   const frame = /^\s*at ([^\n]{1,120})$/m.exec(stack)?.[1];
   return frame === undefined
     ? null
-    : `all ${group.count} from native on its own routes, none from proxy; thrown at ${frame.trim()}`;
+    : `all ${countText(group.count)} from native on its own routes, none from proxy; thrown at ${frame.trim()}`;
 }
 
 /** 404 where the visitor's own earlier step should be found. */
@@ -94,17 +95,17 @@ function lostSteps(group: Group): string | null {
   const [status] = group.statuses.entries()[0] ?? [];
   const steps = [...SECOND_STEPS].reduce((sum, route) => sum + group.routes.get(route), 0);
   if (status !== "404" || steps < group.count * ENOUGH) return null;
-  return `404 on the second step of an upload (${steps} of ${group.count})`;
+  return `404 on the second step of an upload (${countText(steps)} of ${countText(group.count)})`;
 }
 
 function lateLines(group: Group): string | null {
   const late = group.late.total;
   if (late < LEAST_LATE || late < group.count * ENOUGH) return null;
-  return `${late} of ${group.count} carry an older revision more than 60 s after a change (${places(group.late.entries())})`;
+  return `${countText(late)} of ${countText(group.count)} carry an older revision more than 60 s after a change (${places(group.late.entries())})`;
 }
 
 function places(entries: readonly (readonly [string, number])[]): string {
-  const shown = entries.slice(0, 5).map(([colo, count]) => `${colo} ${tidy(count)}`);
+  const shown = entries.slice(0, 5).map(([colo, count]) => `${colo} ${countText(tidy(count))}`);
   return entries.length > shown.length ? `${shown.join(", ")}, …` : shown.join(", ");
 }
 
@@ -149,5 +150,5 @@ function drift(tally: RequestTally): string | null {
 function lateRequests(tally: RequestTally): string | null {
   const late = tidy(tally.late.total);
   if (late < LEAST_LATE) return null;
-  return `about ${late} requests carry an older revision more than 60 s after a change (${places(tally.late.entries())})`;
+  return `about ${counted(late, "request carries", "requests carry")} an older revision more than 60 s after a change (${places(tally.late.entries())})`;
 }

@@ -1,4 +1,5 @@
 /** Why logs that were read do not tell whether there are errors. */
+import { counted, countText } from "../text/format.ts";
 import type { AnalysisReport } from "./analysis.ts";
 
 /** Not understood of all lines: above this part, errors may be among them. One line in a hundred is a cut or two. */
@@ -22,18 +23,21 @@ export function doubtsOf(report: Judged, reading: FilesRead): string[] {
   if (lines === 0) return [emptyText(reading.files)];
   const lost = broken + unclear;
   const doubts: string[] = [];
-  if (lost > lines * TRIFLE) doubts.push(`${lost} of ${lines} lines could not be understood`);
+  if (lost > lines * TRIFLE)
+    doubts.push(`${countText(lost)} of ${counted(lines, "line")} could not be understood`);
   if (reading.partial) doubts.push("not all of it could be read");
   if (doubts.length > 0) return doubts;
   if (records + quiet === 0 && undecided === 0) {
-    return [`none of the ${lines} lines is of the time, route or cohort asked for`];
+    return [`${counted(lines, "line")} read, but none is of the time, route or cohort asked for`];
   }
   if (matched === 0 && undecided > 0) {
-    return [`${undecided} errors do not say the route or cohort asked for`];
+    return [
+      `${counted(undecided, "error does", "errors do")} not say the route or cohort asked for`,
+    ];
   }
   return [];
 }
 
 function emptyText(files: number): string {
-  return files === 1 ? "the file holds no log lines" : `${files} files hold no log lines`;
+  return `${counted(files, "file holds", "files hold")} no log lines`;
 }

@@ -1,4 +1,5 @@
 /** A notice as an e-mail, for the Worker's `send_email` binding. Text only: nothing in it is markup. */
+import { isoSeconds } from "../text/format.ts";
 import type { Notice } from "./notice.ts";
 import { clean, headline, plainText } from "./notice.ts";
 
@@ -18,7 +19,7 @@ export function emailOf(notice: Notice): Email {
     ...(details.length > 0 ? ["", ...details] : []),
     ...(next === null ? [] : ["", `Next: ${next}`]),
     "",
-    `${severity}, ${at === "" ? "" : `${at}, `}${source}, ${key}`,
+    `${severity}, ${at === "" ? "" : `${isoSeconds(at)}, `}${source}, ${key}`,
   ];
   const subject = plainText(`[pixcanary] ${headline(safe)}`, MAX_SUBJECT_CHARS);
   return { subject, text: `${lines.join("\n")}\n` };

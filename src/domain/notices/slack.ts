@@ -1,4 +1,5 @@
 /** Slack's incoming webhooks: docs.slack.dev/messaging/sending-messages-using-incoming-webhooks */
+import { isoSeconds } from "../text/format.ts";
 import type { Notice, NoticeSeverity } from "./notice.ts";
 import { clean, headline } from "./notice.ts";
 import type { NoticeRequest } from "./retry.ts";
@@ -29,7 +30,7 @@ export function slackMessage(notice: Notice): SlackMessage {
   const first = [`${symbol}  ${headline(safe)}`];
   // The command comes before the details: they may be too long for one message.
   const command = next === null ? [] : [`→ next: ${next}`];
-  const last = [`${at === "" ? "" : `${at}, `}${source}`];
+  const last = [`${at === "" ? "" : `${isoSeconds(at)}, `}${source}`];
   const lines = [...first, ...command, ...details.map((line) => `• ${line}`), ...last];
   return {
     text: fitted(lines.map(escapeForSlack)),

@@ -1,6 +1,7 @@
 /** "Back to normal" of DESIGN §5: what more exposure waits for, after an incident or at any time. */
 
-import { bucketsIn, observed, round, span, unseenHealth } from "./case.ts";
+import { counted, countText } from "../text/format.ts";
+import { bucketsIn, observed, span, unseenHealth } from "./case.ts";
 import type { NormalFinding, Unit } from "./finding.ts";
 import type { Policy } from "./numbers.ts";
 import type { Bucket, Observations } from "./observations.ts";
@@ -15,11 +16,12 @@ export function backToNormal(seen: Observations, policy: Policy): NormalFinding[
   const few =
     samples === 0
       ? "no native traffic"
-      : `${round(samples)} native requests in ${span(minutes, policy)}, needs ${policy.minNativeRequests}`;
+      : `${counted(samples, "native request")} in ${span(minutes, policy)}, needs ${countText(policy.minNativeRequests)}`;
   const nothing = unseenHealth(given) ?? (samples < policy.minNativeRequests ? few : null);
   const finding = (name: string, limit: number, unit: Unit, measure: () => Measured) => {
     const { value, verdict } = nothing === null ? measure() : NOTHING;
-    const shown = value === null ? "" : `${round(value)} ${unit} over ${span(minutes, policy)}`;
+    const shown =
+      value === null ? "" : `${countText(value, 1)} ${unit} over ${span(minutes, policy)}`;
     const detail = nothing ?? shown;
     return { name, verdict, value, limit, unit, samples, detail };
   };

@@ -1,7 +1,8 @@
 /** Rules that look at buckets: a limit, exceeded in each of so many. */
 
+import { counted, countText, percentText } from "../text/format.ts";
 import type { Case, Result } from "./case.ts";
-import { bucketsIn, observed, round, span, unseenHealth } from "./case.ts";
+import { bucketsIn, observed, span, unseenHealth } from "./case.ts";
 import type { Unit } from "./finding.ts";
 import type { Reading } from "./judge.ts";
 import { errorReading, judge, judgeCounts } from "./judge.ts";
@@ -18,7 +19,7 @@ interface Series {
   samples: number;
   readings: Reading[];
   judged: typeof judge;
-  /** Who the samples are of. */
+  /** One of the samples: "native request". */
   of: string;
   /** What could not be seen, if anything. */
   unseen: string | null;
@@ -32,7 +33,7 @@ function overBuckets(series: Series, { seen, policy }: Case): Result {
   if (verdict !== "no_data") {
     return { ...common, values, verdict, detail: words(verdict, readings, series, policy) };
   }
-  const few = `${round(samples)} ${of} in ${span(minutes, policy)}, needs ${minimum}`;
+  const few = `${counted(samples, of)} in ${span(minutes, policy)}, needs ${countText(minimum)}`;
   const apart = "nothing to compare: no minute has requests of both cohorts";
   return { ...common, values, verdict, detail: unseen ?? (samples < minimum ? few : apart) };
 }
@@ -51,7 +52,7 @@ export function errorRate(key: "errorRateCritical" | "errorRateWarning", given: 
   const buckets = bucketsIn(minutes, given);
   return overBuckets(
     {
-      ...{ minutes, limit, unit: "%", judged: judge, of: "native requests" },
+      ...{ minutes, limit, unit: "%", judged: judge, of: "native request" },
       minimum: minNativeRequests ?? given.policy.minNativeRequests,
       samples: observed(buckets, "native"),
       readings: buckets.map(({ native }) => errorReading(native, limit, minErrors)),
@@ -66,7 +67,7 @@ export function proxyErrors(given: Case): Result {
   const buckets = bucketsIn(minutes, given);
   return overBuckets(
     {
-      ...{ minutes, limit, unit: "%", judged: judge, of: "proxy requests" },
+      ...{ minutes, limit, unit: "%", judged: judge, of: "proxy request" },
       minimum: minProxyRequests,
       samples: observed(buckets, "proxy"),
       readings: buckets.map(({ proxy }) => errorReading(proxy, limit, minErrors)),
@@ -89,7 +90,7 @@ export function overProxy(
     {
       ...{ minutes, limit, unit: "%", minimum, judged: judge },
       samples: Math.min(native, proxy),
-      of: `${rarer} requests`,
+      of: `${rarer} request`,
       readings: buckets.map((bucket) => overProxyReading(bucket, row)),
       unseen: unseenHealth(given),
     },
@@ -106,7 +107,7 @@ function detailOf(
   { minDifferenceMs }: Policy["p90OverProxyCritical"],
 ): string {
   if (verdict === "no_data") return detail;
-  const times = `${round(native.p90)} ms native, ${round(proxy.p90)} ms proxy`;
+  const times = `${countText(native.p90, 1)} ms native, ${countText(proxy.p90, 1)} ms proxy`;
   const unfelt = verdict === "pass" && (values.findLast((known) => known !== null) ?? 0) > limit;
   return unfelt
     ? `${times}: less than ${minDifferenceMs} ms slower, does not count`
@@ -133,7 +134,7 @@ export function p90(given: Case): Result {
   const buckets = bucketsIn(minutes, given);
   return overBuckets(
     {
-      ...{ minutes, limit, unit: "ms", minimum, judged: judge, of: "native requests" },
+      ...{ minutes, limit, unit: "ms", minimum, judged: judge, of: "native request" },
       samples: observed(buckets, "native"),
       readings: buckets.map(({ native }) => {
         if (native.requests === 0) return { state: "empty", value: null };
@@ -158,7 +159,7 @@ export function failures(
   const readings = failureReadings(buckets, of, { ...row, bucketSeconds: policy.bucketSeconds });
   const result = overBuckets(
     {
-      ...{ minutes, limit, unit: "per min", judged: judgeCounts, of: "native requests" },
+      ...{ minutes, limit, unit: "per min", judged: judgeCounts, of: "native request" },
       minimum: minNativeRequests ?? policy.minNativeRequests,
       samples: observed(buckets, "native"),
       readings,
@@ -193,5 +194,6 @@ function failureReadings(
 
 function fewWords(bucket: Bucket | undefined, of: "r2" | "database"): string {
   const share = ((bucket?.[of] ?? 0) * 100) / (bucket?.native.requests ?? 1);
-  return `${round(bucket?.[of] ?? 0)} failures are ${round(share)} % of native's requests`;
+  const failures = counted(bucket?.[of] ?? 0, "failure is", "failures are");
+  return `${failures} ${percentText(share)} of native's requests`;
 }

@@ -43,8 +43,3 @@ export function unseenHealth({ seen }: Case): string | null {
 export function observed(buckets: readonly Bucket[], cohort: "native" | "proxy"): number {
   return buckets.reduce((sum, bucket) => sum + bucket[cohort].observations, 0);
 }
-
-/** For people: sampled counts may be fractions. */
-export function round(value: number): number {
-  return Math.round(value * 10) / 10;
-}

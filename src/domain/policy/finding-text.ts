@@ -1,5 +1,6 @@
 /** The policy's findings in words, for people and for the journal. Shared by the CLI and the guardian. */
 
+import { countText } from "../text/format.ts";
 import type { Finding } from "./finding.ts";
 import { labelOf } from "./rules.ts";
 
@@ -13,5 +14,5 @@ export function amount(value: number | null, unit: string): string {
 }
 
 export function digits(value: number): string {
-  return String(Number(value.toFixed(Math.abs(value) >= 100 ? 0 : 1)));
+  return countText(value, Math.abs(value) >= 100 ? 0 : 1);
 }

@@ -10,6 +10,7 @@ import type { AchievedShare } from "../proof/achieved-share.ts";
 import { UNKNOWN_AUTHOR } from "../state/author.ts";
 import type { JournalEntry } from "../state/journal.ts";
 import type { ParsedState } from "../state/state.ts";
+import { counted, countText, percentText } from "../text/format.ts";
 import type { Policy } from "./numbers.ts";
 import type { Verdict } from "./verdict.ts";
 import type { Coverage, NativeTotals, PolicyOverWindow } from "./window.ts";
@@ -61,8 +62,8 @@ export const MIN_REQUESTS = 1_000;
 export function sampleOf({ native }: PolicyOverWindow, minimum: number): Judged {
   const enough = native.observations >= minimum;
   const recorded =
-    native.observations < native.requests ? `, ${whole(native.observations)} recorded` : "";
-  const figures = `${whole(native.requests)} native requests${recorded} (at least ${whole(minimum)})`;
+    native.observations < native.requests ? `, ${countText(native.observations)} recorded` : "";
+  const figures = `${counted(native.requests, "native request")}${recorded} (at least ${countText(minimum)})`;
   return {
     verdict: enough ? "pass" : "no_data",
     figures,
@@ -82,10 +83,12 @@ export function coverageOf(
   const enough = buckets > 0 && covered * 100 >= buckets * minPercent;
   return {
     verdict: enough ? "pass" : "no_data",
-    figures: `${Math.floor(percent * 10) / 10} % of ${whole(buckets)} buckets (at least ${minPercent} %)`,
+    figures: `${Math.floor(percent * 10) / 10} % of ${counted(buckets, "bucket")} (at least ${minPercent} %)`,
     details: enough
       ? []
-      : [`${whole(withNative)} with native traffic, ${whole(covered)} with enough to be judged`],
+      : [
+          `${countText(withNative)} with native traffic, ${countText(covered)} with enough to be judged`,
+        ],
   };
 }
 
@@ -108,7 +111,7 @@ export function targetsOf(
       observations >= policy.p90Warning.minNativeRequests,
   );
   const worst = phases.toSorted((a, b) => b.p90 - a.p90)[0];
-  const rateText = rate === null ? "no requests" : `errors ${rounded(rate)} %`;
+  const rateText = rate === null ? "no requests" : `errors ${percentText(rate)}`;
   const p90Text = worst === undefined ? "p90 unknown" : `p90 ${Math.round(worst.p90)} ms`;
   const figures = `${rateText} (< ${errorRatePercent} %), ${p90Text} (< ${p90Ms} ms)`;
   const slow = phases.filter(({ p90 }) => p90 >= p90Ms);
@@ -118,7 +121,7 @@ export function targetsOf(
   const details = [
     ...(verdict === "no_data" ? ["too few native requests to judge"] : []),
     ...(errors === "fail" || errors === "inconclusive"
-      ? [`${whole(native.errors)} of ${whole(native.requests)} native requests failed`]
+      ? [`${countText(native.errors)} of ${counted(native.requests, "native request")} failed`]
       : []),
     ...slow.map(({ phase, p90 }) => `p90 of phase ${phase} is ${Math.round(p90)} ms`),
   ];
@@ -144,7 +147,7 @@ export function shareJudged(share: AchievedShare): Judged {
   const got =
     achieved === null
       ? "no new visitors"
-      : `${rounded(achieved)} % of ${whole(sampled)} new visitors`;
+      : `${percentText(achieved)} of ${counted(sampled, "new visitor")}`;
   const figures = `${got} (${wanted}${within})`;
   return { verdict, figures, details: verdict === "pass" ? [] : [detail] };
 }
@@ -190,11 +193,6 @@ export function heldOf(
 
 function hours(seconds: number): string {
   return `${rounded(Math.max(0, seconds) / 3_600)} h`;
-}
-
-/** Weighted counts of sampled metrics need not be whole. */
-export function whole(value: number): string {
-  return Math.round(value).toLocaleString("en-GB");
 }
 
 function rounded(value: number): number {

@@ -1,7 +1,8 @@
 /** Rules that look at something else than buckets: uploads that were not finished, and a reduction. */
 
+import { countText } from "../text/format.ts";
 import type { Case, Result } from "./case.ts";
-import { bucketsIn, round, span } from "./case.ts";
+import { bucketsIn, span } from "./case.ts";
 import { areFewOrphans, HEALTH_MINUTES } from "./few-orphans.ts";
 import type { Finding } from "./finding.ts";
 import { newestEndS, questions } from "./observations.ts";
@@ -33,7 +34,7 @@ export function orphans({ seen, policy }: Case): Result {
     samples: intents,
     verdict: orphaned > limit ? "fail" : "pass",
     ...(few ? { recommends: "notify" as const } : {}),
-    detail: `${round(orphaned)} of ${round(intents)} intents were never finalized${share}`,
+    detail: `${countText(orphaned, 1)} of ${countText(intents, 1)} intents were never finalized${share}`,
   };
 }
 

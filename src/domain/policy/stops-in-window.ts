@@ -10,6 +10,7 @@ import { UNKNOWN_AUTHOR } from "../state/author.ts";
 import type { JournalEntry } from "../state/journal.ts";
 import type { ParsedState } from "../state/state.ts";
 import { isEmergency } from "../state/state.ts";
+import { counted, isoSeconds } from "../text/format.ts";
 import type { Observed } from "./observations.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -97,8 +98,8 @@ export function isAutomatic({ command, actor, before, after }: JournalEntry): bo
 
 function inRequests({ requests, firstS, lastS }: EmergencyRow): Disturbance[] {
   if (!(requests > 0)) return [];
-  const until = new Date(lastS * 1_000).toISOString().slice(0, 19);
-  const what = `${Math.round(requests)} requests were sent to proxy by an emergency, the last at ${until}Z`;
+  const sent = counted(requests, "request was", "requests were");
+  const what = `${sent} sent to proxy by an emergency, the last at ${isoSeconds(lastS * 1_000)}`;
   return [{ kind: "emergency", atS: firstS, what }];
 }
 

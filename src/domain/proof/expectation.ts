@@ -1,7 +1,9 @@
 /** What a location must show before the CLI may call a change live there. */
+
 import type { SeenDecision } from "../decision/headers.ts";
 import type { ParsedState } from "../state/state.ts";
 import { isEmergency } from "../state/state.ts";
+import { isoSeconds } from "../text/format.ts";
 import type { QaDocument } from "./qa-document.ts";
 
 /** One look at one `/qa` URL. */
@@ -75,7 +77,9 @@ export function compare(expected: Expectation, sighting: Sighting): Comparison {
     return notSeen(`still at revision ${qa.canary.revision ?? "none"}`);
   }
   if (expected.lastUpdated !== undefined && qa.canary.last_updated !== expected.lastUpdated) {
-    return notSeen(`still at the config of ${qa.canary.last_updated ?? "an unknown time"}`);
+    return notSeen(
+      `still at the config of ${isoSeconds(qa.canary.last_updated ?? "an unknown time")}`,
+    );
   }
   // The revision is right: the share differs because the Worker obeys a lease that has run out.
   const fellBack = qa.canary.lease?.run_out === true;

@@ -11,6 +11,7 @@ import type { Recommendation } from "../policy/rule.ts";
 import type { Verdict } from "../policy/verdict.ts";
 import { UNKNOWN_AUTHOR } from "../state/author.ts";
 import type { ParsedState } from "../state/state.ts";
+import { counted, countText } from "../text/format.ts";
 import type { RampControl, RampDocument } from "./document.ts";
 import { isOver } from "./document.ts";
 import { placeInPlan } from "./position.ts";
@@ -245,9 +246,9 @@ function whatLacks(ramp: RampDocument, { gate }: Seen): string | null {
   if (!ramp.gates) return null;
   if (gate === null) return "no data on native";
   if (gate.verdict !== "pass") return `the gate says ${gate.verdict}: ${gate.why}`;
-  const counted = gate.nativeRequests ?? 0;
-  if (counted >= ramp.min_native_requests) return null;
-  return `only ${Math.round(counted)} native requests in this step, needs ${ramp.min_native_requests}`;
+  const seenSince = gate.nativeRequests ?? 0;
+  if (seenSince >= ramp.min_native_requests) return null;
+  return `only ${counted(seenSince, "native request")} in this step, needs ${countText(ramp.min_native_requests)}`;
 }
 
 function pause(ramp: RampDocument, { nowMs }: Seen, why: string): Advanced {

@@ -2,6 +2,7 @@
 
 import { timeOf } from "../lib/time.ts";
 import type { JournalEntry } from "../state/journal.ts";
+import { isoSeconds } from "../text/format.ts";
 import type { Covered } from "./advance.ts";
 import type { RampDocument } from "./document.ts";
 
@@ -33,7 +34,7 @@ export function coveredBy(ramp: RampDocument, entries: readonly JournalEntry[]):
   return {
     by: actor,
     percent: after.percent ?? 0,
-    why: `${command} to ${after.percent} % at ${foreign.at}${said}`,
+    why: `${command} to ${after.percent} % at ${isoSeconds(foreign.at)}${said}`,
   };
 }
 

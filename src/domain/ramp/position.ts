@@ -4,6 +4,7 @@ import { UNKNOWN_AUTHOR } from "../state/author.ts";
 import type { CanaryConfig } from "../state/documents.ts";
 import type { ParsedState } from "../state/state.ts";
 import { isEmergency } from "../state/state.ts";
+import { isoSeconds } from "../text/format.ts";
 import type { RampDocument } from "./document.ts";
 
 export type Place =
@@ -46,7 +47,10 @@ function emergencyOf(ramp: RampDocument, state: ParsedState): Place | null {
     if (released !== null && id === released)
       return { kind: "old", why: "the released stop is stored again" };
     const said = reason === undefined ? "" : ` ("${reason}")`;
-    return conflict(by ?? UNKNOWN_AUTHOR, `a stop was set at ${at ?? "an unknown time"}${said}`);
+    return conflict(
+      by ?? UNKNOWN_AUTHOR,
+      `a stop was set at ${isoSeconds(at ?? "an unknown time")}${said}`,
+    );
   }
   if (stop.kind === "invalid") return conflict(UNKNOWN_AUTHOR, `stop ${stop.problem}`);
   if (config.kind !== "valid") return conflict(UNKNOWN_AUTHOR, "emergency_proxy is on in config");
@@ -77,7 +81,7 @@ function differenceOf(ramp: RampDocument, config: CanaryConfig): string {
   const ours = ramp.plan[ramp.step]?.percent ?? ramp.base.percent;
   const reason = config.reason === undefined ? "" : ` ("${config.reason}")`;
   const tag = config.canary_tag === ramp.base.tag ? "" : `, tag ${config.canary_tag}`;
-  return `config was changed at ${config.last_updated}: ${ours} % → ${config.canary_percent} %${tag}${reason}`;
+  return `config was changed at ${isoSeconds(config.last_updated)}: ${ours} % → ${config.canary_percent} %${tag}${reason}`;
 }
 
 function conflict(by: string, why: string): Place {

@@ -6,7 +6,9 @@
  * fields are ignored, and a malformed optional field counts as missing.
  * `stop` is the emergency latch, a key of its own so that no rewrite of `config` can lose it.
  */
+
 import * as z from "zod";
+import { countText } from "../text/format.ts";
 import { flagAsWritten, percentAsWritten, wordAsWritten } from "./hand-written.ts";
 import { saysEmergency } from "./says-emergency.ts";
 
@@ -159,7 +161,9 @@ function parse<T>(
     return { kind: "invalid", problem, emergency: salvage(text, json) };
   };
   if (text.length > MAX_DOCUMENT_CHARS) {
-    return invalid(`is ${text.length} characters long, more than ${MAX_DOCUMENT_CHARS}`);
+    return invalid(
+      `is ${countText(text.length)} characters long, more than ${countText(MAX_DOCUMENT_CHARS)}`,
+    );
   }
   let raw: unknown;
   try {

@@ -14,6 +14,7 @@ import { hasBeen } from "../guardian/tick-id.ts";
 import { timeOf } from "../lib/time.ts";
 import { parseRamp, parseRampControl, RAMP_CONTROL_KEY, RAMP_KEY } from "../ramp/document.ts";
 import { parseRampShare, RAMP_SHARE_KEY } from "../ramp/share.ts";
+import { isoSeconds } from "../text/format.ts";
 import type { Parsed } from "./documents.ts";
 import { CONFIG_KEY, parseConfig, STOP_KEY } from "./documents.ts";
 import type { RawState } from "./state.ts";
@@ -85,7 +86,7 @@ function oddCap(raw: RawState, nowMs: number): string | null {
   if (!isReadable(cap)) return `${GUARDIAN_CAP_KEY} cannot be read: it counts as 0 % until restore`;
   return hasBeen(timeOf(cap.at), nowMs)
     ? null
-    : `${GUARDIAN_CAP_KEY} is dated ${cap.at}, in the future: it counts until restore`;
+    : `${GUARDIAN_CAP_KEY} is dated ${isoSeconds(cap.at)}, in the future: it counts until restore`;
 }
 
 function oddGuardian(text: string | null, nowMs: number): string | null {

@@ -414,7 +414,7 @@ describe("as a program", () => {
     });
     const { code, stderr } = await done;
     expect(code).toBe(130);
-    expect(stderr).toContain("1 of 2 files are complete in here");
+    expect(stderr).toContain("1 of 2 files complete in here");
     expect(stderr).toContain("--all --out here");
     const text = await readFile(join(dir, "here/manifest.json"), "utf8");
     expect((JSON.parse(text) as LogManifest).files.map(({ key }) => key)).toEqual(["b2a/a.log"]);

@@ -107,7 +107,7 @@ describe("lines", () => {
     await saying(run, "following pix-sandbox");
     await showing(run);
     expect(run.lines[0]).toMatch(
-      /^✖ \d\d:\d\d:\d\d\.\d{3} ERROR native b1b GET \/api\/jobs 500 \d+ ms FRA {2}no intent$/,
+      /^✖ \d\d:\d\d:\d\dZ ERROR native b1b GET \/api\/jobs 500 \d+ ms FRA {2}no intent$/,
     );
     run.stop.abort("SIGINT");
     expect(await run.outcome).toMatchObject({

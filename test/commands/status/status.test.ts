@@ -10,6 +10,7 @@ import type { Observations } from "../../../src/domain/policy/observations.ts";
 import { achievedShare } from "../../../src/domain/proof/achieved-share.ts";
 import { written } from "../../../src/domain/ramp/advance.ts";
 import { UNKNOWN_AUTHOR } from "../../../src/domain/state/author.ts";
+import { isoSeconds } from "../../../src/domain/text/format.ts";
 import { widthOf } from "../../../src/domain/text/width.ts";
 import { minutes, NOW_S, seen } from "../../domain/policy/world.ts";
 import { rampOf } from "../../domain/ramp/world.ts";
@@ -131,7 +132,7 @@ describe("status", () => {
     expect(text).toContain(
       "  ramp      step 2 of 3, 10 %, waiting until 10 % is live everywhere (detached",
     );
-    expect(text).toContain(`  lease     expired at ${at}: at most 1 % is in force`);
+    expect(text).toContain(`  lease     expired at ${isoSeconds(at)}: at most 1 % is in force`);
   });
 
   it("compares no location with a stored state that nobody could read", () => {

@@ -23,7 +23,7 @@ describe("the ticket", () => {
     expect(out).toMatch(/^## NO-GO for the next step of production\n/);
     for (const part of [
       "- **Environment:** production (Worker pix)",
-      "- **Time:** 2025-11-13T02:13:37.000Z, by oncall@laptop",
+      "- **Time:** 2025-11-13T02:13:37Z, by oncall@laptop",
       "- **Tool:** pixcanary 0.1.0",
       "- **Share of new visitors:** 10 %, tag B2a",
       `- **Revision:** ${PLAIN.revision}`,

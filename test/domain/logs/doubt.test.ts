@@ -18,11 +18,12 @@ describe("what was read tells", () => {
 
   it.each([
     ["no line", { lines: 0, records: 0 }, "no log lines"],
-    ["one broken line of one", { lines: 1, broken: 1, records: 0 }, "1 of 1 lines"],
-    ["more than a trifle", { broken: 6, unclear: 5 }, "11 of 1000 lines"],
-    ["more than a trifle, next to errors", { broken: 11, matched: 4 }, "11 of 1000 lines"],
-    ["none of the time asked for", { records: 0 }, "none of the 1000 lines"],
+    ["one broken line of one", { lines: 1, broken: 1, records: 0 }, "1 of 1 line could"],
+    ["more than a trifle", { broken: 6, unclear: 5 }, "11 of 1,000 lines"],
+    ["more than a trifle, next to errors", { broken: 11, matched: 4 }, "11 of 1,000 lines"],
+    ["none of the time asked for", { records: 0 }, "1,000 lines read, but none is of the time"],
     ["errors of no known cohort", { undecided: 2 }, "2 errors do not say"],
+    ["an error of no known cohort", { undecided: 1 }, "1 error does not say"],
   ])("too little: %s", (_what, given, words) => {
     expect(doubtsOf({ ...SOUND, ...given }, READ)).toEqual([expect.stringContaining(words)]);
   });

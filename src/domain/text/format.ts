@@ -1,0 +1,30 @@
+/** Numbers and times as people read them: answers, notifications, the journal. Programs get the bare value. */
+
+/** "1,324"; counts that are estimated from a sample need not be whole. */
+export function countText(value: number, decimals = 0): string {
+  return value.toLocaleString("en-GB", { maximumFractionDigits: decimals });
+}
+
+/** "1 file", "1,324 files". `many` is given where an s does not make it, or where a verb follows. */
+export function counted(value: number, one: string, many = `${one}s`): string {
+  const text = countText(value);
+  return `${text} ${text === "1" ? one : many}`;
+}
+
+/** "0.25 %", "12.5 %". */
+export function percentText(value: number): string {
+  return `${Number(value.toFixed(value < 10 ? 2 : 1))} %`;
+}
+
+const RFC_3339 = /^\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)$/;
+
+/** "2026-05-01T00:49:00Z", of milliseconds or RFC 3339; what is no time stays as it is. */
+export function isoSeconds(time: number | string): string {
+  const at = new Date(typeof time === "string" && !RFC_3339.test(time) ? Number.NaN : time);
+  return Number.isNaN(at.getTime()) ? String(time) : at.toISOString().replace(/\.\d+Z$/, "Z");
+}
+
+/** "00:49:00Z". */
+export function clockTime(ms: number): string {
+  return isoSeconds(ms).slice(-9);
+}
