@@ -39,6 +39,7 @@ export function createScreen(console: Console, options: ScreenOptions): Screen {
     line: (text) => console.out(escapeForTerminal(text)),
     document: (value) => console.out(jsonLine(value)),
     close: () => frames?.close(),
+    clear: () => frames?.clear(),
   };
 }
 
@@ -83,6 +84,10 @@ function createFrames(stream: NodeJS.WriteStream, options: ScreenOptions) {
     close(): void {
       open = false;
       redraw?.done();
+    },
+    clear(): void {
+      redraw?.clear();
+      this.close();
     },
   };
 }

@@ -32,4 +32,6 @@ export interface Screen {
   document(value: object): void;
   /** Leaves the terminal as it was found, with the last view on it. */
   close(): void;
+  /** As `close`, and takes the last view away: what is printed next says it all. */
+  clear(): void;
 }

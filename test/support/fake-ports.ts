@@ -163,6 +163,7 @@ export function modelPorts(store: StateStore): Ports {
       line: () => undefined,
       document: () => undefined,
       close: () => undefined,
+      clear: () => undefined,
     },
     logs: {
       archive: {

@@ -3,8 +3,10 @@
 import type { Target } from "../../domain/config/environment.ts";
 import { shellQuote } from "../../domain/config/manual.ts";
 import type { Verdict } from "../../domain/policy/verdict.ts";
+import type { Snapshot } from "../../domain/state/journal.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import { isoSeconds } from "../../domain/text/format.ts";
+import type { Outcome } from "../command.ts";
 import type { LiveProof } from "./prove-live.ts";
 
 /** The one sentence about KV that must not be forgotten when only some locations can be seen. */
@@ -17,6 +19,15 @@ export function seconds(ms: number): string {
 
 export function share(percent: number | null): string {
   return percent === null ? "unknown" : `${percent} %`;
+}
+
+/** None where nothing was changed; after a failure the outcome says what is in force. */
+export function changeLine(
+  { kind }: Pick<Outcome<unknown>, "kind">,
+  { before, after }: Record<"before" | "after", Pick<Snapshot, "percent">>,
+): string[] {
+  if (kind === "failed" || before.percent === after.percent) return [];
+  return [`  share     ${share(before.percent)} → ${share(after.percent)}`];
 }
 
 /** The mark decides the colour of a line; the word next to it says the same. */

@@ -9,7 +9,14 @@ import type { Ports } from "../../ports/ports.ts";
 import type { CommonInput, Outcome } from "../command.ts";
 import { interruptedBy } from "../command.ts";
 import { namesOf } from "../lib/emergencies.ts";
-import { invocation, liveLine, missingLines, OTHERS_FOLLOW, share } from "../lib/format.ts";
+import {
+  changeLine,
+  invocation,
+  liveLine,
+  missingLines,
+  OTHERS_FOLLOW,
+  share,
+} from "../lib/format.ts";
 import type { LiveProof } from "../lib/prove-live.ts";
 import { isLive } from "../lib/prove-live.ts";
 import { proveStored } from "../lib/prove-stored.ts";
@@ -176,12 +183,16 @@ function traceOf(outcome: Outcome<ReliefData>, write: Sent, proof: LiveProof) {
   return write.kind === "written" ? ("stored" as const) : ("unknown" as const);
 }
 
+export function shareLines(outcome: Pick<Outcome<unknown>, "kind">, data: ReliefData): string[] {
+  const looked = data.live.length + data.missing.length > 0;
+  const live = looked ? [`  live      ${liveLine(data)}`, ...missingLines(data)] : [];
+  return [...changeLine(outcome, data), ...live];
+}
+
 export function renderRelief(outcome: Outcome<ReliefData>): string {
   if (!("data" in outcome) || outcome.data === undefined) return "";
   const { data } = outcome;
-  const lines = [`  share     ${share(data.before.percent)} → ${share(data.after.percent)}`];
-  const looked = data.live.length + data.missing.length > 0;
-  if (looked) lines.push(`  live      ${liveLine(data)}`, ...missingLines(data));
+  const lines = shareLines(outcome, data);
   lines.push(...proxyLines(data.proxy_sick));
   if (data.note !== null) lines.push(`  ${data.note}`);
   if (outcome.kind === "done" && outcome.changed) lines.push(`  ${OTHERS_FOLLOW}`);

@@ -7,15 +7,16 @@ import { shareOf } from "../../domain/ramp/text.ts";
 import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import { isEmergency } from "../../domain/state/state.ts";
 import type { Ports } from "../../ports/ports.ts";
-import type { ChangingVerb, CommonInput, Given, Outcome } from "../command.ts";
+import type { ChangingVerb, Given, Outcome } from "../command.ts";
 import { onOff } from "../flag.ts";
-import { invocation, liveLine, missingLines } from "../lib/format.ts";
+import { invocation, share } from "../lib/format.ts";
 import { proveStored } from "../lib/prove-stored.ts";
 import type { Base } from "../lib/stored-state.ts";
 import { readBase, unreachable } from "../lib/stored-state.ts";
 import type { ReliefData } from "../lower/apply.ts";
-import { applyRelief } from "../lower/apply.ts";
+import { applyRelief, shareLines } from "../lower/apply.ts";
 import { newControl, runningRamp, send } from "./control.ts";
+import { dropLease, problemOf } from "./execute.ts";
 import { renderRamp } from "./render.ts";
 import type { RampData } from "./run-state.ts";
 import { type KnownRamp, keep, showInKv } from "./store.ts";
@@ -64,21 +65,26 @@ async function abort(
   ports: Ports,
 ): Promise<Outcome<AbortData>> {
   const { ramp } = known;
-  const told = await send(newControl("abort", ramp, given, ports), ports);
-  await endHere(known, given, ports);
+  const control = newControl("abort", ramp, given, ports);
+  const told = await send(given.keep ? { ...control, keep: true } : control, ports);
+  const leased = given.keep ? await releaseLease(ramp, ports) : null;
+  // A ramp that is over cannot be aborted again, as it then must be.
+  if (leased === null) await endHere(known, given, ports);
   const data: AbortData = { ramp, at_ms: ports.clock.now(), lowered: null, note: null };
   if (told !== null)
     data.note = `abort could not be sent (${told.message}); the ramp will stop when it sees the changed config`;
   const base = await readBase(ports);
   if (!("state" in base)) return { ...unreachable(base, ports), data };
-  const stays = given.keep ? "unchanged" : whyNotLower(base, ramp);
+  if (leased !== null) return { ...leased, data };
+  const stays = given.keep ? `stays at ${storedShare(base)}` : whyNotLower(base, ramp);
   if (stays !== null) {
-    data.note = data.note ?? stays;
     if (told !== null) return { ...unreachable(told, ports), data };
     const next = invocation(ports.target, "status");
     const headline = `aborted; share ${stays}`;
     const stored = await proveStored(base, given, ports, () => data);
-    return stored.kind === "done" ? { ...stored, changed: true, headline, next } : stored;
+    if (stored.kind === "done") return { ...stored, changed: true, headline, next };
+    data.note = headline;
+    return stored;
   }
   const reason = given.reason ?? "ramp aborted";
   const to = { percent: ramp.base.percent, emergency: false, tag: ramp.base.tag };
@@ -87,6 +93,35 @@ async function abort(
     ...outcome,
     data: { ...data, lowered: "data" in outcome ? (outcome.data ?? null) : null },
   } as Outcome<AbortData>;
+}
+
+/** A renewal of the ramp's own may come in between; and whether a lost write arrived, the next read tells. */
+const TRIES = 4;
+
+/** The share stays only when its lease is gone: it would run out as nobody renews it. Null when it is. */
+async function releaseLease(
+  ramp: RampDocument,
+  ports: Ports,
+): Promise<Extract<Outcome<never>, { kind: "failed" }> | null> {
+  let problem = "";
+  for (let attempt = 1; attempt <= TRIES; attempt += 1) {
+    const base = await readBase(ports);
+    if (!("state" in base)) return unreachable(base, ports);
+    const write = await dropLease(ramp, base, ports);
+    if (write === null) return null;
+    problem = write.kind === "written" ? "it is still stored" : problemOf(write);
+  }
+  return {
+    kind: "failed",
+    code: "upstream",
+    message: `the ramp's lease could not be removed: ${problem}`,
+    truth: `unless it is removed, the Worker falls back to ${ramp.base.percent} % when it expires`,
+    next: invocation(ports.target, "ramp abort --keep"),
+  };
+}
+
+function storedShare({ state: { config } }: Base): string {
+  return config.kind === "valid" ? share(config.value.canary_percent) : share(null);
 }
 
 /** Nobody carries it out any more when it has shown no sign of life for so long. */
@@ -98,7 +133,7 @@ const SILENT_MS = 15 * 60_000;
  */
 async function endHere(
   { ramp, from, alive }: KnownRamp,
-  given: CommonInput,
+  given: Given<typeof input>,
   ports: Ports,
 ): Promise<void> {
   if (alive || isOver(ramp)) return;
@@ -107,7 +142,7 @@ async function endHere(
   const silent = nowMs - Date.parse(ramp.updated_at) > SILENT_MS;
   if (!here && !silent) return;
   const at = new Date(nowMs).toISOString();
-  const ended = { at, by: ports.identity.actor, why: given.reason ?? "aborted" };
+  const ended = { at, by: ports.identity.actor, why: given.reason ?? "aborted", keep: given.keep };
   const over: RampDocument = { ...ramp, state: "aborted", ended, updated_at: at };
   try {
     if (here) await keep(over, ports);
@@ -119,28 +154,22 @@ async function endHere(
 
 /** Null when there is something to lower. */
 function whyNotLower(base: Base, ramp: RampDocument): string | null {
-  if (isEmergency(base.state)) return "0 %: an emergency is on";
+  if (isEmergency(base.state)) return "is 0 %: an emergency is on";
   const { config } = base.state;
   if (config.kind !== "valid") return "unknown: there is no readable config";
   const ours = ramp.plan.some(({ revision }) => revision === config.value.revision);
   if (!ours)
-    return `${config.value.canary_percent} %, set by ${config.value.updated_by ?? UNKNOWN_AUTHOR}`;
+    return `stays at ${config.value.canary_percent} %, set by ${config.value.updated_by ?? UNKNOWN_AUTHOR}`;
   return config.value.canary_percent > ramp.base.percent
     ? null
-    : `${config.value.canary_percent} % already`;
+    : `is ${config.value.canary_percent} % already`;
 }
 
 function render(outcome: Outcome<AbortData>): string {
   if (!("data" in outcome) || !outcome.data) return "";
-  const { ramp, lowered, note } = outcome.data;
-  const lines = [renderRamp({ ...outcome, data: outcome.data } as Outcome<RampData>)];
-  if (lowered !== null) {
-    lines.push(
-      `  share     ${shareOf(ramp)} → ${ramp.base.percent} %`,
-      `  live      ${liveLine(lowered)}`,
-    );
-    lines.push(...missingLines(lowered));
-  }
+  const { lowered, note } = outcome.data;
+  const lines = [renderRamp({ ...outcome, data: outcome.data } as Outcome<RampData>, false)];
+  if (lowered !== null) lines.push(...shareLines(outcome, lowered));
   if (note !== null) lines.push(`  ${note}`);
   return lines.join("\n");
 }

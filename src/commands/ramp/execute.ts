@@ -57,15 +57,17 @@ function times({ clock, apiClock }: Ports): { nowMs: number; apiMs: number } {
   return { nowMs, apiMs: apiClock.now() ?? nowMs };
 }
 
-/** What a ramp that is done has reached stays, whether anybody looks or not. Best effort. */
-export async function dropLease(ramp: RampDocument, base: Base, ports: Ports): Promise<void> {
+/** The ramp's share stays, whether anybody looks or not. Null when no lease of this ramp is stored. */
+export async function dropLease(
+  ramp: RampDocument,
+  base: Base,
+  ports: Ports,
+): Promise<ConfigWrite | null> {
   const { config } = base.state;
-  if (ramp.lease_s === null || config.kind !== "valid" || config.value.lease === undefined) return;
-  if (placeInPlan(ramp, base.state).kind !== "here") return;
-  const write = await put(withoutLease(config.value, ports.clock.now()), base, ports);
-  if (write.kind !== "written") {
-    ports.progress.warn(`the lease could not be removed and will run out: ${problemOf(write)}`);
-  }
+  if (config.kind !== "valid" || config.value.lease === undefined) return null;
+  const place = placeInPlan(ramp, base.state).kind;
+  if (place !== "here" && place !== "later") return null;
+  return put(withoutLease(config.value, ports.clock.now()), base, ports);
 }
 
 function put(config: CanaryConfig, base: Base, ports: Ports): Promise<ConfigWrite> {
@@ -73,7 +75,7 @@ function put(config: CanaryConfig, base: Base, ports: Ports): Promise<ConfigWrit
   return writeConfigOnce(ports, base, config, { signal, recheck: true, alsoStop: true });
 }
 
-function problemOf(write: Exclude<ConfigWrite, { kind: "written" }>): string {
+export function problemOf(write: Exclude<ConfigWrite, { kind: "written" }>): string {
   return write.kind === "conflict"
     ? `config was changed meanwhile by ${write.by}`
     : write.error.message;

@@ -14,7 +14,7 @@ import type { Ports } from "../../ports/ports.ts";
 import type { CommonInput, Outcome } from "../command.ts";
 import type { Base } from "../lib/stored-state.ts";
 import type { Done } from "./execute.ts";
-import { dropLease, relieve, renewLease, writeStep } from "./execute.ts";
+import { dropLease, problemOf, relieve, renewLease, writeStep } from "./execute.ts";
 import { recordEnd, recordStep } from "./journal.ts";
 import { gather } from "./observe.ts";
 import { endOf } from "./outcome.ts";
@@ -122,7 +122,12 @@ async function finish(
   if (run.ramp.closing === null) await save(run, closing(ramp), ports);
   if (ramp.live_at === null) await recordStep(ramp, "stored", input, ports);
   await recordEnd(ramp, base.state, input, ports);
-  if (ramp.state === "done") await dropLease(ramp, base, ports);
+  if (ramp.state === "done" || ramp.ended?.keep === true) {
+    const write = await dropLease(ramp, base, ports);
+    if (write !== null && write.kind !== "written") {
+      ports.progress.warn(`the lease could not be removed and will run out: ${problemOf(write)}`);
+    }
+  }
   await save(run, ramp, ports);
 }
 

@@ -33,7 +33,8 @@ export class Teller {
     else screen.line(`  ${clockTime(nowMs)}  ${text}`);
   }
 
+  /** The report that follows has all of the last view, as it is by then. */
   close(): void {
-    this.#ports.screen.close();
+    this.#ports.screen.clear();
   }
 }

@@ -1,4 +1,6 @@
 /** What is left on the screen when a ramp's run, or a word about it, has ended. */
+
+import { isOver } from "../../domain/ramp/document.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import type { Outcome } from "../command.ts";
 import type { RampData } from "./run-state.ts";
@@ -13,8 +15,10 @@ export function documentsHelp(verb: string): string {
   ].join("\n");
 }
 
-export function renderRamp(outcome: Outcome<RampData>): string {
+/** A run that has ended says in its outcome where the ramp stands, and until when; `goes`: it goes on. */
+export function renderRamp(outcome: Outcome<RampData>, goes = outcome.kind === "done"): string {
   if (!("data" in outcome) || !outcome.data) return "";
   const { ramp, at_ms } = outcome.data;
-  return rampLines(ramp, at_ms, "this environment").slice(1).map(escapeForTerminal).join("\n");
+  const lines = rampLines(ramp, at_ms, "this environment", goes && !isOver(ramp)).slice(1);
+  return lines.map(escapeForTerminal).join("\n");
 }

@@ -41,16 +41,21 @@ export function viewLines(run: RunState, { target, nowMs, columns }: ViewOptions
   return lines.map((line) => cut(escapeForTerminal(line), columns));
 }
 
-/** What is known of a ramp; for `ramp status` and the head of the live view. */
-export function rampLines(ramp: RampDocument, nowMs: number, env: string): string[] {
+/** What is known of a ramp; `goes`: somebody carries it out. For `ramp status` and the head of the live view. */
+export function rampLines(
+  ramp: RampDocument,
+  nowMs: number,
+  env: string,
+  goes = !isOver(ramp),
+): string[] {
   const state = `${MARKS[ramp.state]} ramp in ${env}: ${ramp.state}, ${shareOf(ramp)}, ${stepText(ramp)}`;
   const who = `by ${ramp.by} on ${ramp.host}, started ${age(nowMs - Date.parse(ramp.started_at))}`;
   return [
     state,
     `  plan      ${planLine(ramp)}`,
-    ...(isOver(ramp) ? [] : [`  now       ${nowText(ramp, nowMs)}`]),
+    ...(goes ? [`  now       ${nowText(ramp, nowMs)}`] : []),
     ...gateLine(ramp),
-    ...leaseLine(ramp),
+    ...(goes ? leaseLine(ramp) : []),
     ...endLine(ramp),
     `  ${ramp.mode.padEnd(9)} ${who}${ramp.reason === null ? "" : ` ("${ramp.reason}")`}`,
   ];
@@ -77,8 +82,8 @@ function gateLine({ gate, gates, min_native_requests: least }: RampDocument): st
   return [`  gate      ${gate.verdict}${seen}${why}`];
 }
 
-function leaseLine({ lease_until, base, state }: RampDocument): string[] {
-  if (lease_until === null || state === "done") return [];
+function leaseLine({ lease_until, base }: RampDocument): string[] {
+  if (lease_until === null) return [];
   return [`  lease     until ${isoSeconds(lease_until)}, then ${base.percent} % unless renewed`];
 }
 

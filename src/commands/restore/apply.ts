@@ -13,7 +13,7 @@ import type { Ports } from "../../ports/ports.ts";
 import type { CommonInput, Outcome } from "../command.ts";
 import { interruptedBy } from "../command.ts";
 import type { Names } from "../lib/emergencies.ts";
-import { invocation, liveLine, missingLines, OTHERS_FOLLOW, share } from "../lib/format.ts";
+import { changeLine, invocation, liveLine, missingLines, OTHERS_FOLLOW } from "../lib/format.ts";
 import type { LiveProof } from "../lib/prove-live.ts";
 import { isLive, NOT_ASKED } from "../lib/prove-live.ts";
 import type { Ours } from "../lib/put-back.ts";
@@ -262,7 +262,7 @@ function traceOutcome(run: Run, outcome: Outcome<RestoreData>) {
 export function renderRestore(outcome: Outcome<RestoreData>): string {
   if (!("data" in outcome) || outcome.data === undefined) return "";
   const { data } = outcome;
-  const lines = [`  share     ${share(data.before.percent)} → ${share(data.after.percent)}`];
+  const lines = changeLine(outcome, data);
   if (data.config !== null)
     lines.push(`  config    ${liveLine(data.config)}`, ...missingLines(data.config));
   if (data.release !== null)

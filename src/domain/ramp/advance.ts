@@ -91,7 +91,8 @@ export function advance(before: RampDocument, seen: Seen): Advanced {
   const ramp = { ...before, updated_at: iso(seen.nowMs) };
   const want = wanted(ramp, seen.control);
   if (want?.want === "abort") {
-    return end({ ...ramp, obeyed: want.id }, "aborted", seen, want.by, want.reason ?? "aborted");
+    const ended = end(ramp, "aborted", seen, want.by, want.reason ?? "aborted", want.keep);
+    return { ...ended, ramp: { ...ended.ramp, obeyed: want.id } };
   }
   if (ramp.relief !== null) return { ramp, order: { do: "relieve", ...reliefOf(ramp.relief) } };
   const place = placeInPlan(ramp, seen.state);
@@ -265,8 +266,10 @@ function end(
   { nowMs }: Seen,
   by: string,
   why: string,
+  keep = false,
 ): Advanced {
-  const ended = { at: iso(nowMs), by: by.slice(0, 200), why: why.slice(0, 400) };
+  const how = { at: iso(nowMs), by: by.slice(0, 200), why: why.slice(0, 400) };
+  const ended = keep ? { ...how, keep } : how;
   return { ramp: { ...ramp, state, ended }, order: { do: "end" } };
 }
 

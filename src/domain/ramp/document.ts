@@ -90,7 +90,8 @@ const rampSchema = once(() => {
     gate: z
       .object({ at: text, verdict: text, why: text, native_requests: z.number().nullable() })
       .nullable(),
-    ended: z.object({ at: text, by: text, why: text }).nullable(),
+    /** `keep`: aborted, but the share stays. */
+    ended: z.object({ at: text, by: text, why: text, keep: z.boolean().optional() }).nullable(),
     /** It has ended like this, and that has perhaps not been told yet. */
     closing: z.enum(["done", "aborted", "failed", "conflict"]).nullable(),
     updated_at: text,
@@ -110,6 +111,8 @@ const controlSchema = once(() => {
     at: text,
     by: text,
     reason: text.nullable(),
+    /** Of an abort: the share stays, so its lease must not run out. */
+    keep: z.boolean().optional(),
   });
 });
 
