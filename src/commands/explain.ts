@@ -135,6 +135,8 @@ function cookieOf(
   };
 }
 
+const NOT_LIVE = "! the rules above use the stored state, which is not live everywhere:";
+
 function render(outcome: Outcome<ExplainData>): string {
   if (outcome.kind !== "done") return "";
   const { rules, decision, elsewhere } = outcome.data;
@@ -142,8 +144,7 @@ function render(outcome: Outcome<ExplainData>): string {
     (r, index) => `  ${index + 1} ${r.rule.padEnd(10)} ${r.says}${r.decides ? "   ← decides" : ""}`,
   );
   const lines = [...rows, `  ${decision.header}`];
-  if (elsewhere.length > 0)
-    lines.push("! not the same everywhere: this follows the stored state, but");
+  if (elsewhere.length > 0) lines.push(NOT_LIVE);
   const differing = elsewhere.flatMap((text) => wrap(escapeForTerminal(`  ${text}`), 80, "    "));
   return [...lines, ...differing].join("\n");
 }

@@ -39,7 +39,7 @@ describe("an emergency that a person wrote in a hurry", () => {
     const [status, explain, doctor] = await Promise.all(["status", "explain", "doctor"].map(say));
     expect(status).toContain("! EMERGENCY: all traffic is on proxy (the legacy origin)");
     expect(explain).toContain("1 emergency on ← decides");
-    expect(explain).not.toContain("not the same everywhere");
+    expect(explain).not.toContain("not live everywhere");
     expect(doctor).toContain("config");
     expect(doctor).not.toMatch(/restore .*--to 0/);
   });
@@ -51,7 +51,7 @@ describe("an emergency that a person wrote in a hurry", () => {
     expect(status).toMatch(/! EMERGENCY, live at 0 of 1 \/qa, set by unknown/);
     expect(status).not.toContain("all traffic is on proxy");
     expect(explain).toMatch(
-      /not the same everywhere: .* FRA: emergency not in force yet \(reason: sampled\).* \/qa shows 10 % at FRA/,
+      /not live everywhere:.* FRA: emergency not in force yet \(reason: sampled\).* \/qa shows 10 % at FRA/,
     );
   });
 });
@@ -60,7 +60,7 @@ test("a config that nobody can read is not called proxy: each location goes by t
   put("{ten percent please");
   const [status, explain, doctor] = await Promise.all(["status", "explain", "doctor"].map(say));
   expect(status).toMatch(/! config .*FRA +10 %/);
-  expect(explain).toMatch(/not the same everywhere: .* \/qa shows 10 % at FRA/);
+  expect(explain).toMatch(/not live everywhere:.* \/qa shows 10 % at FRA/);
   expect(doctor).toMatch(/✖ config is not JSON fix: pixcanary restore .* --to 0/);
   expect([status, explain, doctor].join()).not.toContain("all traffic is on proxy");
 });
