@@ -18,7 +18,7 @@ export interface DrillShare {
   detail: string;
 }
 
-const LOOK_LIMIT_MS = 10_000;
+const LOOK_LIMIT_MS = 30_000;
 
 /** Every `/qa`, with its document. */
 export function lookInFull(ports: Ports): Promise<Sighting[]> {

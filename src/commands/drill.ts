@@ -5,6 +5,7 @@
  * every step held.
  */
 import type * as z from "zod";
+import { unlessAborted } from "../domain/lib/abort.ts";
 import { halfOf } from "../domain/state/transitions.ts";
 import { counted, countText, isoSeconds } from "../domain/text/format.ts";
 import type { Ports } from "../ports/ports.ts";
@@ -35,9 +36,11 @@ export interface DrillData {
 }
 
 /** Uploads that a stop moves mid-way may break: counted and shown, never hidden, no failure. */
-const SETTLE_ANSWERS = 60;
 const OBSERVED_ANSWERS = 200;
-const OBSERVE_LIMIT_MS = 30_000;
+/** Visitors keep their cohort: in a few answers, none of them may be on native by chance. */
+const MOST_ANSWERS = 5_000;
+/** Visitors wait for an answer half as long. */
+const SILENCE_LIMIT_MS = 30_000;
 const FAILING_SHARE = 0.5;
 
 export const DRILL_BUDGET_MS = 90_000;
@@ -162,25 +165,28 @@ async function qaStep(run: Run, step: string, emergency: boolean): Promise<boole
 
 async function failingNativeStep(run: Run, rehearsal: Rehearsal): Promise<boolean> {
   await rehearsal.failNative(FAILING_SHARE);
-  const before = rehearsal.counts();
-  const seen = await moreAnswers(run, rehearsal, OBSERVED_ANSWERS);
-  const native = rehearsal.counts().native - before.native;
-  const held = seen && native > 0;
-  const detail = `native fails on purpose: ${native} native answers in ${OBSERVED_ANSWERS}`;
+  const { native, total } = await answersUntil(
+    run,
+    rehearsal,
+    (seen) => seen.total >= (seen.native > 0 ? OBSERVED_ANSWERS : MOST_ANSWERS),
+  );
+  const held = total >= OBSERVED_ANSWERS && native > 0;
+  const detail = `native fails on purpose: ${counted(native, "native answer")} in ${countText(total)}`;
   return record(run, { step: "visitors are on native", held, elapsed_ms: 0, detail });
 }
 
-/** Answers under way when the stop went live are let through first; after that, not one. */
+/** Requests under way when the stop went live are let through first, however slow; after that, not one. */
 async function nobodyNativeStep(run: Run, rehearsal: Rehearsal): Promise<boolean> {
-  const settled = await moreAnswers(run, rehearsal, SETTLE_ANSWERS);
-  const before = rehearsal.counts();
-  const seen = settled && (await moreAnswers(run, rehearsal, OBSERVED_ANSWERS));
-  const after = rehearsal.counts();
-  const native = after.native - before.native;
-  const detail = `${native} native answers in ${after.total - before.total}`;
+  await unlessAborted(rehearsal.settled(), run.ports.interrupt, () => undefined);
+  const { native, total } = await answersUntil(
+    run,
+    rehearsal,
+    (seen) => seen.total >= OBSERVED_ANSWERS,
+  );
+  const detail = `${counted(native, "native answer")} in ${countText(total)}`;
   return record(run, {
     step: "all traffic is on proxy",
-    held: seen && native === 0,
+    held: total >= OBSERVED_ANSWERS && native === 0,
     elapsed_ms: 0,
     detail,
   });
@@ -196,17 +202,28 @@ async function mendNativeStep(run: Run, rehearsal: Rehearsal): Promise<boolean> 
   });
 }
 
-async function moreAnswers(run: Run, rehearsal: Rehearsal, count: number): Promise<boolean> {
-  const goal = rehearsal.counts().total + count;
-  const limit = AbortSignal.any([run.ports.clock.timeout(OBSERVE_LIMIT_MS), run.ports.interrupt]);
-  while (rehearsal.counts().total < goal) {
+type Answers = Pick<TrafficCounts, "native" | "total">;
+
+/** The answers from now on, until they are enough or none comes any more, however slowly they come. */
+async function answersUntil(
+  { ports }: Run,
+  rehearsal: Rehearsal,
+  enough: (seen: Answers) => boolean,
+): Promise<Answers> {
+  const before = rehearsal.counts();
+  let seen: Answers = { native: 0, total: 0 };
+  let newestMs = ports.clock.monotonic();
+  while (!enough(seen) && ports.clock.monotonic() - newestMs < SILENCE_LIMIT_MS) {
     try {
-      await run.ports.clock.sleep(50, limit);
+      await ports.clock.sleep(50, ports.interrupt);
     } catch {
-      return false;
+      break;
     }
+    const { native, total } = rehearsal.counts();
+    if (total - before.total > seen.total) newestMs = ports.clock.monotonic();
+    seen = { native: native - before.native, total: total - before.total };
   }
-  return true;
+  return seen;
 }
 
 function judgeTraffic(data: DrillData, traffic: TrafficCounts): void {

@@ -57,5 +57,7 @@ export interface Rehearsal {
   startVisitors(): Promise<void>;
   stopVisitors(): Promise<TrafficCounts>;
   counts(): TrafficCounts;
+  /** Resolves when what visitors were doing at the call has ended; that is limited. */
+  settled(): Promise<void>;
   failNative(share: number): Promise<void>;
 }

@@ -6,7 +6,8 @@ import { parseConfig, serialiseConfig } from "../../src/domain/state/documents.t
 import { isEmergency, parseState } from "../../src/domain/state/state.ts";
 import { UpstreamError } from "../../src/ports/errors.ts";
 import type { Ports } from "../../src/ports/ports.ts";
-import { BASE, rampOf } from "../domain/ramp/world.ts";
+import type { Rehearsal } from "../../src/ports/visitors.ts";
+import { BASE, rampOf, START_MS } from "../domain/ramp/world.ts";
 import { INPUT, RampStage } from "./ramp/stage.ts";
 
 function stageAt(canary_percent: number): RampStage {
@@ -16,7 +17,11 @@ function stageAt(canary_percent: number): RampStage {
 }
 
 /** As `pixcanary drill --env staging --yes`; limits end as the stage's time goes by. */
-function drill(stage: RampStage, change: (ports: Ports) => Ports = (ports) => ports) {
+function drill(
+  stage: RampStage,
+  change: (ports: Ports) => Ports = (ports) => ports,
+  rehearsal: Rehearsal | null = null,
+) {
   const ports = change(stage.ports());
   const limits: { atMs: number; end: AbortController }[] = [];
   const clock: Ports["clock"] = {
@@ -33,7 +38,7 @@ function drill(stage: RampStage, change: (ports: Ports) => Ports = (ports) => po
       signal.throwIfAborted();
     },
   };
-  return performDrill(INPUT, { ...ports, clock }, null);
+  return performDrill(INPUT, { ...ports, clock }, rehearsal);
 }
 
 function percentOf({ config }: RampStage) {
@@ -106,5 +111,54 @@ test("says to what share it would have gone back when a step fails", async () =>
     kind: "unhealthy",
     reason: expect.stringContaining("it began at 60 %"),
     next: expect.stringContaining("--to 60 "),
+  });
+});
+
+/** An answer a second, every tenth from native before the stop; one that was under way then comes late. */
+class SlowVisitors implements Rehearsal {
+  readonly #stage: RampStage;
+  readonly #lateAfterS: number;
+  #stoppedMs: number | null = null;
+  #late = 0;
+
+  constructor(stage: RampStage, lateAfterS: number) {
+    this.#stage = stage;
+    this.#lateAfterS = lateAfterS;
+  }
+  counts() {
+    const { nowMs, stop } = this.#stage;
+    if (stop !== null) this.#stoppedMs ??= nowMs;
+    const total = Math.floor((nowMs - START_MS) / 1_000);
+    const stoppedS = this.#stoppedMs === null ? null : (this.#stoppedMs - START_MS) / 1_000;
+    if (stoppedS !== null && total - stoppedS > this.#lateAfterS) this.#late = 1;
+    const native = Math.floor(Math.min(total, stoppedS ?? total) / 10) + this.#late;
+    const rest = { errors: 0, drifts: 0, moved: { ok: 0, broken: 0 }, uploads: 0 };
+    return { total, native, proxy: total - native, ...rest };
+  }
+  async settled(): Promise<void> {
+    this.#late = 1;
+  }
+  startVisitors = async () => undefined;
+  failNative = async () => undefined;
+  stopVisitors = async () => this.counts();
+}
+
+describe("visitors on a slow machine", () => {
+  test("are waited for as long as answers come; what was under way at the stop does not count", async () => {
+    const stage = stageAt(10);
+    const outcome = await drill(stage, undefined, new SlowVisitors(stage, 100));
+    expect(outcome, JSON.stringify(outcome)).toMatchObject({ kind: "done" });
+  });
+
+  test("that get no answer at all are not waited for without end", async () => {
+    const stage = stageAt(10);
+    const visitors = new SlowVisitors(stage, 100);
+    const silent = { ...visitors.counts(), total: 0, native: 0 };
+    visitors.counts = () => silent;
+    const outcome = await drill(stage, undefined, visitors);
+    expect(outcome).toMatchObject({
+      kind: "unhealthy",
+      reason: expect.stringContaining("visitors are on native"),
+    });
   });
 });

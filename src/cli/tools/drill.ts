@@ -96,6 +96,7 @@ function rehearsalOf({ control }: Sandbox): Rehearsal {
     startVisitors: () => control.startTraffic({ visitors: 40, ratePerS: 60 }),
     stopVisitors: async () => countsOf(await control.stopTraffic()),
     counts: () => countsOf(control.trafficReport()),
+    settled: () => control.trafficSettled(),
     failNative: async (errorShare) => control.setNative({ errorShare }),
   };
 }

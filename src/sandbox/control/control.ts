@@ -265,6 +265,11 @@ export class SandboxControl {
     return this.#deps.traffic.stop();
   }
 
+  /** Resolves when what visitors were doing at the call has ended. */
+  trafficSettled(): Promise<void> {
+    return this.#deps.traffic.settled();
+  }
+
   trafficReport(): TrafficReport {
     return this.#deps.traffic.report();
   }

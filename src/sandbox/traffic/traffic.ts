@@ -18,6 +18,8 @@ interface Run {
   tally: Tally;
   startedAtMs: number;
   stop: AbortController;
+  /** What visitors are doing; each request in it has a time limit. */
+  busy: Set<Promise<void>>;
   ended: Promise<void>;
 }
 
@@ -46,6 +48,7 @@ export class Traffic {
       tally: new Tally(),
       startedAtMs: Date.now(),
       stop: new AbortController(),
+      busy: new Set(),
       ended: Promise.resolve(),
     };
     run.ended = this.#pace(run);
@@ -61,6 +64,10 @@ export class Traffic {
     this.#last = run.tally.report(false, run.startedAtMs);
     if (this.#run === run) this.#run = null;
     return this.#last;
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(this.#run?.busy ?? []);
   }
 
   report(): TrafficReport {
@@ -93,10 +100,9 @@ export class Traffic {
   }
 
   async #pace(run: Run): Promise<void> {
-    const { plan, tally, stop } = run;
+    const { plan, tally, stop, busy } = run;
     const signal = manyWaiters(AbortSignal.any([stop.signal, this.#closing.signal]));
     const idle = Array.from({ length: plan.visitors }, () => this.#visitor(plan, tally, signal));
-    const busy = new Set<Promise<void>>();
     for (let turn = 1; !signal.aborted; turn += 1) {
       const visitor = idle.shift();
       if (visitor === undefined) tally.skipped += 1;
