@@ -1,4 +1,6 @@
-/** A limit for every wait. */
+/** Waiting in the Worker, and a limit for every wait. */
+import { unlessAborted } from "../src/domain/lib/abort.ts";
+
 export class TimeLimitError extends Error {
   override readonly name = "TimeLimitError";
 }
@@ -17,4 +19,13 @@ export async function withLimit<T>(what: string, limitMs: number, work: Promise<
   } finally {
     clearTimeout(handle);
   }
+}
+
+/** Rejects with the signal's reason when that aborts. */
+export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  const { promise: over, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  if (signal === undefined) return over;
+  await unlessAborted(over, signal, () => clearTimeout(timer));
+  signal.throwIfAborted();
 }

@@ -1,5 +1,6 @@
 /** The system's clock. */
 import { uptime } from "node:os";
+import { unlessAborted } from "../domain/lib/abort.ts";
 import type { Clock } from "../ports/machine.ts";
 
 /** A longer timer fires at once: Node stores delays in 31 bits. */
@@ -23,16 +24,9 @@ export function createClock(): Clock {
   };
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", onAbort);
-      resolve();
-    }, ms);
-    signal.addEventListener("abort", onAbort, { once: true });
-  });
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  const { promise: over, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  await unlessAborted(over, signal, () => clearTimeout(timer));
+  signal.throwIfAborted();
 }

@@ -16,7 +16,7 @@ import {
 } from "../../src/domain/state/journal.ts";
 import type { RawState } from "../../src/domain/state/state.ts";
 import { rawState, STATE_KEYS } from "../../src/domain/state/state.ts";
-import { withLimit } from "../limit.ts";
+import { sleep, withLimit } from "../limit.ts";
 
 /** The least that KV allows. */
 const CACHE_TTL_S = 30;
@@ -90,13 +90,9 @@ async function put(kv: KVNamespace, key: string, text: string, ttlS?: number): P
       return await withLimit(`KV write of ${key}`, WRITE_LIMIT_MS, kv.put(key, text, options));
     } catch (error) {
       if (attempt >= WRITE_TRIES) throw error;
-      await pause((500 + Math.random() * 700) * attempt);
+      await sleep((500 + Math.random() * 700) * attempt);
     }
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /**

@@ -5,7 +5,7 @@
  * production. It can do nothing but delay or fail a native request, and its own failure is ignored.
  */
 import type { Bindings, Settings } from "../env.ts";
-import { withLimit } from "../limit.ts";
+import { sleep, withLimit } from "../limit.ts";
 
 const ASK_LIMIT_MS = 1_000;
 const MAX_DELAY_MS = 30_000;
@@ -24,7 +24,7 @@ export async function askChaos(env: Bindings, settings: Settings, route: string)
   if (env.CHAOS === undefined || settings.production) return CALM;
   const orders = await ask(env.CHAOS, route);
   const delayMs = Math.min(Number(orders.delay_ms) || 0, MAX_DELAY_MS);
-  if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
+  if (delayMs > 0) await sleep(delayMs);
   const fail = (wanted: boolean) => (): void => {
     if (wanted) throw new Error(String(orders.message ?? "chaos: native failed"));
   };

@@ -7,6 +7,7 @@ import type { Answer, NoticeRequest, Post, SendLimits } from "../../src/domain/n
 import { postOnce, sendWithRetries } from "../../src/domain/notices/retry.ts";
 import { slackRequest } from "../../src/domain/notices/slack.ts";
 import { webhookRequest } from "../../src/domain/notices/webhook.ts";
+import { sleep } from "../limit.ts";
 import type { EmailBinding, NotifySettings } from "./settings.ts";
 
 /** How one channel took one notice; fit for a log, as nothing in it is secret. */
@@ -150,18 +151,4 @@ async function mail(
     }
     return { status: null, why: `refused (${code})`, final: !PASSING_CODES.has(code) };
   }
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", onAbort);
-      resolve();
-    }, ms);
-    signal.addEventListener("abort", onAbort, { once: true });
-  });
 }

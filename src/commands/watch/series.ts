@@ -1,7 +1,7 @@
 /** Both cohorts side by side: the newest complete bucket in numbers, those before as bars. */
 import type { BucketRow } from "../../domain/metrics/queries.ts";
 import type { Policy } from "../../domain/policy/numbers.ts";
-import { clockTime, countText, percentText } from "../../domain/text/format.ts";
+import { clockTime, countText, percentText, roughDuration } from "../../domain/text/format.ts";
 import { sparkline } from "../../domain/text/sparkline.ts";
 import type { Health } from "./model.ts";
 
@@ -41,7 +41,7 @@ export function seriesLines(health: Health | null, policy: Policy, columns: numb
   const width = Math.max(0, Math.floor((columns - LABEL - GAP) / 2));
   const bars = Math.max(0, Math.min(MOST_BARS, width - VALUE - 1));
   const starts = startsOf(rows.value, policy.bucketSeconds).slice(-Math.max(1, bars));
-  const span = `last ${roughly(starts.length * policy.bucketSeconds)}`;
+  const span = `last ${roughDuration(starts.length * policy.bucketSeconds)}`;
   const over = bars < span.length ? "" : ` ${span}`;
   const cell = (text: string): string => `${text.padStart(VALUE)}${over}`.padEnd(width + GAP);
   const head = `  ${clockTime((starts.at(-1) ?? 0) * 1_000)} ${cell("native")}${cell("proxy")}`;
@@ -74,8 +74,4 @@ function startsOf(rows: readonly BucketRow[], bucketSeconds: number): number[] {
   const first = Math.min(...starts);
   const total = Math.min(1_000, Math.round((Math.max(...starts) - first) / bucketSeconds) + 1);
   return Array.from({ length: total }, (_, index) => first + index * bucketSeconds);
-}
-
-function roughly(s: number): string {
-  return s < 120 ? `${s} s` : `${Math.round(s / 60)} min`;
 }

@@ -10,7 +10,7 @@ import type { AchievedShare } from "../proof/achieved-share.ts";
 import { UNKNOWN_AUTHOR } from "../state/author.ts";
 import type { JournalEntry } from "../state/journal.ts";
 import type { ParsedState } from "../state/state.ts";
-import { counted, countText, percentText } from "../text/format.ts";
+import { counted, countText, percentText, roughDuration } from "../text/format.ts";
 import type { Policy } from "./numbers.ts";
 import type { Verdict } from "./verdict.ts";
 import type { Coverage, NativeTotals, PolicyOverWindow } from "./window.ts";
@@ -143,7 +143,7 @@ function errorVerdict(
 export function shareJudged(share: AchievedShare): Judged {
   const { configured, achieved, tolerance, sampled, verdict, detail } = share;
   const wanted = configured === null ? "unknown" : `${configured} %`;
-  const within = tolerance === null ? "" : ` ± ${rounded(tolerance)}`;
+  const within = tolerance === null ? "" : ` ± ${countText(tolerance, 2)}`;
   const got =
     achieved === null
       ? "no new visitors"
@@ -172,7 +172,8 @@ export function heldOf(
   });
   if (!Number.isFinite(writtenS)) return told("no_data", "since an unknown time");
   if (writtenS <= fromS) return told("pass", "for the whole window");
-  const since = (atS: number): string => `for ${hours(toS - atS)} of ${hours(toS - fromS)}`;
+  const since = (atS: number): string =>
+    `for ${roughDuration(toS - atS)} of ${roughDuration(toS - fromS)}`;
   const changed = entries.findLast(
     ({ before, after }) => after.percent !== null && before?.percent !== after.percent,
   );
@@ -189,12 +190,4 @@ export function heldOf(
     ]);
   const what = `config was changed by ${by ?? UNKNOWN_AUTHOR}; the journal has no earlier share`;
   return told("inconclusive", since(writtenS), [what]);
-}
-
-function hours(seconds: number): string {
-  return `${rounded(Math.max(0, seconds) / 3_600)} h`;
-}
-
-function rounded(value: number): number {
-  return Number(value.toFixed(value < 10 ? 2 : 1));
 }

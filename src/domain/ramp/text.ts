@@ -2,6 +2,7 @@
 import { shortDuration } from "../lib/duration.ts";
 import type { Notice } from "../notices/notice.ts";
 import { noticeKey } from "../notices/notice.ts";
+import { roughDuration } from "../text/format.ts";
 import type { RampDocument } from "./document.ts";
 
 /** "10 %", or the share before the ramp. */
@@ -55,12 +56,5 @@ export function nowText(ramp: RampDocument, nowMs: number): string {
   const next = ramp.plan[ramp.step + 1];
   const then = next === undefined ? "then done" : `then ${next.percent} %`;
   const longer = ramp.extended ? " (extended: not enough data)" : "";
-  return `holding for another ${leftText(untilMs - nowMs)}${longer}, ${then}`;
-}
-
-function leftText(ms: number): string {
-  const seconds = Math.max(0, Math.ceil(ms / 1_000));
-  if (seconds < 120) return `${seconds} s`;
-  if (seconds < 7_200) return `${Math.ceil(seconds / 60)} min`;
-  return `${(seconds / 3_600).toFixed(1)} h`;
+  return `holding for another ${roughDuration((untilMs - nowMs) / 1_000)}${longer}, ${then}`;
 }

@@ -16,6 +16,13 @@ export function percentText(value: number): string {
   return `${Number(value.toFixed(value < 10 ? 2 : 1))} %`;
 }
 
+/** "90 s", "14 min", "2.5 h": rounded up, as what is left is said. */
+export function roughDuration(seconds: number): string {
+  const s = Math.max(0, Math.ceil(seconds));
+  if (s < 120) return `${s} s`;
+  return s < 7_200 ? `${Math.ceil(s / 60)} min` : `${countText(s / 3_600, 1)} h`;
+}
+
 const RFC_3339 = /^\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)$/;
 
 /** "2026-05-01T00:49:00Z", of milliseconds or RFC 3339; what is no time stays as it is. */

@@ -5,6 +5,7 @@ import {
   countText,
   isoSeconds,
   percentText,
+  roughDuration,
 } from "../../../src/domain/text/format.ts";
 
 describe("as people read it", () => {
@@ -27,6 +28,12 @@ describe("as people read it", () => {
       "10 %",
       "12.3 %",
       "100 %",
+    ]);
+  });
+
+  it("a duration is rounded up, to what it takes to plan by it", () => {
+    expect([-1, 0.2, 119, 120, 7_199, 7_200, 9_100, 86_400].map(roughDuration)).toEqual([
+      ...["0 s", "1 s", "119 s", "2 min", "120 min", "2 h", "2.5 h", "24 h"],
     ]);
   });
 
