@@ -17,7 +17,7 @@ import { untilOver } from "./wait.ts";
 const input = z.object({
   wait: flag(
     "--wait <duration>",
-    "wait so long for its end (30s, 10m, 2h), and exit as it ended",
+    "wait for its end, at most so long (30s, 10m, 2h); exit code as it ended",
     parsed(durationMs, "must be a duration like 30s, 10m or 2h").optional(),
   ),
 });
