@@ -28,7 +28,7 @@ export function findingLines(findings: readonly Finding[]): string[] {
     said.add(why);
     return [line, ...wrap(`${INDENT}${escapeForTerminal(why)}`, COLUMNS, INDENT)];
   });
-  return [HEAD, ...rows];
+  return rows.length === 0 ? [] : [HEAD, ...rows];
 }
 
 function rowOf(finding: Finding): string {

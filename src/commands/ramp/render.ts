@@ -1,6 +1,5 @@
 /** What is left on the screen when a ramp's run, or a word about it, has ended. */
 
-import { isOver } from "../../domain/ramp/document.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import type { Outcome } from "../command.ts";
 import type { RampData } from "./run-state.ts";
@@ -19,6 +18,6 @@ export function documentsHelp(verb: string): string {
 export function renderRamp(outcome: Outcome<RampData>, goes = outcome.kind === "done"): string {
   if (!("data" in outcome) || !outcome.data) return "";
   const { ramp, at_ms } = outcome.data;
-  const lines = rampLines(ramp, at_ms, "this environment", goes && !isOver(ramp)).slice(1);
+  const lines = rampLines(ramp, at_ms, "this environment", { now: goes, lease: goes }).slice(1);
   return lines.map(escapeForTerminal).join("\n");
 }

@@ -53,7 +53,7 @@ async function look(ports: Ports): Promise<Outcome<RampStatusData>> {
   for (const warning of warnings) ports.progress.warn(warning);
   const data = statusDataOf(known, ports);
   if (known === null || isOver(known.ramp)) return { kind: "done", changed: false, data };
-  const dead = known.from === "here" && known.ramp.mode === "attached" && !known.alive;
+  const dead = hasDied(known);
   const next = invocation(
     ports.target,
     dead || known.ramp.paused !== null ? "ramp resume" : "ramp pause",
@@ -64,9 +64,14 @@ async function look(ports: Ports): Promise<Outcome<RampStatusData>> {
 function render(outcome: Outcome<RampStatusData>): string {
   if (!("data" in outcome) || outcome.data === undefined) return "";
   const { ramp, env, at_ms } = outcome.data;
-  const lines = ramp === null ? [`  no ramp in ${env}`] : rampLines(ramp, at_ms, env);
+  const now = !hasDied(outcome.data);
+  const lines = ramp === null ? [`  no ramp in ${env}`] : rampLines(ramp, at_ms, env, { now });
   if (ramp !== null && !isOver(ramp)) lines.push(`  seen      ${lifeText(outcome.data)}`);
   return [...lines, ...ownerLines(outcome.data)].map(escapeForTerminal).join("\n");
+}
+
+function hasDied({ ramp, from, alive }: Pick<RampStatusData, "ramp" | "from" | "alive">): boolean {
+  return from === "here" && ramp?.mode === "attached" && !alive;
 }
 
 function lifeText({ ramp, from, alive, at_ms }: RampStatusData): string {

@@ -41,21 +41,25 @@ export function viewLines(run: RunState, { target, nowMs, columns }: ViewOptions
   return lines.map((line) => cut(escapeForTerminal(line), columns));
 }
 
-/** What is known of a ramp; `goes`: somebody carries it out. For `ramp status` and the head of the live view. */
+/**
+ * What is known of a ramp, for `ramp status` and the head of the live view; without `now` when nobody carries
+ * it out, and without `lease` where that is said elsewhere.
+ */
 export function rampLines(
   ramp: RampDocument,
   nowMs: number,
   env: string,
-  goes = !isOver(ramp),
+  { now = true, lease = true } = {},
 ): string[] {
+  const open = !isOver(ramp);
   const state = `${MARKS[ramp.state]} ramp in ${env}: ${ramp.state}, ${shareOf(ramp)}, ${stepText(ramp)}`;
   const who = `by ${ramp.by} on ${ramp.host}, started ${age(nowMs - Date.parse(ramp.started_at))}`;
   return [
     state,
     `  plan      ${planLine(ramp)}`,
-    ...(goes ? [`  now       ${nowText(ramp, nowMs)}`] : []),
+    ...(open && now ? [`  now       ${nowText(ramp, nowMs)}`] : []),
     ...gateLine(ramp),
-    ...(goes ? leaseLine(ramp) : []),
+    ...(open && lease ? leaseLine(ramp) : []),
     ...endLine(ramp),
     `  ${ramp.mode.padEnd(9)} ${who}${ramp.reason === null ? "" : ` ("${ramp.reason}")`}`,
   ];
