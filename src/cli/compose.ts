@@ -2,7 +2,7 @@
 import { dirname } from "node:path";
 import { createAccountProbe } from "../adapters/account-probe.ts";
 import { createMetrics } from "../adapters/analytics.ts";
-import { createApiClock } from "../adapters/api-clock.ts";
+import { type AnswerClock, createApiClock, putRight } from "../adapters/api-clock.ts";
 import { createCloudflareClient } from "../adapters/cloudflare-client.ts";
 import { createStateStore } from "../adapters/cloudflare-store.ts";
 import { type LoadedConfig, loadConfig, loadForRelief } from "../adapters/config-file.ts";
@@ -33,7 +33,6 @@ import type {
   StateStore,
 } from "../ports/api.ts";
 import { UpstreamError } from "../ports/errors.ts";
-import type { Clock } from "../ports/machine.ts";
 import type { MissingSecret, Ports } from "../ports/ports.ts";
 import { composeNotifier } from "./compose-notifier.ts";
 import { configSources, environmentForRelief, environmentOf } from "./environment.ts";
@@ -82,14 +81,15 @@ export async function composeWith(
   const redactor = createGrowingRedactor([token, qaToken, session]);
   const { redact } = redactor;
   const hosts = await checkedHosts(loaded.path, environment, { qaToken, flags, shell, ...options });
-  const { clock } = shell;
+  const apiClock = createApiClock(shell.clock);
+  const clock = putRight(shell.clock, apiClock);
   const { qaUrls } = environment;
   const asking = { token: qaToken, allowed: hosts.hosts, clock, version: shell.version };
   const qa = createQaProbe({ ...asking, urls: qaUrls, secrets: [token] });
   const apiPorts =
     token === null
       ? withoutToken(missing)
-      : withToken(token, { environment, name, shell, qaToken, clock });
+      : withToken(token, { environment, name, shell, qaToken, apiClock });
   const ports: Ports = {
     target: toTarget(name, environment, flags.config ?? null),
     identity: createIdentity({ env: shell.env, version: shell.version }),
@@ -152,13 +152,12 @@ function withToken(
     name: string;
     shell: Shell;
     qaToken: Secret | null;
-    clock: Clock;
+    apiClock: AnswerClock;
   },
 ): ApiPorts {
-  const { environment, name, shell, qaToken, clock } = context;
+  const { environment, name, shell, qaToken, apiClock } = context;
   const { accountId, namespaceId } = environment;
   const apiBaseUrl = apiBaseUrlOf(environment);
-  const apiClock = createApiClock(clock);
   const client = createCloudflareClient({
     apiClock,
     apiBaseUrl,
@@ -202,7 +201,7 @@ export function refusing(error: UpstreamError, why: string): ApiPorts {
     await refuse();
   };
   return {
-    apiClock: { now: () => null },
+    apiClock: { now: () => null, aheadMs: () => null },
     store: { read: refuse, writeStop: refuse, writeConfig: refuse },
     documents: { get: refuse, put: refuse },
     journal: {

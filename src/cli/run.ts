@@ -169,6 +169,7 @@ async function planAndApply(
   const planned = await def.plan(input, ports);
   if (planned.kind === "ended") return planned.outcome;
   if (flags.dryRun) return dryRun(planned);
+  if (planned.unseen !== undefined && flags.yes) return planned.unseen;
   if (planned.risk === "exposure" && !flags.yes) {
     shell.console.err(changesText(planned));
     const answer = await ask(`${def.name} in ${ports.target.env}: continue?`, shell.env);

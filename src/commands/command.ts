@@ -48,7 +48,15 @@ export interface Change {
 }
 
 export type Planned<P, T = unknown> =
-  | { kind: "plan"; risk: Risk; changes: readonly Change[]; notes: readonly string[]; steps: P }
+  | {
+      kind: "plan";
+      risk: Risk;
+      changes: readonly Change[];
+      notes: readonly string[];
+      steps: P;
+      /** How it ends with `--yes`, which does not stand for having seen this. */
+      unseen?: Outcome<never>;
+    }
   /** There is nothing to apply: already so, refused, or failed while reading. */
   | { kind: "ended"; outcome: Outcome<T> };
 

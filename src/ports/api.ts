@@ -56,6 +56,8 @@ export interface Journal {
 export interface ApiClock {
   /** Milliseconds since the epoch, within 2.5 s; null before its first answer. */
   now(): number | null;
+  /** How far this machine's clock is ahead of it; 0 within 5 s. Null before its first answer. */
+  aheadMs(): number | null;
 }
 
 /** What `doctor` asks the API beyond state; every probe is bounded by the signal. */

@@ -71,6 +71,22 @@ describe("two at the same time", () => {
     expect(storedState(lane.sandbox).stop).toMatchObject({ value: { active: true, id: "SECOND" } });
   });
 
+  test("somebody else's stop of seconds ago is not released by --yes, but by its name", async () => {
+    const asAnna = { ...lane.env, ...tokenEnv(lane.sandbox), PIXCANARY_ACTOR: "anna" };
+    expect((await runCli(["not-aus", "--config", config], { env: asAnna })).code).toBe(0);
+    const { stop } = storedState(lane.sandbox);
+    const id = stop.kind === "valid" ? stop.value.id : undefined;
+    const back = ["restore", "--to", "10", "--reason", "x", "--yes", "--force", "--config", config];
+    const refused = await run(back);
+    expect(refused.code).toBe(25);
+    expect(refused.stderr).toMatch(/somebody else's stop of less than 2 min ago: anna, /);
+    expect(refused.stderr).toMatch(new RegExp(`next: pixcanary restore .*--yes --stop ${id}`));
+    expect(storedState(lane.sandbox).stop).toEqual(stop);
+    expect((await run([...back, "--stop", "ANOTHER"])).code).toBe(25);
+    expect((await run([...back, "--stop", `${id}`])).code).toBe(0);
+    expect(storedState(lane.sandbox).stop).toMatchObject({ value: { active: false } });
+  });
+
   test("a stop that is refused says that the earlier one is in force, and how to do it by hand", async () => {
     expect((await run(["not-aus", "--config", config])).code).toBe(0);
     const { stop } = storedState(lane.sandbox);

@@ -187,7 +187,7 @@ export function modelPorts(store: StateStore): Ports {
       writable: () => Promise.reject(new Error("not asked")),
     },
     clock,
-    apiClock: { now: () => null },
+    apiClock: { now: () => null, aheadMs: () => null },
     rng: {
       next: () => 0.5,
       ulid: () => {

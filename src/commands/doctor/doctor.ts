@@ -13,7 +13,6 @@ import type { Ports } from "../../ports/ports.ts";
 import type { Outcome, ReadingVerb } from "../command.ts";
 import { onOff } from "../flag.ts";
 import type { Check } from "../lib/check.ts";
-import { skewMs } from "../lib/clock-skew.ts";
 import { invocation } from "../lib/format.ts";
 import { lookEverywhere } from "../lib/look-everywhere.ts";
 import { READ_LIMIT_MS } from "../lib/stored-state.ts";
@@ -225,9 +224,9 @@ function qaFix({ status, problem }: Sighting): string {
   return "check qaUrls in pixcanary.json; is the Worker deployed there?";
 }
 
-function skewCheck(clocks: Parameters<typeof skewMs>[0]): Check {
+function skewCheck({ apiClock }: Pick<Ports, "apiClock">): Check {
   const name = "clock";
-  const aheadMs = skewMs(clocks);
+  const aheadMs = apiClock.aheadMs();
   if (aheadMs === null) {
     return { name, result: "warn", detail: "the API's time is unknown", fix: "run doctor again" };
   }

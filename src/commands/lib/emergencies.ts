@@ -48,7 +48,7 @@ export function namesOf(
   };
 }
 
-function storedIn({ configText: config, stopText: stop, state }: Base): Asked[] {
+export function storedIn({ configText: config, stopText: stop, state }: Base): Asked[] {
   const read = readEmergencies({ config, stop }, state);
   return [read.stop.asked, read.config.asked].filter((asked) => asked !== null);
 }

@@ -3,7 +3,6 @@
 import type { PlannedStep } from "../../domain/ramp/plan.ts";
 import { isoSeconds } from "../../domain/text/format.ts";
 import type { Ports } from "../../ports/ports.ts";
-import { skewMs } from "../lib/clock-skew.ts";
 
 const SKEW_LIMIT_MS = 30_000;
 /** A ramp takes longer than planned as soon as a step is extended. */
@@ -18,7 +17,7 @@ export async function clockAndToken(
   try {
     const { expiresOn } = await ports.account.token({ signal });
     const nowMs = ports.clock.now();
-    const awayMs = Math.abs(skewMs(ports) ?? 0);
+    const awayMs = Math.abs(ports.apiClock.aheadMs() ?? 0);
     if (awayMs > SKEW_LIMIT_MS) {
       return { reason: `this machine's clock is ${Math.round(awayMs / 1_000)} s off the API's` };
     }

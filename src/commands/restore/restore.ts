@@ -5,27 +5,22 @@
  */
 
 import * as z from "zod";
-import type { GuardianCap } from "../../domain/guardian/cap.ts";
-import type { Latch } from "../../domain/guardian/decide.ts";
 import { backToNormal } from "../../domain/policy/back-to-normal.ts";
 import type { Observations } from "../../domain/policy/observations.ts";
 import type { Finding } from "../../domain/policy/prerequisites.ts";
 import { findingText, obstacles, prerequisites } from "../../domain/policy/prerequisites.ts";
-import type { Sighting } from "../../domain/proof/expectation.ts";
-import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import type { StopDocument } from "../../domain/state/documents.ts";
-import { readEmergencies } from "../../domain/state/emergency.ts";
-import { shareBeforeIncident, snapshotOf } from "../../domain/state/journal.ts";
+import type { JournalEntry } from "../../domain/state/journal.ts";
+import { snapshotOf } from "../../domain/state/journal.ts";
+import { shareBeforeIncident } from "../../domain/state/share-before.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
 import { isEmergency } from "../../domain/state/state.ts";
-import { watermarkOf } from "../../domain/state/transitions.ts";
-import { isoSeconds } from "../../domain/text/format.ts";
 import type { Ports } from "../../ports/ports.ts";
-import type { Change, ChangingVerb, Given, Planned } from "../command.ts";
-import { flag, onOff, percentInput } from "../flag.ts";
+import type { ChangingVerb, Given, Outcome, Planned } from "../command.ts";
+import { flag, onOff, parsed, percentInput } from "../flag.ts";
 import type { Names } from "../lib/emergencies.ts";
-import { authorsOf, namesOf, shownAt } from "../lib/emergencies.ts";
-import { invocation, share } from "../lib/format.ts";
+import { namesOf, shownAt, storedIn } from "../lib/emergencies.ts";
+import { invocation, timeWithAge } from "../lib/format.ts";
 import { lookEverywhere } from "../lib/look-everywhere.ts";
 import { observe } from "../lib/native-health.ts";
 import { proveStored } from "../lib/prove-stored.ts";
@@ -35,12 +30,28 @@ import type { Base } from "../lib/stored-state.ts";
 import { READ_LIMIT_MS, readBase, unreachable } from "../lib/stored-state.ts";
 import type { RestoreData } from "./apply.ts";
 import { goBackUp, renderRestore } from "./apply.ts";
+import { beforeStopNotes, normalBeforeStop } from "./before-stop.ts";
+import type { ShareTo } from "./changes.ts";
+import { alsoShown, armChange, capChange, changesOf } from "./changes.ts";
+import type { SeenCap } from "./held.ts";
+import { capsOf, orphanOf } from "./held.ts";
+import { namedInVain, unseenBy } from "./seen.ts";
 
 const input = z.object({
   to: flag("--to <percent>", "the share to go back to", percentInput.optional()),
+  stop: flag(
+    "--stop <id,…>",
+    "release these stops and no other; with --yes, for a stop that is less than 2 min old",
+    parsed(stopNames, "must be ids of stops, as status shows them, with commas between").optional(),
+  ),
   force: onOff("--force", "restore even if a prerequisite fails; journaled with the reason"),
 });
 type Input = Given<typeof input>;
+
+function stopNames(text: string): string[] | null {
+  const names = text.split(",").map((name) => name.trim());
+  return names.every((name) => /^[A-Za-z0-9_-]{1,64}$/.test(name)) ? names : null;
+}
 
 export interface RestoreSteps {
   base: Base;
@@ -80,6 +91,78 @@ export const restore: ChangingVerb<typeof input, RestoreSteps, RestoreData> = {
 
 async function plan(given: Input, ports: Ports): Promise<Planned<RestoreSteps, RestoreData>> {
   const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
+  const look = await lookAround(ports, signal);
+  const { base, sightings } = look;
+  if (!("state" in base)) return { kind: "ended", outcome: unreachable(base, ports) };
+
+  const inForce = [...storedIn(base), ...sightings.flatMap(shownAt)];
+  const named = given.stop ?? [];
+  const vain = namedInVain(inForce, named, ports);
+  if (vain !== null) return { kind: "ended", outcome: vain };
+  const to = shareToGoTo(given, look.journal.entries, ports);
+  const steps = stepsTo(to, base, look, ports);
+  const { percent, orphan, caps, guardian } = steps;
+  const latched = typeof guardian !== "string" && guardian.latched ? guardian.newest : null;
+  const ended = orphan === null && caps.length === 0;
+  const refusal = ended ? notARestore(base.state, percent, latched !== null, ports) : null;
+  if (refusal !== null && refusal !== "already") return refusal;
+  if (refusal !== null) {
+    const notes = [`already at ${percent} %, and no emergency is on: nothing to write`];
+    return { kind: "plan", risk: "none", changes: [], notes, steps: { ...steps, already: true } };
+  }
+
+  const stopped = isEmergency(base.state) || orphan !== null;
+  const measured = stopped ? withoutPast(look.observations) : look.observations;
+  const findings = prerequisites(sightings, backToNormal(measured, ports.target.policy));
+  if (obstacles(findings).length > 0 && !given.force) {
+    return { kind: "ended", outcome: notSafe(findings, percent, base, ports) };
+  }
+  const past = stopped ? await normalBeforeStop(inForce, ports, signal) : [];
+  const unseen = unseenBy(inForce, named, ports);
+  return {
+    kind: "plan",
+    risk: "exposure",
+    changes: [
+      ...changesOf(base.state, to, orphan),
+      ...alsoShown(base, sightings, orphan),
+      ...caps.map(capChange),
+      ...(latched === null ? [] : [armChange(latched)]),
+    ],
+    notes: [
+      ...findings.map(findingText),
+      ...(stopped ? beforeStopNotes(past, given.reason ?? "") : []),
+    ],
+    steps: { ...steps, findings },
+    ...(unseen === null ? {} : { unseen }),
+  };
+}
+
+type Look = Awaited<ReturnType<typeof lookAround>>;
+
+function stepsTo(
+  { percent }: ShareTo,
+  base: Base,
+  { sightings, journal: { entries }, texts }: Look,
+  ports: Ports,
+): RestoreSteps {
+  const nowMs = ports.clock.now();
+  const plannedAt = new Date(nowMs).toISOString();
+  const { config } = base.state;
+  return {
+    base,
+    already: false,
+    percent,
+    tag: config.kind === "valid" ? config.value.canary_tag : ports.target.canaryTag,
+    findings: [],
+    plannedAt,
+    orphan: orphanOf(base.state, sightings, plannedAt),
+    caps: capsOf(base.state, sightings),
+    names: namesOf(base, sightings, entries, nowMs),
+    guardian: guardianSeen(texts, base.state, entries, ports),
+  };
+}
+
+async function lookAround(ports: Ports, signal: AbortSignal) {
   const [base, texts, journal, sightings, { observations }] = await Promise.all([
     readBase(ports, signal),
     readGuardian(ports, signal),
@@ -87,52 +170,37 @@ async function plan(given: Input, ports: Ports): Promise<Planned<RestoreSteps, R
     lookEverywhere(ports, "full", signal),
     observe(ports, signal, []),
   ]);
-  if (!("state" in base)) return { kind: "ended", outcome: unreachable(base, ports) };
   for (const warning of journal.warnings) ports.progress.warn(warning);
+  return { base, texts, journal, sightings, observations };
+}
 
-  const percent = given.to ?? shareBeforeIncident(journal.entries) ?? ports.target.normalPercent;
-  const plannedAt = new Date(ports.clock.now()).toISOString();
-  const orphan = orphanOf(base.state, sightings, plannedAt);
-  const names = namesOf(base, sightings, journal.entries, ports.clock.now());
-  const caps = capsOf(base.state, sightings);
-  const guardian = guardianSeen(texts, base.state, journal.entries, ports);
-  const latched = typeof guardian !== "string" && guardian.latched ? guardian.newest : null;
-  const ended = orphan === null && caps.length === 0;
-  const refusal = ended ? notARestore(base.state, percent, latched !== null, ports) : null;
-  if (refusal !== null && refusal !== "already") return refusal;
-  const { config } = base.state;
-  const tag = config.kind === "valid" ? config.value.canary_tag : ports.target.canaryTag;
-  const steps = { base, percent, tag, orphan, plannedAt, caps, names, guardian };
-  if (refusal !== null) {
-    const notes = [`already at ${percent} %, and no emergency is on: nothing to write`];
-    const asItIs = { ...steps, findings: [], already: true };
-    return { kind: "plan", risk: "none", changes: [], notes, steps: asItIs };
-  }
-
-  const stopped = isEmergency(base.state) || orphan !== null;
-  const measured = stopped ? withoutPast(observations) : observations;
-  const findings = prerequisites(sightings, backToNormal(measured, ports.target.policy));
-  const failed = obstacles(findings);
-  const changes = [
-    ...changesOf(base.state, percent, orphan),
-    ...alsoShown(base, sightings, orphan),
-    ...caps.map(capChange),
-    ...(latched === null ? [] : [armChange(latched)]),
-  ];
-  if (failed.length > 0 && !given.force) {
-    const data: RestoreData = { ...unchanged(base.state), findings };
-    const reason = `not safe yet: ${failed.map((f) => `${f.name}: ${f.verdict}`).join(", ")}`;
-    const next = `${invocation(ports.target, "restore")} --reason "…" --force   # if you are sure it is safe`;
-    return { kind: "ended", outcome: { kind: "unhealthy", data, reason, next } };
-  }
-  const notes = findings.map(findingText);
+/** With where it comes from, for nobody has typed it. */
+function shareToGoTo(
+  given: Input,
+  entries: readonly JournalEntry[],
+  { target, clock }: Ports,
+): ShareTo {
+  if (given.to !== undefined) return { percent: given.to, from: null };
+  const before = shareBeforeIncident(entries, clock.now());
+  if (before === null) return { percent: target.normalPercent, from: "normalPercent" };
+  const { percent, actor, at } = before;
   return {
-    kind: "plan",
-    risk: "exposure",
-    changes,
-    notes,
-    steps: { ...steps, findings, already: false },
+    percent,
+    from: `before the incident, journal ${timeWithAge(at, clock.now())} by ${actor}`,
   };
+}
+
+function notSafe(
+  findings: Finding[],
+  percent: number,
+  base: Base,
+  ports: Ports,
+): Outcome<RestoreData> {
+  const data: RestoreData = { ...unchanged(base.state), findings };
+  const bad = obstacles(findings).map((f) => `${f.name}: ${f.verdict}`);
+  const reason = `not safe yet to go to ${percent} %: ${bad.join(", ")}`;
+  const next = `${invocation(ports.target, "restore")} --reason "…" --force   # if you are sure it is safe`;
+  return { kind: "unhealthy", data, reason, next };
 }
 
 /** What was measured before a stop is the incident itself, and says nothing of native as it is now. */
@@ -171,85 +239,4 @@ function proveAlready({ base }: RestoreSteps, input: Input, ports: Ports) {
 function unchanged(state: ParsedState): Omit<RestoreData, "findings"> {
   const before = snapshotOf(state);
   return { before, after: before, config: null, release: null };
-}
-
-/**
- * A stop that is not stored (lost to another writer, deleted by hand), but that `config` mirrors or a
- * location still shows: isolates that saw it keep it until they read its release. One that was
- * unreadable shows as an emergency without a stop.
- */
-function orphanOf(
-  state: ParsedState,
-  sightings: readonly Sighting[],
-  plannedAt: string,
-): Pick<StopDocument, "id" | "at"> | null {
-  const { config, stop } = state;
-  if (stop.kind === "invalid" || (stop.kind === "valid" && stop.value.active)) return null;
-  if (config.kind === "valid" && config.value.emergency_proxy) {
-    const { revision: id, last_updated: at } = config.value;
-    return watermarkOf({ id, at }, plannedAt);
-  }
-  const shown = sightings.find((s) => s.qa?.stop.active === true)?.qa?.stop;
-  if (shown !== undefined) {
-    return watermarkOf({ id: shown.id ?? undefined, at: shown.at ?? undefined }, plannedAt);
-  }
-  const unnamed = sightings.some((s) => s.qa?.canary.emergency_proxy === true);
-  return unnamed && !isEmergency(state) ? { at: plannedAt } : null;
-}
-
-type SeenCap = Pick<GuardianCap, "id" | "at" | "by" | "reason" | "percent">;
-
-function capsOf({ capped }: ParsedState, sightings: readonly Sighting[]): SeenCap[] {
-  const seen = [capped?.cap, ...sightings.map(({ qa }) => qa?.canary.cap)];
-  const caps = new Map(seen.flatMap((cap) => (cap === undefined ? [] : [[cap.id, cap] as const])));
-  return [...caps.values()];
-}
-
-function capChange({ percent, at, by, reason }: SeenCap): Change {
-  const before = `at most ${percent} % since ${isoSeconds(at || "an unknown time")} by ${by} ("${reason}")`;
-  return { what: "guardian's cap", before, after: "lifted" };
-}
-
-function armChange({ action, at }: Latch): Change {
-  const before = `latched since its ${action} at ${at || "an unknown time"}`;
-  return { what: "guardian", before, after: "armed again" };
-}
-
-/** What locations hold beside what is stored: it ends, too. */
-function alsoShown(
-  base: Base,
-  sightings: readonly Sighting[],
-  orphan: Pick<StopDocument, "id" | "at"> | null,
-): Change[] {
-  const { stop, config } = readEmergencies({ config: base.configText, stop: base.stopText });
-  const told = [stop.asked?.mark, config.asked?.mark];
-  const others = sightings
-    .flatMap(shownAt)
-    .filter(({ key, mark, id }) => key === "stop" && !told.includes(mark) && id !== orphan?.id);
-  if (others.length === 0) return [];
-  return [{ what: "stop", before: `also in force: ${authorsOf(others)}`, after: "released" }];
-}
-
-function changesOf(
-  state: ParsedState,
-  percent: number,
-  orphan: Pick<StopDocument, "id" | "at"> | null,
-): Change[] {
-  const before = snapshotOf(state);
-  const stop = state.stop.kind === "valid" && state.stop.value.active ? state.stop.value : null;
-  const changes: Change[] = [
-    { what: "share of new visitors", before: share(before.percent), after: share(percent) },
-    { what: "emergency", before: before.emergency ? "on" : "off", after: "off" },
-  ];
-  if (stop !== null) {
-    const who = `active since ${isoSeconds(stop.at ?? "an unknown time")} by ${stop.by ?? UNKNOWN_AUTHOR}${stop.reason === undefined ? "" : ` ("${stop.reason}")`}`;
-    changes.push({ what: "stop", before: who, after: "released" });
-  } else if (state.stop.kind === "invalid") {
-    changes.push({ what: "stop", before: `unreadable: ${state.stop.problem}`, after: "released" });
-  }
-  if (orphan !== null) {
-    const what = `not stored, but still in force at a location or in config (set at ${isoSeconds(orphan.at ?? "an unknown time")})`;
-    changes.push({ what: "stop", before: what, after: "released" });
-  }
-  return changes;
 }

@@ -75,30 +75,3 @@ export function parseJournalEntry(value: string): JournalEntry | null {
     return null;
   }
 }
-
-const RELIEF = new Set(["not-aus", "reduce", "disable"]);
-
-/**
- * The share to go back to: what was configured before the unbroken run of relief commands that ends
- * the journal. `entries` in order of time. Null when the journal does not know.
- */
-export function shareBeforeIncident(entries: readonly JournalEntry[]): number | null {
-  let share: number | null = null;
-  for (let index = entries.length - 1; index >= 0; index -= 1) {
-    const entry = entries[index];
-    if (entry === undefined || changedNothing(entry)) continue;
-    if (!RELIEF.has(entry.command)) return share ?? positive(entry.after.percent);
-    const before = positive(entry.before?.percent ?? null);
-    if (before !== null) share = before;
-  }
-  return share;
-}
-
-/** Such as the end of a ramp, which is told and leaves everything as it is. */
-function changedNothing({ before, after }: JournalEntry): boolean {
-  return before?.percent === after.percent && before.emergency === after.emergency;
-}
-
-function positive(percent: number | null): number | null {
-  return percent !== null && percent > 0 ? percent : null;
-}

@@ -42,7 +42,7 @@ function world(): World {
   const documents = new Map([["guardian", JSON.stringify({ ...guardian, latched })]]);
   const ports = {
     ...modelPorts(modelStore(kv, atOnce, [0])),
-    apiClock: { now: () => NOW_MS },
+    apiClock: { now: () => NOW_MS, aheadMs: () => 0 },
     documents: {
       get: async (key: string) => documents.get(key) ?? null,
       put: async (key: string, text: string) => void documents.set(key, text),

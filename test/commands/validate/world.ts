@@ -87,7 +87,7 @@ export function portsOf(world: World = {}): Ports {
     target: { ...PORTS.target, env: "production", qaUrls: [sighting.url] },
     identity: { actor: texts.actor, host: "laptop", tool: "pixcanary 0.1.0" },
     clock: { ...PORTS.clock, now: () => NOW_MS },
-    apiClock: { now: () => NOW_MS },
+    apiClock: { now: () => NOW_MS, aheadMs: () => 0 },
     store: {
       ...PORTS.store,
       read: async () => ({

@@ -1,0 +1,24 @@
+/** Emergencies that whoever types a release may not know of yet. */
+import { timeOf } from "../lib/time.ts";
+import type { Asked } from "./emergency.ts";
+
+/** Long enough to be told of a stop, by a notice or by a colleague. */
+const YOUNG_MS = 120_000;
+
+/** How an operator names one: its id, or what stands for its text where nobody gave it one. */
+export function nameForOperators({ id, mark }: Pick<Asked, "id" | "mark">): string {
+  return id !== undefined && /^[A-Za-z0-9_-]{1,64}$/.test(id) ? id : mark;
+}
+
+/** By others, and not known to be two minutes old. A stop and its mirror in `config` are one. */
+export function unseenEmergencies(
+  asked: readonly Asked[],
+  { actor, nowMs }: { actor: string; nowMs: number },
+): Asked[] {
+  const known = asked.filter(({ by, at }) => {
+    const ageMs = nowMs - timeOf(at);
+    const isOld = Number.isFinite(ageMs) && ageMs >= YOUNG_MS;
+    return by !== actor && !isOld;
+  });
+  return [...new Map(known.map((one) => [nameForOperators(one), one])).values()];
+}
