@@ -184,7 +184,8 @@ async function put(sandbox: Sandbox, state: string): Promise<void> {
   await write("stop", { active: false, at: new Date().toISOString() });
   await write("config", { ...config, last_updated: new Date().toISOString() });
   if (state !== "emergency") return;
-  const earlier = new Date(Date.now() - 60_000).toISOString();
+  // Old enough to have been heard of: `restore --yes` releases it.
+  const earlier = new Date(Date.now() - 180_000).toISOString();
   const mirror = { ...config, canary_percent: 0, emergency_proxy: true, last_updated: earlier };
   await write("stop", { active: true, at: earlier, by: "oncall@laptop" });
   await write("config", mirror);
