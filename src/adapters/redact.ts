@@ -1,6 +1,6 @@
 /** Takes secrets out of text before it becomes a message. (AT-19) */
 import { escapeForTerminal } from "../domain/text/escape.ts";
-import type { Secret } from "./secrets.ts";
+import { API_TOKEN_FORM, type Secret } from "./secrets.ts";
 
 export type Redact = (text: string) => string;
 
@@ -9,7 +9,7 @@ const HIDDEN = "***";
 /** Whatever stands after `Bearer`, and Cloudflare's own token forms, known to us or not. */
 const SHAPES: readonly [RegExp, string][] = [
   [/\bBearer\s+[^\s"',;]+/gi, `Bearer ${HIDDEN}`],
-  [/\bcf(?:ut|at|k)_[A-Za-z0-9_-]+/g, HIDDEN],
+  [new RegExp(`\\b${API_TOKEN_FORM}`, "g"), HIDDEN],
 ];
 
 /** Shorter secrets would tear holes into ordinary words. */

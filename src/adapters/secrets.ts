@@ -1,5 +1,5 @@
 /** Where secrets come from. They are never flags, and nothing here can print one. */
-import { constants } from "node:fs";
+import { constants, type Stats } from "node:fs";
 import { open } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
 import type { Readable } from "node:stream";
@@ -7,6 +7,8 @@ import type { Readable } from "node:stream";
 const HIDDEN = "***";
 const MAX_SECRET_BYTES = 4_096;
 const STDIN_TIMEOUT_MS = 10_000;
+/** As Cloudflare has made them since 2025: of a user, an account, or a global key. Older ones have no form of their own. */
+export const API_TOKEN_FORM = "cf(?:ut|at|k)_[A-Za-z0-9_-]+";
 
 /** A value that shows as `***` wherever it is printed; only `reveal` gives it. */
 export class Secret {
@@ -45,13 +47,23 @@ export class SecretError extends Error {
   }
 }
 
-export type SecretName =
-  | "CLOUDFLARE_API_TOKEN"
-  | "PIXCANARY_QA_TOKEN"
-  | "PIXCANARY_SESSION"
-  | "PIXCANARY_PAGERDUTY_KEY"
-  | "PIXCANARY_SLACK_WEBHOOK"
-  | "PIXCANARY_WEBHOOK_TOKEN";
+const NAMES = [
+  "CLOUDFLARE_API_TOKEN",
+  "PIXCANARY_QA_TOKEN",
+  "PIXCANARY_SESSION",
+  "PIXCANARY_PAGERDUTY_KEY",
+  "PIXCANARY_SLACK_WEBHOOK",
+  "PIXCANARY_WEBHOOK_TOKEN",
+] as const;
+export type SecretName = (typeof NAMES)[number];
+
+/** What a command has not asked for yet may be quoted all the same. */
+export function secretsIn(env: SecretSources["env"]): Secret[] {
+  return NAMES.flatMap((name) => {
+    const value = env[name]?.trim();
+    return value ? [new Secret(value, `environment ${name}`)] : [];
+  });
+}
 
 export interface SecretSources {
   name: SecretName;
@@ -65,6 +77,8 @@ export interface SecretSources {
   /** What `~/` stands for in it. */
   home: string;
   stdin: Readable & { isTTY?: boolean };
+  /** Told of a file that others can reach, which is then used all the same; without it such a file is refused. */
+  onExposed?: ((problem: string) => void) | undefined;
 }
 
 /**
@@ -87,20 +101,20 @@ export function loadedSecrets(): readonly Secret[] {
 async function findSecret(sources: SecretSources): Promise<Secret | null> {
   const { name, env, option, configured, baseDir, home } = sources;
   if (option === "-") return checked(name, await readStdin(name, sources.stdin), "standard input");
-  if (option !== undefined) return fromFile(name, resolve(expandHome(option, home)));
+  if (option !== undefined) return fromFile(resolve(expandHome(option, home)), sources);
   const value = env[name];
   if (value !== undefined && value !== "") return checked(name, value, `environment ${name}`);
   if (configured === undefined) return null;
   const path = expandHome(configured, home);
-  return fromFile(name, isAbsolute(path) ? path : join(baseDir, path));
+  return fromFile(isAbsolute(path) ? path : join(baseDir, path), sources);
 }
 
-async function fromFile(name: SecretName, path: string): Promise<Secret> {
-  return checked(name, await readSecretFile(name, path), `file ${path}`);
+async function fromFile(path: string, sources: SecretSources): Promise<Secret> {
+  return checked(sources.name, await readSecretFile(path, sources), `file ${path}`);
 }
 
 /** Checks the open file, not its name: the two cannot be swapped in between. */
-async function readSecretFile(name: SecretName, path: string): Promise<string> {
+async function readSecretFile(path: string, { name, onExposed }: SecretSources): Promise<string> {
   const hint = `put the ${name} into it and run: chmod 600 ${quoted(path)}`;
   // Without O_NONBLOCK a named pipe would wait for a writer for ever.
   const flags = constants.O_RDONLY | constants.O_NONBLOCK;
@@ -110,24 +124,29 @@ async function readSecretFile(name: SecretName, path: string): Promise<string> {
   try {
     const stat = await file.stat();
     if (!stat.isFile()) throw new SecretError(`${path} is not a regular file`, hint);
-    const uid = process.getuid?.();
-    if (uid !== undefined && stat.uid !== uid) {
-      throw new SecretError(
-        `the secret file ${path} belongs to another user`,
-        "use a file of your own",
-      );
-    }
-    if (uid !== undefined && (stat.mode & 0o077) !== 0) {
-      const mode = (stat.mode & 0o777).toString(8).padStart(4, "0");
-      const message = `the secret file ${path} can be read or changed by others (mode ${mode})`;
-      throw new SecretError(message, `run: chmod 600 ${quoted(path)}`);
-    }
+    const exposed = exposureOf(path, stat);
+    if (exposed !== null && onExposed === undefined) throw exposed;
+    if (exposed !== null) onExposed?.(`${exposed.message}; ${exposed.hint}`);
     const buffer = Buffer.alloc(MAX_SECRET_BYTES + 1);
     const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
     return buffer.toString("utf8", 0, bytesRead);
   } finally {
     await file.close();
   }
+}
+
+/** Null for a file of one's own that nobody else can read or change. */
+function exposureOf(path: string, stat: Stats): SecretError | null {
+  const uid = process.getuid?.();
+  if (uid === undefined) return null;
+  if (stat.uid !== uid) {
+    const message = `the secret file ${path} belongs to another user`;
+    return new SecretError(message, "use a file of your own");
+  }
+  if ((stat.mode & 0o077) === 0) return null;
+  const mode = (stat.mode & 0o777).toString(8).padStart(4, "0");
+  const message = `the secret file ${path} can be read or changed by others (mode ${mode})`;
+  return new SecretError(message, `run: chmod 600 ${quoted(path)}`);
 }
 
 async function readStdin(name: SecretName, stdin: SecretSources["stdin"]): Promise<string> {
@@ -176,7 +195,18 @@ function checked(name: SecretName, raw: string, source: string): Secret {
     const what = "blanks, control characters or non-ASCII characters";
     throw new SecretError(`the ${name} from ${source} holds ${what}`, hint);
   }
+  if (name !== "CLOUDFLARE_API_TOKEN" && new RegExp(`^${API_TOKEN_FORM}$`).test(value)) {
+    throw apiTokenIn(name, source);
+  }
   return new Secret(value, source);
+}
+
+/** What no other host than Cloudflare's may ever get. */
+export function apiTokenIn(name: SecretName, source: string): SecretError {
+  return new SecretError(
+    `the ${name} from ${source} is a Cloudflare API token, and was not used`,
+    `check that CLOUDFLARE_API_TOKEN and ${name} are not swapped`,
+  );
 }
 
 function expandHome(path: string, home: string): string {

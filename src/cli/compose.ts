@@ -19,11 +19,12 @@ import { createRampFile } from "../adapters/ramp-file.ts";
 import type { Redact } from "../adapters/redact.ts";
 import { createGrowingRedactor } from "../adapters/redact.ts";
 import { createRng } from "../adapters/rng.ts";
-import type { Secret } from "../adapters/secrets.ts";
+import { type Secret, secretsIn } from "../adapters/secrets.ts";
 import { defaultStateDir, type StatePlace } from "../adapters/state-folder.ts";
 import { createVisitorHttp } from "../adapters/visitor-http.ts";
 import type { Environment } from "../domain/config/environment.ts";
 import { apiBaseUrlOf, toTarget } from "../domain/config/environment.ts";
+import { distinctUrls } from "../domain/config/safe-url.ts";
 import type {
   AccountProbe,
   ApiClock,
@@ -78,7 +79,7 @@ export async function composeWith(
   const from = { baseDir, ...options };
   const { token, qaToken, session, missing } =
     options.offline === true ? NO_SECRETS : await loadSecrets(environment, flags, shell, from);
-  const redactor = createGrowingRedactor([token, qaToken, session]);
+  const redactor = createGrowingRedactor([token, qaToken, session, ...secretsIn(shell.env)]);
   const { redact } = redactor;
   const hosts = await checkedHosts(loaded.path, environment, { qaToken, flags, shell, ...options });
   const apiClock = createApiClock(shell.clock);
@@ -90,9 +91,10 @@ export async function composeWith(
     token === null
       ? withoutToken(missing)
       : withToken(token, { environment, name, shell, qaToken, apiClock });
+  const identity = createIdentity({ env: shell.env, version: shell.version });
   const ports: Ports = {
     target: toTarget(name, environment, flags.config ?? null),
-    identity: createIdentity({ env: shell.env, version: shell.version }),
+    identity: { ...identity, actor: redact(identity.actor) },
     qa,
     visitor: createVisitorHttp({ ...asking, qaUrls, session, secrets: [token] }),
     notifier: composeNotifier(environment, { shell, baseDir, clock, redactor, hosts }),
@@ -235,8 +237,21 @@ export async function configured(
   const named = flags.env ?? (env.PIXCANARY_ENV || undefined);
   if (relief) {
     const loaded = await loadForRelief(sources);
-    return { loaded, ...environmentForRelief(loaded, named, env) };
+    return askingOnce({ loaded, ...environmentForRelief(loaded, named, env) });
   }
   const loaded = await loadConfig(sources);
-  return { loaded, ...environmentOf(loaded, named), warnings: [] };
+  return askingOnce({ loaded, ...environmentOf(loaded, named), warnings: [] });
+}
+
+function askingOnce(found: Configured): Configured {
+  const { qaUrls } = found.environment;
+  const distinct = distinctUrls(qaUrls);
+  const again = qaUrls.length - distinct.length;
+  if (again === 0) return found;
+  const warning = `${again} of ${qaUrls.length} qaUrls repeat another one; each is asked once`;
+  return {
+    ...found,
+    environment: { ...found.environment, qaUrls: distinct },
+    warnings: [...found.warnings, warning],
+  };
 }

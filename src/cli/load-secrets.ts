@@ -1,5 +1,12 @@
 /** An environment's secrets, and what becomes of a command where one cannot be used. */
-import { loadSecret, type Secret, SecretError, type SecretSources } from "../adapters/secrets.ts";
+import {
+  apiTokenIn,
+  loadSecret,
+  type Secret,
+  SecretError,
+  type SecretName,
+  type SecretSources,
+} from "../adapters/secrets.ts";
 import type { Environment } from "../domain/config/environment.ts";
 import type { MissingSecret } from "../ports/ports.ts";
 import { UsageError } from "./errors.ts";
@@ -29,13 +36,18 @@ export async function loadSecrets(
     );
   }
   const missing: MissingSecret[] = [];
+  const onExposed = relief
+    ? (problem: string) => shell.console.err(`! continuing despite: ${problem}`)
+    : undefined;
   const load = async (
     what: MissingSecret["what"],
     places: Pick<SecretSources, "name" | "option" | "configured">,
     mayBeMissing: boolean,
+    apiToken: Secret | null = null,
   ): Promise<Secret | null> => {
     try {
-      return await loadSecret({ ...shell, baseDir, ...places });
+      const secret = await loadSecret({ ...shell, baseDir, onExposed, ...places });
+      return notTheApiToken(secret, apiToken, places.name);
     } catch (error) {
       if (!mayBeMissing || !(error instanceof SecretError)) throw error;
       missing.push({ what, why: error.message, fix: error.hint });
@@ -43,7 +55,7 @@ export async function loadSecrets(
       return null;
     }
   };
-  const apiToken = {
+  const api = {
     name: "CLOUDFLARE_API_TOKEN",
     option: flags.tokenFile,
     configured: environment.tokenFile,
@@ -55,11 +67,22 @@ export async function loadSecrets(
   } as const;
   const visitor = { name: "PIXCANARY_SESSION", configured: environment.sessionFile } as const;
   const unnamed = (option: string | undefined): boolean => reads === true && option === undefined;
+  const token = await load("API token", api, unnamed(flags.tokenFile));
   return {
-    token: await load("API token", apiToken, unnamed(flags.tokenFile)),
+    token,
     // It is for proving; what proves a stop must never keep it from being written.
-    qaToken: await load("/qa token", qa, relief || unnamed(flags.qaTokenFile)),
-    session: relief ? null : await load("session", visitor, unnamed(undefined)),
+    qaToken: await load("/qa token", qa, relief || unnamed(flags.qaTokenFile), token),
+    session: relief ? null : await load("session", visitor, unnamed(undefined), token),
     missing,
   };
+}
+
+/** It goes to Cloudflare alone. Throws SecretError. */
+function notTheApiToken(
+  secret: Secret | null,
+  apiToken: Secret | null,
+  name: SecretName,
+): Secret | null {
+  if (secret === null || secret.reveal() !== apiToken?.reveal()) return secret;
+  throw apiTokenIn(name, secret.source);
 }

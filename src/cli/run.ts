@@ -46,7 +46,7 @@ export async function run(
       ? await composeIfAny(flags, shell, interrupt)
       : await composeFor(def, flags, shell, interrupt);
   if (!flags.quiet) shell.console.err(firstLine(def, world.ports.target));
-  const outcome = await planAndApply(def, input, flags, shell, world.ports);
+  const outcome = await planAndApply(def, redacted(input, world), flags, shell, world.ports);
   const skew = changes(def) && !flags.dryRun ? skewWarning(world.ports) : null;
   if (skew !== null) world.ports.progress.warn(skew);
   if (gone?.aborted) return EXIT_DONE;
@@ -146,6 +146,12 @@ function shortened(text: string | undefined): string | undefined {
   const trimmed = text?.trim();
   if (trimmed === undefined || trimmed.length <= MAX_REASON_CHARS) return trimmed;
   return `${[...trimmed].slice(0, MAX_REASON_CHARS - 1).join("")}…`;
+}
+
+/** What is stored, at `/qa` and in notices is read by many. */
+function redacted<T extends CommonInput>(input: T, { redact }: World): T {
+  const safe = (text: string | undefined) => (text === undefined ? undefined : redact(text));
+  return { ...input, reason: safe(input.reason), incident: safe(input.incident) };
 }
 
 /** `--timeout` in milliseconds. Throws UsageError. */

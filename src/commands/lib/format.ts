@@ -64,7 +64,12 @@ export function liveLine(proof: Pick<LiveProof, "live" | "missing">): string {
   const live = [...proof.live]
     .sort((a, b) => a.elapsedMs - b.elapsedMs)
     .map((l) => `${escapeForTerminal(l.location)} ${seconds(l.elapsedMs)}`);
-  return live.length === 0 ? "nowhere yet" : live.join(" · ");
+  const places = new Set(proof.live.map(({ location }) => location)).size;
+  const same =
+    places < live.length
+      ? ` (${live.length} /qa, ${places} location${places === 1 ? "" : "s"})`
+      : "";
+  return live.length === 0 ? "nowhere yet" : `${live.join(" · ")}${same}`;
 }
 
 export function missingLines(proof: Pick<LiveProof, "missing">): string[] {
