@@ -90,6 +90,28 @@ describe("sources", () => {
     },
   );
 
+  test("one that others can read is used where its problem is told (a stop needs it now)", async () => {
+    const told: string[] = [];
+    const path = await file("loose", VALUE, 0o644);
+    const secret = await load({ option: path, onExposed: (problem) => told.push(problem) });
+    expect(secret?.reveal()).toBe(VALUE);
+    expect(told).toEqual([expect.stringMatching(/by others \(mode 0644\); run: chmod 600 /)]);
+  });
+
+  test.each(["PIXCANARY_QA_TOKEN", "PIXCANARY_SESSION", "PIXCANARY_WEBHOOK_TOKEN"] as const)(
+    "an API token of Cloudflare is no %s",
+    async (name) => {
+      for (const form of ["cfut_", "cfat_", "cfk_"]) {
+        const value = `${form}0123456789abcdef`;
+        const error = await errorOf({ name, env: { [name]: value } });
+        expect(error.message).toContain("is a Cloudflare API token");
+        expect(error.message + error.hint).not.toContain(value);
+        const token = await load({ env: { CLOUDFLARE_API_TOKEN: value } });
+        expect(token?.reveal()).toBe(value);
+      }
+    },
+  );
+
   test("0400 and a symbolic link to a private file are fine", async () => {
     const path = await file("private", VALUE, 0o400);
     await symlink(path, join(dir, "link"));

@@ -69,6 +69,69 @@ it("a /qa token that cannot be read is done without: the stop is written all the
   expect(exitCode).toBe(21);
 });
 
+it("a token file that others can read is used, with a warning", async () => {
+  const open = join(folder, "api-token");
+  await writeFile(open, sandbox.description.apiToken);
+  await chmod(open, 0o644);
+  const copy = await configWith({ tokenFile: open });
+  const { stderr, exitCode } = await notAus(copy);
+  expect([exitCode, stderr]).toEqual([
+    0,
+    expect.stringMatching(/! continuing despite: .*chmod 600/),
+  ]);
+  const strict = await pixcanary("restore", copy, "--reason", "x", "--yes");
+  expect([strict.exitCode, strict.stderr]).toEqual([2, expect.stringContaining("chmod 600")]);
+});
+
+it("one API token in both variables reaches no /qa, and the stop is written", async () => {
+  const { apiToken, configPath } = sandbox.description;
+  const both = { CLOUDFLARE_API_TOKEN: apiToken, PIXCANARY_QA_TOKEN: apiToken };
+  const before = storedStop();
+  const { stderr } = await pixcanaryWith(
+    both,
+    "not-aus",
+    "--config",
+    configPath,
+    "--timeout",
+    ENOUGH_S,
+  );
+  expect(stderr).toContain("continuing without the /qa token");
+  expect(stderr).not.toContain(apiToken);
+  expect(storedStop()).not.toEqual(before);
+});
+
+it("four spellings of one /qa address are one proof", async () => {
+  const [url = ""] = sandbox.description.locations.map((at) => `${at.url}/qa`);
+  const spellings = [url, `${url}?`, url.replace("/qa", "/./qa"), url.replace("/qa", "/%71a")];
+  const { stdout, stderr, exitCode } = await notAus(
+    await configWith({ qaUrls: spellings }),
+    "--json",
+  );
+  expect(exitCode).toBe(0);
+  expect(JSON.parse(stdout).live).toHaveLength(1);
+  expect(stderr).toContain("3 of 4 qaUrls repeat another one; each is asked once");
+});
+
+it("a token in --reason is stored nowhere", async () => {
+  const { apiToken, configPath } = sandbox.description;
+  const others = `cfat_${"0".repeat(40)}`;
+  const webhook = "https://hooks.example/T000/secret-part";
+  const env = {
+    CLOUDFLARE_API_TOKEN: apiToken,
+    PIXCANARY_SLACK_WEBHOOK: webhook,
+    PIXCANARY_ACTOR: `anna ${apiToken}`,
+  };
+  const reason = `curl -H 'Authorization: Bearer abcdefgh' ${apiToken} ${others} ${webhook}`;
+  const words = ["not-aus", "--config", configPath, "--reason", reason, "--incident", apiToken];
+  expect((await pixcanaryWith(env, ...words)).exitCode).toBe(0);
+  const { store } = sandbox.control;
+  const stored = store.list({ limit: 10_000 }).keys.map(({ name }) => store.text(name));
+  for (const secret of [apiToken, others, webhook, "abcdefgh"]) {
+    expect(stored.join("\n")).not.toContain(secret);
+  }
+  expect(storedStop()).toMatchObject({ value: { reason: expect.stringContaining("***") } });
+});
+
 it("a pasted log as --reason is shortened, and stops nothing", async () => {
   const { exitCode } = await notAus(sandbox.description.configPath, "--reason", "x".repeat(30_000));
   expect(exitCode).toBe(0);
