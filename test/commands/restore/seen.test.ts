@@ -110,9 +110,7 @@ describe("what native did before the stop", () => {
   it("is shown an hour later, beside the reason why it is over", async () => {
     const { notes } = await planned(stop, undefined, failing(NOW_MS - 3_600_000, 16));
     const said = notes.join("\n");
-    expect(said).toContain(
-      "before the stop: fail error rate of native < 1 %: 16 % over 5 min",
-    );
+    expect(said).toContain("before the stop: fail error rate of native < 1 %: 16 % over 5 min");
     expect(said).toContain('why that is over, by your --reason: "pool size fixed"');
   });
   it("asks for no reason where it was normal", async () => {
