@@ -71,7 +71,7 @@ describe("two at the same time", () => {
     expect(storedState(lane.sandbox).stop).toMatchObject({ value: { active: true, id: "SECOND" } });
   });
 
-  test("somebody else's stop of seconds ago is not released by --yes, but by its name", async () => {
+  test("another operator's stop of seconds ago is not released by --yes, but by its name", async () => {
     const asAnna = { ...lane.env, ...tokenEnv(lane.sandbox), PIXCANARY_ACTOR: "anna" };
     expect((await runCli(["not-aus", "--config", config], { env: asAnna })).code).toBe(0);
     const { stop } = storedState(lane.sandbox);
@@ -79,7 +79,7 @@ describe("two at the same time", () => {
     const back = ["restore", "--to", "10", "--reason", "x", "--yes", "--force", "--config", config];
     const refused = await run(back);
     expect(refused.code).toBe(25);
-    expect(refused.stderr).toMatch(/somebody else's stop of less than 2 min ago: anna, /);
+    expect(refused.stderr).toMatch(/another operator's stop of less than 2 min ago: anna, /);
     expect(refused.stderr).toMatch(new RegExp(`next: pixcanary restore .*--yes --stop ${id}`));
     expect(storedState(lane.sandbox).stop).toEqual(stop);
     expect((await run([...back, "--stop", "ANOTHER"])).code).toBe(25);

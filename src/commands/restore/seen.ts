@@ -33,7 +33,7 @@ export function unseenBy(
     (asked) => !named.includes(nameForOperators(asked)),
   );
   if (unseen.length === 0) return null;
-  const message = `--yes does not release somebody else's stop of less than 2 min ago: ${unseen.map((one) => told(one, by.nowMs)).join("; ")}`;
+  const message = `--yes does not release another operator's stop of less than 2 min ago: ${unseen.map((one) => told(one, by.nowMs)).join("; ")}`;
   const names = [...named, ...unseen.map(nameForOperators)].join(",");
   const next = `${invocation(target, "restore")} --reason "…" --yes --stop ${names}`;
   return refusal(message, unseen, ports, next);

@@ -50,7 +50,7 @@ describe("a stop of less than two minutes ago", () => {
       kind: "failed",
       code: "conflict",
       message: expect.stringMatching(
-        /somebody else's stop of less than 2 min ago: anna, .*20 s ago/,
+        /another operator's stop of less than 2 min ago: anna, .*20 s ago/,
       ),
       next: expect.stringMatching(/ restore .*--yes --stop S1$/),
     });
