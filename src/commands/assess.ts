@@ -3,9 +3,11 @@
  * runbook recommends. Reads only. Exit 0 when all is well; 20 when it is not, or is not known.
  */
 import { unmeasured } from "../domain/policy/evaluate.ts";
-import type { Finding } from "../domain/policy/finding.ts";
-import type { Sighting } from "../domain/proof/expectation.ts";
+import type { Assessment, Finding } from "../domain/policy/finding.ts";
 import { trafficText } from "../domain/proof/traffic.ts";
+import { passText } from "../domain/situation/figures.ts";
+import type { Situation } from "../domain/situation/known.ts";
+import type { ParsedState } from "../domain/state/state.ts";
 import { isEmergency } from "../domain/state/state.ts";
 import { escapeForTerminal } from "../domain/text/escape.ts";
 import { wrap } from "../domain/text/width.ts";
@@ -13,17 +15,24 @@ import type { UpstreamError } from "../ports/errors.ts";
 import type { Ports } from "../ports/ports.ts";
 import type { CommonInput, Outcome, ReadingVerb } from "./command.ts";
 import { noFlags } from "./flag.ts";
-import type { InForce } from "./lib/findings-text.ts";
-import { findingLines, recommendedCommand, sentence } from "./lib/findings-text.ts";
+import { findingLines, sentence } from "./lib/findings-text.ts";
 import { invocation } from "./lib/format.ts";
 import { lookEverywhere } from "./lib/look-everywhere.ts";
 import { assessHealth, HEALTH_LIMIT_MS, sayingLate } from "./lib/native-health.ts";
+import { figuresOf, nextText, situationIn, situationLines } from "./lib/situation.ts";
 import { readBase } from "./lib/stored-state.ts";
-import { missingPart, unjudged, whyNoData } from "./lib/summary-text.ts";
 
 const COLUMNS = 80;
 
+/** What is stored; null parts: no readable config. */
+interface InForce {
+  emergency: boolean;
+  percent: number | null;
+}
+
 export interface AssessData {
+  /** What figures and stored state come to. */
+  situation: Situation;
   verdict: Finding["verdict"];
   recommendation: string;
   /** Ready to paste; null when there is nothing to do. */
@@ -56,29 +65,39 @@ async function judge(input: CommonInput, ports: Ports): Promise<Outcome<AssessDa
   const limit = ports.clock.timeout(limitMs);
   const signal = AbortSignal.any([limit, ports.interrupt]);
   const metrics = sayingLate(ports.metrics, limit, limitMs);
-  const [{ assessment, failure, warnings }, base, sightings] = await Promise.all([
+  const [assessed, base] = await Promise.all([
     assessHealth({ ...ports, metrics }, signal),
     readBase(ports, signal),
-    lookEverywhere(ports, "cached", signal),
   ]);
+  const { assessment, failure, warnings } = assessed;
   for (const warning of warnings) ports.progress.warn(warning);
-  const inForce = "state" in base ? inForceOf(base.state) : null;
+  const state = "state" in base ? base.state : null;
+  const inForce = state === null ? null : inForceOf(state);
+  const nowMs = ports.clock.now();
+  const figures = figuresOf(assessed, ports.target);
+  const situation = situationIn({ nowMs, state, figures }, ports.target);
+  const next = nextText(situation.next, ports.target);
   const data: AssessData = {
     verdict: assessment.verdict,
     recommendation: assessment.recommendation,
-    recommended_command: recommendedCommand(assessment, ports.target, inForce),
+    recommended_command: asksForRelief(assessment, situation) ? next : null,
     problems: assessment.problems,
     findings: assessment.findings,
+    situation,
     in_force: inForce,
-    hint: hintFor(assessment.findings, inForce, sightings, ports.target),
-    at_ms: ports.clock.now(),
+    hint: await hintFor(assessment.findings, inForce, ports, signal),
+    at_ms: nowMs,
   };
   // A dataset that is not there, or has no points yet, is an answer: nothing is known.
   if (failure !== null && failure.kind !== "not-found") return blind(failure, data, ports);
-  return outcomeOf(data, ports);
+  return outcomeOf(data, next);
 }
 
-function inForceOf(state: Parameters<typeof isEmergency>[0]): InForce {
+function asksForRelief({ recommendation }: Assessment, { concerns }: Situation): boolean {
+  return recommendation !== "none" || concerns.some(({ kind }) => kind === "early");
+}
+
+function inForceOf(state: ParsedState): InForce {
   const percent = state.config.kind === "valid" ? state.config.value.canary_percent : null;
   return { emergency: isEmergency(state), percent };
 }
@@ -96,39 +115,31 @@ function blind(failure: UpstreamError, data: AssessData, ports: Ports): Outcome<
   };
 }
 
-function outcomeOf(data: AssessData, ports: Ports): Outcome<AssessData> {
-  switch (data.verdict) {
-    case "pass":
-      return { kind: "done", changed: false, data };
-    case "fail": {
-      const reason = data.problems.map(sentence).join("; ");
-      return { kind: "unhealthy", data, reason, next: data.recommended_command ?? "" };
-    }
-    case "inconclusive": {
-      const open = data.findings.filter(({ verdict }) => verdict === "inconclusive");
-      const reason = `inconclusive: ${open.map(sentence).join("; ")}`;
-      return { kind: "unhealthy", data, reason, next: invocation(ports.target, "assess") };
-    }
-    case "no_data": {
-      const part = missingPart(data.findings);
-      const what = part === "health" ? "no data on native" : `no data on native's ${part}`;
-      const reason = `${what}: ${whyNoData(data.findings)}`;
-      const look = ports.target.dataset === null ? "doctor" : "status";
-      return { kind: "unhealthy", data, reason, next: invocation(ports.target, look) };
-    }
-    default:
-      return data.verdict satisfies never;
+function outcomeOf(data: AssessData, next: string): Outcome<AssessData> {
+  const { concerns, headline } = data.situation;
+  if (data.verdict === "pass") {
+    return { kind: "done", changed: false, data, ...(concerns.length > 0 && { next }) };
   }
+  // Whatever else there is, the figures are what was asked for.
+  const figures = concerns.find(({ kind }) => kind !== "emergency" && kind !== "cap");
+  return { kind: "unhealthy", data, reason: shortened(figures?.text ?? headline), next };
+}
+
+/** The mark and the verb before it say the rest. */
+function shortened(text: string): string {
+  return text.replace(/^failing: /, "").replace(/^no data on native's health/, "no data on native");
 }
 
 function render(outcome: Outcome<AssessData>): string {
   if (!("data" in outcome) || outcome.data === undefined) return "";
   const { data } = outcome;
-  const lines = findingLines(data.findings);
+  const lines: string[] = [];
   const add = (text: string): number => lines.push(...wrap(escapeForTerminal(text), COLUMNS, "  "));
   if (outcome.kind === "done") {
-    lines.unshift(`✔ pass: no finding fails${unjudged(data.findings)}`);
+    if (data.situation.level !== "normal") situationLines(data.situation).forEach(add);
+    add(`✔ pass: ${passText(data.findings)}`);
   }
+  lines.push(...findingLines(data.findings));
   // Metrics that cannot be had have been told of already.
   if (data.hint !== null && outcome.kind !== "failed") add(`? ${data.hint}`);
   const proxy = data.problems.find(({ family }) => family === "proxy");
@@ -138,15 +149,15 @@ function render(outcome: Outcome<AssessData>): string {
   return lines.join("\n");
 }
 
-/** Null when native's errors are known, and when the findings say why they cannot be. */
-function hintFor(
+/** Null when native's errors are known, and when the findings say why they cannot be. Asks `/qa` only then. */
+async function hintFor(
   findings: readonly Finding[],
   inForce: InForce | null,
-  sightings: readonly Sighting[],
-  { dataset }: Ports["target"],
-): string | null {
-  if (dataset === null || !unmeasured(findings).includes("errors")) return null;
-  return `${storedHint(inForce)}; ${trafficText(sightings)}`;
+  ports: Ports,
+  signal: AbortSignal,
+): Promise<string | null> {
+  if (ports.target.dataset === null || !unmeasured(findings).includes("errors")) return null;
+  return `${storedHint(inForce)}; ${trafficText(await lookEverywhere(ports, "cached", signal))}`;
 }
 
 function storedHint(inForce: InForce | null): string {

@@ -6,7 +6,7 @@ import { reportText } from "../../src/cli/report.ts";
 import type { AssessData } from "../../src/commands/assess.ts";
 import { assess } from "../../src/commands/assess.ts";
 import type { Outcome } from "../../src/commands/command.ts";
-import type { Observations, Observed } from "../../src/domain/policy/observations.ts";
+import type { Observations } from "../../src/domain/policy/observations.ts";
 import { widthOf } from "../../src/domain/text/width.ts";
 import type { Metrics } from "../../src/ports/api.ts";
 import { UpstreamError } from "../../src/ports/errors.ts";
@@ -14,25 +14,9 @@ import type { Ports } from "../../src/ports/ports.ts";
 import type { Change } from "../domain/policy/world.ts";
 import { minutes, seen } from "../domain/policy/world.ts";
 import { hostileText } from "../support/hostile-text.ts";
+import { metricsOf } from "../support/metric-answers.ts";
 import { GIVEN } from "../support/ports-of.ts";
 import { NOW_MS, PLAIN, PORTS, sightingOf, TARGET, VirtualClock } from "./watch/world.ts";
-
-/** Answers with what was observed; what was not seen is a failure of the API. */
-function metricsOf({ health, failures, orphans }: Observations): Metrics {
-  const answer = (observed: Observed<unknown>): unknown[] => {
-    if (observed.kind === "unseen") throw new UpstreamError("unavailable", observed.because);
-    return Array.isArray(observed.value) ? observed.value : [observed.value];
-  };
-  return {
-    async ask(question) {
-      const { name, read } = question("canary_requests");
-      if (name === "health by minute") return read(answer(health));
-      if (name !== "orphaned intents by minute") return read(answer(failures));
-      const counts = answer(orphans) as object[];
-      return read(counts.map((count) => ({ bucket: NOW_MS / 1_000 - 3_600, ...count })));
-    },
-  };
-}
 
 function world(observations: Observations, more: Partial<Ports> = {}): Ports {
   const config = { canary_percent: 10, canary_tag: "B2a", emergency_proxy: false };
@@ -43,7 +27,7 @@ function world(observations: Observations, more: Partial<Ports> = {}): Ports {
     target: { ...TARGET, dataset: "canary_requests" },
     clock: new VirtualClock(),
     store: { ...PORTS.store, read },
-    metrics: metricsOf(observations),
+    metrics: metricsOf(observations, NOW_MS),
     journal: { ...PORTS.journal, recent: async () => ({ entries: [], warnings: [] }) },
     ...more,
   };

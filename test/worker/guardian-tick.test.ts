@@ -226,6 +226,41 @@ describe("a restore within the minute of a stop", () => {
   });
 });
 
+describe("the notification on native's health", () => {
+  /** Of the last run's notices: title and next command. */
+  const health = () =>
+    server.seen
+      .filter(({ url }) => url === "/hook")
+      .map(({ body }) => JSON.parse(body))
+      .filter(({ key }) => key === "pixcanary:production:health")
+      .map(({ title, next }) => ({ title, next }));
+
+  it("after a stop says what was before it, and to prove the stop", async () => {
+    const at = new Date(START_MS - 38_000).toISOString();
+    kv.set("stop", JSON.stringify({ active: true, id: "S", at, by: "ada", reason: "5xx" }));
+    await tickOnTime(START_MS);
+    expect(health()).toEqual([
+      {
+        title: expect.stringMatching(/^before the stop: error rate, critical 50 %/),
+        next: "pixcanary verify --fleet --env production",
+      },
+    ]);
+  });
+
+  it("of the run that sets the stop says so as well; without one, to stop", async () => {
+    await tickOnTime(START_MS);
+    expect(isStopped()).toBe(true);
+    expect(health()).toMatchObject([{ next: "pixcanary verify --fleet --env production" }]);
+    server.seen.length = 0;
+    kv.clear();
+    kv.set("config", JSON.stringify({ ...CONFIG, canary_percent: 0 }));
+    failing = () => 2;
+    await tickOnTime(START_MS + MINUTE_MS);
+    // At 0 % there is nothing to reduce.
+    expect(health()).toMatchObject([{ next: "pixcanary not-aus --env production" }]);
+  });
+});
+
 describe("intents that an emergency caught", () => {
   it("are not asked for: they are counted from its release on", async () => {
     const minutes = (ago: number) => new Date(START_MS - ago * MINUTE_MS).toISOString();

@@ -7,6 +7,9 @@ import type { Notice, NoticeTopic } from "../../src/domain/notices/notice.ts";
 import { noticeKey } from "../../src/domain/notices/notice.ts";
 import type { Assessment } from "../../src/domain/policy/finding.ts";
 import { sentence } from "../../src/domain/policy/finding-text.ts";
+import { beforeStop } from "../../src/domain/situation/figures.ts";
+import { NOT_ASKED } from "../../src/domain/situation/known.ts";
+import { situationOf } from "../../src/domain/situation/situation.ts";
 import { isoSeconds } from "../../src/domain/text/format.ts";
 import type { Settings } from "../env.ts";
 import { createNotifier } from "../notify/notifier.ts";
@@ -26,7 +29,7 @@ export async function rememberAndTell(run: Tick, assessment: Assessment): Promis
   const env = run.settings.notify.env;
   const notices = [
     ...run.notices,
-    ...noticesOf(run, health, "health", commandFor(assessment, env)),
+    ...noticesOf(run, health, "health", commandFor(run, assessment)),
     ...noticesOf(run, odd, "keys", `pixcanary status --env ${env}`),
   ];
   for (const line of run.odd) warn(`in KV, ${line}`);
@@ -77,7 +80,7 @@ async function send(
 
 /** No data is not good news: only a pass closes what is open. */
 function healthTopic(
-  { guardian, tickMs, settings }: Tick,
+  { guardian, tickMs, settings, state }: Tick,
   { verdict, recommendation, problems }: Assessment,
 ): Topic {
   const before = parseTold(guardian?.told ?? null);
@@ -85,7 +88,8 @@ function healthTopic(
     return { before, next: { told: before, notice: null } };
   }
   const [first, ...others] = problems;
-  const title = first === undefined ? "native is healthy" : sentence(first);
+  const title =
+    first === undefined ? "no finding fails" : `${beforeStop(first, state)}${sentence(first)}`;
   const details = [...others.map(sentence), `guardian: ${settings.guardian.mode}`];
   return { before, next: nextNotice(before, { level: recommendation, title, details }, tickMs) };
 }
@@ -95,7 +99,7 @@ function oddTopic({ guardian, odd, tickMs }: Tick): Topic {
   const before = parseTold(guardian?.told_odd ?? null);
   const [first, ...details] = odd;
   const level = first === undefined ? "none" : "notify";
-  const title = first === undefined ? "all keys in KV can be read again" : `in KV, ${first}`;
+  const title = first === undefined ? "all keys in KV can be read again" : `in KV: ${first}`;
   return { before, next: nextNotice(before, { level, title, details }, tickMs) };
 }
 
@@ -114,9 +118,14 @@ function textOf(told: Told | null): string | null {
   return told === null ? null : JSON.stringify(told);
 }
 
-function commandFor({ recommendation }: Assessment, env: string): string {
-  const verb = recommendation === "none" || recommendation === "notify" ? "status" : recommendation;
-  return `pixcanary ${verb} --env ${env}`;
+/** What works in the state that is, and not what would have before a stop. */
+function commandFor({ state, tickMs, settings }: Tick, assessment: Assessment): string {
+  const { env } = settings.notify;
+  const figures = { assessment, normal: false };
+  const known = { ...NOT_ASKED, nowMs: tickMs, state, figures, hasMetrics: true, onCall: null };
+  const { next } = situationOf(known);
+  const words = next.kind === "command" && next.words !== "watch" ? next.words : "status";
+  return `pixcanary ${words} --env ${env}`;
 }
 
 /** Writes nothing: a run that was on time may have written since. */

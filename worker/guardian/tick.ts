@@ -3,7 +3,7 @@
  * native traffic away comes first, and nobody's pager may delay it. Never rejects.
  */
 
-import { parseCap } from "../../src/domain/guardian/cap.ts";
+import { parseCap, serialiseCap } from "../../src/domain/guardian/cap.ts";
 import type { Action, GuardianKnown } from "../../src/domain/guardian/decide.ts";
 import {
   decideAction,
@@ -27,7 +27,7 @@ import type { RampDocument } from "../../src/domain/ramp/document.ts";
 import { isOver, parseRamp, parseRampControl } from "../../src/domain/ramp/document.ts";
 import { endEntry, stepEntry } from "../../src/domain/ramp/entries.ts";
 import { rampNotice } from "../../src/domain/ramp/text.ts";
-import { parseConfig } from "../../src/domain/state/documents.ts";
+import { parseConfig, serialiseStop } from "../../src/domain/state/documents.ts";
 import type { JournalEntry } from "../../src/domain/state/journal.ts";
 import { oddKeys } from "../../src/domain/state/odd-keys.ts";
 import { parseState } from "../../src/domain/state/state.ts";
@@ -145,6 +145,13 @@ async function act(run: Tick, action: Action, assessment: Assessment | null): Pr
   const { kv, settings, tickMs } = run;
   if (action.stop !== null) await writeStop(kv, action.stop);
   if (action.cap !== null) await writeCap(kv, action.cap);
+  // What is advised afterwards is advised on what is stored then.
+  run.raw = {
+    ...run.raw,
+    ...(action.stop !== null && { stop: serialiseStop(action.stop) }),
+    ...(action.cap !== null && { cap: serialiseCap(action.cap) }),
+  };
+  run.state = parseState(run.raw);
   const { kind, id, why } = action;
   run.latched = { at: new Date(tickMs).toISOString(), action: kind, id, why };
   const seen = assessment?.findings.filter(({ verdict }) => verdict !== "pass").map(sentence) ?? [];

@@ -1,13 +1,10 @@
-/** The policy's findings in words for people, and what to paste. Shared by assess, status and watch. */
-
-import type { Target } from "../../domain/config/environment.ts";
-import type { Assessment, Finding } from "../../domain/policy/finding.ts";
+import type { Finding } from "../../domain/policy/finding.ts";
 import { amount, digits, sentence } from "../../domain/policy/finding-text.ts";
 import { labelOf } from "../../domain/policy/rules.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import { clockTime, countText } from "../../domain/text/format.ts";
 import { wrap } from "../../domain/text/width.ts";
-import { invocation, shellWord, VERDICT_MARKS } from "./format.ts";
+import { VERDICT_MARKS } from "./format.ts";
 
 const COLUMNS = 80;
 const INDENT = " ".repeat(15);
@@ -56,38 +53,6 @@ function windowText({ window: { fromS, toS } }: Finding): string {
   const short = fromS % 60 === 0 && toS % 60 === 0;
   const clock = (s: number) => clockTime(s * 1_000).slice(0, short ? 5 : 8);
   return fromS === toS ? "" : `${clock(fromS)}–${clock(toS)}`;
-}
-
-/** What is stored, as far as advice depends on it; null when it could not be read. */
-export interface InForce {
-  emergency: boolean;
-  /** Null when there is no readable config. */
-  percent: number | null;
-}
-
-/**
- * The one command for the strongest problem, ready to paste. Says so when it is in force already, for
- * then the metrics still show the minutes before it, or visitors who keep an older cookie.
- */
-export function recommendedCommand(
-  { problems, recommendation }: Pick<Assessment, "problems" | "recommendation">,
-  target: Target,
-  inForce: InForce | null,
-): string | null {
-  const [first] = problems;
-  if (first === undefined || recommendation === "none") return null;
-  if (recommendation === "notify") {
-    const whom = target.contacts.onCall === null ? "" : ` (${target.contacts.onCall})`;
-    return `notify the legacy origin's team${whom}: ${sentence(first)}`;
-  }
-  if (inForce?.emergency === true) {
-    return `${invocation(target, "verify")}   # an emergency is already on`;
-  }
-  const reason = `--reason ${shellWord(sentence(first))}`;
-  if (recommendation !== "not-aus" && inForce?.percent === 0) {
-    return `${invocation(target, `not-aus ${reason}`)}   # the share is already 0 %; only not-aus moves visitors with a native cookie`;
-  }
-  return invocation(target, `${recommendation} ${reason}`);
 }
 
 export { amount, labelOf, sentence };

@@ -5,9 +5,10 @@ import { shellQuote } from "../../domain/config/manual.ts";
 import type { Verdict } from "../../domain/policy/verdict.ts";
 import type { Snapshot } from "../../domain/state/journal.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
-import { isoSeconds } from "../../domain/text/format.ts";
 import type { Outcome } from "../command.ts";
 import type { LiveProof } from "./prove-live.ts";
+
+export { age, timeWithAge } from "../../domain/text/age.ts";
 
 /** The one sentence about KV that must not be forgotten when only some locations can be seen. */
 export const OTHERS_FOLLOW =
@@ -76,20 +77,4 @@ export function missingLines(proof: Pick<LiveProof, "missing">): string[] {
   return proof.missing.map(
     (m) => `  not seen  ${escapeForTerminal(m.location)}: ${escapeForTerminal(m.because)}`,
   );
-}
-
-/** "14:02:11Z, 3 min ago". */
-export function timeWithAge(iso: string | null | undefined, nowMs: number): string {
-  const ms = Date.parse(iso ?? "");
-  if (Number.isNaN(ms)) return "at an unknown time";
-  return `${isoSeconds(ms)}, ${age(nowMs - ms)}`;
-}
-
-/** "3 min ago", for milliseconds. */
-export function age(ms: number): string {
-  if (ms < 0) return "in the future";
-  if (ms < 90_000) return `${Math.round(ms / 1000)} s ago`;
-  if (ms < 5_400_000) return `${Math.round(ms / 60_000)} min ago`;
-  if (ms < 129_600_000) return `${Math.round(ms / 3_600_000)} h ago`;
-  return `${Math.round(ms / 86_400_000)} days ago`;
 }

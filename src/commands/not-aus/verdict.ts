@@ -1,5 +1,6 @@
 /** From what happened during a stop to what may be said about it. Never "stopped" without proof. */
 import { differences } from "../../domain/proof/traffic.ts";
+import { proving } from "../../domain/situation/next.ts";
 import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
 import type { Ports } from "../../ports/ports.ts";
@@ -62,10 +63,11 @@ export function stopVerdict<T extends { already: unknown }>(
   }
   const shown = live || !run.verify;
   if (isProved(run) && shown) {
-    const back = `${invocation(ports.target, "restore")} --reason "…"`;
+    const { dataset } = ports.target;
+    const next = invocation(ports.target, proving({ hasMetrics: dataset !== null }));
     const changed = data.already === null;
     const headline = changed ? undefined : "already stopped; the stop was written again";
-    return { kind: "done", changed, data, next: back, ...(headline && { headline }) };
+    return { kind: "done", changed, data, next, ...(headline && { headline }) };
   }
   if (latched && !shown) {
     return {

@@ -4,6 +4,7 @@ import type { Finding } from "../../domain/policy/finding.ts";
 import type { Verdict } from "../../domain/policy/verdict.ts";
 import type { AchievedShare } from "../../domain/proof/achieved-share.ts";
 import type { RampDocument } from "../../domain/ramp/document.ts";
+import type { Situation } from "../../domain/situation/known.ts";
 import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
 import type { JournalEntry } from "../../domain/state/journal.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
@@ -26,6 +27,8 @@ export interface LiveView {
 }
 
 export interface StatusData {
+  /** What all the rest comes to. */
+  situation: Situation;
   emergency: boolean;
   /** With the share in force; null when absent or unreadable. */
   config: CanaryConfig | null;
@@ -42,7 +45,7 @@ export interface StatusData {
   health: {
     verdict: Verdict;
     recommendation: string;
-    /** Ready to paste; null when there is nothing to do. */
+    /** Ready to paste; null when no finding asks for anything. */
     command: string | null;
     problems: Finding[];
     findings: Finding[];

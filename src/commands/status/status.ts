@@ -1,30 +1,29 @@
 /**
  * One screen: is anything wrong, who is affected, what changed last and by whom, what to do next.
- * Reads only. Exit 0 also when an emergency is on: the question was answered.
+ * Reads only. Exit 0 also when an emergency is on: the question was answered. With --exit-code scripts get the answer.
  */
+import * as z from "zod";
 
 import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { AchievedShare } from "../../domain/proof/achieved-share.ts";
 import { unknownShare } from "../../domain/proof/achieved-share.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
-import { compare, expectationOf } from "../../domain/proof/expectation.ts";
 import type { RampDocument } from "../../domain/ramp/document.ts";
 import { isOver, parseRamp, RAMP_KEY } from "../../domain/ramp/document.ts";
+import type { Figures } from "../../domain/situation/known.ts";
 import type { Parsed } from "../../domain/state/documents.ts";
 import { oddKeys } from "../../domain/state/odd-keys.ts";
-import type { ParsedState } from "../../domain/state/state.ts";
-import { isEmergency, parseState } from "../../domain/state/state.ts";
-import type { UpstreamError } from "../../ports/errors.ts";
+import { isEmergency } from "../../domain/state/state.ts";
+import { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
-import type { Outcome, ReadingVerb } from "../command.ts";
-import { noFlags } from "../flag.ts";
+import type { Given, Outcome, ReadingVerb } from "../command.ts";
+import { onOff } from "../flag.ts";
 import { askShare } from "../lib/achieved-share.ts";
-import { recommendedCommand } from "../lib/findings-text.ts";
-import { invocation } from "../lib/format.ts";
 import { lookEverywhere } from "../lib/look-everywhere.ts";
 import { assessHealth, sayingLate } from "../lib/native-health.ts";
 import type { GuardianTexts } from "../lib/rearm-guardian.ts";
 import { readGuardian } from "../lib/rearm-guardian.ts";
+import { figuresOf, lookedAt, nextText, situationIn } from "../lib/situation.ts";
 import type { Base } from "../lib/stored-state.ts";
 import { READ_LIMIT_MS, readBase, unreachable } from "../lib/stored-state.ts";
 import { asUpstream } from "../lib/write-result.ts";
@@ -36,20 +35,31 @@ const METRICS_LIMIT_MS = 5_000;
 /** As many as the policy looks through for the last reduction. */
 const ENTRIES = 20;
 
-export const status: ReadingVerb<typeof noFlags, StatusData> = {
+const input = z.object({
+  exitCode: onOff(
+    "--exit-code",
+    "exit 20 when something is wrong or not known, 26 in an emergency",
+  ),
+});
+
+export const status: ReadingVerb<typeof input, StatusData> = {
   name: "status",
   summary: "Show what is in force, where, since when, by whom",
   details:
     "Reads the stored state, every /qa, the journal and the metrics. Changes nothing. Metrics that " +
     "take longer than 5 s are shown as missing.",
+  moreHelp: [
+    "Exits 0 whatever it says. With --exit-code: 0 nothing is wrong and all is known, 20 something is",
+    "wrong or not known, 26 an emergency is on.",
+  ].join("\n"),
   examples: ["pixcanary status --env production", "pixcanary status --env production --json"],
   timeoutMs: 20_000,
-  input: noFlags,
-  run: (_input, ports) => look(ports),
+  input,
+  run: look,
   render,
 };
 
-async function look(ports: Ports): Promise<Outcome<StatusData>> {
+async function look({ exitCode }: Given<typeof input>, ports: Ports): Promise<Outcome<StatusData>> {
   const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
   const reading = readBase(ports, signal);
   const journaled = ports.journal.recent(ENTRIES, { signal });
@@ -58,32 +68,61 @@ async function look(ports: Ports): Promise<Outcome<StatusData>> {
     lookEverywhere(ports, "full", signal),
     journaled,
     measure(ports, reading, journaled),
-    ports.documents.get(RAMP_KEY, { signal }).catch(() => null),
+    ports.documents.get(RAMP_KEY, { signal }).catch(asUpstream),
     readGuardian(ports, signal),
   ]);
   for (const warning of journal.warnings) ports.progress.warn(warning);
-  const state = "state" in base ? base.state : parseState({ config: null, stop: null });
-  const expected = expectationOf(state);
-  const known = "state" in base;
-  const live = sightings.map((s) => viewOf(s, known ? compare(expected, s).seen : null));
+  const known = "state" in base ? base : null;
+  const state = known?.state ?? null;
+  const readRamp = rampText instanceof UpstreamError ? null : rampText;
+  const problems = known === null ? [] : problemsOf(known, guardian, readRamp, ports);
+  const ramp = underWay(parseRamp(readRamp));
+  const { figures, share, health } = measured;
+  const looks = sightings.map((sighting) => lookedAt(sighting, state));
+  const unread = unreadOf(rampText, guardian);
+  const nowMs = ports.clock.now();
+  const asked = { nowMs, state, looks, figures, ramp, share: share.verdict, odd: problems, unread };
+  const situation = situationIn(asked, ports.target);
+  const next = nextText(situation.next, ports.target);
   const data: StatusData = {
-    emergency: known ? isEmergency(state) : live.some((l) => l.emergency === true),
-    config: valid(state.config),
-    stop: valid(state.stop),
-    capped: state.capped ?? null,
-    problems: known ? problemsOf(base, guardian, rampText, ports) : [],
-    live,
+    situation,
+    emergency: state === null ? looks.some((l) => l.emergency === true) : isEmergency(state),
+    config: state === null ? null : valid(state.config),
+    stop: state === null ? null : valid(state.stop),
+    capped: state?.capped ?? null,
+    problems,
+    live: sightings.map((s, index) => viewOf(s, looks[index]?.current ?? null)),
     last: journal.entries.at(-1) ?? null,
-    ramp: underWay(parseRamp(rampText)),
-    ...measured,
-    at_ms: ports.clock.now(),
+    ramp,
+    share,
+    health: { ...health, command: health.recommendation === "none" ? null : next },
+    at_ms: nowMs,
     api_ms: ports.apiClock.now(),
   };
-  if (!known) {
+  if (!("state" in base)) {
     const failure = unreachable(base, ports);
-    return { ...failure, truth: `the stored state is unknown; ${liveTruth(live)}`, data };
+    return {
+      ...failure,
+      truth: `the stored state is unknown; ${liveTruth(data.live)}`,
+      next,
+      data,
+    };
   }
-  return { kind: "done", changed: false, data, next: nextOf(data, ports) };
+  const headline = `${situation.mark} ${situation.headline}`;
+  return { kind: "done", changed: false, data, next, headline, ...(exitCode && answerOf(data)) };
+}
+
+/** What is not known is no good news. */
+function answerOf({ situation: { level } }: StatusData): { answer?: "unhealthy" | "stopped" } {
+  if (level === "normal") return {};
+  return { answer: level === "stopped" ? "stopped" : "unhealthy" };
+}
+
+function unreadOf(ramp: string | null | UpstreamError, guardian: unknown): string[] {
+  return [
+    ...(ramp instanceof UpstreamError ? [`ramp: ${ramp.message}`] : []),
+    ...(typeof guardian === "string" ? [`guardian: ${guardian}`] : []),
+  ];
 }
 
 function underWay(ramp: RampDocument | null): RampDocument | null {
@@ -104,7 +143,11 @@ function problemsOf(
   return state.config.kind === "absent" ? ["config does not exist", ...odd] : odd;
 }
 
-type Measured = Pick<StatusData, "share" | "health">;
+interface Measured {
+  share: AchievedShare;
+  health: Omit<StatusData["health"], "command">;
+  figures: Figures | string;
+}
 
 /** Never throws, and never takes longer than its limit after state and journal have been read. */
 async function measure(
@@ -116,15 +159,13 @@ async function measure(
   const signal = AbortSignal.any([limit, ports.interrupt]);
   const metrics = sayingLate(ports.metrics, limit, METRICS_LIMIT_MS);
   const asked = { ...ports, metrics, journal: { ...ports.journal, recent: () => journaled } };
-  const [{ assessment }, share, base] = await Promise.all([
+  const [assessed, share] = await Promise.all([
     assessHealth(asked, signal),
     reading.then((base) => shareOf(asked, base, signal)),
-    reading,
   ]);
-  const { verdict, recommendation, problems, findings } = assessment;
-  const inForce = "state" in base ? inForceOf(base.state) : null;
-  const command = recommendedCommand(assessment, ports.target, inForce);
-  return { share, health: { verdict, recommendation, command, problems, findings } };
+  const { verdict, recommendation, problems, findings } = assessed.assessment;
+  const figures = figuresOf(assessed, ports.target);
+  return { share, figures, health: { verdict, recommendation, problems, findings } };
 }
 
 async function shareOf(
@@ -138,22 +179,6 @@ async function shareOf(
   } catch (error) {
     return unknownShare(base.state, asUpstream(error).message);
   }
-}
-
-function inForceOf(state: ParsedState) {
-  const percent = state.config.kind === "valid" ? state.config.value.canary_percent : null;
-  return { emergency: isEmergency(state), percent };
-}
-
-/** One command. When too little is known of native's health, the stop is what is always safe. */
-function nextOf({ emergency, capped, health }: StatusData, { target }: Ports): string {
-  if (emergency) return `${invocation(target, "restore")} --reason "…"   # when the cause is fixed`;
-  if (health.command !== null) return health.command;
-  if (capped !== null) {
-    return `${invocation(target, "restore")} --reason "…"   # lifts the cap, when the cause is fixed`;
-  }
-  if (health.verdict !== "no_data") return invocation(target, "watch");
-  return `${invocation(target, "not-aus")}   # if in doubt`;
 }
 
 function liveTruth(live: readonly LiveView[]): string {

@@ -2,21 +2,15 @@
 
 import type { RampDocument } from "../../domain/ramp/document.ts";
 import { nowText, shareOf, stepText } from "../../domain/ramp/text.ts";
+import { passText } from "../../domain/situation/figures.ts";
 import type { CanaryConfig } from "../../domain/state/documents.ts";
 import { leaseEndsMs } from "../../domain/state/lease.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import { isoSeconds } from "../../domain/text/format.ts";
 import { wrap } from "../../domain/text/width.ts";
 import { entryLine } from "../lib/journal-line.ts";
-import {
-  achievedText,
-  affectedText,
-  capLine,
-  changedText,
-  configuredText,
-  emergencyLine,
-  healthLine,
-} from "../lib/summary-text.ts";
+import { pingsText, situationLines } from "../lib/situation.ts";
+import { achievedText, affectedText, changedText, configuredText } from "../lib/summary-text.ts";
 import type { LiveView, StatusData } from "./data.ts";
 
 const COLUMNS = 80;
@@ -24,10 +18,13 @@ const LABEL = 12;
 
 export function statusText(data: StatusData): string {
   const lines = [
-    ...trouble(data),
+    ...situationLines(data.situation).flatMap((text) => line(text, 2)),
     ...row("share", configuredText(data.config)),
     ...row("achieved", achievedText(data.share)),
   ];
+  if (data.health.verdict === "pass" && data.situation.level !== "normal") {
+    lines.push(...row("figures", passText(data.health.findings)));
+  }
   const affected = affectedText(data.share);
   if (affected !== null) lines.push(...row("affected", affected));
   if (data.config !== null) lines.push(...row("config", changedText(data.config, data.at_ms)));
@@ -54,34 +51,6 @@ function leaseText(config: CanaryConfig | null, nowMs: number): string | null {
     : `until ${at}, then at most ${fallback} % unless it is renewed`;
 }
 
-/** First of all: is anything wrong? An emergency, what cannot be read, then the policy's verdict. */
-function trouble(data: StatusData): string[] {
-  const emergency = emergencyLine(
-    data,
-    data.live.map((view) => view.emergency === true),
-    data.at_ms,
-  );
-  const cap = capLine(data.capped ?? undefined, data.at_ms);
-  const problems = data.problems.map((problem) => `! ${problem}`);
-  const behind = data.live
-    .filter(({ current }) => current === false)
-    .map(({ location }) => location);
-  const drift =
-    data.share.verdict === "fail" ? ["! the achieved share differs from the configured one"] : [];
-  const lagging =
-    data.config === null || behind.length === 0 || behind.length === data.live.length
-      ? []
-      : [`! not showing the stored state: ${behind.join(", ")}`];
-  return [
-    ...(emergency === null ? [] : [emergency]),
-    ...(cap === null ? [] : [cap]),
-    ...problems,
-    healthLine(data.health),
-    ...drift,
-    ...lagging,
-  ].flatMap((text) => line(text, 2));
-}
-
 function row(label: string, text: string): string[] {
   return line(`  ${label.padEnd(LABEL - 2)}${text}`, LABEL);
 }
@@ -91,11 +60,12 @@ function line(text: string, indent: number): string[] {
 }
 
 function viewText(view: LiveView): string {
-  const mark = view.current === null ? "?" : view.current ? "✔" : "!";
-  const health = view.native === null ? "" : `, native ${view.native}, proxy ${view.proxy}`;
+  const failing = view.native === "failing" || view.proxy === "failing";
+  const mark = failing ? "✖" : view.current === null ? "?" : view.current ? "✔" : "!";
   const behind = view.current === false ? ", differs from the stored state" : "";
   const odd = view.problem === null || view.current === true ? behind : `, ${view.problem}`;
-  return `${mark} ${view.location.padEnd(5)} ${stateText(view)}${health}${odd}`;
+  const pings = pingsText(view.native, view.proxy);
+  return `${mark} ${view.location.padEnd(5)} ${stateText(view)}${pings}${odd}`;
 }
 
 function stateText({ emergency, percent, reason }: LiveView): string {

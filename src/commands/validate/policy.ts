@@ -5,10 +5,10 @@ import type { Judged } from "../../domain/policy/go-no-go.ts";
 import { strongest } from "../../domain/policy/rule.ts";
 import type { PolicyOverWindow, WindowPlan } from "../../domain/policy/window.ts";
 import type { OpenStretch, RuleOverWindow, Stretch } from "../../domain/policy/window-rule.ts";
-import { isEmergency } from "../../domain/state/state.ts";
 import { counted, countText, isoSeconds } from "../../domain/text/format.ts";
-import { amount, type InForce, labelOf, recommendedCommand } from "../lib/findings-text.ts";
+import { amount, labelOf } from "../lib/findings-text.ts";
 import { invocation } from "../lib/format.ts";
+import { nextText, situationIn } from "../lib/situation.ts";
 import type { Parts } from "./gather.ts";
 
 export function policyJudged(
@@ -97,8 +97,12 @@ function errorsDetail(rules: readonly RuleOverWindow[]): string {
 
 /** What assess recommends now; else the logs of the worst time; else to look again. */
 export function policyNext({ policy, base }: Parts, plan: WindowPlan, target: Target): string {
-  const now = recommendedCommand(policy.now, target, inForceOf(base));
-  if (now !== null) return now;
+  if (policy.now.recommendation !== "none") {
+    const figures = { assessment: policy.now, normal: false };
+    const state = "state" in base ? base.state : null;
+    const { next } = situationIn({ nowMs: policy.now.atS * 1_000, state, figures }, target);
+    return nextText(next, target);
+  }
   const [worst] = strongestFirst(policy.rules.filter(isProblem));
   const stretch = longest(worst?.failed ?? policy.rules.flatMap(({ open }) => open));
   if (stretch === undefined || (worst === undefined && isNow(stretch, plan))) {
@@ -115,11 +119,4 @@ function longest(stretches: readonly Stretch[]): Stretch | undefined {
 
 function isNow({ toS }: Stretch, { window }: WindowPlan): boolean {
   return toS >= window.toS;
-}
-
-function inForceOf(base: Parts["base"]): InForce | null {
-  if (!("state" in base)) return null;
-  const { config } = base.state;
-  const percent = config.kind === "valid" ? config.value.canary_percent : null;
-  return { emergency: isEmergency(base.state), percent };
 }

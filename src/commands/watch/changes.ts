@@ -5,22 +5,19 @@ import type { Finding } from "../../domain/policy/finding.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { FleetLocation } from "../../domain/proof/fleet.ts";
 import { stateShown } from "../../domain/proof/traffic.ts";
+import { beforeStop } from "../../domain/situation/figures.ts";
+import { capText, originText } from "../../domain/situation/since.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
 import { isEmergency } from "../../domain/state/state.ts";
 import { counted } from "../../domain/text/format.ts";
-import { labelOf, recommendedCommand, sentence } from "../lib/findings-text.ts";
+import { labelOf, sentence } from "../lib/findings-text.ts";
 import { VERDICT_MARKS } from "../lib/format.ts";
 import { entryLine } from "../lib/journal-line.ts";
-import {
-  achievedText,
-  capLine,
-  changedText,
-  configuredText,
-  emergencyLine,
-  healthLine,
-} from "../lib/summary-text.ts";
+import { nextText } from "../lib/situation.ts";
+import { achievedText, changedText, configuredText } from "../lib/summary-text.ts";
 import type { Look, Part, WatchModel } from "./model.ts";
 import { partsOf } from "./model.ts";
+import { isBehind, LOST, situationNow } from "./situation.ts";
 
 type FactKind = "state" | "live" | "health" | "finding" | "share" | "location" | "journal" | "data";
 
@@ -51,7 +48,7 @@ export function factsOf(model: WatchModel, target: Target, nowMs: number): Fact[
   return [
     ...stateFacts(model, nowMs),
     ...model.looks.flatMap(lookFacts),
-    ...healthFacts(model, target),
+    ...healthFacts(model, target, nowMs),
     ...shareFacts(model),
     ...(model.locations.value ?? []).map(locationFact),
     ...journalFacts(model, nowMs),
@@ -62,9 +59,9 @@ export function factsOf(model: WatchModel, target: Target, nowMs: number): Fact[
 function stateFacts({ state }: WatchModel, nowMs: number): Fact[] {
   if (state.value === null) return [];
   const stored = storedOf(state.value);
-  const emergency = emergencyLine(stored, [], nowMs);
+  const emergency = stored.emergency ? `EMERGENCY${originText(state.value, nowMs)}` : null;
   const { config, stop } = stored;
-  const cap = capLine(state.value.capped, nowMs);
+  const cap = capText(state.value, nowMs);
   const version = [stored.emergency, stop?.id, stop?.at, config?.revision, config?.last_updated];
   const changed = config === null ? "" : `; ${changedText(config, nowMs)}`;
   return [
@@ -73,9 +70,7 @@ function stateFacts({ state }: WatchModel, nowMs: number): Fact[] {
       about: "",
       state: JSON.stringify([...version, config?.canary_percent, state.value.capped?.cap.id]),
       mark: emergency === null && cap === null ? " " : "!",
-      text:
-        emergency?.slice(2) ??
-        `${cap === null ? "" : `${cap.slice(2)}; `}${configuredText(config)}${changed}`,
+      text: emergency ?? `${cap === null ? "" : `${cap}; `}${configuredText(config)}${changed}`,
       quiet: false,
     },
   ];
@@ -89,13 +84,10 @@ export function storedOf({ config, stop }: ParsedState) {
   };
 }
 
-/** One lost look is not news; two in a row are. */
-const LOST_LOOKS = 2;
-
 function lookFacts({ url, part }: Look): Fact[] {
   const { value, failure } = part;
   const refused = value !== null && value.problem !== null;
-  const lost = !refused && (failure?.times ?? 0) >= LOST_LOOKS;
+  const lost = !refused && (failure?.times ?? 0) >= LOST;
   if (value === null && !lost) return [];
   const shown = value === null ? "unknown" : stateShown(value);
   const why = lost ? `; no answer since: ${failure?.why}` : refused ? ` (${value.problem})` : "";
@@ -111,29 +103,33 @@ function lookFacts({ url, part }: Look): Fact[] {
   ];
 }
 
-function healthFacts({ health, state }: WatchModel, target: Target): Fact[] {
-  if (health.value === null) return [];
-  const { assessment } = health.value;
-  const { verdict, problems, findings } = assessment;
-  const stored = state.value === null ? null : storedOf(state.value);
-  const inForce =
-    stored === null
-      ? null
-      : { emergency: stored.emergency, percent: stored.config?.canary_percent ?? null };
-  const command = recommendedCommand(assessment, target, inForce);
+function healthFacts(model: WatchModel, target: Target, nowMs: number): Fact[] {
+  const { state, health } = model;
+  // Before the first answers there is nothing to tell.
+  if ([state, health].some(({ value, failure }) => value === null && failure === null)) return [];
+  const { problems = [], findings = [] } = health.value?.assessment ?? {};
+  const { mark, headline, concerns, next } = situationNow(model, target, nowMs);
+  // Told as a change of the state, and of what each location shows.
+  const first = concerns.find(({ kind }) => kind !== "emergency");
+  if (first === undefined && concerns.length > 0) return findings.map(factOf);
+  const rules = problems.map(({ rule }) => rule);
   const summary: Fact = {
     kind: "health",
     about: "",
-    state: JSON.stringify([verdict, problems.map(({ rule }) => rule)]),
-    mark: VERDICT_MARKS[verdict],
-    text: `${healthLine(assessment).slice(2)}${command === null ? "" : ` → ${command}`}`,
+    state: JSON.stringify([first?.kind, rules, next.kind === "command" && next.words]),
+    mark: first?.mark ?? mark,
+    text: first === undefined ? headline : `${first.text} → ${nextText(next, target)}`,
     quiet: false,
   };
-  return [summary, ...findings.map(findingFact)];
+  return [summary, ...findings.map(factOf)];
+
+  function factOf(finding: Finding): Fact {
+    return findingFact(finding, beforeStop(finding, state.value));
+  }
 }
 
 /** In words only once it has failed: the summary tells the rest. */
-function findingFact(finding: Finding): Fact {
+function findingFact(finding: Finding, when: string): Fact {
   const { rule, verdict, because } = finding;
   const why = because === null ? "" : ` (caused by: ${labelOf(because)})`;
   return {
@@ -141,7 +137,7 @@ function findingFact(finding: Finding): Fact {
     about: rule,
     state: verdict === "fail" ? "fail" : verdict === "pass" ? "pass" : "open",
     mark: VERDICT_MARKS[verdict],
-    text: `${verdict}: ${sentence(finding)}${why}`,
+    text: `${verdict}: ${when}${sentence(finding)}${why}`,
     quiet: verdict !== "fail",
   };
 }
@@ -171,10 +167,6 @@ function locationFact(location: FleetLocation): Fact {
     text: `${location.colo} ${locationText(location)}`,
     quiet: !behind,
   };
-}
-
-export function isBehind({ state }: FleetLocation): boolean {
-  return state === "lagging" || state === "reappeared";
 }
 
 export function locationText(location: FleetLocation): string {

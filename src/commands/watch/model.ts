@@ -2,9 +2,11 @@
 import type { AchievedShare } from "../../domain/proof/achieved-share.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
 import type { FleetLocation } from "../../domain/proof/fleet.ts";
+import type { LookedAt } from "../../domain/situation/known.ts";
 import type { JournalEntry } from "../../domain/state/journal.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
 import type { assessHealth } from "../lib/native-health.ts";
+import { pingsIn } from "../lib/situation.ts";
 
 /** The newest answer is kept when a later one cannot be had. */
 export interface Part<T> {
@@ -21,7 +23,7 @@ export interface Look {
   url: string;
   part: Part<Sighting>;
   /** As of the last look that waited for the pings. */
-  pings: { native: string; proxy: string } | null;
+  pings: Pick<LookedAt, "native" | "proxy"> | null;
 }
 
 export interface WatchModel {
@@ -62,17 +64,13 @@ export function looked(look: Look, sighting: Sighting, full: boolean): Look {
   const { url, part } = look;
   const told = sighting.decision !== null || sighting.qa !== null;
   const next = told ? seen(sighting, sighting.atMs) : part;
-  const health = sighting.qa?.health;
   return {
     url,
     part:
       sighting.problem === null
         ? next
         : failed({ ...next, failure: part.failure }, sighting.problem),
-    pings:
-      full && health !== undefined
-        ? { native: health.native.status, proxy: health.proxy.status }
-        : look.pings,
+    pings: full && sighting.qa !== null ? pingsIn(sighting) : look.pings,
   };
 }
 

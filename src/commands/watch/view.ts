@@ -6,26 +6,22 @@
 import type { Target } from "../../domain/config/environment.ts";
 import type { Finding } from "../../domain/policy/finding.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
-import { showsEmergency, stateShown } from "../../domain/proof/traffic.ts";
+import { stateShown } from "../../domain/proof/traffic.ts";
+import { beforeStop } from "../../domain/situation/figures.ts";
+import type { Situation } from "../../domain/situation/known.ts";
 import type { JournalEntry } from "../../domain/state/journal.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import { clockTime } from "../../domain/text/format.ts";
 import { cut, widthOf } from "../../domain/text/width.ts";
-import { labelOf, recommendedCommand, sentence } from "../lib/findings-text.ts";
+import { labelOf, sentence } from "../lib/findings-text.ts";
 import { age, invocation, share } from "../lib/format.ts";
-import {
-  achievedText,
-  affectedText,
-  capLine,
-  changedText,
-  configuredText,
-  emergencyLine,
-  healthLine,
-} from "../lib/summary-text.ts";
-import { isBehind, locationText, storedOf } from "./changes.ts";
+import { nextText, situationLines } from "../lib/situation.ts";
+import { achievedText, affectedText, changedText, configuredText } from "../lib/summary-text.ts";
+import { locationText, storedOf } from "./changes.ts";
 import type { Look, WatchModel } from "./model.ts";
 import { partsOf } from "./model.ts";
 import { seriesLines } from "./series.ts";
+import { isBehind, situationNow } from "./situation.ts";
 
 export interface ViewOptions {
   target: Target;
@@ -39,9 +35,10 @@ const LABEL = 12;
 /** No line is longer than `columns`, and there are fewer than `rows`: the cursor needs one. */
 export function viewLines(model: WatchModel, options: ViewOptions): string[] {
   const { columns, rows } = options;
-  const head = [title(options), ...verdictLines(model, options), ...stateLines(model, options)];
+  const situation = situationNow(model, options.target, options.nowMs);
+  const head = [title(options), ...verdictLines(situation), ...stateLines(model, options)];
   const table = seriesLines(model.health.value, options.target.policy, columns);
-  const foot = [...dataLines(model, options), ...nextLines(model, options)];
+  const foot = [...dataLines(model, options), ...nextLines(situation, options)];
   const room = rows - 1 - head.length - table.length - foot.length;
   const lists = [findingLines(model), locationLines(model), journalLines(model, options)];
   const middle = room < 1 ? [] : fitting(lists, room).flat();
@@ -84,20 +81,17 @@ function title({ target, nowMs, columns }: ViewOptions): string {
   return gap < 2 ? left : `${left}${" ".repeat(gap)}${right}`;
 }
 
-function verdictLines({ state, health, looks }: WatchModel, { nowMs }: ViewOptions): string[] {
-  const live = looks.map(({ part }) => part.value !== null && showsEmergency(part.value));
-  const emergency = state.value === null ? null : emergencyLine(storedOf(state.value), live, nowMs);
-  const lines = emergency === null ? [] : [emergency];
-  if (health.value !== null) return [...lines, healthLine(health.value.assessment)];
-  return [...lines, `? no data on native's health: ${health.failure?.why ?? "loading …"}`];
+/** The worst, and the next two: the lists below tell more of it. */
+const VERDICTS = 3;
+
+function verdictLines(situation: Situation): string[] {
+  return situationLines(situation).slice(0, VERDICTS);
 }
 
 function stateLines(model: WatchModel, { nowMs }: ViewOptions): string[] {
   const { state, share: achieved } = model;
   const config = state.value === null ? null : storedOf(state.value).config;
   const lines = [row("share", state.value === null ? "loading …" : configuredText(config))];
-  const cap = capLine(state.value?.capped, nowMs);
-  if (cap !== null) lines.push(row("cap", cap.slice(2), "!"));
   if (config !== null) lines.push(row("changed", changedText(config, nowMs)));
   if (achieved.value !== null) {
     const affected = affectedText(achieved.value);
@@ -130,8 +124,10 @@ function lookText({ url, part, pings }: Look, wanted: string): { text: string; o
     return { text: `${place} ${failure?.why ?? "loading …"}`, odd: failure !== null };
   }
   const shown = stateShown(value);
-  const sick = Object.entries(pings ?? {}).filter(([, status]) => status === "failing");
-  const health = sick.map(([name]) => `, ${name} failing`).join("");
+  const health = Object.entries(pings ?? {})
+    .filter(([, ping]) => ping.kind === "fails")
+    .map(([name]) => `, ${name}'s ping fails`)
+    .join("");
   const lost = failure === null ? "" : `, ${failure.why}`;
   const differs = shown !== wanted && !shown.startsWith("decides");
   return {
@@ -143,7 +139,7 @@ function lookText({ url, part, pings }: Look, wanted: string): { text: string; o
 // --- Lists ---------------------------------------------------------------------------------------
 
 /** Whatever fails or may fail, and how many of the others there are. */
-function findingLines({ health }: WatchModel): string[] {
+function findingLines({ health, state }: WatchModel): string[] {
   if (health.value === null) return [];
   const { findings, problems } = health.value.assessment;
   const known = new Set(problems.slice(0, 1).map(({ rule }) => rule));
@@ -155,13 +151,16 @@ function findingLines({ health }: WatchModel): string[] {
     .map((verdict) => [of(verdict).length, verdict] as const)
     .filter(([number]) => number > 0)
     .map(([number, verdict]) => `${number} ${verdict}`);
-  return [row("findings", counts.join(", ")), ...open.map(findingLine)];
+  return [
+    row("findings", counts.join(", ")),
+    ...open.map((one) => findingLine(one, beforeStop(one, state.value))),
+  ];
 }
 
-function findingLine(finding: Finding): string {
+function findingLine(finding: Finding, when: string): string {
   const because = finding.because === null ? "" : `; caused by: ${labelOf(finding.because)}`;
-  const mark = finding.verdict === "fail" ? "✖" : "!";
-  return `  ${mark} ${sentence(finding)}${because}`;
+  const mark = when !== "" ? " " : finding.verdict === "fail" ? "✖" : "!";
+  return `  ${mark} ${when}${sentence(finding)}${because}`;
 }
 
 function locationLines({ locations }: WatchModel): string[] {
@@ -219,11 +218,13 @@ function dataLines(model: WatchModel, { nowMs }: ViewOptions): string[] {
 
 const NEXT = "→ next:";
 
-function nextLines(model: WatchModel, { target, columns }: ViewOptions): string[] {
-  const { full, short, note = "" } = nextCommand(model, target);
-  const line = `${NEXT} ${full}${note}`;
+function nextLines({ next }: Situation, { target, columns }: ViewOptions): string[] {
+  const line = `${NEXT} ${nextText(next, target)}`;
+  if (next.kind === "notify" || widthOf(escapeForTerminal(line)) <= columns) return [line];
   // A command that is cut cannot be pasted: without its reason it is shorter.
-  return widthOf(escapeForTerminal(line)) <= columns ? [line] : continued(short, columns, note);
+  const { reason, note } = next;
+  const words = reason === "" ? `${next.words} --reason "…"` : next.words;
+  return continued(invocation(target, words), columns, note === undefined ? "" : `   # ${note}`);
 }
 
 /** Over several lines as a shell takes them; broken at unquoted spaces only. The note if it fits. */
@@ -239,24 +240,4 @@ function continued(command: string, columns: number, note: string): string[] {
     }
   }
   return [...lines, widthOf(line + note) <= columns ? line + note : line];
-}
-
-/** `note`: a shell's comment. */
-function nextCommand(
-  { state, health }: WatchModel,
-  target: Target,
-): { full: string; short: string; note?: string } {
-  const stored = state.value === null ? null : storedOf(state.value);
-  if (stored?.emergency) {
-    const restore = invocation(target, "restore");
-    const note = "   # when the cause is fixed";
-    return { full: `${restore} --reason "…"`, short: restore, note };
-  }
-  const inForce =
-    stored === null ? null : { emergency: false, percent: stored.config?.canary_percent ?? null };
-  const assessment = health.value?.assessment;
-  const full = assessment === undefined ? null : recommendedCommand(assessment, target, inForce);
-  if (full !== null) return { full, short: full.replace(/ --reason .*$/s, "") };
-  const stop = invocation(target, "not-aus");
-  return { full: stop, short: stop, note: "   # if in doubt" };
 }

@@ -11,6 +11,9 @@ import type { Bucket } from "./observations.ts";
 import { lastBuckets } from "./observations.ts";
 import type { Verdict } from "./verdict.ts";
 
+/** An error rate of 9 % over a limit of 3 % is no matter of another minute. */
+const FAR_OVER = 3;
+
 interface Series {
   minutes: number;
   limit: number;
@@ -30,12 +33,14 @@ function overBuckets(series: Series, { seen, policy }: Case): Result {
   const common = { limit, unit, minimum, samples, window: lastBuckets(seen.nowS, policy, minutes) };
   const verdict = series.judged(readings, unseen === null && samples >= minimum);
   const values = readings.map(({ value }) => value);
+  const newest = readings.findLast(({ state }) => state !== "empty");
+  const far = newest?.state === "over" && (newest.value ?? 0) >= limit * FAR_OVER;
   if (verdict !== "no_data") {
-    return { ...common, values, verdict, detail: words(verdict, readings, series, policy) };
+    return { ...common, values, far, verdict, detail: words(verdict, readings, series, policy) };
   }
   const few = `${counted(samples, of)} in ${span(minutes, policy)}, needs ${countText(minimum)}`;
   const apart = "nothing to compare: no minute has requests of both cohorts";
-  return { ...common, values, verdict, detail: unseen ?? (samples < minimum ? few : apart) };
+  return { ...common, values, far, verdict, detail: unseen ?? (samples < minimum ? few : apart) };
 }
 
 function words(verdict: Verdict, readings: readonly Reading[], s: Series, policy: Policy): string {

@@ -7,8 +7,9 @@ import { bucketsOf, lastBuckets } from "./observations.ts";
 /** What one row comes to, before the table's columns are added. */
 export type Result = Omit<
   Finding,
-  "rule" | "family" | "severity" | "recommends" | "because" | "value" | "values"
+  "rule" | "family" | "severity" | "recommends" | "because" | "value" | "values" | "far"
 > & {
+  far?: boolean;
   values: (number | null)[];
   /** Instead of what the row recommends. */
   recommends?: Finding["recommends"];

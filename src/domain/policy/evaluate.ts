@@ -32,7 +32,17 @@ function finding(row: RuleRow, { values, ...result }: Result): Finding {
   const { rule, family, severity } = row;
   const recommends = result.recommends ?? row.recommends;
   const value = values.findLast((known) => known !== null) ?? null;
-  return { ...result, rule, family, severity, recommends, value, values, because: null };
+  return {
+    far: false,
+    ...result,
+    rule,
+    family,
+    severity,
+    recommends,
+    value,
+    values,
+    because: null,
+  };
 }
 
 function byStrength(a: Finding, b: Finding): number {

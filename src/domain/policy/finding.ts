@@ -24,6 +24,8 @@ export interface Finding {
   minimum: number;
   /** Why the verdict is what it is, in plain words. */
   detail: string;
+  /** The newest bucket with data is over the limit many times, and by more than chance. */
+  far: boolean;
   /** Another failing rule that explains this failing one, which then is no problem of its own. */
   because: Rule | null;
 }

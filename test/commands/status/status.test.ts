@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { situationIn } from "../../../src/commands/lib/situation.ts";
 import type { StatusData } from "../../../src/commands/status/data.ts";
 import { status } from "../../../src/commands/status/status.ts";
 import { evaluate } from "../../../src/domain/policy/evaluate.ts";
@@ -9,6 +10,7 @@ import { DEFAULT_POLICY } from "../../../src/domain/policy/numbers.ts";
 import type { Observations } from "../../../src/domain/policy/observations.ts";
 import { achievedShare } from "../../../src/domain/proof/achieved-share.ts";
 import { written } from "../../../src/domain/ramp/advance.ts";
+import { originText } from "../../../src/domain/situation/since.ts";
 import { UNKNOWN_AUTHOR } from "../../../src/domain/state/author.ts";
 import { isoSeconds } from "../../../src/domain/text/format.ts";
 import { widthOf } from "../../../src/domain/text/width.ts";
@@ -16,7 +18,7 @@ import { minutes, NOW_S, seen } from "../../domain/policy/world.ts";
 import { rampOf } from "../../domain/ramp/world.ts";
 import { hostileText } from "../../support/hostile-text.ts";
 import type { Texts } from "../watch/world.ts";
-import { entryOf, NOW_MS, PLAIN, storedState } from "../watch/world.ts";
+import { entryOf, NOW_MS, PLAIN, storedState, TARGET } from "../watch/world.ts";
 
 function dataOf(
   observations: Observations,
@@ -24,9 +26,20 @@ function dataOf(
     native = 410,
     texts = PLAIN,
     current = true,
-  }: { native?: number; texts?: Texts; current?: boolean | null } = {},
+    stop = null,
+    stopped = false,
+    ramp = null,
+  }: {
+    native?: number;
+    texts?: Texts;
+    current?: boolean | null;
+    stop?: object | null;
+    /** Whether each /qa shows an emergency. */
+    stopped?: boolean;
+    ramp?: StatusData["ramp"];
+  } = {},
 ): StatusData {
-  const state = storedState(texts);
+  const state = storedState(texts, stop);
   const of = (cohort: "native" | "proxy", sampled: number) => ({
     cohort,
     sampled,
@@ -38,7 +51,7 @@ function dataOf(
     url: `https://${location}/qa`,
     location,
     status: 200,
-    emergency: false,
+    emergency: stopped,
     percent: 10,
     revision: null,
     cohort: null,
@@ -49,17 +62,27 @@ function dataOf(
     current: shown,
     problem: null,
   });
-  const { verdict, recommendation, problems, findings } = evaluate(observations, DEFAULT_POLICY);
+  const assessment = evaluate(observations, DEFAULT_POLICY);
+  const { verdict, recommendation, problems, findings } = assessment;
+  const live = [view("AMS", current === null ? null : true), view(texts.colo, current)];
+  const looks = live.map(({ location: place, current }) => {
+    const answers = { kind: "answers" } as const;
+    return { place, emergency: stopped, current, native: answers, proxy: answers };
+  });
+  const share = achievedShare(rows, state, { fromS: NOW_S - 660, toS: NOW_S });
+  const figures = { assessment, normal: true };
+  const asked = { nowMs: NOW_MS, state, figures, looks, share: share.verdict, ramp };
   return {
-    emergency: false,
+    situation: situationIn(asked, TARGET),
+    emergency: stop !== null,
     config: state.config.kind === "valid" ? state.config.value : null,
     stop: null,
     capped: null,
     problems: [],
-    live: [view("AMS", current === null ? null : true), view(texts.colo, current)],
+    live,
     last: entryOf(texts, "E1", 60),
-    ramp: null,
-    share: achievedShare(rows, state, { fromS: NOW_S - 660, toS: NOW_S }),
+    ramp,
+    share,
     health: { verdict, recommendation, command: null, problems, findings },
     at_ms: NOW_MS,
     api_ms: null,
@@ -78,31 +101,40 @@ describe("status", () => {
     const unseen = { kind: "unseen", because: "HTTP 503" } as const;
     const blind = dataOf(seen([], { health: unseen, failures: unseen, orphans: unseen }));
     expect(linesOf(blind)[0]).toBe("? no data on native's health: HTTP 503");
-    const stopped = {
-      ...dataOf(BAD),
-      emergency: true,
-      stop: { active: true, by: "anna", reason: "5xx" },
-    };
-    expect(linesOf(stopped)[0]).toBe("! EMERGENCY, live at 0 of 2 /qa, set by anna: 5xx");
-    const live = stopped.live.map((view) => ({ ...view, emergency: true }));
-    expect(linesOf({ ...stopped, live })[0]).toBe(
+    const stop = { active: true, by: "anna", reason: "5xx" };
+    expect(linesOf(dataOf(BAD, { stop }))[0]).toBe(
+      "! EMERGENCY, live at 0 of 2 /qa, set by anna: 5xx",
+    );
+    expect(linesOf(dataOf(BAD, { stop, stopped: true }))[0]).toBe(
       "! EMERGENCY: all traffic is on proxy (the legacy origin), set by anna: 5xx",
     );
   });
 
-  it("lends an unreadable stop no author, time or reason of a config that holds no emergency", () => {
-    const headline = (emergency_proxy: boolean) => {
-      const data = dataOf(BAD);
-      if (data.config === null) throw new Error("no config");
-      const config = { ...data.config, emergency_proxy };
-      return linesOf({ ...data, emergency: true, config })
-        .join(" ")
-        .replace(/\s+/g, " ");
-    };
-    expect(headline(false)).toContain(
-      `! EMERGENCY, live at 0 of 2 /qa, set by ${UNKNOWN_AUTHOR} ✖`,
+  it("sets no good news below bad news: what passes is figures then, and a ping is a ping", () => {
+    const text = linesOf(dataOf(seen([]), { current: false })).join("\n");
+    expect(text).toMatch(/^! not showing the stored state: FRA\n/);
+    expect(text).toContain("  figures   no finding fails\n");
+    expect(text).toContain(
+      "    ! FRA   10 %, ping: native answers, proxy answers, differs from the",
     );
-    expect(headline(true)).toMatch(/ since .*, set by oncall@laptop: p90/);
+    expect(text).not.toContain("healthy");
+    const data = dataOf(seen([]));
+    const sick = data.live.map((view) => ({ ...view, native: "failing" }));
+    expect(linesOf({ ...data, live: sick }).join("\n")).toContain(
+      "    ✖ FRA   10 %, ping: native FAILS, proxy answers\n",
+    );
+  });
+
+  it("lends an unreadable stop no author, time or reason of a config that holds no emergency", () => {
+    const origin = (emergency_proxy: boolean) => {
+      const { config } = storedState(PLAIN);
+      if (config.kind !== "valid") throw new Error("no config");
+      const stop = { kind: "invalid", problem: "is no JSON", emergency: true } as const;
+      const value = { ...config.value, emergency_proxy };
+      return originText({ config: { kind: "valid", value }, stop }, NOW_MS);
+    };
+    expect(origin(false)).toBe(`, set by ${UNKNOWN_AUTHOR}`);
+    expect(origin(true)).toMatch(/^ since .*, set by oncall@laptop: p90/);
   });
 
   it("names a share that is not achieved, and a location that is behind", () => {
@@ -119,14 +151,14 @@ describe("status", () => {
   });
 
   it("tells of a ramp under way, and of a lease that has run out", () => {
-    const data = dataOf(seen([]));
-    const at = new Date(data.at_ms - 1_000).toISOString();
-    const ramp = written(rampOf("5:2h,10:24h,100", { mode: "detached" }), 1, at, data.at_ms);
+    const at = new Date(NOW_MS - 1_000).toISOString();
+    const ramp = written(rampOf("5:2h,10:24h,100", { mode: "detached" }), 1, at, NOW_MS);
+    const data = dataOf(seen([]), { ramp });
     const config = data.config && {
       ...data.config,
       lease: { expires_at: at, fallback_percent: 1 },
     };
-    const text = linesOf({ ...data, config, ramp })
+    const text = linesOf({ ...data, config })
       .join("\n")
       .replace(/\n {12}/g, " ");
     expect(text).toContain(
@@ -137,7 +169,7 @@ describe("status", () => {
 
   it("compares no location with a stored state that nobody could read", () => {
     const text = linesOf(dataOf(seen([]), { current: null })).join("\n");
-    expect(text).toContain("    ? AMS   10 %, native healthy, proxy healthy\n");
+    expect(text).toContain("    ? AMS   10 %, ping: native answers, proxy answers\n");
     expect(text).not.toMatch(/what is stored|✔ (?:AMS|FRA)/);
   });
 

@@ -59,7 +59,7 @@ describe("the view", () => {
     );
   });
 
-  it("names an emergency before all else, and restore as the way back", () => {
+  it("names an emergency before all else, and what proves it", () => {
     const model = fullModel(GOOD);
     const at = new Date(NOW_MS - 30_000).toISOString();
     model.state = seenPart(
@@ -70,8 +70,8 @@ describe("the view", () => {
     expect(lines[1]).toMatch(
       /^! EMERGENCY, live at 0 of 2 \/qa since .*, 30 s ago, set by anna: 5xx$/,
     );
-    expect(lines[2]).toMatch(/^✔ healthy/);
-    expect(lines.at(-1)).toContain("restore --env production");
+    expect(lines.join("\n")).not.toMatch(/healthy|^✔/m);
+    expect(lines.at(-1)).toBe("→ next: pixcanary verify --env production");
     // Both locations still show the share.
     expect(lines.find((line) => line.includes("FRA 10 %"))).toMatch(/^! live {6}FRA 10 %/);
   });
@@ -95,7 +95,7 @@ describe("the view", () => {
   it("before anything is known", () => {
     const lines = view(emptyModel(["https://a.example/qa"]));
     expect(lines.join("\n")).toContain("? no data on native's health: loading …");
-    expect(lines.at(-1)).toBe("→ next: pixcanary not-aus --env production   # if in doubt");
+    expect(lines.at(-1)).toBe("→ next: pixcanary doctor --env production");
   });
 
   it("lets no remote text reach the terminal as control characters (AT-23)", () => {
@@ -151,12 +151,14 @@ describe("what is told without a terminal", () => {
     const lines = tell(model).join("\n");
     expect(lines).toMatch(/^! state EMERGENCY, set by anna: 5xx$/m);
     expect(lines).toMatch(/^ {2}live FRA emergency$/m);
-    expect(lines).toMatch(/^✖ health failing: error rate, critical 5 %.* → pixcanary verify/m);
-    expect(lines).toMatch(/^✖ finding fail: error rate, critical/m);
+    expect(lines).toMatch(
+      /^ {2}health possibly before the stop: error rate, critical 5 %.* → pixcanary verify/m,
+    );
+    expect(lines).toMatch(/^✖ finding fail: possibly before the stop: error rate, critical/m);
     expect(lines).toMatch(/^ {2}journal .* reduce {2}20 % → 10 %/m);
     expect(lines).toMatch(/^! data share unavailable: HTTP 503$/m);
     const back = tell(fullModel(GOOD)).join("\n");
-    expect(back).toMatch(/^✔ health healthy/m);
+    expect(back).toMatch(/^! health deciding by an older state: IAD → pixcanary verify/m);
     expect(back).toMatch(/^✔ finding pass: error rate, critical/m);
     expect(back).toMatch(/^✔ data share available again$/m);
   });

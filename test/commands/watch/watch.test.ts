@@ -232,7 +232,7 @@ describe("watch on a terminal", () => {
     const from = screen.indexOf("Ctrl-C to stop");
     const drawn = screen.slice(from, screen.indexOf(SHOW, from));
     expect([...drawn].filter((char) => char > "\u007f")).toEqual([]);
-    expect(drawn).toContain("> next: pixcanary not-aus");
+    expect(drawn).toContain("> next: pixcanary doctor");
   });
 });
 
@@ -275,7 +275,7 @@ describe("status", () => {
     expect(stdout).toMatch(why);
     expect(stdout).toMatch(/^ {2}achieved {2}no data \(/m);
     expect(stdout).toMatch(/^ {2}share {5}10 % of new visitors/m);
-    expect(stdout).toMatch(/^→ next: pixcanary not-aus /m);
+    expect(stdout).toMatch(/^→ next: pixcanary doctor /m);
   });
 
   test("begins with an emergency, and names it once it is on", async () => {
@@ -287,6 +287,6 @@ describe("status", () => {
     expect(stdout).toMatch(
       /^ {2}achieved {2}no data \(an emergency is on: no visitor is sampled\)/m,
     );
-    expect(stdout).toMatch(/^→ next: pixcanary restore /m);
+    expect(stdout).toMatch(/^→ next: pixcanary verify .* --fleet$/m);
   });
 });

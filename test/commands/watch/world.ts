@@ -157,7 +157,7 @@ export function fullModel(observations: Observations, texts: Texts = PLAIN): Wat
     looks: model.looks.map(({ url }) => ({
       url,
       part: seenPart(sightingOf(texts, 10), NOW_MS - 1_000),
-      pings: { native: "healthy", proxy: "healthy" },
+      pings: { native: { kind: "answers" }, proxy: { kind: "answers" } },
     })),
   };
 }

@@ -1,0 +1,83 @@
+/** From what a command has read to what is known, and the next command as it is typed here. */
+import type { Target } from "../../domain/config/environment.ts";
+import { backToNormal } from "../../domain/policy/back-to-normal.ts";
+import { placeOf } from "../../domain/policy/prerequisites.ts";
+import type { Sighting } from "../../domain/proof/expectation.ts";
+import { compare, expectationOf } from "../../domain/proof/expectation.ts";
+import { stateShown } from "../../domain/proof/traffic.ts";
+import type {
+  Figures,
+  Known,
+  LookedAt,
+  Next,
+  Ping,
+  Situation,
+} from "../../domain/situation/known.ts";
+import { NOT_ASKED } from "../../domain/situation/known.ts";
+import { situationOf } from "../../domain/situation/situation.ts";
+import type { ParsedState } from "../../domain/state/state.ts";
+import { invocation, shellWord } from "./format.ts";
+import type { assessHealth } from "./native-health.ts";
+
+type Asked = Pick<Known, "nowMs" | "state" | "figures"> & Partial<Known>;
+
+export function situationIn(asked: Asked, { dataset, contacts }: Target): Situation {
+  const { onCall } = contacts;
+  return situationOf({ ...NOT_ASKED, hasMetrics: dataset !== null, onCall, ...asked });
+}
+
+/** A text where the metrics did not answer: why. */
+export function figuresOf(
+  { assessment, observations, failure }: Awaited<ReturnType<typeof assessHealth>>,
+  { policy }: Target,
+): Figures | string {
+  if (failure !== null) return failure.message;
+  const normal = backToNormal(observations, policy).every(({ verdict }) => verdict !== "fail");
+  return { assessment, normal };
+}
+
+/** `pings`: of an earlier look, where this one did not wait for them. */
+export function lookedAt(
+  sighting: Sighting,
+  state: ParsedState | null,
+  pings: Pick<LookedAt, "native" | "proxy"> = pingsIn(sighting),
+): LookedAt {
+  const shown = stateShown(sighting);
+  const emergency = shown === "unknown" ? null : shown === "emergency";
+  const seen = state !== null && compare(expectationOf(state), sighting).seen;
+  // A refused /qa says how it decides, and not by which state.
+  const known = state !== null && (seen || sighting.qa !== null);
+  return { place: placeOf(sighting), emergency, current: known ? seen : null, ...pings };
+}
+
+export function pingsIn({ qa }: Pick<Sighting, "qa">): Pick<LookedAt, "native" | "proxy"> {
+  const of = (name: "native" | "proxy"): Ping => {
+    const { status = "unknown", problem = null } = qa?.health[name] ?? {};
+    if (status === "failing") return { kind: "fails", problem: problem ?? "" };
+    return { kind: status === "healthy" ? "answers" : "unknown" };
+  };
+  return { native: of("native"), proxy: of("proxy") };
+}
+
+/** ", ping: native answers, proxy FAILS"; "" when neither is known. */
+export function pingsText(native: string | null, proxy: string | null): string {
+  const text = (name: string, status: string | null): string[] =>
+    status === null || status === "unknown"
+      ? []
+      : [`${name} ${status === "failing" ? "FAILS" : "answers"}`];
+  const parts = [...text("native", native), ...text("proxy", proxy)];
+  return parts.length === 0 ? "" : `, ping: ${parts.join(", ")}`;
+}
+
+/** Ready to paste where it is a command. */
+export function nextText(next: Next, target: Target): string {
+  if (next.kind === "notify") return next.text;
+  const { words, reason, note } = next;
+  const why = reason === undefined ? "" : ` --reason ${reason === "" ? '"…"' : shellWord(reason)}`;
+  return `${invocation(target, words)}${why}${note === undefined ? "" : `   # ${note}`}`;
+}
+
+/** The verdict first, then all else that is not well. Not yet escaped. */
+export function situationLines({ mark, headline, concerns }: Situation): string[] {
+  return [`${mark} ${headline}`, ...concerns.slice(1).map((one) => `${one.mark} ${one.text}`)];
+}
