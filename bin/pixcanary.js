@@ -15,7 +15,7 @@ if (have[0] < needed[0] || (have[0] === needed[0] && have[1] < needed[1])) {
   process.exitCode = 2;
 } else {
   // A connection that hangs while it is set up would hold the process for seconds after its answer.
-  const leaveSoon = () => setTimeout(() => process.exit(), 250).unref();
+  const leave = () => process.exit();
   // Its answer is whole first: whoever reads a pipe slowly must not get a part of it. Errors count as read.
   const isRead = (stream) =>
     new Promise((resolve) => (stream.writableLength > 0 ? stream.write("", resolve) : resolve()));
@@ -38,5 +38,5 @@ if (have[0] < needed[0] || (have[0] === needed[0] && have[1] < needed[1])) {
     .then(() => import(bundle))
     .then((program) => program.main(process.argv.slice(2)))
     .then(allRead)
-    .then(leaveSoon);
+    .then(leave);
 }

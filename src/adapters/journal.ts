@@ -48,16 +48,13 @@ export function createJournal(options: JournalOptions): Journal {
   const remoteSignal = (signal: AbortSignal): AbortSignal =>
     AbortSignal.any([signal, clock.timeout(limits.remoteMs)]);
   return {
-    async append(entry, { signal }) {
-      const [remote, file] = await Promise.allSettled([
-        appendRemote(options, entry, remoteSignal(signal), limits.callMs),
+    append: (entry, { signal }) =>
+      problems("journal in KV", appendRemote(options, entry, remoteSignal(signal), limits.callMs)),
+    appendHere: (entry) =>
+      problems(
+        `journal ${local.path}`,
         within(clock, limits.localMs, local.append(JSON.stringify(entry))),
-      ]);
-      const warnings: string[] = [];
-      if (remote.status === "rejected") warnings.push(`journal in KV: ${words(remote.reason)}`);
-      if (file.status === "rejected") warnings.push(`journal ${local.path}: ${words(file.reason)}`);
-      return warnings;
-    },
+      ),
     async recent(limit, { signal }) {
       const [remote, file] = await Promise.allSettled([
         readRemote(options, limit, clock.now(), remoteSignal(signal), limits.callMs),
@@ -76,6 +73,13 @@ export function createJournal(options: JournalOptions): Journal {
       return { entries: merge(kv.entries, [...old, ...disk.entries], limit), warnings };
     },
   };
+}
+
+async function problems(where: string, work: Promise<void>): Promise<string[]> {
+  return work.then(
+    () => [],
+    (error: unknown) => [`${where}: ${words(error)}`],
+  );
 }
 
 /** The key names the entry and the value is the same each time, so repeating is harmless. */

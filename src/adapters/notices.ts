@@ -38,9 +38,10 @@ export interface NotifierOptions {
 
 export function createNotifier(options: NotifierOptions): Notifier {
   const channels = configuredChannels(options.config);
-  const report = (notice: Notice, call: CallOptions): Promise<NoticeReport[]> => {
+  const report: Notifier["report"] = (notice, call) => {
     const safe = redacted(notice, options.redact);
-    return Promise.all(channels.map((channel) => tell(channel, safe, options, call)));
+    const asked = channels.filter((channel) => call.channels?.includes(channel) !== false);
+    return Promise.all(asked.map((channel) => tell(channel, safe, options, call)));
   };
   return {
     channels,
@@ -62,7 +63,7 @@ async function tell(
 ): Promise<NoticeReport> {
   try {
     const request = await REQUESTS[channel](notice, options);
-    if (request === null) return { channel, problem: null, fix: null };
+    if (request === null) return { channel, problem: null, fix: null, again: false };
     const headers = { "user-agent": `pixcanary/${options.version}`, ...request.headers };
     const signed = { ...request, headers };
     const sending = {
@@ -73,8 +74,10 @@ async function tell(
       random: options.random,
     };
     const sent = await sendWithRetries(sending, options.limits ?? LIMITS, signal);
-    if (sent.problem === null) return { channel, problem: null, fix: null };
-    return { channel, problem: sent.problem, fix: fixOf(channel, sent.status) };
+    const { problem, status } = sent;
+    if (problem === null) return { channel, problem, fix: null, again: false };
+    const again = status === null || status === 429 || status >= 500;
+    return { channel, problem, fix: fixOf(channel, status), again };
   } catch (error) {
     const known = error instanceof SecretError;
     const why = error instanceof Error ? error.message : String(error);
@@ -82,6 +85,7 @@ async function tell(
       channel,
       problem: options.redact(why),
       fix: known ? options.redact(error.hint) : `check notify.${channel} in pixcanary.json`,
+      again: false,
     };
   }
 }

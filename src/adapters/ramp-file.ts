@@ -1,15 +1,15 @@
-/** The file of an attached ramp: written aside, flushed, put in place, so that a crash leaves one or the other. */
+/** The file of an attached ramp, and its lock. */
 import { createHash, randomUUID } from "node:crypto";
-import { link, open, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { link, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LocalError } from "../ports/errors.ts";
 import type { RampFile } from "../ports/machine.ts";
 import { makeFolder } from "./make-folder.ts";
-import { openIfThere } from "./regular-file.ts";
+import { isAlive, startOf } from "./process-life.ts";
 import type { StatePlace } from "./state-folder.ts";
 import { formerFolder, isFormerOurs, stateFolder } from "./state-folder.ts";
+import { readText, writeWhole } from "./whole-file.ts";
 
-const MAX_BYTES = 256 * 1024;
 /** As many takers may die one after the other before somebody has to remove the lock by hand. */
 const MAX_CLAIMS = 20;
 
@@ -35,10 +35,7 @@ export function createRampFile(place: StatePlace): RampFile {
     async write(text) {
       await guarded(path, async () => {
         await makeFolder(folder);
-        const aside = `${path}.${process.pid}.new`;
-        await writeFlushed(aside, text);
-        await rename(aside, path);
-        await flushFolder(folder);
+        await writeWhole(path, text);
       });
     },
     async lock() {
@@ -64,25 +61,6 @@ export function createRampFile(place: StatePlace): RampFile {
       if (text === (await own())) await rm(lockPath, { force: true });
     },
   };
-}
-
-async function writeFlushed(path: string, text: string): Promise<void> {
-  // A name of ours: whatever a killed run or somebody else left there goes first.
-  await rm(path, { force: true });
-  const file = await open(path, "w", 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-/** A rename is on disk when its folder is. Not every system can flush one. */
-async function flushFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r").catch(() => null);
-  await handle?.sync().catch(() => undefined);
-  await handle?.close();
 }
 
 /** Nobody can see it half-written: a link to a whole file is made at once, or not at all. */
@@ -137,37 +115,6 @@ async function writeAside(path: string, text: string): Promise<string> {
 
 function claimTo(path: string, holder: string): string {
   return `${path}.${createHash("sha256").update(holder).digest("hex").slice(0, 16)}.claim`;
-}
-
-/** By its number and its start: numbers are used again. */
-async function isAlive(lock: string | null): Promise<boolean> {
-  const [pid = "", start = ""] = (lock ?? "").split(" ");
-  if (!/^\d{1,10}$/.test(pid)) return false;
-  try {
-    process.kill(Number(pid), 0);
-  } catch (error) {
-    if (codeOf(error) === "ESRCH") return false;
-  }
-  const now = await startOf(Number(pid));
-  return now === "?" || start === "?" || now === start;
-}
-
-/** In clock ticks since boot, from /proc; `?` where there is none. */
-async function startOf(pid: number): Promise<string> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "?";
-}
-
-async function readText(path: string): Promise<string | null> {
-  const file = await openIfThere(path);
-  if (file === null) return null;
-  try {
-    const buffer = Buffer.alloc(MAX_BYTES);
-    const { bytesRead } = await file.read(buffer, 0, MAX_BYTES, 0);
-    return buffer.toString("utf8", 0, bytesRead);
-  } finally {
-    await file.close();
-  }
 }
 
 async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {

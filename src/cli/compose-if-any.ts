@@ -61,6 +61,7 @@ function withoutEnvironment(flags: GlobalFlags, shell: Shell, interrupt: AbortSi
       env: shell.env,
     }),
     interrupt,
+    debts: NO_DEBTS,
     rampFile: {
       path: "",
       read: async () => null,
@@ -74,6 +75,15 @@ function withoutEnvironment(flags: GlobalFlags, shell: Shell, interrupt: AbortSi
     nodeVersion: process.versions.node,
   };
 }
+
+const NO_DEBTS: Ports["debts"] = {
+  background: false,
+  keep: async () => false,
+  drop: async () => undefined,
+  leave: async () => undefined,
+  takeOver: async () => [],
+  passOn: async () => undefined,
+};
 
 export const NOWHERE: Ports["target"] = {
   env: "",

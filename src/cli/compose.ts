@@ -6,6 +6,7 @@ import { type AnswerClock, createApiClock, putRight } from "../adapters/api-cloc
 import { createCloudflareClient } from "../adapters/cloudflare-client.ts";
 import { createStateStore } from "../adapters/cloudflare-store.ts";
 import { type LoadedConfig, loadConfig, loadForRelief } from "../adapters/config-file.ts";
+import { createDebts } from "../adapters/debts.ts";
 import { createIdentity } from "../adapters/identity.ts";
 import { createJournal } from "../adapters/journal.ts";
 import { createDocuments } from "../adapters/kv-documents.ts";
@@ -111,6 +112,7 @@ export async function composeWith(
       env: shell.env,
     }),
     interrupt,
+    debts: createDebts(statePlace(environment, name, shell), inBackground(name, flags, shell)),
     rampFile: createRampFile(statePlace(environment, name, shell)),
     tokenHosts: tokenHosts(environment, hosts),
     missingSecrets: missing,
@@ -119,6 +121,20 @@ export async function composeWith(
     logs: { ...apiPorts.logs, ...localLogs(shell) },
   };
   return { ports, redact };
+}
+
+/** `deliver` with what this command was given; a secret from standard input is gone by then. */
+function inBackground(name: string, flags: GlobalFlags, shell: Shell): (() => void) | null {
+  const { background } = shell;
+  if (background === undefined) return null;
+  const { config, tokenFile, allowHost } = flags;
+  const words = Object.entries({
+    "--env": name,
+    "--config": config,
+    "--token-file": tokenFile === "-" ? undefined : tokenFile,
+    "--allow-host": allowHost,
+  }).flatMap(([flag, value]) => (value === undefined ? [] : [flag, value]));
+  return () => background(["deliver", ...words]);
 }
 
 function statePlace(
@@ -208,6 +224,7 @@ export function refusing(error: UpstreamError, why: string): ApiPorts {
     documents: { get: refuse, put: refuse },
     journal: {
       append: async () => [`${why}: the journal was not written`],
+      appendHere: async () => [],
       recent: async () => ({ entries: [], warnings: [`${why}: the journal was not read`] }),
     },
     account: { token: refuse, namespace: refuse, writable: refuse },

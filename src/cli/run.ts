@@ -58,6 +58,10 @@ export async function run(
     : textOf(def, settled, { quiet: flags.quiet === true });
   shell.console.out(world.redact(report.out));
   shell.console.err(world.redact(report.err));
+  const { debts } = world.ports;
+  await debts.leave();
+  // It would start itself for ever.
+  if (def.name !== "deliver") await debts.passOn();
   return report.exitCode;
 }
 

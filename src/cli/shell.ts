@@ -14,6 +14,8 @@ export interface Shell {
   version: string;
   /** The words as typed, to show them again with `--yes`. */
   argv: readonly string[];
+  /** Runs the program with these words, unseen and for longer than this process; left out where it cannot. */
+  background?(words: readonly string[]): void;
   /** Aborted by Ctrl-C and SIGTERM, the signal's name being the reason, once `say` has told of it. */
   interrupt(say: (text: string) => void): AbortSignal;
 }

@@ -76,7 +76,18 @@ function shellOfProcess(argv: readonly string[]): Shell {
     version: typeof PIXCANARY_VERSION === "string" ? PIXCANARY_VERSION : "0.0.0-dev",
     argv,
     interrupt: watchInterrupt,
+    background: (words) => runInBackground(words),
   };
+}
+
+function runInBackground(words: readonly string[]): void {
+  const [, program] = process.argv;
+  if (program === undefined) return;
+  const { spawn } = process.getBuiltinModule("node:child_process");
+  const options = { detached: true, stdio: "ignore", windowsHide: true } as const;
+  spawn(process.execPath, [program, ...words], options)
+    .on("error", () => undefined)
+    .unref();
 }
 
 /** A user without an entry in the password file has none, and no files there; that is no bug. */

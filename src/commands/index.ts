@@ -2,6 +2,7 @@
 import { assess } from "./assess.ts";
 import { card } from "./card.ts";
 import type { CommandDef } from "./command.ts";
+import { deliver } from "./deliver.ts";
 import { doctor } from "./doctor/doctor.ts";
 import { explain } from "./explain.ts";
 import { history } from "./history.ts";
@@ -41,6 +42,7 @@ export const commands: readonly CommandDef[] = [
   logsErrors,
   logsTail,
   history,
+  deliver,
   explain,
   doctor,
   card,

@@ -43,8 +43,10 @@ export interface Documents {
 }
 
 export interface Journal {
-  /** Writes to KV and to the local file; returns what went wrong, never throws. */
+  /** To KV; returns what went wrong, never throws. */
   append(entry: JournalEntry, options: CallOptions): Promise<string[]>;
+  /** To the file on this machine; returns what went wrong, never throws. */
+  appendHere(entry: JournalEntry): Promise<string[]>;
   /** The newest `limit` entries, oldest first; KV and local merged. Never throws. */
   recent(
     limit: number,

@@ -1,5 +1,6 @@
 /** This machine: its clock, its chance, its user, its files, and whom it can tell. */
 import type { Notice } from "../domain/notices/notice.ts";
+import type { Debt } from "../domain/state/debt.ts";
 import type { CallOptions } from "./api.ts";
 
 export interface Clock {
@@ -28,6 +29,8 @@ export interface NoticeReport {
   problem: string | null;
   /** What to do; null without a problem. */
   fix: string | null;
+  /** Another try may get through. */
+  again: boolean;
 }
 
 /** Tells people, through the channels of the environment. Secrets are looked for when they are needed. */
@@ -36,8 +39,27 @@ export interface Notifier {
   readonly channels: readonly string[];
   /** To all channels at once, within the signal. Returns what went wrong, never throws. */
   notify(notice: Notice, options: CallOptions): Promise<string[]>;
-  /** The same, by channel. Never throws. */
-  report(notice: Notice, options: CallOptions): Promise<NoticeReport[]>;
+  /** The same, by channel; to these alone where some are named. Never throws. */
+  report(
+    notice: Notice,
+    options: CallOptions & { channels?: readonly string[] },
+  ): Promise<NoticeReport[]>;
+}
+
+/** Keeps on this machine's disk what changes owe, whatever becomes of the process. Never throws. */
+export interface Debts {
+  /** In place of what this change owed before. False when it could not be put on disk. */
+  keep(debt: Debt): Promise<boolean>;
+  /** This change owes nothing any more. */
+  drop(debt: Debt): Promise<void>;
+  /** Leaves all that this process has kept to others. */
+  leave(): Promise<void>;
+  /** Those that no living process sees to: they become this one's. */
+  takeOver(): Promise<Debt[]>;
+  /** Starts `deliver` in the background if `takeOver` would find anything. */
+  passOn(): Promise<void>;
+  /** False where there is no background: then it is for the next command, or for `deliver`. */
+  readonly background: boolean;
 }
 
 /** The ramp that this machine carries out, as text that survives any crash. Throws LocalError. */

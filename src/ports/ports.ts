@@ -4,7 +4,7 @@ import type { Target } from "../domain/config/environment.ts";
 import type { TokenHost } from "../domain/config/token-hosts.ts";
 import type { AccountProbe, ApiClock, Documents, Journal, Metrics, StateStore } from "./api.ts";
 import type { LogArchive, LogFolders, LogReader, LogTail } from "./logs.ts";
-import type { Clock, Identity, Notifier, RampFile, Rng } from "./machine.ts";
+import type { Clock, Debts, Identity, Notifier, RampFile, Rng } from "./machine.ts";
 import type { Progress, Screen } from "./terminal.ts";
 import type { QaProbe, VisitorHttp } from "./visitors.ts";
 
@@ -27,6 +27,7 @@ export interface Ports {
   notifier: Notifier;
   logs: { archive: LogArchive; tail: LogTail; folders: LogFolders; reader: LogReader };
   screen: Screen;
+  debts: Debts;
   rampFile: RampFile;
   clock: Clock;
   apiClock: ApiClock;

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createJournal } from "../../src/adapters/journal.ts";
 import { defaultStateDir, formerFolder, stateFolder } from "../../src/adapters/state-folder.ts";
 import { type JournalEntry, journalKey } from "../../src/domain/state/journal.ts";
+import type { Journal } from "../../src/ports/api.ts";
 import { HANG_MS } from "../support/patience.ts";
 import { kvReply, placeAt, TOKEN } from "./kv.ts";
 import { failure, hang, startServer, type TestServer } from "./server.ts";
@@ -65,10 +66,14 @@ const put = (one: JournalEntry): void => void kv.set(journalKey(one), JSON.strin
 const E1 = entry("2026-11-22T10:00:00Z", "01A");
 const E2 = entry("2026-11-22T11:00:00Z", "01B");
 
+/** As a command does: into KV, and into the file beside it. */
+const append = async (to: Journal, ...given: Parameters<Journal["append"]>): Promise<string[]> =>
+  (await Promise.all([to.append(...given), to.appendHere(given[0])])).flat();
+
 describe("append", () => {
   test("writes the entry to KV for 400 days and as one line of a private file", async () => {
-    expect(await journal().append(E1, never)).toEqual([]);
-    expect(await journal().append(E2, never)).toEqual([]);
+    expect(await append(journal(), E1, never)).toEqual([]);
+    expect(await append(journal(), E2, never)).toEqual([]);
     expect([...kv.keys()]).toEqual([
       "journal/2026-11-22T10:00:00Z-01A",
       "journal/2026-11-22T11:00:00Z-01B",
@@ -92,7 +97,7 @@ describe("append", () => {
   test("a line that a crash left half-written does not swallow the next", async () => {
     await mkdir(stateFolder(placeOf()), { recursive: true });
     await writeFile(fileOf(), '{"schema":1,"id":"half');
-    await journal().append(E1, never);
+    await append(journal(), E1, never);
     kv.clear();
     const { entries, warnings } = await journal().recent(10, never);
     expect(entries).toEqual([E1]);
@@ -104,7 +109,7 @@ describe("append", () => {
     const full = Object.assign(new Error("no space"), { code: "ENOSPC" });
     const write = vi.spyOn(Object.getPrototypeOf(any), "write").mockRejectedValue(full);
     try {
-      const warnings = await journal().append(E1, never);
+      const warnings = await append(journal(), E1, never);
       expect(warnings).toEqual([`journal ${fileOf()}: the disk is full`]);
       expect(kv.size).toBe(1);
     } finally {
@@ -115,14 +120,14 @@ describe("append", () => {
 
   test("with an unusable folder the entry is in KV, and the warning says why", async () => {
     await writeFile(join(stateDir, placeOf().accountId), "not a folder");
-    const [warning] = await journal().append(E1, never);
+    const [warning] = await append(journal(), E1, never);
     expect(warning).toContain("not a folder");
     expect(kv.size).toBe(1);
   });
 
   test.skipIf(process.getuid?.() === 0)("with a read-only folder it warns", async () => {
     await chmod(stateDir, 0o500);
-    expect(await journal().append(E1, never)).toEqual([`journal ${fileOf()}: permission denied`]);
+    expect(await append(journal(), E1, never)).toEqual([`journal ${fileOf()}: permission denied`]);
     expect(kv.size).toBe(1);
     await chmod(stateDir, 0o700);
   });
@@ -131,7 +136,8 @@ describe("append", () => {
     "where no folder can be made (whoever asks) it warns",
     async () => {
       const place = placeAt(server);
-      const warnings = await createJournal({ ...place, env: "prod", stateDir: "/proc/x" }).append(
+      const warnings = await append(
+        createJournal({ ...place, env: "prod", stateDir: "/proc/x" }),
         E1,
         never,
       );
@@ -144,20 +150,20 @@ describe("append", () => {
 
   test("without KV the file has it: refused, hanging, unreachable and aborted", async () => {
     server.reply(failure(403, 10000, `no, ${TOKEN}`));
-    const [refused] = await journal().append(E1, never);
+    const [refused] = await append(journal(), E1, never);
     expect(refused).toMatch(/^journal in KV: .*HTTP 403/);
     expect(refused).not.toContain(TOKEN);
     server.reply(hang);
-    expect(await journal("prod", SHORT).append(E1, never)).toHaveLength(1);
+    expect(await append(journal("prod", SHORT), E1, never)).toHaveLength(1);
     await server.close();
-    expect(await journal().append(E1, never)).toHaveLength(1);
-    expect(await journal().append(E1, { signal: AbortSignal.abort() })).toHaveLength(1);
+    expect(await append(journal(), E1, never)).toHaveLength(1);
+    expect(await append(journal(), E1, { signal: AbortSignal.abort() })).toHaveLength(1);
     expect((await readFile(fileOf(), "utf8")).trimEnd().split("\n")).toHaveLength(4);
   });
 
   test("a passing failure of KV is repeated once, under the same key", async () => {
     server.reply(failure(503, 1, "x"), kvReply(kv));
-    expect(await journal().append(E1, never)).toEqual([]);
+    expect(await append(journal(), E1, never)).toEqual([]);
     expect(server.seen.map((seen) => seen.url)).toEqual(Array(2).fill(server.seen[0]?.url));
   });
 });
@@ -237,7 +243,7 @@ describe("recent", () => {
   });
 
   test("without KV the file still answers, with a warning; never throws", async () => {
-    await journal().append(E1, never);
+    await append(journal(), E1, never);
     for (const reply of [failure(500, 1, "x"), hang]) {
       server.reply(reply);
       const limits = reply === hang ? SHORT : undefined;
@@ -260,7 +266,7 @@ describe("two accounts that both have an environment of this name", () => {
   });
 
   test("each have a journal of their own", async () => {
-    await journal().append(E1, never);
+    await append(journal(), E1, never);
     kv.clear();
     expect((await createJournal(other()).recent(10, never)).entries).toEqual([]);
     expect((await journal().recent(10, never)).entries).toEqual([E1]);

@@ -1,12 +1,13 @@
 /** Nothing that a stop can do without may keep it from being sent. */
-import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { parseStop } from "../../src/domain/state/documents.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
+import { hang, startServer, type TestServer } from "../adapters/server.ts";
 import { ensureCli } from "../support/cli.ts";
 import { ENOUGH_S, HANG_MS } from "../support/patience.ts";
 import { startSandbox } from "../support/sandbox.ts";
@@ -201,4 +202,77 @@ it("what a cut-off pixcanary.json lacks comes from variables: the stop is stored
   expect(stderr).toContain(`account ${accountId} and namespace ${namespaceId}`);
   expect([exitCode, stdout]).toEqual([0, expect.stringContaining("live")]);
   expect(storedStop()).not.toEqual(before);
+});
+
+/** Names of the files in which commands left what they owe. */
+async function owedIn(home: string): Promise<string[]> {
+  const names = await readdir(home, { recursive: true }).catch(() => []);
+  return names.filter((name) => /owed\/.*\.json$/.test(name));
+}
+
+describe("a stop whose notification hangs, and whose journal does not answer", () => {
+  let hook: TestServer;
+  let home = "";
+  let config = "";
+  const journaled = () => sandbox.control.store.list({ prefix: "journal/", limit: 1_000 }).keys;
+  beforeEach(async () => {
+    hook = await startServer();
+    hook.reply(hang);
+    home = await mkdtemp(join(folder, "home-"));
+    config = await configWith({ notify: { webhook: { url: `${hook.url}/hook` } } });
+    await sandbox.control.setFaults([{ kind: "hang", match: { pathContains: "journal" } }]);
+  });
+  afterEach(async () => {
+    await sandbox.control.heal();
+    await hook.close();
+  });
+  const run = (words: readonly string[], state = home) =>
+    pixcanaryWith({ XDG_STATE_HOME: state }, ...words, "--config", config);
+  const delivered = () => hook.seen.filter(({ body }) => body.includes("NOT-AUS")).length;
+
+  it("ends all the same, says that they are queued, and they are sent in the background", async () => {
+    const before = journaled().length;
+    const { exitCode, stderr } = await run(["not-aus"]);
+    expect(exitCode).toBe(0);
+    expect(stderr).toMatch(
+      /webhook failed: no answer in time; queued: being sent in the background/,
+    );
+    expect(stderr).toMatch(/^! journal in KV: .*; queued/m);
+    hook.reply((response) => response.writeHead(204).end());
+    await sandbox.control.heal();
+    await vi.waitFor(async () => expect(await owedIn(home)).toEqual([]), { timeout: HANG_MS });
+    expect([journaled().length, delivered()]).toEqual([before + 1, 1]);
+  });
+
+  it("killed right after it is live: the next command delivers both", async () => {
+    const before = journaled().length;
+    const killed = run(["not-aus"]);
+    await vi.waitFor(
+      async () => expect([hook.seen.length, (await owedIn(home)).length]).toEqual([1, 1]),
+      { timeout: HANG_MS },
+    );
+    killed.kill("SIGKILL");
+    expect(await killed).toMatchObject({
+      isTerminated: true,
+      stderr: expect.stringMatching(/live/),
+    });
+    hook.reply((response) => response.writeHead(204).end());
+    await sandbox.control.heal();
+    const { exitCode, stdout } = await run(["deliver"]);
+    expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/^✔ delivered: not-aus of /)]);
+    expect([journaled().length, delivered()]).toEqual([before + 1, 1]);
+    expect(await owedIn(home)).toEqual([]);
+  });
+
+  it("without a disk they are lost, and it does not say that they are queued", async () => {
+    const file = join(home, "file");
+    await writeFile(file, "");
+    const { exitCode, stderr } = await run(["not-aus"], file);
+    expect(exitCode).toBe(0);
+    expect(stderr).toMatch(/webhook failed: no answer in time$/m);
+    expect(stderr).not.toContain("queued");
+    hook.reply((response) => response.writeHead(204).end());
+    await sandbox.control.heal();
+    expect((await run(["deliver"], file)).stdout).toBe("nothing was queued");
+  });
 });

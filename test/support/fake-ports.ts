@@ -144,6 +144,7 @@ export function modelPorts(store: StateStore): Ports {
     documents: { get: async () => null, put: async () => undefined },
     journal: {
       append: async () => [],
+      appendHere: async () => [],
       recent: async () => ({ entries: [], warnings: [] }),
     },
     qa: { urls: [], look: () => Promise.reject(new Error("nobody looks in a race")) },
@@ -152,6 +153,14 @@ export function modelPorts(store: StateStore): Ports {
       hasQaToken: false,
       hasSession: false,
       send: () => Promise.reject(new Error("nobody visits in these tests")),
+    },
+    debts: {
+      background: true,
+      keep: async () => true,
+      drop: async () => undefined,
+      leave: async () => undefined,
+      takeOver: async () => [],
+      passOn: async () => undefined,
     },
     notifier: { channels: [], notify: async () => [], report: async () => [] },
     screen: {

@@ -55,6 +55,7 @@ export function rampPorts(
       },
     },
     journal: {
+      appendHere: async () => [],
       append: async (entry) => {
         journal.push(entry);
         return [];

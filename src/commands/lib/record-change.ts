@@ -3,12 +3,17 @@
  * warning; neither ever fails the change.
  */
 
+import { unlessAborted } from "../../domain/lib/abort.ts";
+import type { Debt } from "../../domain/state/debt.ts";
 import type { JournalEntry, Signature, Snapshot } from "../../domain/state/journal.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { CommonInput } from "../command.ts";
-import { tellOthers } from "./notify.ts";
+import { invocation } from "./format.ts";
+import { payDebt } from "./pay-debt.ts";
 
-/** Long enough for one slow write; an incident has better things to wait for. */
+/** So long the prompt waits for others to take what is safe on this disk: most have by then. */
+const HOLD_MS = 400;
+/** So long for what is not: an incident has better things to wait for. */
 const LIMIT_MS = 2_000;
 /** After Ctrl-C the program leaves within two seconds, and the report comes after this. */
 const INTERRUPTED_LIMIT_MS = 500;
@@ -28,8 +33,25 @@ export interface Trace {
   released?: boolean;
 }
 
-export async function leaveTrace(ports: Ports, input: CommonInput, trace: Trace): Promise<void> {
-  const entry: JournalEntry = {
+/** `early`: of `keepEarly`, if that was called. */
+export async function leaveTrace(
+  ports: Ports,
+  input: CommonInput,
+  trace: Trace,
+  early?: Promise<boolean>,
+): Promise<void> {
+  const told = trace.unwritten === true ? "none" : "others";
+  const { released } = trace;
+  await recordEntry(ports, entryOf(ports, input, trace), told, { released, early });
+}
+
+/** What is known so far, on disk before anybody is asked to take it: it outlives this process. */
+export function keepEarly(ports: Ports, input: CommonInput, trace: Trace): Promise<boolean> {
+  return ports.debts.keep(debtOf(ports, entryOf(ports, input, trace), "others", false));
+}
+
+function entryOf(ports: Ports, input: CommonInput, trace: Trace): JournalEntry {
+  return {
     ...signatureOf(ports, input),
     schema: 1,
     id: trace.id,
@@ -45,7 +67,16 @@ export async function leaveTrace(ports: Ports, input: CommonInput, trace: Trace)
     },
     notes: [...(trace.notes ?? [])],
   };
-  await recordEntry(ports, entry, trace.unwritten === true ? "none" : "others", trace.released);
+}
+
+function debtOf(
+  { notifier }: Ports,
+  entry: JournalEntry,
+  told: "others" | "none",
+  released: boolean,
+): Debt {
+  const channels = told === "none" ? [] : [...notifier.channels];
+  return { schema: 1, entry, released, journal: true, channels };
 }
 
 export function signatureOf(
@@ -62,12 +93,38 @@ export async function recordEntry(
   ports: Ports,
   entry: JournalEntry,
   told: "others" | "none",
-  released = false,
+  {
+    released = false,
+    early,
+  }: { released?: boolean | undefined; early?: Promise<boolean> | undefined } = {},
 ): Promise<void> {
-  const limitMs = ports.interrupt.aborted ? INTERRUPTED_LIMIT_MS : LIMIT_MS;
-  const [warnings] = await Promise.all([
-    ports.journal.append(entry, { signal: ports.clock.timeout(limitMs) }),
-    told === "none" ? undefined : tellOthers(ports, entry, { limitMs, released }),
+  const { clock, debts, interrupt, journal, progress } = ports;
+  const debt = debtOf(ports, entry, told, released);
+  const limit = clock.timeout(interrupt.aborted ? INTERRUPTED_LIMIT_MS : LIMIT_MS);
+  const keeping = unlessAborted(early ?? debts.keep(debt), limit, () => false);
+  const held = AbortSignal.any([limit, onceKept(keeping, clock.timeout(HOLD_MS))]);
+  const [here, { left, open, lost }] = await Promise.all([
+    journal.appendHere(entry),
+    // A Ctrl-C from now on ends it; after an earlier one it has what is left.
+    payDebt(ports, debt, interrupt.aborted ? held : AbortSignal.any([held, interrupt])),
   ]);
-  for (const warning of warnings) ports.progress.warn(warning);
+  for (const warning of [...here, ...lost]) progress.warn(warning);
+  const kept = await keeping;
+  if (left === null) await debts.drop(debt);
+  else if (kept) await debts.keep(left);
+  const how = debts.background
+    ? "queued: being sent in the background"
+    : `queued: ${invocation(ports.target, "deliver")} sends it`;
+  for (const problem of open) progress.warn(kept ? `${problem}; ${how}` : problem);
+}
+
+/** Aborts when the time is over and the debt is on disk; never while it is not. */
+function onceKept(keeping: Promise<boolean>, hold: AbortSignal): AbortSignal {
+  const enough = new AbortController();
+  const over = new Promise((resolve) => {
+    if (hold.aborted) resolve(null);
+    hold.addEventListener("abort", resolve, { once: true });
+  });
+  void Promise.all([keeping, over]).then(([kept]) => (kept ? enough.abort() : undefined));
+  return enough.signal;
 }

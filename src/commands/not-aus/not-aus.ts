@@ -4,6 +4,7 @@
  * emergency; anything less is said to be pending.
  */
 import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
+import type { StopDocument } from "../../domain/state/documents.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { ChangingVerb, CommonInput, Outcome } from "../command.ts";
@@ -12,7 +13,7 @@ import { liveLine, missingLines, OTHERS_FOLLOW, seconds, timeWithAge } from "../
 import type { LiveProof } from "../lib/prove-live.ts";
 import { isLive } from "../lib/prove-live.ts";
 import { proxyLines } from "../lib/proxy-health.ts";
-import { leaveTrace } from "../lib/record-change.ts";
+import { keepEarly, leaveTrace, type Trace } from "../lib/record-change.ts";
 import { wrote } from "../lib/write-result.ts";
 import { manualLines } from "./manual-lines.ts";
 import type { StopRun } from "./verdict.ts";
@@ -68,25 +69,56 @@ export async function pullTheStop(input: CommonInput, ports: Ports): Promise<Out
   const within = (ms: number) => AbortSignal.any([ports.clock.timeout(ms), ports.interrupt]);
   const signal = within(input.timeoutMs);
   const writeSignal = within(input.timeoutMs * WRITE_SHARE);
-  const run = await writeAndProve(input, ports, { signal, writeSignal, startedMs });
+  const elapsedMs = () => ports.clock.monotonic() - startedMs;
+  const timing = { signal, writeSignal, startedMs };
+  const book = traceBook(input, ports, elapsedMs);
+  const run = await writeAndProve(input, ports, timing, book);
   const data = dataOf(run, ports);
   const outcome = stopVerdict(run, data, ports);
-  await leaveTrace(ports, input, {
-    command: "not-aus",
-    id: run.stop.id ?? "",
-    before: beforeOf(run),
-    after: { percent: 0, emergency: true, revision: run.stop.id ?? null },
-    outcome: traceOutcome(run, outcome),
-    locations: run.proof.live.map((l) => l.location),
-    elapsedMs: ports.clock.monotonic() - startedMs,
-    unwritten: isWithoutEffect(run),
-  });
+  await book.close(run, outcome);
   data.proxy_sick = run.proxyHealth.problem(run.proof.sightings);
   run.proxyHealth.end();
   return outcome;
 }
 
-function beforeOf({ before }: StopRun) {
+/** The trace of a stop, on disk since it was written, and left as soon as no more is to be learnt for it. */
+function traceBook(input: CommonInput, ports: Ports, elapsedMs: () => number) {
+  let early: Promise<boolean> | undefined;
+  let left = false;
+  const trace = (run: Pick<StopRun, "stop">, more: Partial<Trace>): Trace => ({
+    command: "not-aus",
+    id: run.stop.id ?? "",
+    before: null,
+    after: { percent: 0, emergency: true, revision: run.stop.id ?? null },
+    outcome: "written",
+    locations: [],
+    elapsedMs: elapsedMs(),
+    ...more,
+  });
+  const leave = (run: Omit<StopRun, "stored">, more: Partial<Trace>): Promise<void> => {
+    left = true;
+    const locations = run.proof.live.map((l) => l.location);
+    return leaveTrace(
+      ports,
+      input,
+      trace(run, { before: beforeOf(run), locations, ...more }),
+      early,
+    );
+  };
+  return {
+    arrived(stop: StopDocument) {
+      early = keepEarly(ports, input, trace({ stop }, {}));
+    },
+    live: (run: Omit<StopRun, "stored">) => leave(run, { outcome: "live" }),
+    async close(run: StopRun, outcome: Outcome<NotAusData>) {
+      if (left) return;
+      const unwritten = isWithoutEffect(run);
+      await leave(run, { outcome: traceOutcome(run, outcome), unwritten });
+    },
+  };
+}
+
+function beforeOf({ before }: Pick<StopRun, "before">) {
   if (before === null) return null;
   const { canary_percent: percent, emergency_proxy: emergency, revision = null } = before;
   return { percent, emergency, revision };

@@ -13,7 +13,7 @@ import type { CommonInput } from "../command.ts";
 import { interruptedBy } from "../command.ts";
 import { lookEverywhere } from "../lib/look-everywhere.ts";
 import type { LiveProof } from "../lib/prove-live.ts";
-import { NOT_ASKED, proveLive } from "../lib/prove-live.ts";
+import { isLive, NOT_ASKED, proveLive } from "../lib/prove-live.ts";
 import { askAfterProxy, PROXY_NOT_ASKED } from "../lib/proxy-health.ts";
 import type { WriteResult } from "../lib/write-result.ts";
 import { mayHaveWritten, settle, wrote } from "../lib/write-result.ts";
@@ -36,10 +36,19 @@ export interface Timing {
   startedMs: number;
 }
 
+/** Told while the run goes on: the network is waited for anyway. */
+export interface Listener {
+  /** A write has arrived. */
+  arrived(stop: StopDocument): void;
+  /** The stop is written, and live everywhere. Waited for at the end. */
+  live(run: Omit<StopRun, "stored">): Promise<void>;
+}
+
 export async function writeAndProve(
   input: CommonInput,
   ports: Ports,
   timing: Timing,
+  listener: Listener,
 ): Promise<StopRun> {
   const { clock, rng, store, target, identity } = ports;
   const nowMs = clock.now();
@@ -61,27 +70,28 @@ export async function writeAndProve(
 
   // Whichever arrives first already is an emergency: no reason to wait for the other before looking.
   const sent = await anyMayHaveArrived([stopWrite, configWrite]);
+  if (sent) listener.arrived(documents.stop);
   const mirrored = stopWrite.then(() => withinGrace(configWrite, ports));
   const expected = () => proofOf(documents.stop, known, nowMs);
   const proxyHealth = sent && input.verify ? askAfterProxy(ports) : PROXY_NOT_ASKED;
   const proving = input.verify ? look(ports, sent, timing, expected) : Promise.resolve(NOT_ASKED);
   const writes = { stopWrite, configWrite: mirrored, proof: proving };
-  const [stop, config, stored, proof] = await Promise.all([
-    stopWrite,
-    mirrored,
-    keepInForce(ports, documents, { ...call, elapsed, ...writes }),
-    proving,
-  ]);
-  return {
+  const facts = async (): Promise<Omit<StopRun, "stored">> => ({
     stop: documents.stop,
-    writes: { stop, config },
-    stored,
-    proof,
+    writes: { stop: await stopWrite, config: await mirrored },
+    proof: await proving,
     proxyHealth,
     before: known,
     verify: input.verify,
     interrupted: interruptedBy(ports.interrupt),
-  };
+  });
+  const telling = facts().then((run) => {
+    const live = wrote(run.writes.stop) && isLive(run.proof) && run.interrupted === null;
+    return live ? listener.live(run) : undefined;
+  });
+  const stored = await keepInForce(ports, documents, { ...call, elapsed, ...writes });
+  await telling;
+  return { ...(await facts()), stored };
 }
 
 function announce(ports: Ports, what: "stop" | "config", result: WriteResult): void {

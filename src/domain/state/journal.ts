@@ -7,7 +7,7 @@ import { isEmergency } from "./state.ts";
 export const JOURNAL_PREFIX = "journal/";
 export const JOURNAL_TTL_S = 400 * 86_400;
 
-const journalEntrySchema = once(() => {
+export const journalEntrySchema = once(() => {
   const text = z.string().max(2_000);
 
   /** One side of a change; null parts are unknown. */

@@ -8,6 +8,7 @@ import { restore } from "../../../src/commands/restore/restore.ts";
 import type { Notice } from "../../../src/domain/notices/notice.ts";
 import type { Sighting } from "../../../src/domain/proof/expectation.ts";
 import { qaSchema } from "../../../src/domain/proof/qa-document.ts";
+import type { Debt } from "../../../src/domain/state/debt.ts";
 import type { StateStore } from "../../../src/ports/api.ts";
 import { UpstreamError } from "../../../src/ports/errors.ts";
 import type { Ports } from "../../../src/ports/ports.ts";
@@ -40,7 +41,7 @@ interface World {
 
 function world(
   faults: Partial<StateStore> = {},
-  notify: Ports["notifier"]["notify"] = async () => [],
+  report: Ports["notifier"]["report"] = async () => [],
   kv: ModelKv = { config: [CONFIG], stop: [null] },
 ): World {
   const events: string[] = [];
@@ -64,15 +65,34 @@ function world(
     progress: { ...base.progress, warn: (text) => void warnings.push(text) },
     notifier: {
       channels: ["pagerduty", "slack"],
-      async notify(notice, options) {
+      async report(notice, options) {
         events.push(`notice ${notice.kind}`);
         notices.push(notice);
-        return notify(notice, options);
+        return report(notice, options);
       },
-      report: async () => [],
+      notify: async () => [],
     },
   };
   return { ports, events, notices, warnings };
+}
+
+/** A disk that only remembers. */
+function keeper(): Ports["debts"] & { owed(): Debt[] } {
+  const kept = new Map<string, Debt>();
+  const { debts } = modelPorts(modelStore({ config: [CONFIG], stop: [null] }, atOnce, [0]));
+  return {
+    ...debts,
+    owed: () => [...kept.values()],
+    keep: async (debt) => kept.set(debt.entry.id, debt).size > 0,
+    drop: async (debt) => void kept.delete(debt.entry.id),
+  };
+}
+
+/** Aborts when everything has run that was able to. */
+function nextTurn(): AbortSignal {
+  const over = new AbortController();
+  setImmediate(() => over.abort());
+  return over.signal;
 }
 
 /** As the shell runs a verb. */
@@ -112,7 +132,7 @@ describe("the order of events", () => {
     await pullTheStop(GIVEN, other);
     const tellFirst = async () => {
       for (const notice of made) {
-        await ports.notifier.notify(notice, { signal: new AbortController().signal });
+        await ports.notifier.report(notice, { signal: new AbortController().signal });
       }
       return pullTheStop(GIVEN, ports);
     };
@@ -178,37 +198,58 @@ it("a stop that only a location still shows is closed by its release, too", asyn
   expect(events.at(-1)).toBe("notice resolve");
 });
 
+const failed = (channel: string, problem: string, again: boolean) => ({
+  channel,
+  problem,
+  fix: null,
+  again,
+});
+
 describe("a notifier that fails is a warning", () => {
-  it("says what went wrong", async () => {
-    const { ports, warnings } = world({}, async () => [
-      "notification through slack failed: refused",
-    ]);
-    expect(await pullTheStop(GIVEN, ports)).toMatchObject({ kind: "done" });
+  it("says what went wrong; what no further try would mend is not kept", async () => {
+    const debts = keeper();
+    const { ports, warnings } = world({}, async () => [failed("slack", "refused", false)]);
+    expect(await pullTheStop(GIVEN, { ...ports, debts })).toMatchObject({ kind: "done" });
     expect(warnings).toEqual(["notification through slack failed: refused"]);
+    expect(debts.owed()).toEqual([]);
+  });
+
+  it("that could not be reached is kept on disk, and said to be queued", async () => {
+    const debts = keeper();
+    const { ports, warnings } = world({}, async () => [failed("slack", "HTTP 503", true)]);
+    expect(await pullTheStop(GIVEN, { ...ports, debts })).toMatchObject({ kind: "done" });
+    expect(warnings).toEqual([
+      "notification through slack failed: HTTP 503; queued: being sent in the background",
+    ]);
+    expect(debts.owed()).toMatchObject([{ journal: false, channels: ["slack"] }]);
   });
 
   it("throws", async () => {
     const { ports, warnings } = world({}, () => Promise.reject(new Error("boom")));
     expect(await pullTheStop(GIVEN, ports)).toMatchObject({ kind: "done" });
-    expect(warnings).toEqual(["no notification sent: Error: boom"]);
+    expect(warnings[0]).toMatch(/^notification through pagerduty failed: Error: boom; queued/);
   });
 
-  it("never ends, and heeds no signal: the command ends with the limit", async () => {
-    const limit = new AbortController();
-    const asked: number[] = [];
-    const { ports, events, warnings } = world({}, () => {
-      setImmediate(() => limit.abort());
-      return new Promise(() => undefined);
-    });
-    const timeout = (ms: number): AbortSignal => {
-      if (events.includes("stop") && ms <= 2_000) asked.push(ms);
-      return ms === 2_000 ? limit.signal : ports.clock.timeout(ms);
-    };
-    const outcome = await pullTheStop(GIVEN, { ...ports, clock: { ...ports.clock, timeout } });
-    expect(outcome).toMatchObject({ kind: "done" });
-    expect(Math.max(...asked)).toBe(2_000);
-    expect(warnings).toEqual(["notifications may not have been sent: timed out"]);
-  });
+  it.each([
+    [true, 400, "failed: no answer in time; queued: being sent in the background"],
+    [false, 2_000, "failed: no answer in time"],
+  ])(
+    "never ends, and heeds no signal: kept on disk (%s) it holds the prompt for %i ms",
+    async (onDisk, heldMs, words) => {
+      const { ports, events, warnings } = world({}, () => new Promise(() => undefined));
+      const timeout = (ms: number): AbortSignal => {
+        const told = events.includes("stop") && ms === heldMs;
+        return told ? nextTurn() : ports.clock.timeout(ms);
+      };
+      const debts = { ...ports.debts, keep: async () => onDisk };
+      const clock = { ...ports.clock, timeout };
+      const outcome = await pullTheStop(GIVEN, { ...ports, debts, clock });
+      expect(outcome).toMatchObject({ kind: "done" });
+      expect(warnings).toEqual(
+        ["pagerduty", "slack"].map((channel) => `notification through ${channel} ${words}`),
+      );
+    },
+  );
 
   it("after Ctrl-C it gets half a second", async () => {
     const interrupt = new AbortController();
@@ -229,7 +270,32 @@ describe("a notifier that fails is a warning", () => {
     });
     expect(outcome).toMatchObject({ kind: "interrupted" });
     expect(events).toContain("notice trigger");
-    expect(limits.slice(-3)).toEqual([500, 450, 500]);
+    expect(limits.slice(-2)).toEqual([500, 400]);
+  });
+});
+
+describe("what a stop owes", () => {
+  it("is on disk before it is told, and gone once it was taken", async () => {
+    const debts = keeper();
+    const kept: Debt[][] = [];
+    const { ports } = world({}, async () => {
+      kept.push(debts.owed());
+      return [];
+    });
+    expect(await pullTheStop(GIVEN, { ...ports, debts })).toMatchObject({ kind: "done" });
+    expect(kept).toMatchObject([
+      [{ entry: { command: "not-aus" }, journal: true, channels: ["pagerduty", "slack"] }],
+    ]);
+    expect(debts.owed()).toEqual([]);
+  });
+
+  it("is kept while the journal in KV does not take it", async () => {
+    const debts = keeper();
+    const { ports, warnings } = world();
+    const journal = { ...ports.journal, append: async () => ["journal in KV: HTTP 503"] };
+    expect(await pullTheStop(GIVEN, { ...ports, debts, journal })).toMatchObject({ kind: "done" });
+    expect(warnings).toEqual(["journal in KV: HTTP 503; queued: being sent in the background"]);
+    expect(debts.owed()).toMatchObject([{ journal: true, channels: [] }]);
   });
 });
 

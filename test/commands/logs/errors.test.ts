@@ -516,6 +516,7 @@ describe("the journal", () => {
     await writeFile(join(dir, "marked.log"), ndjson(lines));
     const journal = {
       append: async () => [],
+      appendHere: async () => [],
       recent: async () => ({ entries: [entry], warnings: [] }),
     };
     const outcome = await errors({ paths: ["marked.log"] }, ports({ journal }));

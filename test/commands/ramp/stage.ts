@@ -101,6 +101,7 @@ export class RampStage {
           this.#event(() => this.#answer(question("canary").name) as never[]),
       },
       journal: {
+        appendHere: async () => [],
         append: (entry) => this.#event(() => this.#tell(entry)),
         recent: async () => ({ entries: [...this.journal.values()], warnings: [] }),
       },

@@ -169,6 +169,7 @@ describe("NO-GO, each for its own reason", () => {
         ports: {
           journal: {
             append: async () => [],
+            appendHere: async () => [],
             recent: async () => ({ entries: [], warnings: ["journal in KV: HTTP 503"] }),
           },
         },
