@@ -60,7 +60,10 @@ describe("changes nothing", () => {
     "at 0 %, which it would have to raise": { percent: 0, make: () => undefined, why: /0 %/ },
     "while a ramp is under way": {
       percent: 5,
-      make: (stage) => stage.documents.set(RAMP_KEY, JSON.stringify(rampOf("5:2h,100"))),
+      make: (stage) => {
+        const base = { ...BASE, canary_percent: 5 };
+        stage.documents.set(RAMP_KEY, JSON.stringify(rampOf("10:2h,100", { base })));
+      },
       why: /a ramp by oncall@laptop is running/,
     },
     "while an emergency is on": {

@@ -90,6 +90,7 @@ function follow(ramp: RampDocument, order: Order, given: RampGiven): RampStep {
     case "renew":
     case "wait":
     case "end":
+    case "leave":
       return nothing;
     default:
       return order satisfies never;

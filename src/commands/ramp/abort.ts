@@ -1,11 +1,14 @@
 /** Ends a ramp and goes back to the share before it. Relief: never asks, and needs nobody to be alive. */
 
 import * as z from "zod";
+import { takenOver } from "../../domain/ramp/carrier.ts";
 import type { RampDocument } from "../../domain/ramp/document.ts";
 import { isOver } from "../../domain/ramp/document.ts";
 import { shareOf } from "../../domain/ramp/text.ts";
+import { ended } from "../../domain/ramp/transitions.ts";
 import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import { isEmergency } from "../../domain/state/state.ts";
+import type { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { ChangingVerb, Given, Outcome } from "../command.ts";
 import { onOff } from "../flag.ts";
@@ -17,9 +20,12 @@ import type { ReliefData } from "../lower/apply.ts";
 import { applyRelief, shareLines } from "../lower/apply.ts";
 import { newControl, runningRamp, send } from "./control.ts";
 import { dropLease, problemOf } from "./execute.ts";
+import { recordEnd } from "./journal.ts";
 import { renderRamp } from "./render.ts";
 import type { RampData } from "./run-state.ts";
-import { type KnownRamp, keep, showInKv } from "./store.ts";
+import { type KnownRamp, showEnd } from "./store.ts";
+
+const END_LIMIT_MS = 20_000;
 
 const input = z.object({
   keep: onOff("--keep", "keep the current share"),
@@ -35,8 +41,8 @@ export const rampAbort: ChangingVerb<typeof input, KnownRamp, AbortData> = {
   name: "ramp abort",
   summary: "End the ramp, back to the share before it",
   details:
-    "Ends the ramp at its next check. The share goes back now to what it was " +
-    "before the ramp, unless --keep. Also works if the ramp's process has died. Never asks.",
+    "Ends the ramp wherever it runs, also if its process has died, here or elsewhere. The share " +
+    "goes back now to what it was before the ramp, unless --keep. Never asks.",
   examples: [
     'pixcanary ramp abort --env production --reason "support tickets"',
     "pixcanary ramp abort --env production --keep",
@@ -46,11 +52,12 @@ export const rampAbort: ChangingVerb<typeof input, KnownRamp, AbortData> = {
   input,
   async plan(given, ports) {
     const found = await runningRamp(ports);
-    if ("ended" in found) return found.ended as never;
+    // One that has ended without anybody saying so is ended in words as well.
+    if (found.known === undefined) return found.ended as never;
     const { ramp } = found.known;
     const after = given.keep ? shareOf(ramp) : `${ramp.base.percent} %`;
     const changes = [
-      { what: "ramp", before: ramp.state, after: "aborted" },
+      { what: "ramp", before: ramp.state, after: isOver(ramp) ? ramp.state : "aborted" },
       { what: "share of new visitors", before: shareOf(ramp), after },
     ];
     return { kind: "plan", risk: "relief", changes, notes: [], steps: found.known };
@@ -67,20 +74,39 @@ async function abort(
   const { ramp } = known;
   const control = newControl("abort", ramp, given, ports);
   const told = await send(given.keep ? { ...control, keep: true } : control, ports);
+  const over = endOf(known, given, ports);
+  const data: AbortData = { ramp: over, at_ms: ports.clock.now(), lowered: null, note: null };
   const leased = given.keep ? await releaseLease(ramp, ports) : null;
   // A ramp that is over cannot be aborted again, as it then must be.
-  if (leased === null) await endHere(known, given, ports);
-  const data: AbortData = { ramp, at_ms: ports.clock.now(), lowered: null, note: null };
-  if (told !== null)
-    data.note = `abort could not be sent (${told.message}); the ramp will stop when it sees the changed config`;
+  if (leased !== null) return { ...leased, data: { ...data, ramp } };
   const base = await readBase(ports);
-  if (!("state" in base)) return { ...unreachable(base, ports), data };
-  if (leased !== null) return { ...leased, data };
+  // What takes traffic away waits for nothing.
+  const [shown, outcome] = await Promise.all([
+    endIn(known, over, base, given, ports),
+    "state" in base ? lower(over, base, data, given, ports) : { ...unreachable(base, ports), data },
+  ]);
+  // Until it saw the end, the ramp's process may have renewed it.
+  const again = given.keep ? await releaseLease(ramp, ports) : null;
+  if (again !== null) return { ...again, data };
+  if (shown || outcome.kind !== "done") return outcome;
+  if (told !== null) return { ...unreachable(told, ports), data: outcome.data };
+  const next = invocation(ports.target, "ramp status");
+  const waitingFor = "KV to show that the ramp has ended; the abort is requested";
+  return { kind: "pending", data: outcome.data, waitingFor, next };
+}
+
+async function lower(
+  ramp: RampDocument,
+  base: Base,
+  data: AbortData,
+  given: Given<typeof input>,
+  ports: Ports,
+): Promise<Outcome<AbortData>> {
   const stays = given.keep ? `stays at ${storedShare(base)}` : whyNotLower(base, ramp);
   if (stays !== null) {
-    if (told !== null) return { ...unreachable(told, ports), data };
     const next = invocation(ports.target, "status");
-    const headline = `aborted; share ${stays}`;
+    const how = ramp.state === "aborted" ? "aborted" : "the ramp had ended already";
+    const headline = `${how}; share ${stays}`;
     const stored = await proveStored(base, given, ports, () => data);
     if (stored.kind === "done") return { ...stored, changed: true, headline, next };
     data.note = headline;
@@ -124,32 +150,37 @@ function storedShare({ state: { config } }: Base): string {
   return config.kind === "valid" ? share(config.value.canary_percent) : share(null);
 }
 
-/** Nobody carries it out any more when it has shown no sign of life for so long. */
-const SILENT_MS = 15 * 60_000;
-
 /**
- * Where nobody else will say that the ramp is over: in the file of a process that is gone, and in KV when
- * whoever carried it out has been silent, be it another machine or a cron that does not run.
+ * With a later carrier than anybody has: whoever still carries it out stops when he sees it, as far as he did
+ * not hear the word before, and nobody has to be alive for it.
  */
-async function endHere(
-  { ramp, from, alive }: KnownRamp,
+function endOf({ ramp }: KnownRamp, given: Given<typeof input>, ports: Ports): RampDocument {
+  const { identity, clock, rng } = ports;
+  const nowMs = clock.now();
+  const { actor: by } = identity;
+  const end = { atMs: nowMs, by, why: given.reason ?? "aborted", keep: given.keep };
+  const over = isOver(ramp) ? ramp : ended(ramp, "aborted", end);
+  const id = rng.ulid(nowMs, ramp.carrier.id);
+  const raised = takenOver(over, { id, by, host: ramp.host });
+  return { ...raised, updated_at: new Date(nowMs).toISOString() };
+}
+
+/** True when KV shows it. In the file as well, where its process on this machine is gone. */
+async function endIn(
+  { from, alive }: KnownRamp,
+  over: RampDocument,
+  base: Base | UpstreamError,
   given: Given<typeof input>,
   ports: Ports,
-): Promise<void> {
-  if (alive || isOver(ramp)) return;
-  const nowMs = ports.clock.now();
-  const here = from === "here" && ramp.mode === "attached";
-  const silent = nowMs - Date.parse(ramp.updated_at) > SILENT_MS;
-  if (!here && !silent) return;
-  const at = new Date(nowMs).toISOString();
-  const ended = { at, by: ports.identity.actor, why: given.reason ?? "aborted", keep: given.keep };
-  const over: RampDocument = { ...ramp, state: "aborted", ended, updated_at: at };
-  try {
-    if (here) await keep(over, ports);
-    else await showInKv(over, ports);
-  } catch (error) {
-    ports.progress.warn(error instanceof Error ? error.message : String(error));
+): Promise<boolean> {
+  const shown = await showEnd(over, ports, END_LIMIT_MS);
+  if (from === "here" && !alive) {
+    await ports.rampFile.write(JSON.stringify(over)).catch((error: unknown) => {
+      ports.progress.warn(error instanceof Error ? error.message : String(error));
+    });
   }
+  if (shown && "state" in base) await recordEnd(over, base.state, given, ports);
+  return shown;
 }
 
 /** Null when there is something to lower. */

@@ -7,6 +7,7 @@ import type { CommonInput, Outcome, Planned } from "../command.ts";
 import { invocation } from "../lib/format.ts";
 import { READ_LIMIT_MS } from "../lib/stored-state.ts";
 import { asUpstream } from "../lib/write-result.ts";
+import { outcomeOf } from "./outcome.ts";
 import type { RampData } from "./run-state.ts";
 import { findRamp, type KnownRamp } from "./store.ts";
 
@@ -41,14 +42,22 @@ export async function send(control: RampControl, ports: Ports): Promise<Upstream
   }
 }
 
+/** `known`: its end is what is stored, which nobody has written into its document. */
+interface RampEnded {
+  ended: Planned<never, RampData>;
+  known?: KnownRamp;
+}
+
 /** The ramp that can still be told something, or why there is none. */
 export async function runningRamp(
   ports: Ports,
-): Promise<{ known: KnownRamp } | { ended: Planned<never, RampData> }> {
+): Promise<{ known: KnownRamp; ended?: undefined } | RampEnded> {
   const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
   const { known, warnings } = await findRamp(ports, signal);
   for (const warning of warnings) ports.progress.warn(warning);
   if (known !== null && !isOver(known.ramp)) return { known };
+  // Nobody has written down that it is over.
+  if (known !== null && !isOver(known.kept)) return { ended: endedUnsaid(known, ports), known };
   const next = invocation(ports.target, "status");
   if (known === null && warnings.length > 0) {
     const message = "cannot read whether a ramp is running";
@@ -67,6 +76,11 @@ export async function runningRamp(
   return failed({ kind: "failed", code: "usage", message, truth: "nothing was written", next });
 }
 
-function failed(outcome: Outcome<RampData>): { ended: Planned<never, RampData> } {
+function endedUnsaid({ ramp }: KnownRamp, ports: Ports): Planned<never, RampData> {
+  const data = { ramp, at_ms: ports.clock.now() };
+  return { kind: "ended", outcome: outcomeOf({ ramp, problem: null }, data, ports) };
+}
+
+function failed(outcome: Outcome<RampData>): RampEnded {
   return { ended: { kind: "ended", outcome } };
 }

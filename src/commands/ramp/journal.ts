@@ -1,5 +1,5 @@
 /** Puts the entries of an attached ramp into the journal, and tells people of its end or its pause. */
-import type { RampDocument } from "../../domain/ramp/document.ts";
+import { isOver, type RampDocument } from "../../domain/ramp/document.ts";
 import { endEntry, stepEntry } from "../../domain/ramp/entries.ts";
 import { rampNotice } from "../../domain/ramp/text.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
@@ -19,6 +19,7 @@ export async function recordStep(
   if (entry !== null) await recordEntry(ports, entry, "others");
 }
 
+/** Also the step that has not been told yet, as it never was live. */
 export async function recordEnd(
   ramp: RampDocument,
   state: ParsedState,
@@ -26,6 +27,7 @@ export async function recordEnd(
   ports: Ports,
 ): Promise<void> {
   const { clock, notifier, progress, target } = ports;
+  if (isOver(ramp) && ramp.live_at === null) await recordStep(ramp, "stored", input, ports);
   await recordEntry(ports, endEntry(ramp, state, signatureOf(ports, input)), "none");
   if (notifier.channels.length === 0) return;
   const notice = rampNotice(ramp, target.env, clock.now());

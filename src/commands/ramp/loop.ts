@@ -4,10 +4,13 @@
  * at the right step (AT-9). Time counts sleep and is not moved by setting the clock (AT-11).
  */
 
+import type { Target } from "../../domain/config/environment.ts";
 import type { Order } from "../../domain/ramp/advance.ts";
 import { advance, closing, GATE, overtaken } from "../../domain/ramp/advance.ts";
+import { isShown, supersededBy } from "../../domain/ramp/carrier.ts";
 import type { RampControl, RampDocument } from "../../domain/ramp/document.ts";
-import { isOver } from "../../domain/ramp/document.ts";
+import { isOver, parseRamp, RAMP_KEY } from "../../domain/ramp/document.ts";
+import { SIGN_OF_LIFE_MS } from "../../domain/ramp/life.ts";
 import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import type { Clock } from "../../ports/machine.ts";
 import type { Ports } from "../../ports/ports.ts";
@@ -20,7 +23,7 @@ import { gather } from "./observe.ts";
 import { endOf } from "./outcome.ts";
 import { Teller } from "./progress.ts";
 import type { RampData, RunState } from "./run-state.ts";
-import { keep } from "./store.ts";
+import { keep, showEnd } from "./store.ts";
 
 /** What a run may take unless `--timeout` says so: no limit, as no timer holds 60 days. */
 export const RAMP_BUDGET_MS = 2 ** 31 - 1;
@@ -30,8 +33,7 @@ const MAX_WAIT_MS = 30_000;
 const RETRY_MS = 3_000;
 /** One old read may forbid a write; so many are somebody. */
 const MAX_REFUSALS = 3;
-/** Others see that somebody is still at it. */
-const SIGN_OF_LIFE_MS = 5 * 60_000;
+const CARRIER_LIMIT_MS = 5_000;
 
 /** `control`: a command that this very process was started with. Throws LocalError. */
 export async function carryOut(
@@ -51,6 +53,8 @@ export async function carryOut(
     assessment: null,
     problem: null,
     keptAtMs: 0,
+    unseen: false,
+    leftTo: null,
     refusals: 0,
   };
   const teller = new Teller(ports);
@@ -60,8 +64,8 @@ export async function carryOut(
     while (!signal.aborted) {
       const order = await turn(run, input, ports, first);
       first = null;
-      teller.show(run);
-      if (isOver(run.ramp) || run.ramp.paused?.by === GATE) break;
+      if (run.leftTo === null) teller.show(run);
+      if (run.leftTo !== null || isOver(run.ramp) || run.ramp.paused?.by === GATE) break;
       await pause(order, ports, signal);
     }
   } finally {
@@ -86,9 +90,13 @@ async function turn(
   run.assessment = gathered.assessment ?? run.assessment;
   const before = run.ramp;
   const { ramp, order } = advance(before, gathered.seen);
+  if (order.do === "leave") return leave(run, order, ports);
+  run.unseen = !isShown(before, gathered.seen.kept ?? null);
   if (isLive(before, ramp)) await recordStep(ramp, "live", input, ports);
   await finish(run, ramp, input, ports, gathered.base);
-  const done = await perform(order, run, gathered.base, input, ports);
+  const later = await laterCarrier(order, run.ramp, ports);
+  if (later !== null && "do" in later) return leave(run, later, ports);
+  const done = later ?? (await perform(order, run, gathered.base, input, ports));
   run.problem = done.problem;
   run.refusals = done.refusedFor === undefined ? 0 : run.refusals + 1;
   const lost = done.refusedFor !== undefined && run.refusals >= MAX_REFUSALS;
@@ -97,6 +105,41 @@ async function turn(
     : done.ramp;
   await finish(run, after, input, ports, gathered.base);
   return done.problem === null ? order : null;
+}
+
+/**
+ * Who took over since the look may have gone on, or ended it: what adds exposure looks again right before it is
+ * written, and is not written blindly.
+ */
+async function laterCarrier(
+  order: Order,
+  ramp: RampDocument,
+  ports: Ports,
+): Promise<Extract<Order, { do: "leave" }> | Done | null> {
+  if (order.do !== "write" && order.do !== "renew") return null;
+  const signal = AbortSignal.any([ports.clock.timeout(CARRIER_LIMIT_MS), ports.interrupt]);
+  try {
+    const kept = parseRamp(await ports.documents.get(RAMP_KEY, { signal }));
+    const later = supersededBy(ramp, kept);
+    return later === null ? null : { do: "leave", to: later };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return { ramp, problem: `cannot tell whether another process has taken over: ${why}` };
+  }
+}
+
+/** Nothing is written any more, but on this machine, that it is over. */
+async function leave(
+  run: RunState,
+  order: Extract<Order, { do: "leave" }>,
+  ports: Ports,
+): Promise<Order> {
+  run.leftTo = order.to;
+  if (order.to.id === run.ramp.id && isOver(order.to)) {
+    run.ramp = order.to;
+    await ports.rampFile.write(JSON.stringify(order.to));
+  }
+  return order;
 }
 
 /** Told before it is kept: after a crash in between it is told again, and is the same entry. */
@@ -120,7 +163,6 @@ async function finish(
   }
   if (isOver(run.ramp)) return;
   if (run.ramp.closing === null) await save(run, closing(ramp), ports);
-  if (ramp.live_at === null) await recordStep(ramp, "stored", input, ports);
   await recordEnd(ramp, base.state, input, ports);
   if (ramp.state === "done" || ramp.ended?.keep === true) {
     const write = await dropLease(ramp, base, ports);
@@ -128,7 +170,9 @@ async function finish(
       ports.progress.warn(`the lease could not be removed and will run out: ${problemOf(write)}`);
     }
   }
-  await save(run, ramp, ports);
+  await ports.rampFile.write(JSON.stringify(ramp));
+  run.ramp = ramp;
+  await showEnd(ramp, ports);
 }
 
 async function perform(
@@ -147,6 +191,7 @@ async function perform(
       return relieve(run.ramp, base, input, ports);
     case "wait":
     case "end":
+    case "leave":
       return { ramp: run.ramp, problem: null };
     default:
       return order satisfies never;
@@ -154,7 +199,7 @@ async function perform(
 }
 
 async function saveIfNew(run: RunState, ramp: RampDocument, ports: Ports): Promise<void> {
-  const stale = ports.clock.now() - run.keptAtMs >= SIGN_OF_LIFE_MS;
+  const stale = run.unseen || ports.clock.now() - run.keptAtMs >= SIGN_OF_LIFE_MS;
   if (stale || content(ramp) !== content(run.ramp)) await save(run, ramp, ports);
   else run.ramp = ramp;
 }
@@ -167,15 +212,20 @@ function content(ramp: RampDocument): string {
 async function save(run: RunState, ramp: RampDocument, ports: Ports): Promise<void> {
   await keep(ramp, ports);
   run.ramp = ramp;
+  run.unseen = false;
   run.keptAtMs = ports.clock.now();
+}
+
+/** Between two looks. */
+export function longestWaitMs({ policy }: Pick<Target, "policy">): number {
+  return Math.min(MAX_WAIT_MS, Math.max(1_000, policy.bucketSeconds * 1_000));
 }
 
 async function pause(order: Order | null, ports: Ports, signal: AbortSignal): Promise<void> {
   const jittered = RETRY_MS * (0.75 + ports.rng.next() / 2);
   const leftMs =
     order === null ? jittered : order.do === "wait" ? order.untilMs - ports.clock.now() : 0;
-  const bucketMs = ports.target.policy.bucketSeconds * 1_000;
-  const waitMs = Math.min(MAX_WAIT_MS, Math.max(1_000, bucketMs), Math.max(0, leftMs));
+  const waitMs = Math.min(longestWaitMs(ports.target), Math.max(0, leftMs));
   try {
     await ports.clock.sleep(waitMs, signal);
   } catch {

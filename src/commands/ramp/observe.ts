@@ -19,6 +19,7 @@ import { lookEverywhere } from "../lib/look-everywhere.ts";
 import { HEALTH_LIMIT_MS, observe } from "../lib/native-health.ts";
 import type { Base } from "../lib/stored-state.ts";
 import { READ_LIMIT_MS, readBase } from "../lib/stored-state.ts";
+import { readKept } from "./store.ts";
 
 /** Nobody changes more between two looks. */
 const ENTRIES = 10;
@@ -44,8 +45,9 @@ export async function gather(
   const limit = Math.max(READ_LIMIT_MS, HEALTH_LIMIT_MS);
   const signal = AbortSignal.any([ports.clock.timeout(limit), ports.interrupt]);
   const ask = askOf(ports.metrics, signal);
-  const [base, control, sightings, visited, gate, journal] = await Promise.all([
+  const [base, kept, control, sightings, visited, gate, journal] = await Promise.all([
     readBase(ports, signal),
+    readKept(ports, signal),
     readControl(ports, signal),
     looks ? lookEverywhere(ports, "cached", signal) : [],
     wanted.live ? visitedSince(ramp, ports.clock.now(), ask) : null,
@@ -56,6 +58,7 @@ export async function gather(
   const seen: Seen = {
     nowMs: ports.clock.now(),
     state: base.state,
+    kept,
     control: given.control ?? control,
     live: wanted.live
       ? liveAt(ramp, sightings, visited?.kind === "seen" ? visited.value.lagging : [])

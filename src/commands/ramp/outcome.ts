@@ -1,7 +1,7 @@
 /** How a ramp's run ends, as an outcome: what happened, what is true now, what to type next. */
 
 import { GATE } from "../../domain/ramp/advance.ts";
-import type { RampDocument } from "../../domain/ramp/document.ts";
+import { isOver, type RampDocument } from "../../domain/ramp/document.ts";
 import { shareOf, stepText } from "../../domain/ramp/text.ts";
 import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import { isoSeconds } from "../../domain/text/format.ts";
@@ -12,7 +12,23 @@ import { invocation } from "../lib/format.ts";
 import type { RampData, RunState } from "./run-state.ts";
 
 export function endOf(run: RunState, _input: CommonInput, ports: Ports): Outcome<RampData> {
-  return outcomeOf(run, { ramp: run.ramp, at_ms: ports.clock.now() }, ports);
+  const data: RampData = { ramp: run.ramp, at_ms: ports.clock.now() };
+  const to = isOver(run.ramp) ? null : run.leftTo;
+  if (to === null) return outcomeOf(run, data, ports);
+  return {
+    kind: "failed",
+    code: "conflict",
+    message: `${leftText(run.ramp, to)}: this process stops`,
+    truth: "it writes nothing more",
+    next: invocation(ports.target, "ramp status"),
+    data: { ...data, ramp: to },
+  };
+}
+
+function leftText(own: RampDocument, to: RampDocument): string {
+  return own.id === to.id
+    ? `this ramp was taken over by ${to.carrier.by} on ${to.host}`
+    : `another ramp was started at ${to.started_at} by ${to.by} on ${to.host}`;
 }
 
 type Run = Pick<RunState, "ramp" | "problem">;

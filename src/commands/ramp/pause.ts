@@ -20,7 +20,7 @@ export const rampPause: ChangingVerb<typeof noFlags, KnownRamp, RampData> = {
   input: noFlags,
   async plan(_input, ports) {
     const found = await runningRamp(ports);
-    if ("ended" in found) return found.ended;
+    if (found.ended !== undefined) return found.ended;
     const changes = [{ what: "ramp", before: found.known.ramp.state, after: "paused" }];
     return { kind: "plan", risk: "relief", changes, notes: [], steps: found.known };
   },

@@ -1,27 +1,35 @@
 /**
- * Goes on with a ramp: tells whoever carries it out, or, when its process on this machine is gone,
- * carries it out from here: at the right step, with the time that is left, and health first.
+ * Goes on with a ramp: tells whoever carries it out, or, when that process is gone, carries it out from here: at
+ * the right step, with the time that is left, and health first.
  */
+
+import { takenOver } from "../../domain/ramp/carrier.ts";
+import type { RampControl, RampDocument } from "../../domain/ramp/document.ts";
+import { isOver } from "../../domain/ramp/document.ts";
+import { silentSince } from "../../domain/ramp/life.ts";
 import { nowText, shareOf, stepText } from "../../domain/ramp/text.ts";
 import { LocalError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { ChangingVerb, CommonInput, Outcome } from "../command.ts";
+import { interruptedBy } from "../command.ts";
 import { noFlags } from "../flag.ts";
-import { invocation } from "../lib/format.ts";
-import { unreachable } from "../lib/stored-state.ts";
+import { age, invocation } from "../lib/format.ts";
+import { READ_LIMIT_MS, unreachable } from "../lib/stored-state.ts";
 import { newControl, runningRamp, send } from "./control.ts";
 import { diskRefused, lockHere } from "./launch.ts";
-import { carryOut, RAMP_BUDGET_MS } from "./loop.ts";
+import { carryOut, longestWaitMs, RAMP_BUDGET_MS } from "./loop.ts";
+import { outcomeOf } from "./outcome.ts";
 import { documentsHelp, renderRamp } from "./render.ts";
 import type { RampData } from "./run-state.ts";
-import type { KnownRamp } from "./store.ts";
+import { findRamp, type KnownRamp, readKept } from "./store.ts";
 
 export const rampResume: ChangingVerb<typeof noFlags, KnownRamp, RampData> = {
   name: "ramp resume",
   summary: "Resume a ramp that was paused or left",
   details:
-    "A detached ramp, or one whose process is alive, resumes there. If its process on this machine has died, it " +
-    "resumes in this terminal. Checks health first; skips no hold and raises no step twice. Asks.",
+    "A detached ramp, or one whose process is alive, resumes there. If its process has died, on this machine " +
+    "or on another one that does not answer, it resumes in this terminal. Checks health first; skips no hold " +
+    "and raises no step twice. Asks.",
   examples: ["pixcanary ramp resume --env production"],
   moreHelp: documentsHelp("ramp resume"),
   streams: true,
@@ -29,21 +37,40 @@ export const rampResume: ChangingVerb<typeof noFlags, KnownRamp, RampData> = {
   input: noFlags,
   async plan(_input, ports) {
     const found = await runningRamp(ports);
-    if ("ended" in found) return found.ended;
+    if (found.ended !== undefined) return found.ended;
     const { ramp } = found.known;
     const before = `${ramp.state} at ${shareOf(ramp)}, ${stepText(ramp)}`;
-    const changes = [
-      { what: "ramp", before, after: isLeft(found.known) ? "running in this terminal" : "running" },
-    ];
-    const notes = [nowText(ramp, ports.clock.now())];
+    const nowMs = ports.clock.now();
+    const changes = [{ what: "ramp", before, after: afterOf(found.known, nowMs) }];
+    const notes = [nowText(ramp, nowMs), ...takeoverNotes(found.known, nowMs)];
     return { kind: "plan", risk: "exposure", changes, notes, steps: found.known };
   },
   apply: resume,
   render: renderRamp,
 };
 
-function isLeft({ ramp, from, alive }: KnownRamp): boolean {
-  return from === "here" && ramp.mode === "attached" && !alive;
+/** Null: whoever carries it out is told, and nobody takes over. */
+type Takeover = "at once" | "without an answer" | null;
+
+function takeoverOf({ ramp, from, alive }: KnownRamp, nowMs: number): Takeover {
+  if (ramp.mode === "detached" || alive) return null;
+  return from === "here" || silentSince(ramp, nowMs) !== null ? "at once" : "without an answer";
+}
+
+function afterOf(known: KnownRamp, nowMs: number): string {
+  const takeover = takeoverOf(known, nowMs);
+  if (takeover === null) return "running";
+  if (takeover === "at once") return "running in this terminal";
+  return `running on ${known.ramp.host}, or, if that does not answer, in this terminal`;
+}
+
+/** Two who carry out one ramp would be the worst that a takeover can do. */
+function takeoverNotes({ ramp, from, alive }: KnownRamp, nowMs: number): string[] {
+  if (from === "here" || ramp.mode === "detached" || alive) return [];
+  const last = age(nowMs - Date.parse(ramp.updated_at));
+  return [
+    `last update from ${ramp.host}: ${last}; if its process is still alive, it stops once it sees the takeover`,
+  ];
 }
 
 async function resume(
@@ -53,32 +80,85 @@ async function resume(
 ): Promise<Outcome<RampData>> {
   const { ramp } = known;
   const control = newControl("resume", ramp, input, ports);
-  if (isLeft(known)) return here(known, control, input, ports);
-  const data: RampData = { ramp, at_ms: ports.clock.now() };
+  const takeover = takeoverOf(known, ports.clock.now());
+  if (takeover === "at once") return here(control, input, ports);
   // Also when it is running: a pause may be on its way, and only the newest word counts.
   const error = await send(control, ports);
+  const data: RampData = { ramp, at_ms: ports.clock.now() };
   if (error !== null) return { ...unreachable(error, ports), data };
-  const headline = "resume requested; takes effect at the next check";
   const next = invocation(ports.target, "ramp status");
-  return { kind: "done", changed: true, data, headline, next };
+  if (takeover === null || !input.verify) {
+    const headline = "resume requested; takes effect at the next check";
+    return { kind: "done", changed: true, data, headline, next };
+  }
+  const answered = await answerTo(control, ports);
+  const signal = interruptedBy(ports.interrupt);
+  if (signal !== null && answered === null) {
+    const truth = `resume requested; ${ramp.host} has not answered`;
+    return { kind: "interrupted", signal, truth, next, data };
+  }
+  if (answered === null) return here(control, input, ports);
+  const headline = `running on ${answered.host}`;
+  return { kind: "done", changed: true, data: { ...data, ramp: answered }, headline, next };
 }
 
+/** Beside the longest wait: a look, and keeping what came of it. */
+const LOOK_MS = 15_000;
+const POLL_MS = 2_000;
+
+/** The ramp as whoever carries it out has kept it since; null: nobody did in time. */
+async function answerTo(control: RampControl, ports: Ports): Promise<RampDocument | null> {
+  const { clock, rng, target, progress, interrupt } = ports;
+  const limitMs = longestWaitMs(target) + LOOK_MS;
+  const signal = AbortSignal.any([clock.timeout(limitMs), interrupt]);
+  const endMs = clock.monotonic() + limitMs;
+  progress.note(`waiting up to ${Math.ceil(limitMs / 1_000)} s for an answer …`);
+  while (!signal.aborted && clock.monotonic() < endMs) {
+    const kept = await readKept(ports, signal);
+    if (kept?.id === control.ramp && (kept.obeyed === control.id || isOver(kept))) return kept;
+    await clock.sleep(POLL_MS * (0.75 + rng.next() / 2), signal).catch(() => undefined);
+  }
+  return null;
+}
+
+/** As it is by now: while the question was open, or the answer waited for, somebody may have been faster. */
 async function here(
-  { ramp }: KnownRamp,
-  control: ReturnType<typeof newControl>,
+  control: RampControl,
   input: CommonInput,
   ports: Ports,
 ): Promise<Outcome<RampData>> {
   const lock = await lockHere(ports);
   if (lock !== null) return lock;
   try {
+    const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
+    const { known, warnings } = await findRamp(ports, signal);
+    for (const warning of warnings) ports.progress.warn(warning);
+    if (known === null || known.ramp.id !== control.ramp || isOver(known.ramp)) {
+      return gone(known, ports);
+    }
     const error = await send(control, ports);
     if (error !== null) return unreachable(error, ports);
-    return await carryOut(ramp, input, ports, control);
+    const { actor: by, host } = ports.identity;
+    const id = ports.rng.ulid(ports.clock.now(), known.ramp.carrier.id);
+    return await carryOut(takenOver(known.ramp, { id, by, host }), input, ports, control);
   } catch (error) {
     if (error instanceof LocalError) return diskRefused(error, ports);
     throw error;
   } finally {
     await ports.rampFile.unlock();
   }
+}
+
+function gone(known: KnownRamp | null, ports: Ports): Outcome<RampData> {
+  if (known !== null && isOver(known.ramp)) {
+    const data = { ramp: known.ramp, at_ms: ports.clock.now() };
+    return outcomeOf({ ramp: known.ramp, problem: null }, data, ports);
+  }
+  return {
+    kind: "failed",
+    code: "conflict",
+    message: "the ramp that was to be resumed is not the one that is kept now",
+    truth: "nothing was written",
+    next: invocation(ports.target, "ramp status"),
+  };
 }

@@ -10,6 +10,10 @@ export interface RunState {
   /** What did not work at the last try. */
   problem: string | null;
   keptAtMs: number;
+  /** What others see in KV is not what this process has kept there. */
+  unseen: boolean;
+  /** Somebody else's ramp by now: what KV shows of it. */
+  leftTo: RampDocument | null;
   /** Writes in a row that somebody else's value forbade. */
   refusals: number;
 }

@@ -9,6 +9,7 @@ import { backToNormal } from "../../domain/policy/back-to-normal.ts";
 import type { Finding } from "../../domain/policy/prerequisites.ts";
 import { findingText, obstacles, prerequisites } from "../../domain/policy/prerequisites.ts";
 import { isOver, type RampDocument } from "../../domain/ramp/document.ts";
+import { silenceText } from "../../domain/ramp/life.ts";
 import type { PlannedStep } from "../../domain/ramp/plan.ts";
 import { shareOf, stepText } from "../../domain/ramp/text.ts";
 import { snapshotOf } from "../../domain/state/journal.ts";
@@ -127,9 +128,10 @@ function unfinished(
   if (isOver(ramp)) return null;
   const where = ramp.mode === "detached" ? "in the Worker" : `on ${ramp.host}`;
   const message = `a ramp is already running: ${shareOf(ramp)}, ${stepText(ramp)}, by ${ramp.by} (${where})`;
+  const silence = silenceText(ramp, ports.clock.now());
   const truth = alive
     ? "its process is alive"
-    : `its last update was at ${isoSeconds(ramp.updated_at)}`;
+    : (silence ?? `its last update was at ${isoSeconds(ramp.updated_at)}`);
   const next = `${invocation(ports.target, alive ? "ramp status" : "ramp resume")}   # or: ramp abort`;
   return { kind: "ended", outcome: { kind: "failed", code: "conflict", message, truth, next } };
 }

@@ -1,6 +1,7 @@
 /** Where the ramp stands: by this machine's file, or as KV shows it. Reads only. */
 import * as z from "zod";
 import { isOver } from "../../domain/ramp/document.ts";
+import { silenceText } from "../../domain/ramp/life.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Outcome, ReadingVerb } from "../command.ts";
@@ -12,7 +13,7 @@ import type { RampStatusData } from "./status-data.ts";
 import { statusDataOf } from "./status-data.ts";
 import { findRamp } from "./store.ts";
 import { rampLines } from "./text.ts";
-import { untilOver } from "./wait.ts";
+import { endedAs, untilOver } from "./wait.ts";
 
 const input = z.object({
   wait: flag(
@@ -37,6 +38,7 @@ export const rampStatus: ReadingVerb<typeof input, RampStatusData> = {
     "pixcanary ramp status --env production --wait 2h",
   ],
   moreHelp: [
+    "Exits 20 when the gate had failed, 25 when the ramp was aborted or another change ended it.",
     "--wait exits 0 when the ramp is done (or there is none), 20 when its gate failed or paused it,",
     "25 when it was aborted or another change ended it, 124 when it has not ended in that time.",
   ].join("\n"),
@@ -52,7 +54,8 @@ async function look(ports: Ports): Promise<Outcome<RampStatusData>> {
   const { known, warnings } = await findRamp(ports, signal);
   for (const warning of warnings) ports.progress.warn(warning);
   const data = statusDataOf(known, ports);
-  if (known === null || isOver(known.ramp)) return { kind: "done", changed: false, data };
+  if (known === null) return { kind: "done", changed: false, data };
+  if (isOver(known.ramp)) return endedAs(known, ports);
   const dead = hasDied(known);
   const next = invocation(
     ports.target,
@@ -75,6 +78,8 @@ function hasDied({ ramp, from, alive }: Pick<RampStatusData, "ramp" | "from" | "
 }
 
 function lifeText({ ramp, from, alive, at_ms }: RampStatusData): string {
+  const silence = ramp === null || from === "here" ? null : silenceText(ramp, at_ms);
+  if (silence !== null) return silence;
   const last = `last update ${age(at_ms - Date.parse(ramp?.updated_at ?? ""))}`;
   if (ramp?.mode === "detached") return `in the Worker's cron, ${last}`;
   if (from === "kv") return `on ${ramp?.host ?? "an unknown host"}, ${last}`;

@@ -1,9 +1,19 @@
 /** Keeps a ramp where a crash cannot take it: first the file, then, for others to see, KV. */
+import { jitteredMs, retry } from "../../domain/lib/retry.ts";
+import { isLater, supersededBy } from "../../domain/ramp/carrier.ts";
 import type { RampDocument } from "../../domain/ramp/document.ts";
-import { parseRamp, RAMP_KEY } from "../../domain/ramp/document.ts";
+import { isOver, parseRamp, RAMP_KEY } from "../../domain/ramp/document.ts";
+import { asSeen } from "../../domain/ramp/seen-end.ts";
 import type { Ports } from "../../ports/ports.ts";
+import { readBase } from "../lib/stored-state.ts";
 
 const MIRROR_LIMIT_MS = 4_000;
+/** For the last word about a ramp; whichever is over first. */
+const END_LIMIT_MS = 60_000;
+const END_TRIES = 15;
+/** KV takes one write per key and second. */
+const END_PACE_MS = 1_000;
+const END_BACKOFF = { firstDelayMs: 1_000, maxDelayMs: 8_000 };
 
 /** Throws LocalError when the disk refuses: a ramp that nobody remembers must not go on. */
 export async function keep(ramp: RampDocument, ports: Ports): Promise<void> {
@@ -22,8 +32,50 @@ export async function showInKv(ramp: RampDocument, ports: Ports): Promise<void> 
   }
 }
 
+/**
+ * The end of a ramp, written until a read shows it: nobody will say it later. False when that was not seen in
+ * time. Never throws.
+ */
+export async function showEnd(over: RampDocument, ports: Ports, limitMs = END_LIMIT_MS) {
+  const signal = AbortSignal.any([ports.clock.timeout(limitMs), ports.interrupt]);
+  const isShown = async (): Promise<boolean> => {
+    const kept = await readKept(ports, signal);
+    if (kept === null) return false;
+    return (kept.id === over.id && isOver(kept)) || supersededBy(over, kept) !== null;
+  };
+  const last = await retry(
+    async (number) => {
+      if (number > 1 && (await isShown())) return true;
+      try {
+        await ports.documents.put(RAMP_KEY, JSON.stringify(over), { signal });
+      } catch {
+        // The answer may have been lost: a look tells.
+      }
+      return isShown();
+    },
+    (shown, number) =>
+      shown || number === END_TRIES
+        ? null
+        : END_PACE_MS + jitteredMs(number, END_BACKOFF, ports.rng.next()),
+    { sleep: (ms, stop) => ports.clock.sleep(ms, stop), signal },
+  );
+  if (!last) ports.progress.warn("KV does not show that the ramp has ended: others may not know");
+  return last;
+}
+
+/** As KV shows it; null when it does not, or cannot be read. */
+export async function readKept(ports: Ports, signal: AbortSignal): Promise<RampDocument | null> {
+  try {
+    return parseRamp(await ports.documents.get(RAMP_KEY, { signal }));
+  } catch {
+    return null;
+  }
+}
+
 export interface KnownRamp {
+  /** As what is stored shows it: over also where nobody has written that down. */
   ramp: RampDocument;
+  kept: RampDocument;
   /** `here`: this machine has its file. */
   from: "here" | "kv";
   /** A living process of this machine carries it out. */
@@ -38,10 +90,11 @@ export async function findRamp(
   ports: Ports,
   signal: AbortSignal,
 ): Promise<{ known: KnownRamp | null; warnings: string[] }> {
-  const [file, remote, alive] = await Promise.allSettled([
+  const [file, remote, alive, base] = await Promise.allSettled([
     ports.rampFile.read(),
     ports.documents.get(RAMP_KEY, { signal }),
     ports.rampFile.isLocked(),
+    readBase(ports, signal),
   ]);
   const warnings = [file, remote, alive].flatMap((result) =>
     result.status === "rejected" ? [wordsOf(result.reason)] : [],
@@ -49,17 +102,18 @@ export async function findRamp(
   const here = file.status === "fulfilled" ? parseRamp(file.value) : null;
   const inKv = remote.status === "fulfilled" ? parseRamp(remote.value) : null;
   const living = alive.status === "fulfilled" && alive.value;
-  const known = newest(here, inKv);
-  if (known === null) return { known: null, warnings };
-  const from = known === here || known.id === here?.id ? "here" : "kv";
-  return { known: { ramp: known, from, alive: from === "here" && living }, warnings };
+  const kept = newest(here, inKv);
+  if (kept === null) return { known: null, warnings };
+  const from = kept === here ? "here" : "kv";
+  const state = base.status === "fulfilled" && "state" in base.value ? base.value.state : null;
+  const ramp = state === null ? kept : asSeen(kept, state, ports.clock.now());
+  return { known: { ramp, kept, from, alive: from === "here" && living }, warnings };
 }
 
-/** Of the same ramp the file, which is written first; of two, the one that was started later. */
+/** The file is written first: KV knows more only of another carrier, or of another ramp. */
 function newest(here: RampDocument | null, inKv: RampDocument | null): RampDocument | null {
   if (here === null || inKv === null) return here ?? inKv;
-  if (here.id === inKv.id) return here;
-  return Date.parse(inKv.started_at) > Date.parse(here.started_at) ? inKv : here;
+  return isLater(inKv, here) ? inKv : here;
 }
 
 function wordsOf(reason: unknown): string {

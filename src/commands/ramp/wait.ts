@@ -37,7 +37,7 @@ export async function untilOver(
     if (known === null && warnings.length === 0) {
       return { kind: "done", changed: false, data: statusDataOf(null, ports) };
     }
-    if (known !== null && hasEnded(known)) return ended(known, ports);
+    if (known !== null && hasEnded(known)) return endedAs(known, ports);
     if (known !== null) {
       tellOnce(changeLine({ ramp: known.ramp, problem: null }), ports.progress.note);
     }
@@ -59,7 +59,8 @@ async function pause({ clock, rng }: Ports, signal: AbortSignal): Promise<boolea
   );
 }
 
-function ended(known: KnownRamp, ports: Ports): Outcome<RampStatusData> {
+/** How the ramp ended is how the command ends. */
+export function endedAs(known: KnownRamp, ports: Ports): Outcome<RampStatusData> {
   const outcome = outcomeOf({ ramp: known.ramp, problem: null }, statusDataOf(known, ports), ports);
   if (outcome.kind !== "done") return outcome;
   const { data, next = "" } = outcome;

@@ -10,6 +10,7 @@ import { unknownShare } from "../../domain/proof/achieved-share.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
 import type { RampDocument } from "../../domain/ramp/document.ts";
 import { isOver, parseRamp, RAMP_KEY } from "../../domain/ramp/document.ts";
+import { asSeen } from "../../domain/ramp/seen-end.ts";
 import type { Figures } from "../../domain/situation/known.ts";
 import type { Parsed } from "../../domain/state/documents.ts";
 import { oddKeys } from "../../domain/state/odd-keys.ts";
@@ -93,7 +94,7 @@ async function look({ exitCode }: Given<typeof input>, ports: Ports): Promise<Ou
     problems,
     live: sightings.map((s, index) => viewOf(s, looks[index]?.current ?? null)),
     last: journal.entries.at(-1) ?? null,
-    ramp,
+    ramp: ramp === null || state === null ? ramp : underWay(asSeen(ramp, state, nowMs)),
     share,
     health: { ...health, command: health.recommendation === "none" ? null : next },
     at_ms: nowMs,

@@ -12,10 +12,12 @@ import type { Verdict } from "../policy/verdict.ts";
 import { UNKNOWN_AUTHOR } from "../state/author.ts";
 import type { ParsedState } from "../state/state.ts";
 import { counted, countText } from "../text/format.ts";
+import { supersededBy } from "./carrier.ts";
 import type { RampControl, RampDocument } from "./document.ts";
 import { isOver } from "./document.ts";
 import { placeInPlan } from "./position.ts";
-import { closed, iso, resume, written } from "./transitions.ts";
+import { conflicted } from "./seen-end.ts";
+import { closed, ended, iso, resume, written } from "./transitions.ts";
 
 export { closing, overtaken, relieved, renewed, written } from "./transitions.ts";
 
@@ -42,6 +44,8 @@ export interface Seen {
   nowMs: number;
   /** As stored, read for this call. */
   state: ParsedState;
+  /** This ramp, or a later one, as KV shows it to everybody; left out where the document is read for each call. */
+  kept?: RampDocument | null;
   control: RampControl | null;
   /** Whether the step's config is live; null when that was not asked, or cannot be told. */
   live: { everywhere: boolean; missing: string } | null;
@@ -59,7 +63,9 @@ export type Order =
   | { do: "relieve"; action: "reduce" | "disable" | "not-aus"; why: string }
   /** Look again by then at the latest. */
   | { do: "wait"; untilMs: number }
-  | { do: "end" };
+  | { do: "end" }
+  /** Somebody else carries it out: nothing more may be written. */
+  | { do: "leave"; to: RampDocument };
 
 export interface Advanced {
   ramp: RampDocument;
@@ -87,6 +93,8 @@ export function needs(ramp: RampDocument): { live: boolean; gate: boolean; journ
 
 export function advance(before: RampDocument, seen: Seen): Advanced {
   if (isOver(before)) return { ramp: before, order: { do: "end" } };
+  const later = supersededBy(before, seen.kept ?? null);
+  if (later !== null) return { ramp: before, order: { do: "leave", to: later } };
   if (before.closing !== null) return { ramp: closed(before), order: { do: "end" } };
   const ramp = { ...before, updated_at: iso(seen.nowMs) };
   const want = wanted(ramp, seen.control);
@@ -98,7 +106,7 @@ export function advance(before: RampDocument, seen: Seen): Advanced {
   const place = placeInPlan(ramp, seen.state);
   switch (place.kind) {
     case "conflict":
-      return end(ramp, "conflict", seen, place.by, place.why);
+      return { ramp: conflicted(ramp, place, seen.nowMs), order: { do: "end" } };
     case "old":
       return oldRead(ramp, seen, place.why);
     case "later":
@@ -268,9 +276,7 @@ function end(
   why: string,
   keep = false,
 ): Advanced {
-  const how = { at: iso(nowMs), by: by.slice(0, 200), why: why.slice(0, 400) };
-  const ended = keep ? { ...how, keep } : how;
-  return { ramp: { ...ramp, state, ended }, order: { do: "end" } };
+  return { ramp: ended(ramp, state, { atMs: nowMs, by, why, keep }), order: { do: "end" } };
 }
 
 function wait({ nowMs }: Seen, ms: number): Order {

@@ -3,7 +3,8 @@
  * it in KV, a detached ramp lives in KV alone and the Worker's cron carries it out.
  *
  * Each key has one writer. `ramp` is written by whoever carries the ramp out; what people want of it
- * goes into `ramp-control`. Two writers of one key would lose each other's words.
+ * goes into `ramp-control`. Two writers of one key would lose each other's words: who takes a ramp over, or
+ * ends it for somebody who is gone, raises its fence.
  */
 import * as z from "zod";
 import { once } from "../lib/lazy.ts";
@@ -29,6 +30,17 @@ const reliefSchema = once(() => {
   });
 });
 
+const carrierSchema = once(() => {
+  const text = z.string().max(500);
+  return z.object({
+    /** Raised by each takeover: the higher one goes on. */
+    fence: z.number().int(),
+    /** Of two that took over at once, the greater one goes on. */
+    id: text,
+    by: text,
+  });
+});
+
 const rampSchema = once(() => {
   const text = z.string().max(500);
   const time = text.nullable();
@@ -41,6 +53,8 @@ const rampSchema = once(() => {
     tool: text,
     reason: time,
     incident: time,
+    /** Who carries it out now; see carrier.ts. */
+    carrier: carrierSchema().default({ fence: 0, id: "", by: "" }),
     started_at: text,
     /** `revision` is fixed beforehand: a step that is written twice is the same document twice. */
     plan: z
@@ -164,6 +178,7 @@ export function newRamp(given: NewRamp): RampDocument {
     by: given.by,
     host: given.host,
     tool: given.tool,
+    carrier: { fence: 1, id: given.id, by: given.by },
     reason: given.reason,
     incident: given.incident,
     started_at: at,

@@ -14,7 +14,8 @@ export type Place =
   | { kind: "later"; step: number; writtenAt: string }
   /** An earlier one of this ramp: an old read, or somebody put it back. */
   | { kind: "old"; why: string }
-  | { kind: "conflict"; by: string; why: string };
+  /** `at`: when that word was written, as it says itself. */
+  | { kind: "conflict"; by: string; why: string; at: string | null };
 
 export function placeInPlan(ramp: RampDocument, state: ParsedState): Place {
   const emergency = emergencyOf(ramp, state);
@@ -22,13 +23,16 @@ export function placeInPlan(ramp: RampDocument, state: ParsedState): Place {
   const { capped } = state;
   if (capped !== undefined) {
     const { percent, by, reason } = capped.cap;
-    return conflict(by, `the share was capped at ${percent} %: ${reason}`);
+    return conflict(by, `the share was capped at ${percent} %: ${reason}`, capped.cap.at);
   }
   const { config } = state;
   if (config.kind === "invalid") return conflict(UNKNOWN_AUTHOR, `config ${config.problem}`);
   if (config.kind === "absent") return { kind: "old", why: "config no longer exists" };
   const step = stepOf(ramp, config.value);
-  if (step === null) return conflict(authorOf(config.value), differenceOf(ramp, config.value));
+  if (step === null) {
+    const { last_updated: at } = config.value;
+    return conflict(authorOf(config.value), differenceOf(ramp, config.value), at);
+  }
   if (step === ramp.step) return { kind: "here" };
   if (step > ramp.step) return { kind: "later", step, writtenAt: config.value.last_updated };
   return {
@@ -47,17 +51,16 @@ function emergencyOf(ramp: RampDocument, state: ParsedState): Place | null {
     if (released !== null && id === released)
       return { kind: "old", why: "the released stop is stored again" };
     const said = reason === undefined ? "" : ` ("${reason}")`;
-    return conflict(
-      by ?? UNKNOWN_AUTHOR,
-      `a stop was set at ${isoSeconds(at ?? "an unknown time")}${said}`,
-    );
+    const why = `a stop was set at ${isoSeconds(at ?? "an unknown time")}${said}`;
+    return conflict(by ?? UNKNOWN_AUTHOR, why, at);
   }
   if (stop.kind === "invalid") return conflict(UNKNOWN_AUTHOR, `stop ${stop.problem}`);
   if (config.kind !== "valid") return conflict(UNKNOWN_AUTHOR, "emergency_proxy is on in config");
   // Its mirror in `config` carries the stop's id.
   const isMirror = released !== null && config.value.revision === released;
   if (isMirror) return { kind: "old", why: "config shows the released emergency again" };
-  return conflict(authorOf(config.value), "emergency_proxy was set in config");
+  const { last_updated: at } = config.value;
+  return conflict(authorOf(config.value), "emergency_proxy was set in config", at);
 }
 
 /** -1 is the base; null: not of this ramp. A revision with another share is somebody's edit. */
@@ -84,6 +87,6 @@ function differenceOf(ramp: RampDocument, config: CanaryConfig): string {
   return `config was changed at ${isoSeconds(config.last_updated)}: ${ours} % → ${config.canary_percent} %${tag}${reason}`;
 }
 
-function conflict(by: string, why: string): Place {
-  return { kind: "conflict", by, why };
+function conflict(by: string, why: string, at?: string): Place {
+  return { kind: "conflict", by, why, at: at ?? null };
 }

@@ -4,6 +4,7 @@ import type { Notice } from "../notices/notice.ts";
 import { noticeKey } from "../notices/notice.ts";
 import { roughDuration } from "../text/format.ts";
 import type { RampDocument } from "./document.ts";
+import { silenceText } from "./life.ts";
 
 /** "10 %", or the share before the ramp. */
 export function shareOf(ramp: RampDocument): string {
@@ -44,6 +45,13 @@ export function rampNotice(ramp: RampDocument, env: string, nowMs: number): Noti
 }
 
 export function nowText(ramp: RampDocument, nowMs: number): string {
+  const silence = silenceText(ramp, nowMs);
+  if (silence !== null && ramp.paused === null) return silence;
+  const text = happeningText(ramp, nowMs);
+  return silence === null ? text : `${text}; ${silence}`;
+}
+
+function happeningText(ramp: RampDocument, nowMs: number): string {
   if (ramp.paused !== null) {
     const left =
       ramp.paused.left_s === null ? "" : `, ${shortDuration(ramp.paused.left_s || 1)} left`;
@@ -56,5 +64,6 @@ export function nowText(ramp: RampDocument, nowMs: number): string {
   const next = ramp.plan[ramp.step + 1];
   const then = next === undefined ? "then done" : `then ${next.percent} %`;
   const longer = ramp.extended ? " (extended: not enough data)" : "";
+  if (untilMs <= nowMs) return `the hold is over${longer}, ${then}`;
   return `holding for another ${roughDuration((untilMs - nowMs) / 1_000)}${longer}, ${then}`;
 }

@@ -26,7 +26,17 @@ export function written(
 /** A write was refused again and again for somebody else's value, whatever the looks before it show. */
 export function overtaken(ramp: RampDocument, by: string, nowMs: number): RampDocument {
   const why = "another change of config is stored, not this ramp's";
-  return { ...ramp, state: "conflict", ended: { at: iso(nowMs), by: by.slice(0, 200), why } };
+  return ended(ramp, "conflict", { atMs: nowMs, by, why });
+}
+
+/** Nobody carries it out any more. */
+export function ended(
+  ramp: RampDocument,
+  state: "done" | "aborted" | "conflict",
+  { atMs, by, why, keep = false }: { atMs: number; by: string; why: string; keep?: boolean },
+): RampDocument {
+  const how = { at: iso(atMs), by: by.slice(0, 200), why: why.slice(0, 400) };
+  return { ...ramp, state, ended: keep ? { ...how, keep } : how };
 }
 
 /** After a renewal was written. */

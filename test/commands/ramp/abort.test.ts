@@ -31,7 +31,7 @@ const storedIn = ({ config }: RampStage) => {
 };
 
 const abort = (ramp: RampDocument, keep: boolean, ports: Ports) =>
-  rampAbort.apply({ ramp, from: "kv", alive: false }, { ...INPUT, keep }, ports);
+  rampAbort.apply({ ramp, kept: ramp, from: "kv", alive: false }, { ...INPUT, keep }, ports);
 
 describe("ramp abort --keep", () => {
   it("takes the lease away, or the share would not be kept; and says it once", async () => {

@@ -28,7 +28,7 @@ test.each([
       paused: kept === "paused" ? paused : null,
     };
     for (const word of words) {
-      const known = { ramp, from: "kv", alive: false } as const;
+      const known = { ramp, kept: ramp, from: "here", alive: true } as const;
       const outcome = await word.apply(known, INPUT, stage.ports());
       expect(outcome).toMatchObject({ kind: "done", changed: true });
     }
