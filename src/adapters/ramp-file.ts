@@ -1,6 +1,6 @@
 /** The file of an attached ramp, and its lock. */
 import { createHash, randomUUID } from "node:crypto";
-import { link, rename, rm, writeFile } from "node:fs/promises";
+import { link, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LocalError } from "../ports/errors.ts";
 import type { RampFile } from "../ports/machine.ts";
@@ -12,6 +12,9 @@ import { readText, writeWhole } from "./whole-file.ts";
 
 /** As many takers may die one after the other before somebody has to remove the lock by hand. */
 const MAX_CLAIMS = 20;
+const LEFT_BY_TAKERS = /^ramp\.lock\..+\.(?:new|claim)$/;
+/** A file that is empty for so long is not being written any more. */
+const WRITING_MS = 60_000;
 
 export function createRampFile(place: StatePlace): RampFile {
   const folder = stateFolder(place);
@@ -42,13 +45,9 @@ export function createRampFile(place: StatePlace): RampFile {
       return guarded(lockPath, async () => {
         await makeFolder(folder);
         if (await isFormerAlive()) return "taken";
-        for (let attempt = 0; attempt < 3; attempt += 1) {
-          if (await createLock(lockPath, await own())) return "ours";
-          const held = await readText(lockPath);
-          if (await isAlive(held)) return "taken";
-          if (held !== null && (await succeed(lockPath, held, await own()))) return "ours";
-        }
-        return "taken";
+        if (!(await take(lockPath, await own()))) return "taken";
+        await sweep(folder).catch(() => undefined);
+        return "ours";
       });
     },
     isLocked: () =>
@@ -74,6 +73,31 @@ async function createLock(path: string, text: string): Promise<boolean> {
     throw error;
   } finally {
     await rm(aside, { force: true });
+  }
+}
+
+async function take(path: string, text: string): Promise<boolean> {
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    if (await createLock(path, text)) return true;
+    const held = await readText(path);
+    if (await isAlive(held)) return false;
+    if (held !== null && (await succeed(path, held, text))) return true;
+  }
+  return false;
+}
+
+/**
+ * What takers that were killed have left beside the lock. Only by its new holder: a claim of a dead process is to
+ * a lock that is gone by then, and whoever still holds one of these is alive, or is writing it.
+ */
+async function sweep(folder: string): Promise<void> {
+  const names = await readdir(folder);
+  for (const name of names.filter((one) => LEFT_BY_TAKERS.test(one))) {
+    const path = join(folder, name);
+    const text = await readText(path);
+    const isWritten = text?.includes(" ") === true;
+    const isOld = Date.now() - ((await stat(path).catch(() => null))?.mtimeMs ?? 0) > WRITING_MS;
+    if (isWritten ? !(await isAlive(text)) : isOld) await rm(path, { force: true });
   }
 }
 

@@ -1,6 +1,6 @@
 /** The file and the lock of an attached ramp: of one namespace, whatever its environment is called. */
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -87,6 +87,26 @@ describe("the lock of a process that is dead", () => {
       expect(taken.filter((result) => result === "ours")).toHaveLength(1);
     }
     expect(await readdir(stateFolder(place))).toEqual(["ramp.lock"]);
+  });
+
+  test("is taken over with what its killed takers have left; what a living one is writing stays", async () => {
+    const folder = stateFolder(place);
+    await mkdir(folder, { recursive: true });
+    await writeFile(lockPath(), DEAD);
+    const living = `${process.pid} ?`;
+    const left = {
+      "ramp.lock.aaaa.new": DEAD,
+      "ramp.lock.bbbb.new": "",
+      "ramp.lock.cccc.claim": DEAD,
+      "ramp.lock.dddd.new": living,
+      "ramp.lock.eeee.new": "",
+      "ramp.json": "ours",
+    };
+    for (const [name, text] of Object.entries(left)) await writeFile(join(folder, name), text);
+    await utimes(join(folder, "ramp.lock.bbbb.new"), 0, 0);
+    expect(await createRampFile(place).lock()).toBe("ours");
+    const kept = ["ramp.json", "ramp.lock", "ramp.lock.dddd.new", "ramp.lock.eeee.new"];
+    expect((await readdir(folder)).sort()).toEqual(kept);
   });
 
   test("is not taken by somebody slow who read it before its successor did", async () => {
