@@ -3,6 +3,7 @@
  * and go, steps of seconds. A "minute" of the policy is four seconds here.
  */
 import type { ChildProcess } from "node:child_process";
+import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { RampDocument } from "../../src/domain/ramp/document.ts";
 import { parseRamp } from "../../src/domain/ramp/document.ts";
@@ -237,6 +238,48 @@ test("a laptop that dies: the Worker falls back by itself, and the ramp can stil
   const ended = await run("ramp abort --reason gone");
   expect(ended, ended.stdout + ended.stderr).toMatchObject({ code: 0 });
   expect(ramp()).toMatchObject({ state: "aborted" });
+});
+
+test("killed, and taken over by three laptops at once on old reads: one goes on, and an abort ends it", async () => {
+  const start = "ramp start --plan 15:600s,100 --force --yes --reason killed";
+  let first: ChildProcess | null = null;
+  const running = run(start, (child) => {
+    first = child;
+  });
+  await until(0, running);
+  (first as ChildProcess | null)?.kill("SIGKILL");
+  await running;
+  // Nothing has been heard of it for an hour.
+  const updated_at = new Date(Date.now() - 3_600_000).toISOString();
+  control.store.put("ramp", JSON.stringify({ ...ramp(), updated_at }));
+  const path = { pathContains: "/values/ramp" };
+  await control.setFaults([
+    { kind: "stale-read", match: { method: "GET", ...path }, after: 3, times: 6 },
+    { kind: "delay", ms: 300, match: { method: "PUT", ...path } },
+  ]);
+  const ended: CliResult[] = [];
+  const laptops = ["ada", "bo", "cy"].map(async (name) => {
+    const env = { ...lane.env, ...tokenEnv(lane.sandbox), XDG_STATE_HOME: join(lane.dir, name) };
+    const args = ["ramp", "resume", "--yes", "--config", config];
+    ended.push(await runCli(args, { env }));
+  });
+  await vi.waitFor(() => expect(ended).toHaveLength(2), PATIENCE);
+  for (const { code, stdout, stderr } of ended) {
+    expect(code, stdout + stderr).toBe(25);
+    expect(stderr).toMatch(/taken over by .* this process stops/);
+  }
+  expect(ramp()).toMatchObject({ state: "running", step: 0, phase: "hold" });
+  expect(lane.written.filter((key) => key === "config")).toHaveLength(1);
+  const aborted = await run("ramp abort --reason gone");
+  expect(aborted, aborted.stdout + aborted.stderr).toMatchObject({ code: 0 });
+  await Promise.all(laptops);
+  expect(ended[2]?.stderr).toMatch(/aborted by .*: gone/);
+  expect(ramp()).toMatchObject({ state: "aborted" });
+  // The file of the first one still says that it is running.
+  const shown = await run("ramp status");
+  expect(shown, shown.stdout + shown.stderr).toMatchObject({ code: 25 });
+  const again = await run("ramp start --plan 50:1s,100 --yes --reason again --dry-run");
+  expect(again.stderr + again.stdout).not.toMatch(/already running/);
 });
 
 async function sharesAtQa(): Promise<unknown[]> {
