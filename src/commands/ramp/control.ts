@@ -7,7 +7,7 @@ import type { CommonInput, Outcome, Planned } from "../command.ts";
 import { invocation } from "../lib/format.ts";
 import { READ_LIMIT_MS } from "../lib/stored-state.ts";
 import { asUpstream } from "../lib/write-result.ts";
-import { outcomeOf } from "./outcome.ts";
+import { overOutcome } from "./outcome.ts";
 import type { RampData } from "./run-state.ts";
 import { findRamp, type KnownRamp } from "./store.ts";
 
@@ -57,7 +57,9 @@ export async function runningRamp(
   for (const warning of warnings) ports.progress.warn(warning);
   if (known !== null && !isOver(known.ramp)) return { known };
   // Nobody has written down that it is over.
-  if (known !== null && !isOver(known.kept)) return { ended: endedUnsaid(known, ports), known };
+  if (known !== null && !isOver(known.kept)) {
+    return { ended: { kind: "ended", outcome: overOutcome(known.ramp, ports) }, known };
+  }
   const next = invocation(ports.target, "status");
   if (known === null && warnings.length > 0) {
     const message = "cannot read whether a ramp is running";
@@ -74,11 +76,6 @@ export async function runningRamp(
       ? "no ramp is running"
       : `no ramp is running; the last one ended: ${known.ramp.state}, ${known.ramp.ended?.why ?? "no reason recorded"}`;
   return failed({ kind: "failed", code: "usage", message, truth: "nothing was written", next });
-}
-
-function endedUnsaid({ ramp }: KnownRamp, ports: Ports): Planned<never, RampData> {
-  const data = { ramp, at_ms: ports.clock.now() };
-  return { kind: "ended", outcome: outcomeOf({ ramp, problem: null }, data, ports) };
 }
 
 function failed(outcome: Outcome<RampData>): RampEnded {

@@ -67,6 +67,11 @@ export function outcomeOf<T>(run: Run, data: T, ports: Ports): Outcome<T> {
   }
 }
 
+/** Of a ramp that was over before anything was asked of it. */
+export function overOutcome(ramp: RampDocument, ports: Ports): Outcome<RampData> {
+  return outcomeOf({ ramp, problem: null }, { ramp, at_ms: ports.clock.now() }, ports);
+}
+
 function conflictText({ state, ended }: RampDocument): string {
   const { by = UNKNOWN_AUTHOR, why = "" } = ended ?? {};
   return state === "aborted" ? `aborted by ${by}: ${why}` : `${by}: ${why}`;

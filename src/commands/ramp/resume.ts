@@ -18,7 +18,7 @@ import { READ_LIMIT_MS, unreachable } from "../lib/stored-state.ts";
 import { newControl, runningRamp, send } from "./control.ts";
 import { diskRefused, lockHere } from "./launch.ts";
 import { carryOut, longestWaitMs, RAMP_BUDGET_MS } from "./loop.ts";
-import { outcomeOf } from "./outcome.ts";
+import { overOutcome } from "./outcome.ts";
 import { documentsHelp, renderRamp } from "./render.ts";
 import type { RampData } from "./run-state.ts";
 import { findRamp, type KnownRamp, readKept } from "./store.ts";
@@ -64,7 +64,7 @@ function afterOf(known: KnownRamp, nowMs: number): string {
   return `running on ${known.ramp.host}, or, if that does not answer, in this terminal`;
 }
 
-/** Two who carry out one ramp would be the worst that a takeover can do. */
+/** What the operator has to know of the process elsewhere, before saying yes. */
 function takeoverNotes({ ramp, from, alive }: KnownRamp, nowMs: number): string[] {
   if (from === "here" || ramp.mode === "detached" || alive) return [];
   const last = age(nowMs - Date.parse(ramp.updated_at));
@@ -98,6 +98,7 @@ async function resume(
     return { kind: "interrupted", signal, truth, next, data };
   }
   if (answered === null) return here(control, input, ports);
+  if (isOver(answered)) return overOutcome(answered, ports);
   const headline = `running on ${answered.host}`;
   return { kind: "done", changed: true, data: { ...data, ramp: answered }, headline, next };
 }
@@ -150,10 +151,7 @@ async function here(
 }
 
 function gone(known: KnownRamp | null, ports: Ports): Outcome<RampData> {
-  if (known !== null && isOver(known.ramp)) {
-    const data = { ramp: known.ramp, at_ms: ports.clock.now() };
-    return outcomeOf({ ramp: known.ramp, problem: null }, data, ports);
-  }
+  if (known !== null && isOver(known.ramp)) return overOutcome(known.ramp, ports);
   return {
     kind: "failed",
     code: "conflict",

@@ -170,6 +170,25 @@ describe("whoever carries a ramp out", () => {
     expect(stage.writes.map(({ percent }) => percent)).toEqual([5]);
   });
 
+  test("looks for that again right before it writes a share", async () => {
+    const real = stage.ports.bind(stage);
+    let looks = 0;
+    stage.ports = () => {
+      const ports = real();
+      const get: Ports["documents"]["get"] = async (key, options) => {
+        const text = await ports.documents.get(key, options);
+        if (key !== RAMP_KEY || text === null) return text;
+        looks += 1;
+        const carrier = { fence: 9, id: "Z", by: "ada@desk" };
+        return looks === 1 ? text : JSON.stringify({ ...parseRamp(text), host: "desk", carrier });
+      };
+      return { ...ports, documents: { ...ports.documents, get } };
+    };
+    const outcome = await stage.run(rampOf(PLAN));
+    expect(outcome).toMatchObject({ message: expect.stringContaining("taken over by ada@desk") });
+    expect(stage.writes).toEqual([]);
+  });
+
   test("ends as it was ended, when that was done for it", async () => {
     stage.onSleep = () => {
       if (inKv()?.phase !== "hold") return;
@@ -266,6 +285,26 @@ describe("a ramp whose last word was lost", () => {
     });
     expect(rampAbort.render(outcome)).not.toMatch(/holding/);
     expect(inKv()).toMatchObject({ state: "conflict", ended: { by: "ada@desk" } });
+  });
+});
+
+test("the file of a process that was succeeded elsewhere does not speak for the ramp", async () => {
+  const file = rampOf(PLAN);
+  const carrier = { fence: 2, id: "Z", by: "ada@desk" };
+  const ended = { at: new Date(START_MS).toISOString(), by: "ada@desk", why: "support" };
+  const shown = async (inKv: RampDocument) => {
+    stage.documents.set(RAMP_KEY, JSON.stringify(inKv));
+    const { rampFile } = stage.ports();
+    const read = async () => JSON.stringify(file);
+    return known(elsewhere(() => ({ rampFile: { ...rampFile, read } })));
+  };
+  expect(await shown({ ...file, state: "aborted", ended, carrier })).toMatchObject({
+    from: "kv",
+    ramp: { state: "aborted" },
+  });
+  expect(await shown({ ...file, step: -1, updated_at: "2020-01-01T00:00:00Z" })).toMatchObject({
+    from: "here",
+    ramp: { updated_at: file.updated_at },
   });
 });
 
