@@ -16,12 +16,15 @@ export interface CloudflareClient {
 export interface ClientOptions extends ApiSendOptions {
   /** Further secrets that must not show in messages. */
   secrets?: readonly (Secret | null)[];
+  /** What stands between the calls and our own HTTP, for programs that have the time: the official SDK. */
+  through?: ((pinned: ApiSend) => ApiSend) | undefined;
   /** The longest wait for a large body's next piece. */
   idleMs?: number;
 }
 
 export function createCloudflareClient(options: ClientOptions): CloudflareClient {
   const redact = createRedactor([options.token, ...(options.secrets ?? [])]);
-  const send = apiSend(options);
-  return { send, rawGet: createRawGet({ send, redact, idleMs: options.idleMs }), redact };
+  const pinned = apiSend(options);
+  const rawGet = createRawGet({ send: pinned, redact, idleMs: options.idleMs });
+  return { send: options.through?.(pinned) ?? pinned, rawGet, redact };
 }

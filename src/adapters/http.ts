@@ -3,6 +3,7 @@
  * unpack what is stored compressed and tidy up a path. A redirect is an answer like any other.
  */
 import type { ClientRequest, IncomingMessage } from "node:http";
+import type { Readable } from "node:stream";
 import { NeverSent, TransportError } from "./transport.ts";
 
 export interface HttpRequest {
@@ -23,7 +24,7 @@ export interface HttpAnswer {
   header(name: string): string | null;
   setCookies: readonly string[];
   /** Has to be read or destroyed. */
-  body: IncomingMessage;
+  body: Readable;
 }
 
 /** Resolves with the answer's head. Throws what Node throws, inside NeverSent where that is certain. */
@@ -77,7 +78,7 @@ export function pathOf({ pathname, search }: URL): string {
 }
 
 /** The whole body. Throws TransportError when there is more than `maxBytes`; the rest is not read. */
-export function readCapped(body: IncomingMessage, maxBytes: number): Promise<Buffer<ArrayBuffer>> {
+export function readCapped(body: Readable, maxBytes: number): Promise<Buffer<ArrayBuffer>> {
   const chunks: Buffer[] = [];
   let size = 0;
   return new Promise((resolve, reject) => {

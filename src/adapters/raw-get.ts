@@ -2,7 +2,7 @@
  * GET without a size limit: log objects are larger than any answer that is held in memory. There is a limit on
  * every wait.
  */
-import type { IncomingMessage } from "node:http";
+import type { Readable } from "node:stream";
 import type { ApiRequest, ApiSend } from "./api-send.ts";
 import type { HttpAnswer } from "./http.ts";
 import type { Redact } from "./redact.ts";
@@ -42,7 +42,7 @@ export function createRawGet({ send, redact, idleMs = IDLE_MS }: RawGetOptions):
 }
 
 async function* pieces(
-  answer: IncomingMessage,
+  answer: Readable,
   silence: Silence,
   signal: AbortSignal,
   redact: Redact,

@@ -177,6 +177,7 @@ function withToken(
   const { accountId, namespaceId } = environment;
   const apiBaseUrl = apiBaseUrlOf(environment);
   const client = createCloudflareClient({
+    through: shell.through,
     apiClock,
     apiBaseUrl,
     token,

@@ -25,6 +25,7 @@ export interface Verbs {
   commands: readonly CommandDef[];
   /** Further ones, which are no verbs of an environment. */
   addTools?(program: Command, shell: Shell, exits: Exits): Promise<void>;
+  through?: Shell["through"];
 }
 
 /** The program: the process's own terminal and surroundings, and its exit code. */
@@ -42,7 +43,8 @@ export async function start(argv: readonly string[], verbs: Verbs): Promise<void
 }
 
 /** Returns the exit code; never throws. */
-export async function startIn(shell: Shell, verbs: Verbs): Promise<number> {
+export async function startIn(given: Shell, verbs: Verbs): Promise<number> {
+  const shell: Shell = { ...given, through: verbs.through };
   let code = EXIT_BUG;
   const exits: Exits = (given) => {
     code = given;

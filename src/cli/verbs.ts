@@ -1,4 +1,5 @@
 /** All verbs, and what is no verb of an environment: drill, sandbox, completion. */
+import type { ApiSend } from "../adapters/api-send.ts";
 import { commands } from "../commands/index.ts";
 import type { Verbs } from "./start.ts";
 import { addCompletion } from "./tools/completion.ts";
@@ -7,9 +8,19 @@ import { addSandbox } from "./tools/sandbox.ts";
 
 export const VERBS: Verbs = {
   commands,
+  through: throughSdk,
   async addTools(program, shell, exits) {
     addDrill(program, shell, exits);
     await addSandbox(program, shell, exits);
     addCompletion(program, shell, exits);
   },
 };
+
+/** Loaded for the first request: help and the card make none. */
+function throughSdk(pinned: ApiSend): ApiSend {
+  let sdk: Promise<ApiSend> | undefined;
+  return async (request) => {
+    sdk ??= import("../adapters/sdk-send.ts").then((loaded) => loaded.throughSdk(pinned));
+    return (await sdk)(request);
+  };
+}

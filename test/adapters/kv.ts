@@ -1,5 +1,8 @@
 /** A namespace behind the test server, for the journal and the account probe. */
-import { createCloudflareClient } from "../../src/adapters/cloudflare-client.ts";
+import {
+  type ClientOptions,
+  createCloudflareClient,
+} from "../../src/adapters/cloudflare-client.ts";
 import type { KvPlace } from "../../src/adapters/cloudflare-store.ts";
 import { Secret } from "../../src/adapters/secrets.ts";
 import { failure, type Reply, success, type TestServer } from "./server.ts";
@@ -8,11 +11,15 @@ export const TOKEN = "cfut_test-token-that-must-not-leak-0123456789";
 export const ACCOUNT = "a".repeat(32);
 export const NAMESPACE = "b".repeat(32);
 
+/** What the clients of these tests put before their requests. */
+export const api: Pick<ClientOptions, "through"> = {};
+
 export function placeAt(server: Pick<TestServer, "url">, token = TOKEN): KvPlace {
   const client = createCloudflareClient({
     apiBaseUrl: `${server.url}/client/v4`,
     token: new Secret(token, "test"),
     version: "9.9.9",
+    through: api.through,
   });
   return { client, accountId: ACCOUNT, namespaceId: NAMESPACE };
 }
