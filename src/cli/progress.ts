@@ -18,6 +18,29 @@ export function createProgress(
     note: (text) => say(escapeForTerminal(text)),
     warn,
     update: (text) => replace?.(escapeForTerminal(text)),
+    waiting: (text) => waiting(escapeForTerminal(text), say, replace),
+  };
+}
+
+/** Without a terminal, a line after the first second and then every few. */
+const LINE_EVERY_S = 5;
+
+function waiting(
+  text: string,
+  say: (text: string) => void,
+  replace: ((text: string) => void) | null,
+): () => void {
+  let passedS = 0;
+  replace?.(`  ${text}`);
+  const timer = setInterval(() => {
+    passedS += 1;
+    if (replace !== null) replace(`  ${text}, ${passedS} s`);
+    else if (passedS % LINE_EVERY_S === 1) say(`  ${text}, ${passedS} s`);
+  }, 1_000);
+  timer.unref();
+  return () => {
+    clearInterval(timer);
+    replace?.("");
   };
 }
 

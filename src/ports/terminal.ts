@@ -7,6 +7,8 @@ export interface Progress {
   warn(text: string): void;
   /** How far it is; each takes the place of the one before. Not shown where that cannot be done. */
   update(text: string): void;
+  /** Shown, with the seconds, until the function that it returns is called. */
+  waiting(text: string): () => void;
 }
 
 export type Stage =

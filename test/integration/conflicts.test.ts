@@ -98,6 +98,10 @@ describe("two at the same time", () => {
     );
     expect(stderr).toContain("By hand:");
     expect(storedState(lane.sandbox).stop).toEqual(stop);
+    const history = await run(["history", "--config", config]);
+    expect(history.stdout).toMatch(
+      /ago {2}not-aus {2}FAILED \(.*HTTP 403.*\), nothing written {2}/,
+    );
   });
 
   test("a config that somebody writes after a restore was planned is not overwritten", async () => {

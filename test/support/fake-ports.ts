@@ -209,6 +209,7 @@ export function modelPorts(store: StateStore): Ports {
       note: () => undefined,
       warn: () => undefined,
       update: () => undefined,
+      waiting: () => () => undefined,
     },
     rampFile: {
       path: "ramp.json",

@@ -77,6 +77,7 @@ export function writeConfigOnce(
   config: CanaryConfig,
   options: CallOptions & { recheck: boolean; alsoStop?: boolean },
 ): Promise<ConfigWrite> {
+  const answered = ports.progress.waiting("waiting for the API to take config");
   return writeGuarded<ConfigWrite>(ports, options, {
     async look(attempt) {
       if (attempt === 1 && !options.recheck) return null;
@@ -92,7 +93,7 @@ export function writeConfigOnce(
       lost === undefined
         ? readBack(ports, config, options.signal)
         : readBackLost(ports, config, options.signal, lost),
-  });
+  }).finally(answered);
 }
 
 /** KV may answer one old read after a write: a foreign value counts only when it is there twice. */

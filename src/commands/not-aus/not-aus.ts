@@ -5,6 +5,7 @@
  */
 import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import type { StopDocument } from "../../domain/state/documents.ts";
+import { NO_CHANGE } from "../../domain/state/journal.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { ChangingVerb, CommonInput, Outcome } from "../command.ts";
@@ -113,9 +114,21 @@ function traceBook(input: CommonInput, ports: Ports, elapsedMs: () => number) {
     async close(run: StopRun, outcome: Outcome<NotAusData>) {
       if (left) return;
       const unwritten = isWithoutEffect(run);
-      await leave(run, { outcome: traceOutcome(run, outcome), unwritten });
+      const effect = effectOf(run, outcome);
+      await leave(run, { ...effect, outcome: traceOutcome(run, outcome), unwritten });
     },
   };
+}
+
+/** A stop of which nothing was written left everything as it was, and must not read as one. */
+function effectOf(run: StopRun, outcome: Outcome<NotAusData>): Pick<Trace, "after" | "notes"> {
+  if (!isWithoutEffect(run) || run.stored.kind === "released") {
+    return { after: { percent: 0, emergency: true, revision: run.stop.id ?? null } };
+  }
+  const { stop } = run.writes;
+  const why = stop.kind === "failed" ? stop.error.message : "no answer";
+  const failed = outcome.kind === "interrupted" ? "interrupted" : why;
+  return { after: NO_CHANGE, notes: [`FAILED (${failed}), nothing written`] };
 }
 
 function beforeOf({ before }: Pick<StopRun, "before">) {

@@ -57,15 +57,22 @@ export async function writeAndProve(
   const elapsed = () => clock.monotonic() - timing.startedMs;
   const call: CallOptions = { signal: timing.writeSignal, onRetry: complainOnce(ports) };
   const mirror = { ...call, atWill: true };
+  const answered = ports.progress.waiting("waiting for the API to take the stop");
 
-  const stopWrite = settle(store.writeStop(documents.stop, call), elapsed);
+  const stopWrite = settle(
+    store.writeStop(documents.stop, { ...call, onRetry: tellAttempts(ports) }),
+    elapsed,
+  );
   // Nothing waits for this read: it may still catch what the mirror is about to overwrite.
   let known: CanaryConfig | null = null;
   void readBefore(ports, documents.config, timing.signal).then((config) => {
     known = config;
   });
   const configWrite = settle(store.writeConfig(documents.config, mirror), elapsed);
-  void stopWrite.then((result) => announce(ports, "stop", result));
+  void stopWrite.then((result) => {
+    answered();
+    announce(ports, "stop", result);
+  });
   void configWrite.then((result) => announce(ports, "config", result));
 
   // Whichever arrives first already is an emergency: no reason to wait for the other before looking.
@@ -162,11 +169,19 @@ async function readBefore(
   }
 }
 
+function tellAttempts(ports: Ports): (problem: string) => void {
+  let attempt = 1;
+  return (problem) => {
+    attempt += 1;
+    ports.progress.warn(`stop: ${problem}; attempt ${attempt}`);
+  };
+}
+
 function complainOnce(ports: Ports): (problem: string) => void {
   let told = false;
   return (problem) => {
     if (told) return;
     told = true;
-    ports.progress.warn(`${problem}; trying again until the deadline`);
+    ports.progress.warn(`${problem}; trying again until the time limit`);
   };
 }

@@ -46,6 +46,13 @@ export const journalEntrySchema = once(() => {
 
 export type JournalEntry = z.output<ReturnType<typeof journalEntrySchema>>;
 export type Snapshot = JournalEntry["after"];
+/** After a command that changed nothing: its first note says why. */
+export const NO_CHANGE: Snapshot = { percent: null, emergency: null, revision: null };
+
+export function hadNoEffect({ after }: Pick<JournalEntry, "after">): boolean {
+  return after.percent === null && after.emergency === null && after.revision === null;
+}
+
 /** The parts of an entry that say who made the change, with what, and why. */
 export type Signature = Pick<
   JournalEntry,
