@@ -11,7 +11,9 @@ export function createProgress(
 ): Progress {
   const warn = (text: string): void => say(`! ${escapeForTerminal(text)}`);
   const silent = (): void => undefined;
-  if (quiet) return { stage: silent, note: silent, warn, update: silent };
+  if (quiet) {
+    return { stage: silent, note: silent, warn, update: silent, waiting: () => silent };
+  }
   return {
     stage: (stage) =>
       say(`  ${seconds(stage.elapsedMs).padStart(7)}  ${escapeForTerminal(stageText(stage))}`),
