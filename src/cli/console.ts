@@ -13,6 +13,8 @@ export interface Console {
   err(text: string): void;
   /** On stderr, in place of the line shown before; nothing without a terminal. */
   status?(text: string): void;
+  /** Of the terminals that the two go to; null without one. */
+  columns?: { out: number | null; err: number | null };
   /** Aborted when nobody reads the answers any more; the reason is the error of the write. */
   gone?: AbortSignal;
 }
@@ -42,8 +44,13 @@ export function createConsole(
     out: (text) => status.away(() => out(text)),
     err: (text) => status.away(() => err(text)),
     status: status.show,
+    columns: { out: columnsOf(stdout), err: columnsOf(stderr) },
     gone: gone.signal,
   };
+}
+
+function columnsOf(stream: Stream): number | null {
+  return stream.isTTY === true ? (stream.columns ?? 80) : null;
 }
 
 /** A reader that has left, as `head` does, has what it wanted. */

@@ -25,8 +25,9 @@ import { hintOf, UsageError } from "./errors.ts";
 import { EXIT_DONE } from "./exit.ts";
 import { changesText } from "./plan-text.ts";
 import type { GlobalFlags } from "./program.ts";
-import { reportJson, reportText } from "./report.ts";
+import { type Report, reportJson, reportText } from "./report.ts";
 import type { Shell } from "./shell.ts";
+import { wrapLines } from "./wrap-lines.ts";
 
 /** Returns the exit code. Throws UsageError, ConfigError and bugs; the caller renders those. */
 export async function run(
@@ -55,7 +56,7 @@ export async function run(
     ? reportJson(def.name, world.ports.target.env || null, settled, {
         oneLine: def.streams === true,
       })
-    : textOf(def, settled, { quiet: flags.quiet === true });
+    : fitted(textOf(def, settled, { quiet: flags.quiet === true }), shell);
   shell.console.out(world.redact(report.out));
   shell.console.err(world.redact(report.err));
   const { debts } = world.ports;
@@ -215,6 +216,15 @@ function textOf(def: CommandDef, outcome: Outcome<unknown>, options: { quiet: bo
   if (!isDryRun(outcome)) return reportText(def, outcome, options);
   const text = `${changesText(outcome.data)}\n  dry run: nothing was written`;
   return reportText({ name: def.name, run: null, render: () => text }, outcome);
+}
+
+function fitted(report: Report, { console }: Shell): Report {
+  const { out = null, err = null } = console.columns ?? {};
+  return {
+    ...report,
+    out: out === null ? report.out : wrapLines(report.out, out),
+    err: err === null ? report.err : wrapLines(report.err, err),
+  };
 }
 
 function declined(answer: "no" | "no-terminal", shell: Shell, target: Target): Outcome<never> {
