@@ -1,6 +1,7 @@
 /** The runbook's cheat sheet for the configured environment, to print and keep near. Offline. */
 import type { Target } from "../domain/config/environment.ts";
 import { manualWay } from "../domain/config/manual.ts";
+import { foldCommand } from "../domain/text/fold-command.ts";
 import type { ReadingVerb } from "./command.ts";
 import { noFlags } from "./flag.ts";
 import { invocation } from "./lib/format.ts";
@@ -77,7 +78,13 @@ function cardOf(target: Target): CardData {
   };
 }
 
-const RULE = "═".repeat(78);
+/** Of a page, and of a terminal. */
+const COLUMNS = 80;
+const RULE = "═".repeat(COLUMNS - 2);
+
+function onPaper(command: string): string {
+  return foldCommand(command, COLUMNS - 2).replace(/^(?!')/gm, "  ");
+}
 
 function text(data: CardData): string {
   const contacts = [
@@ -89,10 +96,10 @@ function text(data: CardData): string {
     RULE,
     `  CANARY EMERGENCY CHEAT SHEET: ${data.env}`,
     RULE,
-    ...data.commands.flatMap((c) => [`${c.name.padEnd(8)} ${c.when}`, `  ${c.command}`]),
+    ...data.commands.flatMap((c) => [`${c.name.padEnd(8)} ${c.when}`, onPaper(c.command)]),
     "",
     "By hand, if pixcanary does not work",
-    ...data.by_hand.flatMap((c) => [c.name, `  ${c.command}`]),
+    ...data.by_hand.flatMap((c) => [c.name, onPaper(c.command)]),
     "NOT-AUS in the dashboard",
     ...data.dashboard.map((line) => `  ${line}`),
     RULE,
