@@ -106,15 +106,16 @@ export function wantsColor(stream: { isTTY?: boolean }, { color, env }: ConsoleO
   return color && stream.isTTY === true && (env.NO_COLOR ?? "") === "" && env.TERM !== "dumb";
 }
 
-/** Colour follows the symbol that begins a line, so it never carries meaning alone. */
+/** Colour follows the symbol that begins a line, so it never carries meaning alone; a verdict is bold. */
 export function paintLines(text: string, paint: Paint): string {
   if (!paint.isColorSupported) return text;
   return text
     .split("\n")
     .map((line) => {
       const symbol = line.trimStart().charAt(0);
-      if (symbol === "✔") return paint.green(line);
-      if (symbol === "✖") return paint.red(line);
+      const large = line.startsWith(symbol) ? paint.bold : String;
+      if (symbol === "✔") return large(paint.green(line));
+      if (symbol === "✖") return large(paint.red(line));
       if (symbol === "!") return paint.yellow(line);
       return symbol === "→" ? paint.bold(line) : line;
     })

@@ -30,6 +30,7 @@ export const globalInput = z.object({
   timeout: flag("--timeout <seconds>", "time limit for the whole command", text),
   verify: flag("--no-verify", "do not wait for /qa to show the change", z.boolean()),
   quiet: flag("-q, --quiet", "print the verdict line and errors only; does not change --json", yes),
+  verbose: flag("-v, --verbose", "name the account and the namespace as well", yes),
   color: flag("--no-color", "no colour (also NO_COLOR)", z.boolean()),
   tokenFile: flag("--token-file <path>", "API token: a 0600 file, or - for stdin", text),
   qaTokenFile: flag("--qa-token-file <path>", "/qa token: a 0600 file, or - for stdin", text),

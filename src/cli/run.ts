@@ -46,7 +46,7 @@ export async function run(
     needs === "if-any"
       ? await composeIfAny(flags, shell, interrupt)
       : await composeFor(def, flags, shell, interrupt);
-  if (!flags.quiet) shell.console.err(firstLine(def, world.ports.target));
+  if (!flags.quiet) shell.console.err(firstLine(def, world.ports.target, flags));
   const outcome = await planAndApply(def, redacted(input, world), flags, shell, world.ports);
   const skew = changes(def) && !flags.dryRun ? skewWarning(world.ports) : null;
   if (skew !== null) world.ports.progress.warn(skew);
@@ -254,8 +254,8 @@ function withInterrupt(outcome: Outcome<unknown>, interrupt: AbortSignal): Outco
   };
 }
 
-function firstLine(def: CommandDef, target: Target): string {
+function firstLine(def: CommandDef, target: Target, { verbose }: GlobalFlags): string {
   if (target.env === "") return "";
-  const where = `worker ${target.worker}, account ${target.accountId}, KV ${target.namespaceId}`;
-  return escapeForTerminal(`${def.name} → ${target.env} (${where})`);
+  const ids = verbose ? `, account ${target.accountId}, KV ${target.namespaceId}` : "";
+  return escapeForTerminal(`${def.name} → ${target.env} (worker ${target.worker}${ids})`);
 }

@@ -51,7 +51,7 @@ export function manualWay(
       `--request PUT --header 'Content-Type: application/octet-stream' --data-binary ${quoted} ${shellQuote(url)}`,
     dashboard: [
       `open https://dash.cloudflare.com/${target.accountId}/workers/kv/namespaces/${target.namespaceId}`,
-      `or: Storage & databases → Workers KV → ${target.namespaceId} → KV Pairs`,
+      `or: Storage & databases → Workers KV → ${target.namespaceId.slice(0, 8)}… → KV Pairs`,
       `edit (or add) the key ${document.key}, paste this value and save:`,
       plainDocument(target, document, now ?? TIME_TO_FILL_IN),
     ],
