@@ -264,9 +264,11 @@ test("killed, and taken over by three laptops at once on old reads: one goes on,
     ended.push(await runCli(args, { env }));
   });
   await vi.waitFor(() => expect(ended).toHaveLength(2), PATIENCE);
+  // Whoever comes after the first one has shown itself gets its answer, and leaves the ramp there.
   for (const { code, stdout, stderr } of ended) {
-    expect(code, stdout + stderr).toBe(25);
-    expect(stderr).toMatch(/taken over by .* this process stops/);
+    expect(`${code} ${stdout}${stderr}`).toMatch(
+      /^25 .*taken over by .* this process stops|^0 .*ramp resume: running on/s,
+    );
   }
   expect(ramp()).toMatchObject({ state: "running", step: 0, phase: "hold" });
   expect(lane.written.filter((key) => key === "config")).toHaveLength(1);
