@@ -5,6 +5,7 @@
 import type { EventEmitter } from "node:events";
 import pc from "picocolors";
 import { escapeForTerminal, escapeLines } from "../domain/text/escape.ts";
+import { wrapLines } from "./wrap-lines.ts";
 
 export interface Console {
   /** The answer. */
@@ -13,8 +14,8 @@ export interface Console {
   err(text: string): void;
   /** On stderr, in place of the line shown before; nothing without a terminal. */
   status?(text: string): void;
-  /** Of the terminals that the two go to; null without one. */
-  columns?: { out: number | null; err: number | null };
+  /** Of the terminal that the answers go to, which are broken there by who knows them; null without one. */
+  columns?: number | null;
   /** Aborted when nobody reads the answers any more; the reason is the error of the write. */
   gone?: AbortSignal;
 }
@@ -34,7 +35,9 @@ export function createConsole(
   { stdout, stderr }: { stdout: Stream; stderr: Stream } = process,
 ): Console {
   const gone = new AbortController();
-  const err = writer(stderr, options);
+  const said = writer(stderr, options);
+  const columns = columnsOf(stderr);
+  const err = (text: string): void => said(columns === null ? text : wrapLines(text, columns));
   const out = writer(stdout, options, (error) => {
     gone.abort(error);
     if (!isClosedPipe(error)) err(`✖ the answer could not be written: ${reasonOf(error)}`);
@@ -44,7 +47,7 @@ export function createConsole(
     out: (text) => status.away(() => out(text)),
     err: (text) => status.away(() => err(text)),
     status: status.show,
-    columns: { out: columnsOf(stdout), err: columnsOf(stderr) },
+    columns: columnsOf(stdout),
     gone: gone.signal,
   };
 }

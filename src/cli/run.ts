@@ -218,13 +218,9 @@ function textOf(def: CommandDef, outcome: Outcome<unknown>, options: { quiet: bo
   return reportText({ name: def.name, run: null, render: () => text }, outcome);
 }
 
-function fitted(report: Report, { console }: Shell): Report {
-  const { out = null, err = null } = console.columns ?? {};
-  return {
-    ...report,
-    out: out === null ? report.out : wrapLines(report.out, out),
-    err: err === null ? report.err : wrapLines(report.err, err),
-  };
+/** JSON is never broken. */
+function fitted(report: Report, { console: { columns = null } }: Shell): Report {
+  return columns === null ? report : { ...report, out: wrapLines(report.out, columns) };
 }
 
 function declined(answer: "no" | "no-terminal", shell: Shell, target: Target): Outcome<never> {

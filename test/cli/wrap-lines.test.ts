@@ -73,3 +73,14 @@ describe("the answer of a command", () => {
     }
   });
 });
+
+it("what is said on stderr is broken on a terminal alone, whatever says it", () => {
+  const said = (columns: number | null): string => {
+    const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+    if (columns !== null) Object.assign(stderr, { isTTY: true, columns });
+    createConsole({ color: false, env: {} }, { stdout, stderr }).err(`! ${"word ".repeat(30)}`);
+    return String(stderr.read());
+  };
+  expect(Math.max(...said(40).split("\n").map(widthOf))).toBeLessThanOrEqual(40);
+  expect(said(null).trimEnd().split("\n")).toHaveLength(1);
+});
