@@ -13,7 +13,7 @@ export async function writeWhole(path: string, text: string): Promise<void> {
   await flushFolder(dirname(path));
 }
 
-export async function writeFlushed(path: string, text: string): Promise<void> {
+async function writeFlushed(path: string, text: string): Promise<void> {
   // A name of ours: whatever a killed run or somebody else left there goes first.
   await rm(path, { force: true });
   const file = await open(path, "w", 0o600);

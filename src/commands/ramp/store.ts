@@ -22,7 +22,7 @@ export async function keep(ramp: RampDocument, ports: Ports): Promise<void> {
 }
 
 /** Best effort: a warning when it cannot be written. */
-export async function showInKv(ramp: RampDocument, ports: Ports): Promise<void> {
+async function showInKv(ramp: RampDocument, ports: Ports): Promise<void> {
   try {
     const signal = ports.clock.timeout(MIRROR_LIMIT_MS);
     await ports.documents.put(RAMP_KEY, JSON.stringify(ramp), { signal });

@@ -3,7 +3,7 @@ import { counted, countText } from "../text/format.ts";
 import type { AnalysisReport } from "./analysis.ts";
 
 /** Not understood of all lines: above this part, errors may be among them. One line in a hundred is a cut or two. */
-export const TRIFLE = 0.01;
+const TRIFLE = 0.01;
 
 /** What became of the files. */
 export interface FilesRead {

@@ -13,11 +13,6 @@ export function stateShown({ qa, decision }: Pick<Sighting, "qa" | "decision">):
   return decision.reason === "emergency" ? "emergency" : `decides ${decision.reason}`;
 }
 
-/** Any answer's decision header tells, a refused one's too. */
-export function showsEmergency({ qa, decision }: Pick<Sighting, "qa" | "decision">): boolean {
-  return stateShown({ qa, decision }) === "emergency";
-}
-
 /** Locations that show the same stand together: "/qa shows 100 % at FRA, AMS; emergency at IAD". */
 export function trafficText(sightings: readonly Sighting[]): string {
   const places = new Map<string, string[]>();

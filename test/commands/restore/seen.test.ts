@@ -68,6 +68,7 @@ describe("a stop of less than two minutes ago", () => {
     ["without a time", { id: "S1", by: "anna" }],
     ["without an author", { id: "S1", at: ago(20) }],
     ["without a name", { at: ago(20) }],
+    ["whose name no shell takes", { id: "a b;c", by: "anna", at: ago(20) }],
     ["that nobody can read", '{"active": true, "at": '],
   ])("may be one %s: it is not released either, and its name is told", async (_, stop) => {
     const { unseen } = await planned(stop);
