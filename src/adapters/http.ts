@@ -16,6 +16,11 @@ export interface HttpRequest {
   body?: string;
   /** Ends it, also while the body is read. */
   signal: AbortSignal;
+  /**
+   * On a connection that nothing else uses: a server that refuses a body unread closes the connection, and the
+   * next request on it would be lost.
+   */
+  alone?: true;
 }
 
 export interface HttpAnswer {
@@ -30,7 +35,7 @@ export interface HttpAnswer {
 /** Resolves with the answer's head. Throws what Node throws, inside NeverSent where that is certain. */
 export type Send = (request: HttpRequest) => Promise<HttpAnswer>;
 
-export const send: Send = async ({ method, at, path, headers, body, signal }) => {
+export const send: Send = async ({ method, at, path, headers, body, signal, alone }) => {
   const { request } = process.getBuiltinModule(
     at.protocol === "https:" ? "node:https" : "node:http",
   );
@@ -44,6 +49,7 @@ export const send: Send = async ({ method, at, path, headers, body, signal }) =>
       headers: { "accept-encoding": "identity", ...headers },
       joinDuplicateHeaders: true,
       signal,
+      ...(alone ? { agent: false } : {}),
     });
     const maySend = watchConnection(sent);
     // Kept: a connection can also fail after the head.

@@ -73,6 +73,7 @@ async function exchange(
     at,
     path: pathOf(at),
     signal,
+    alone: true,
     headers: {
       "cache-control": "no-cache",
       "user-agent": `pixcanary/${options.version ?? "0"}`,
