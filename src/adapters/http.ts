@@ -83,19 +83,22 @@ export function pathOf({ pathname, search }: URL): string {
   return pathname + search;
 }
 
-/** The whole body. Throws TransportError when there is more than `maxBytes`; the rest is not read. */
-export function readCapped(body: Readable, maxBytes: number): Promise<Buffer<ArrayBuffer>> {
+/**
+ * The whole body. Throws TransportError when there is more than `maxBytes`; the rest is not read. A body that
+ * broke off before anybody read it throws as well: it has no event left to wait for.
+ */
+export async function readCapped(body: Readable, maxBytes: number): Promise<Buffer<ArrayBuffer>> {
   const chunks: Buffer[] = [];
   let size = 0;
-  return new Promise((resolve, reject) => {
-    body.on("error", reject).on("end", () => resolve(Buffer.concat(chunks)));
-    body.on("data", (chunk: Buffer) => {
-      size += chunk.byteLength;
-      chunks.push(chunk);
-      if (size <= maxBytes) return;
-      body.destroy(new TransportError("maybe-sent", "the answer is too long", { tooLarge: true }));
-    });
-  });
+  for await (const chunk of body) {
+    const bytes = Buffer.from(chunk);
+    size += bytes.byteLength;
+    chunks.push(bytes);
+    if (size > maxBytes) {
+      throw new TransportError("maybe-sent", "the answer is too long", { tooLarge: true });
+    }
+  }
+  return Buffer.concat(chunks);
 }
 
 /** As a browser reads it: without the mark that may stand before it. */

@@ -44,6 +44,7 @@ const WORDS: Readonly<Record<string, string>> = {
   ECONNRESET: "the connection was reset",
   EPIPE: "the connection was closed",
   ETIMEDOUT: "the connection timed out",
+  ERR_STREAM_PREMATURE_CLOSE: "the connection was closed before the answer was complete",
   HPE_HEADER_OVERFLOW: "the answer's headers are too long",
 };
 

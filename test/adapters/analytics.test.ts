@@ -177,7 +177,7 @@ describe("ends", () => {
   test("with the signal, also while it waits for an answer", async () => {
     server.reply(hang);
     const error = await problem(ask(AbortSignal.timeout(50)));
-    expect(error.message).toContain("cancelled");
+    expect(error.message).toContain("stopped waiting");
     expect(server.seen.length).toBeLessThanOrEqual(1);
   });
 

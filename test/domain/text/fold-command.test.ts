@@ -42,6 +42,6 @@ it("whatever the words are, a shell reads the same", () => {
         expect(readByShell(foldCommand(command, columns))).toEqual(readByShell(command));
       },
     ),
-    { numRuns: 150 },
+    { numRuns: 40 },
   );
 });
