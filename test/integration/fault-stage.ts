@@ -30,8 +30,9 @@ export const nameOf = ({ first, second, edge, calls, verify }: Case): string =>
 /** Faults below HTTP, by the origin that they are for. */
 const wires = new Map<string, (signal: AbortSignal) => Promise<void>>();
 
-/** Of Node's agent: what a request goes through before it has a connection. Not in its published types. */
+/** Of Node's agent and request: what a request goes through before it has a connection. Not in the types. */
 type Taking = { addRequest(request: ClientRequest, options: RequestOptions): void };
+type Waiting = { onSocket(socket: null, error: Error): void };
 
 /** Returns how to take it out again. */
 export function tapRequests(): () => void {
@@ -41,11 +42,14 @@ export function tapRequests(): () => void {
     const wire = wires.get(`${options.protocol}//${options.hostname}:${options.port}`);
     if (wire === undefined) return take(request, options);
     const over = new AbortController();
-    request.once("close", () => over.abort());
-    void wire(over.signal).then(
-      () => (request.destroyed ? undefined : take(request, options)),
-      (error: Error) => request.destroy(error),
-    );
+    // Before it has a connection it tells nobody else of its end.
+    const destroy = request.destroy.bind(request);
+    request.destroy = (error) => {
+      over.abort();
+      return destroy(error);
+    };
+    const fail = (error: Error): void => (request as unknown as Waiting).onSocket(null, error);
+    void wire(over.signal).then(() => take(request, options), fail);
   };
   return () => {
     agent.addRequest = take;
