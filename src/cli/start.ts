@@ -78,7 +78,8 @@ function shellOfProcess(argv: readonly string[]): Shell {
     version: typeof PIXCANARY_VERSION === "string" ? PIXCANARY_VERSION : "0.0.0-dev",
     argv,
     interrupt: watchInterrupt,
-    background: (words) => runInBackground(words),
+    // For a container or a job that must leave nothing running.
+    ...(env.PIXCANARY_BACKGROUND === "off" ? {} : { background: runInBackground }),
   };
 }
 

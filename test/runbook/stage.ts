@@ -97,6 +97,7 @@ function operatorEnv(folder: string): Record<string, string> {
     HOME: folder,
     XDG_STATE_HOME: join(folder, "state"),
     PIXCANARY_ACTOR: "oncall@laptop",
+    PIXCANARY_BACKGROUND: "off",
     NO_COLOR: "1",
     CI: "true",
     WRANGLER_SEND_METRICS: "false",

@@ -35,8 +35,12 @@ export interface CliOptions {
   onStart?: (child: ChildProcess) => void;
 }
 
-/** What a shell gives at the least. */
-export const PLAIN_ENV: Readonly<Record<string, string>> = { PATH: "/usr/bin:/bin", LANG: "C" };
+/** What a shell gives at the least. Nothing goes on after a test that the next one would meet. */
+export const PLAIN_ENV: Readonly<Record<string, string>> = {
+  PATH: "/usr/bin:/bin",
+  LANG: "C",
+  PIXCANARY_BACKGROUND: "off",
+};
 
 export async function runCli(
   args: readonly string[],
