@@ -95,6 +95,7 @@ export async function readCapped(body: Readable, maxBytes: number): Promise<Buff
     size += bytes.byteLength;
     chunks.push(bytes);
     if (size > maxBytes) {
+      body.destroy();
       throw new TransportError("maybe-sent", "the answer is too long", { tooLarge: true });
     }
   }
