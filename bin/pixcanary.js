@@ -15,7 +15,8 @@ if (have[0] < needed[0] || (have[0] === needed[0] && have[1] < needed[1])) {
   process.exitCode = 2;
 } else {
   // A connection that hangs while it is set up would hold the process for seconds after its answer.
-  const leave = () => process.exit();
+  // The error of the last write comes a moment after it, and has an exit code of its own.
+  const leave = () => setImmediate(() => process.exit());
   // Its answer is whole first: whoever reads a pipe slowly must not get a part of it. Errors count as read.
   const isRead = (stream) =>
     new Promise((resolve) => (stream.writableLength > 0 ? stream.write("", resolve) : resolve()));
