@@ -130,15 +130,13 @@ async function seenIn(twin: Twin, lags: fc.Arbitrary<number[]>): Promise<Seen> {
 }
 
 const fresh: fc.Arbitrary<number[]> = fc.constant([0]);
-const STEPS = RAMP.plan.length;
 
-test(`of ${1 + TAKERS} who carry a ramp out, whoever is late writes one share more at most`, async () => {
-  const { afterwards, mostWrites, ends } = await seenIn("sees others", fresh);
+test(`of ${1 + TAKERS} who carry a ramp out, whoever has read that he is late writes nothing more`, async () => {
+  const { afterwards, ends } = await seenIn("sees others", fresh);
   expect({ afterwards, ends }).toEqual({ afterwards: 0, ends: { done: RUNS } });
-  expect(mostWrites).toBeLessThanOrEqual(STEPS + TAKERS);
 });
 
-test("on old reads, too, whoever has read that he is late writes nothing more", async () => {
+test("on old reads, too", async () => {
   const { afterwards, ends } = await seenIn("sees others", staleness);
   expect({ afterwards, ends }).toEqual({ afterwards: 0, ends: { done: RUNS } });
 });
