@@ -187,6 +187,12 @@ describe("layers", () => {
     expect(long.map((file) => relative(ROOT, file))).toEqual([]);
   });
 
+  it("signals are joined by what holds them", () => {
+    const files = [...filesOf("src"), ...filesOf("worker")];
+    const loose = files.filter((file) => readFileSync(file, "utf8").includes("AbortSignal.any("));
+    expect(loose.map((file) => relative(ROOT, file))).toEqual(["src/domain/lib/abort.ts"]);
+  });
+
   it("a broken arrow is noticed", () => {
     const [domain] = LAYERS;
     if (domain === undefined) throw new Error("no layers");

@@ -1,5 +1,7 @@
 /** One call to the Cloudflare API: sent once, bounded, and every failure turned into UpstreamError. */
+
 import * as z from "zod";
+import { anySignal } from "../domain/lib/abort.ts";
 import { UpstreamError, type UpstreamKind } from "../ports/errors.ts";
 import type { CloudflareClient } from "./cloudflare-client.ts";
 import { readCapped, textOf } from "./http.ts";
@@ -74,7 +76,7 @@ async function exchange(
     method: method.toUpperCase(),
     path: words.size === 0 ? path : `${path}?${words}`,
     ...(body === undefined ? {} : { body: body.text, headers: { "content-type": body.type } }),
-    signal: AbortSignal.any([signal, limit]),
+    signal: anySignal([signal, limit]),
   });
   return { status, header, text: textOf(await readCapped(answer.body, MAX_ANSWER_BYTES)) };
 }

@@ -1,4 +1,5 @@
 /** The state's documents in Workers KV, through the Cloudflare API. */
+import { anySignal } from "../domain/lib/abort.ts";
 import {
   CONFIG_KEY,
   MAX_DOCUMENT_CHARS,
@@ -125,7 +126,7 @@ async function allOrNone(
   get: (key: string, signal: AbortSignal) => Promise<string | null>,
 ): Promise<ReadonlyMap<string, string | null>> {
   const others = new AbortController();
-  const all = AbortSignal.any([signal, others.signal]);
+  const all = anySignal([signal, others.signal]);
   const failures: unknown[] = [];
   const texts = new Map<string, string | null>();
   const read = async (key: string): Promise<void> => {

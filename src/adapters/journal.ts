@@ -1,6 +1,6 @@
 /** The journal in Workers KV and, next to it, on this machine. It warns; it never fails an action. */
 import * as z from "zod";
-import { unlessAborted } from "../domain/lib/abort.ts";
+import { anySignal, unlessAborted } from "../domain/lib/abort.ts";
 import {
   JOURNAL_PREFIX,
   JOURNAL_TTL_S,
@@ -46,7 +46,7 @@ export function createJournal(options: JournalOptions): Journal {
   const local = localJournal(stateFolder(options));
   const former = localJournal(formerFolder(options));
   const remoteSignal = (signal: AbortSignal): AbortSignal =>
-    AbortSignal.any([signal, clock.timeout(limits.remoteMs)]);
+    anySignal([signal, clock.timeout(limits.remoteMs)]);
   return {
     append: (entry, { signal }) =>
       problems("journal in KV", appendRemote(options, entry, remoteSignal(signal), limits.callMs)),

@@ -4,6 +4,7 @@ import { isSafeQaUrl } from "../domain/config/environment.ts";
 import { NO_QA_TOKEN, QA_TOKEN_FORM, WRONG_TOKENS } from "../domain/config/qa-token.ts";
 import { type AllowedHosts, mayGetToken, NO_HOSTS } from "../domain/config/token-hosts.ts";
 import { CANARY_HEADER, parseCanaryHeader } from "../domain/decision/headers.ts";
+import { anySignal } from "../domain/lib/abort.ts";
 import type { Sighting } from "../domain/proof/expectation.ts";
 import { type QaDocument, qaSchema } from "../domain/proof/qa-document.ts";
 import type { Clock } from "../ports/machine.ts";
@@ -87,7 +88,7 @@ async function get(
     method: "GET",
     at,
     path: pathOf(at),
-    signal: AbortSignal.any(signals),
+    signal: anySignal(signals),
     headers: {
       accept: "application/json",
       "cache-control": "no-cache",

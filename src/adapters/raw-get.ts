@@ -2,7 +2,9 @@
  * GET without a size limit: log objects are larger than any answer that is held in memory. There is a limit on
  * every wait.
  */
+
 import type { Readable } from "node:stream";
+import { anySignal } from "../domain/lib/abort.ts";
 import type { ApiRequest, ApiSend } from "./api-send.ts";
 import type { HttpAnswer } from "./http.ts";
 import type { Redact } from "./redact.ts";
@@ -30,7 +32,7 @@ const IDLE_MS = 30_000;
 export function createRawGet({ send, redact, idleMs = IDLE_MS }: RawGetOptions): RawGet {
   return async (request) => {
     const silence = new Silence(idleMs);
-    const signal = AbortSignal.any([request.signal, silence.signal]);
+    const signal = anySignal([request.signal, silence.signal]);
     try {
       const answer = await silence.during(send({ ...request, method: "GET", signal }));
       const { status, header, body } = answer;

@@ -1,6 +1,8 @@
 /** HTTP as a visitor's browser does it, for checking the environment's API from outside. */
+
 import { isSafeQaUrl } from "../domain/config/environment.ts";
 import { type AllowedHosts, mayGetToken, NO_HOSTS } from "../domain/config/token-hosts.ts";
+import { anySignal } from "../domain/lib/abort.ts";
 import type { CallOptions } from "../ports/api.ts";
 import { UpstreamError } from "../ports/errors.ts";
 import type { Clock } from "../ports/machine.ts";
@@ -42,7 +44,7 @@ export function createVisitorHttp(options: VisitorHttpOptions): VisitorHttp {
       const limit = clock.timeout(requestMs);
       const startedMs = clock.monotonic();
       try {
-        const answer = await exchange(request, options, AbortSignal.any([signal, limit]));
+        const answer = await exchange(request, options, anySignal([signal, limit]));
         return { ...answer, elapsedMs: clock.monotonic() - startedMs };
       } catch (error) {
         if (error instanceof UpstreamError) throw error;

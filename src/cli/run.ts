@@ -15,6 +15,7 @@ import { skewWarning } from "../commands/lib/clock-skew.ts";
 import { invocation, shellWord } from "../commands/lib/format.ts";
 import { type Target, toTarget } from "../domain/config/environment.ts";
 import { manualText, manualWay } from "../domain/config/manual.ts";
+import { anySignal } from "../domain/lib/abort.ts";
 import { STOP_KEY } from "../domain/state/documents.ts";
 import { escapeForTerminal } from "../domain/text/escape.ts";
 import type { Ports } from "../ports/ports.ts";
@@ -40,7 +41,7 @@ export async function run(
   const signals = shell.interrupt(def.streams ? () => undefined : shell.console.err);
   // What streams for ever ends with its reader, as in `watch | head`; everything else goes on.
   const gone = def.streams ? shell.console.gone : undefined;
-  const interrupt = gone === undefined ? signals : AbortSignal.any([signals, gone]);
+  const interrupt = gone === undefined ? signals : anySignal([signals, gone]);
   const needs = typeof def.needs === "function" ? def.needs(input) : def.needs;
   const world =
     needs === "if-any"

@@ -2,6 +2,7 @@
  * What the policy says about the last minutes: each row with its numbers, and the one command that the
  * runbook recommends. Reads only. Exit 0 when all is well; 20 when it is not, or is not known.
  */
+import { anySignal } from "../domain/lib/abort.ts";
 import { unmeasured } from "../domain/policy/evaluate.ts";
 import type { Assessment, Finding } from "../domain/policy/finding.ts";
 import { trafficText } from "../domain/proof/traffic.ts";
@@ -63,7 +64,7 @@ export const assess: ReadingVerb<typeof noFlags, AssessData> = {
 async function judge(input: CommonInput, ports: Ports): Promise<Outcome<AssessData>> {
   const limitMs = Math.min(input.timeoutMs, HEALTH_LIMIT_MS);
   const limit = ports.clock.timeout(limitMs);
-  const signal = AbortSignal.any([limit, ports.interrupt]);
+  const signal = anySignal([limit, ports.interrupt]);
   const metrics = sayingLate(ports.metrics, limit, limitMs);
   const [assessed, base] = await Promise.all([
     assessHealth({ ...ports, metrics }, signal),

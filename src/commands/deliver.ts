@@ -2,6 +2,7 @@
  * Pays what earlier commands on this machine still owe: entries of the journal in KV, and notifications. It
  * runs by itself, in the background, after a command that could not wait for them.
  */
+import { anySignal } from "../domain/lib/abort.ts";
 import { timeOf } from "../domain/lib/time.ts";
 import type { Debt } from "../domain/state/debt.ts";
 import type { Ports } from "../ports/ports.ts";
@@ -38,7 +39,7 @@ export const deliver: ReadingVerb<typeof noFlags, DeliverData> = {
 
 async function run(input: CommonInput, ports: Ports): Promise<Outcome<DeliverData>> {
   const { clock, debts, interrupt } = ports;
-  const signal = AbortSignal.any([clock.timeout(input.timeoutMs), interrupt]);
+  const signal = anySignal([clock.timeout(input.timeoutMs), interrupt]);
   const data: DeliverData = { delivered: [], lost: [], queued: [] };
   let owed = await debts.takeOver();
   for (let round = 1; ; round += 1) {
@@ -64,7 +65,7 @@ async function payAll(
   for (const debt of owed) {
     const name = `${debt.entry.command} of ${debt.entry.at}`;
     const stale = ports.clock.now() - timeOf(debt.entry.at) > TELL_WITHIN_MS;
-    const limit = AbortSignal.any([signal, ports.clock.timeout(PAYMENT_MS)]);
+    const limit = anySignal([signal, ports.clock.timeout(PAYMENT_MS)]);
     const payment = await payDebt(ports, stale ? { ...debt, channels: [] } : debt, limit);
     if (stale && debt.channels.length > 0) data.lost.push(`${name}: too old to tell anybody`);
     data.lost.push(...payment.lost.map((problem) => `${name}: ${problem}`));

@@ -1,5 +1,6 @@
 /** From which share a drill goes down, and to which it goes back: the one that is in force, if that may be touched. */
 
+import { anySignal } from "../domain/lib/abort.ts";
 import type { Sighting } from "../domain/proof/expectation.ts";
 import { isOver } from "../domain/ramp/document.ts";
 import { shareOf } from "../domain/ramp/text.ts";
@@ -22,12 +23,12 @@ const LOOK_LIMIT_MS = 30_000;
 
 /** Every `/qa`, with its document. */
 export function lookInFull(ports: Ports): Promise<Sighting[]> {
-  const signal = AbortSignal.any([ports.clock.timeout(LOOK_LIMIT_MS), ports.interrupt]);
+  const signal = anySignal([ports.clock.timeout(LOOK_LIMIT_MS), ports.interrupt]);
   return lookEverywhere(ports, "full", signal);
 }
 
 export async function shareToDrill(input: CommonInput, ports: Ports): Promise<DrillShare> {
-  const signal = AbortSignal.any([ports.clock.timeout(LOOK_LIMIT_MS), ports.interrupt]);
+  const signal = anySignal([ports.clock.timeout(LOOK_LIMIT_MS), ports.interrupt]);
   const [base, looks, ramp] = await Promise.all([
     readBase(ports, signal),
     lookInFull(ports),

@@ -1,10 +1,12 @@
 /** Which rule decides for a visitor, and why: the Worker's own decision function, run here. */
+
 import * as z from "zod";
 import { parseCookie } from "../domain/decision/cookie.ts";
 import type { Cohort, Decision } from "../domain/decision/decide.ts";
 import { DRAWS, decide } from "../domain/decision/decide.ts";
 import { decisionHeader } from "../domain/decision/headers.ts";
 import { isStale } from "../domain/decision/stale-cookie.ts";
+import { anySignal } from "../domain/lib/abort.ts";
 import { expectationOf } from "../domain/proof/expectation.ts";
 import { differences, trafficText } from "../domain/proof/traffic.ts";
 import type { EffectiveState } from "../domain/state/isolate-memory.ts";
@@ -62,7 +64,7 @@ export const explain: ReadingVerb<typeof input, ExplainData> = {
 };
 
 async function explainStored(given: Input, ports: Ports): Promise<Outcome<ExplainData>> {
-  const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
+  const signal = anySignal([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
   const looking = lookEverywhere(ports, "cached", signal);
   let raw: RawState;
   try {

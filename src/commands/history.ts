@@ -1,5 +1,7 @@
 /** Who changed what, when and why, newest last. Reads the journal in KV and the local one. */
+
 import * as z from "zod";
+import { anySignal } from "../domain/lib/abort.ts";
 import type { JournalEntry } from "../domain/state/journal.ts";
 import type { Ports } from "../ports/ports.ts";
 import type { Outcome, ReadingVerb } from "./command.ts";
@@ -30,7 +32,7 @@ export const history: ReadingVerb<typeof input, HistoryData> = {
 };
 
 async function list(limit: number, ports: Ports): Promise<Outcome<HistoryData>> {
-  const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS * 2), ports.interrupt]);
+  const signal = anySignal([ports.clock.timeout(READ_LIMIT_MS * 2), ports.interrupt]);
   const { entries, warnings } = await ports.journal.recent(limit, { signal });
   for (const warning of warnings) ports.progress.warn(warning);
   const data = { ...ownerOf(ports.target), entries, at_ms: ports.clock.now() };

@@ -3,6 +3,7 @@
  * the rest is as installed. A process costs a quarter of a second of processor time; what is shown of
  * signals, closed streams, memory or start-up needs one (cli.ts).
  */
+
 import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
 import { createClock } from "../../src/adapters/clock.ts";
@@ -10,6 +11,7 @@ import { createConsole } from "../../src/cli/console.ts";
 import type { Shell } from "../../src/cli/shell.ts";
 import { startIn } from "../../src/cli/start.ts";
 import { VERBS } from "../../src/cli/verbs.ts";
+import { anySignal } from "../../src/domain/lib/abort.ts";
 import type { Clock } from "../../src/ports/machine.ts";
 import type { CliOptions, CliResult } from "./cli.ts";
 import { PLAIN_ENV } from "./cli.ts";
@@ -33,7 +35,7 @@ export async function runHere(
   const heard = Promise.all([text(stdout), text(stderr)]);
   const console = createConsole({ color: false, env }, { stdout, stderr });
   const over = new AbortController();
-  const interrupt = AbortSignal.any([over.signal, ...(more.interrupt ? [more.interrupt] : [])]);
+  const interrupt = anySignal([over.signal, ...(more.interrupt ? [more.interrupt] : [])]);
   const given = { console, stdin, env: { ...env }, cwd, clock, argv, interrupt: () => interrupt };
   const code = await startIn(shellFor(given), VERBS);
   // Ends what a process takes with it when it exits: no request of this run may come later.

@@ -6,7 +6,9 @@
  * #3927): a broken one is replaced after a jittered delay, one that expires or stays silent before it
  * is given up, so that nothing is missed.
  */
+
 import * as z from "zod";
+import { anySignal } from "../../domain/lib/abort.ts";
 import { once } from "../../domain/lib/lazy.ts";
 import type { CallOptions } from "../../ports/api.ts";
 import { UpstreamError } from "../../ports/errors.ts";
@@ -172,7 +174,7 @@ class Following {
       onEnd: () => this.#queue.wake(),
     };
     try {
-      const limit = AbortSignal.any([this.#signal, AbortSignal.timeout(openMs)]);
+      const limit = anySignal([this.#signal, AbortSignal.timeout(openMs)]);
       const feed = await openFeed(tail.url, events, limit);
       return { id: tail.id, feed, renewAtMs: this.#renewAtMs(tail.expiresAtMs) };
     } catch (error) {

@@ -5,6 +5,7 @@
 
 import * as z from "zod";
 import { QA_TOKEN_FORM } from "../../domain/config/qa-token.ts";
+import { anySignal } from "../../domain/lib/abort.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
 import { counted, isoSeconds } from "../../domain/text/format.ts";
@@ -59,7 +60,7 @@ export interface Examined {
 
 /** Never throws. Writes, reads and deletes the probe key; with `notify`, sends a test notice. */
 export async function examine(ports: Ports, given: AbortSignal, notify = false): Promise<Examined> {
-  const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS * 2), given]);
+  const signal = anySignal([ports.clock.timeout(READ_LIMIT_MS * 2), given]);
   const attempt = async <T>(work: Promise<T>): Promise<T | UpstreamError> => work.catch(asUpstream);
   const [token, namespace, writable, raw, sightings, notices, sight] = await Promise.all([
     attempt(ports.account.token({ signal })),

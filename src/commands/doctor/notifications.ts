@@ -1,4 +1,5 @@
 /** Whether people would be told: names the channels, or sends a test notice through each. */
+import { anySignal } from "../../domain/lib/abort.ts";
 import type { Notice, NoticeKind } from "../../domain/notices/notice.ts";
 import { noticeKey } from "../../domain/notices/notice.ts";
 import type { NoticeReport } from "../../ports/machine.ts";
@@ -54,6 +55,6 @@ function send(
     at: new Date(clock.now()).toISOString(),
     source: identity.host,
   };
-  const signal = AbortSignal.any([clock.timeout(TEST_LIMIT_MS), interrupt]);
+  const signal = anySignal([clock.timeout(TEST_LIMIT_MS), interrupt]);
   return notifier.report(notice, { signal });
 }

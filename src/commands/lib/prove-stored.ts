@@ -1,5 +1,6 @@
 /** A command that finds nothing to write: the run before it may have ended before its change was live. */
 
+import { anySignal } from "../../domain/lib/abort.ts";
 import { expectationOf } from "../../domain/proof/expectation.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { CommonInput, Outcome } from "../command.ts";
@@ -17,7 +18,7 @@ export async function proveStored<T>(
   dataOf: (proof: LiveProof) => T,
 ): Promise<Outcome<T>> {
   const startedMs = ports.clock.monotonic();
-  const signal = AbortSignal.any([ports.clock.timeout(input.timeoutMs), ports.interrupt]);
+  const signal = anySignal([ports.clock.timeout(input.timeoutMs), ports.interrupt]);
   const proof = input.verify
     ? await proveLive(ports, expectationOf(state), { signal, startedMs, what: "config" })
     : NOT_ASKED;

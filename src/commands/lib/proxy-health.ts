@@ -4,6 +4,7 @@
  * the command is not said.
  */
 
+import { anySignal } from "../../domain/lib/abort.ts";
 import { healthBuckets } from "../../domain/metrics/queries.ts";
 import { evaluate } from "../../domain/policy/evaluate.ts";
 import type { Finding } from "../../domain/policy/finding.ts";
@@ -32,7 +33,7 @@ export function askAfterProxy(ports: Asked): ProxyQuestion {
   const ask = async (): Promise<void> => {
     await ports.clock.sleep(HEAD_START_MS, over.signal);
     const limit = ports.clock.timeout(LIMIT_MS);
-    const signal = AbortSignal.any([over.signal, limit, ports.interrupt]);
+    const signal = anySignal([over.signal, limit, ports.interrupt]);
     found = await proxyFinding(ports, signal);
   };
   if (ports.target.dataset !== null) void ask().catch(() => undefined);

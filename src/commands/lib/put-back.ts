@@ -4,6 +4,7 @@
  * writes `config` or a release.
  */
 
+import { anySignal } from "../../domain/lib/abort.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
 import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
 import type { Asked } from "../../domain/state/emergency.ts";
@@ -62,7 +63,7 @@ export async function proveOrFind(
     found.abort();
     return true;
   };
-  const signal = AbortSignal.any([limit, found.signal]);
+  const signal = anySignal([limit, found.signal]);
   const proof = await proveLive(ports, expected, { ...options, signal, isForeign });
   if (lifts && lost.length === 0) {
     lost = await lostAt(ports, proof.sightings, looking);

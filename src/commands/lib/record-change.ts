@@ -3,7 +3,7 @@
  * warning; neither ever fails the change.
  */
 
-import { unlessAborted } from "../../domain/lib/abort.ts";
+import { anySignal, unlessAborted } from "../../domain/lib/abort.ts";
 import type { Debt } from "../../domain/state/debt.ts";
 import type { JournalEntry, Signature, Snapshot } from "../../domain/state/journal.ts";
 import type { Ports } from "../../ports/ports.ts";
@@ -102,11 +102,11 @@ export async function recordEntry(
   const debt = debtOf(ports, entry, told, released);
   const limit = clock.timeout(interrupt.aborted ? INTERRUPTED_LIMIT_MS : LIMIT_MS);
   const keeping = unlessAborted(early ?? debts.keep(debt), limit, () => false);
-  const held = AbortSignal.any([limit, onceKept(keeping, clock.timeout(HOLD_MS))]);
+  const held = anySignal([limit, onceKept(keeping, clock.timeout(HOLD_MS))]);
   const [here, { left, open, lost }] = await Promise.all([
     journal.appendHere(entry),
     // A Ctrl-C from now on ends it; after an earlier one it has what is left.
-    payDebt(ports, debt, interrupt.aborted ? held : AbortSignal.any([held, interrupt])),
+    payDebt(ports, debt, interrupt.aborted ? held : anySignal([held, interrupt])),
   ]);
   for (const warning of [...here, ...lost]) progress.warn(warning);
   const kept = await keeping;

@@ -1,6 +1,7 @@
 /** One guarded write of `config`: what reduce, disable and restore share. */
 
 import { liftOf, parseCap } from "../../domain/guardian/cap.ts";
+import { anySignal } from "../../domain/lib/abort.ts";
 import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import type { CanaryConfig } from "../../domain/state/documents.ts";
 import type { ParsedState, RawState } from "../../domain/state/state.ts";
@@ -25,7 +26,7 @@ export interface Base {
 }
 
 export async function readBase(ports: Ports, signal?: AbortSignal): Promise<Base | UpstreamError> {
-  const limit = signal ?? AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
+  const limit = signal ?? anySignal([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
   try {
     const raw = await ports.store.read({ signal: limit });
     const { config: configText, stop: stopText, rampShare: shareText = null } = raw;

@@ -1,5 +1,7 @@
 /** Groups the errors of log files, here or in R2, and says what the lines tell of their causes. */
+
 import * as z from "zod";
+import { anySignal } from "../../domain/lib/abort.ts";
 import { LogAnalysis } from "../../domain/logs/analysis.ts";
 import { type LogWindow, withoutSlash } from "../../domain/logs/batch-name.ts";
 import { doubtsOf } from "../../domain/logs/doubt.ts";
@@ -116,7 +118,7 @@ interface Wanted {
 
 async function analyse(given: Input, ports: Ports): Promise<Outcome<LogsErrorsData>> {
   const deadline = ports.clock.timeout(given.timeoutMs);
-  const signal = AbortSignal.any([deadline, ports.interrupt]);
+  const signal = anySignal([deadline, ports.interrupt]);
   try {
     const wanted = await (given.paths.length > 0
       ? fromFiles(given, ports)
@@ -203,7 +205,7 @@ function filterOf(given: Input, window: Partial<LogWindow>): LogFilter {
 
 /** The journal only adds marks: without it, the errors are told all the same. */
 async function changesKnown(ports: Ports, signal: AbortSignal): Promise<StateChange[]> {
-  const limit = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), signal]);
+  const limit = anySignal([ports.clock.timeout(READ_LIMIT_MS), signal]);
   const { entries, warnings } = await ports.journal.recent(JOURNAL_ENTRIES, { signal: limit });
   for (const warning of warnings) ports.progress.warn(warning);
   return changesOf(entries);

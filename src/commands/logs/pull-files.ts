@@ -1,4 +1,5 @@
 /** Many objects of the logs bucket into a folder with its manifest. */
+import { anySignal } from "../../domain/lib/abort.ts";
 import type { LogManifest, ManifestFile } from "../../domain/logs/manifest.ts";
 import { counted, countText } from "../../domain/text/format.ts";
 import type { CallOptions } from "../../ports/api.ts";
@@ -40,7 +41,7 @@ export async function pullFiles(
 ): Promise<PullResult> {
   const run = new PullRun(objects, folder, manifest, ports);
   const stop = new AbortController();
-  const signal = AbortSignal.any([options.signal, stop.signal]);
+  const signal = anySignal([options.signal, stop.signal]);
   const workers = Array.from({ length: PARALLEL }, async () => {
     try {
       for (let next = run.next(); next !== null && !signal.aborted; next = run.next()) {

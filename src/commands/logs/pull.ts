@@ -1,6 +1,7 @@
 /** Downloads the log files of a time window from R2 into a folder, checked, with a manifest. */
 
 import * as z from "zod";
+import { anySignal } from "../../domain/lib/abort.ts";
 import type { LogWindow } from "../../domain/logs/batch-name.ts";
 import { AFTER_MS, BEFORE_MS, stamp, withoutSlash } from "../../domain/logs/batch-name.ts";
 import { counted, countText } from "../../domain/text/format.ts";
@@ -83,7 +84,7 @@ interface Wanted {
 async function pull(given: Input, ports: Ports): Promise<Outcome<LogsPullData>> {
   const wanted = wantedOf(given, ports);
   if ("problem" in wanted) return usage(wanted.problem, ports);
-  const signal = AbortSignal.any([ports.clock.timeout(given.timeoutMs), ports.interrupt]);
+  const signal = anySignal([ports.clock.timeout(given.timeoutMs), ports.interrupt]);
   const call: CallOptions = {
     signal,
     onRetry: (problem) => ports.progress.warn(`${problem}; trying again`),

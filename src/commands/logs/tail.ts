@@ -1,5 +1,7 @@
 /** The Worker's log lines as they are written, through the live tail. */
+
 import * as z from "zod";
+import { anySignal } from "../../domain/lib/abort.ts";
 import {
   isWanted,
   LEVELS,
@@ -88,7 +90,7 @@ export const logsTail: ReadingVerb<typeof input, LogsTailData> = {
 async function follow(given: Input, ports: Ports): Promise<Outcome<LogsTailData>> {
   const { clock, interrupt, logs } = ports;
   const budget = clock.timeout(Math.min(given.for ?? DAY_MS, given.timeoutMs));
-  const signal = AbortSignal.any([budget, interrupt]);
+  const signal = anySignal([budget, interrupt]);
   const view = new View(filterOf(given), ports);
   try {
     for await (const notice of logs.tail.follow({ signal })) view.take(notice);

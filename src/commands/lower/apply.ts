@@ -1,5 +1,6 @@
 /** Writes a lower share, proves it and leaves its trace. Shared by `reduce` and `disable`. */
 
+import { anySignal } from "../../domain/lib/abort.ts";
 import type { CanaryConfig } from "../../domain/state/documents.ts";
 import type { Snapshot } from "../../domain/state/journal.ts";
 import { snapshotOf } from "../../domain/state/journal.ts";
@@ -53,7 +54,7 @@ export async function applyRelief(
 ): Promise<Outcome<ReliefData>> {
   if (to === null) return proveAlready(base, input, ports);
   const startedMs = ports.clock.monotonic();
-  const signal = AbortSignal.any([ports.clock.timeout(input.timeoutMs), ports.interrupt]);
+  const signal = anySignal([ports.clock.timeout(input.timeoutMs), ports.interrupt]);
   const data = emptyData(base, to.percent);
   const by = await unseenEmergency(base, ports, signal);
   if (by !== null) {
@@ -113,7 +114,7 @@ async function unseenEmergency(
   signal: AbortSignal,
 ): Promise<string | null> {
   if (asksForEmergency(base)) return null;
-  const now = await readBase(ports, AbortSignal.any([ports.clock.timeout(SECOND_LOOK_MS), signal]));
+  const now = await readBase(ports, anySignal([ports.clock.timeout(SECOND_LOOK_MS), signal]));
   return "state" in now && asksForEmergency(now) ? authorOf(now.state) : null;
 }
 

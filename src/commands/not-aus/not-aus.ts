@@ -3,6 +3,7 @@
  * prompt comes before. Done means: the stop is written and every `/qa` of the environment shows the
  * emergency; anything less is said to be pending.
  */
+import { anySignal } from "../../domain/lib/abort.ts";
 import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import type { StopDocument } from "../../domain/state/documents.ts";
 import { NO_CHANGE } from "../../domain/state/journal.ts";
@@ -67,7 +68,7 @@ export const notAus: ChangingVerb<typeof noFlags, null, NotAusData> = {
 
 export async function pullTheStop(input: CommonInput, ports: Ports): Promise<Outcome<NotAusData>> {
   const startedMs = ports.clock.monotonic();
-  const within = (ms: number) => AbortSignal.any([ports.clock.timeout(ms), ports.interrupt]);
+  const within = (ms: number) => anySignal([ports.clock.timeout(ms), ports.interrupt]);
   const signal = within(input.timeoutMs);
   const writeSignal = within(input.timeoutMs * WRITE_SHARE);
   const elapsedMs = () => ports.clock.monotonic() - startedMs;

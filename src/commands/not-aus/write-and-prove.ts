@@ -1,6 +1,6 @@
 /** The stop itself: both writes at once, kept in force against other writers, and looked at. */
 
-import { unlessAborted } from "../../domain/lib/abort.ts";
+import { anySignal, unlessAborted } from "../../domain/lib/abort.ts";
 import { timeOf } from "../../domain/lib/time.ts";
 import type { Expectation } from "../../domain/proof/expectation.ts";
 import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
@@ -150,7 +150,7 @@ function withinGrace(write: Promise<WriteResult>, ports: Ports): Promise<WriteRe
     const message = "the API has not acknowledged config yet";
     return { kind: "failed", error: new UpstreamError("ambiguous", message) };
   };
-  const grace = AbortSignal.any([ports.clock.timeout(MIRROR_GRACE_MS), ports.interrupt]);
+  const grace = anySignal([ports.clock.timeout(MIRROR_GRACE_MS), ports.interrupt]);
   return unlessAborted(write, grace, late);
 }
 

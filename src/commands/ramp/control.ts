@@ -1,4 +1,5 @@
 /** A word for the ramp, wherever it is carried out: KV key `ramp-control`, which only people write. */
+import { anySignal } from "../../domain/lib/abort.ts";
 import type { RampControl, RampDocument } from "../../domain/ramp/document.ts";
 import { isOver, RAMP_CONTROL_KEY } from "../../domain/ramp/document.ts";
 import type { UpstreamError } from "../../ports/errors.ts";
@@ -33,7 +34,7 @@ export function newControl(
 
 /** Null when it was written. */
 export async function send(control: RampControl, ports: Ports): Promise<UpstreamError | null> {
-  const signal = AbortSignal.any([ports.clock.timeout(LIMIT_MS), ports.interrupt]);
+  const signal = anySignal([ports.clock.timeout(LIMIT_MS), ports.interrupt]);
   try {
     await ports.documents.put(RAMP_CONTROL_KEY, JSON.stringify(control), { signal });
     return null;
@@ -52,7 +53,7 @@ interface RampEnded {
 export async function runningRamp(
   ports: Ports,
 ): Promise<{ known: KnownRamp; ended?: undefined } | RampEnded> {
-  const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
+  const signal = anySignal([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
   const { known, warnings } = await findRamp(ports, signal);
   for (const warning of warnings) ports.progress.warn(warning);
   if (known !== null && !isOver(known.ramp)) return { known };

@@ -1,4 +1,5 @@
 /** Does what `advance` orders: writes a step, renews a lease, takes native traffic away. */
+import { anySignal } from "../../domain/lib/abort.ts";
 import { relieved, renewed, written } from "../../domain/ramp/advance.ts";
 import { rampConfig, withoutLease } from "../../domain/ramp/config.ts";
 import type { RampDocument } from "../../domain/ramp/document.ts";
@@ -71,7 +72,7 @@ export async function dropLease(
 }
 
 function put(config: CanaryConfig, base: Base, ports: Ports): Promise<ConfigWrite> {
-  const signal = AbortSignal.any([ports.clock.timeout(WRITE_LIMIT_MS), ports.interrupt]);
+  const signal = anySignal([ports.clock.timeout(WRITE_LIMIT_MS), ports.interrupt]);
   return writeConfigOnce(ports, base, config, { signal, recheck: true, alsoStop: true });
 }
 

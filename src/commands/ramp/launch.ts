@@ -1,5 +1,6 @@
 /** Starts a ramp that was planned and confirmed: here, or by handing it to the Worker. */
 
+import { anySignal } from "../../domain/lib/abort.ts";
 import { written } from "../../domain/ramp/advance.ts";
 import type { RampDocument } from "../../domain/ramp/document.ts";
 import { MAX_KNOWN_ENTRIES, newRamp, RAMP_KEY } from "../../domain/ramp/document.ts";
@@ -48,7 +49,7 @@ export async function begin(
 
 /** None when the journal cannot be read: then the ramp goes by times. */
 async function knownEntries(ports: Ports): Promise<string[]> {
-  const signal = AbortSignal.any([ports.clock.timeout(KNOWN_LIMIT_MS), ports.interrupt]);
+  const signal = anySignal([ports.clock.timeout(KNOWN_LIMIT_MS), ports.interrupt]);
   const { entries } = await ports.journal.recent(MAX_KNOWN_ENTRIES, { signal });
   return entries.map(({ id }) => id);
 }
@@ -164,7 +165,7 @@ function newOne(
 }
 
 async function handOver(ramp: RampDocument, ports: Ports): Promise<Outcome<RampData>> {
-  const signal = AbortSignal.any([ports.clock.timeout(HAND_OVER_LIMIT_MS), ports.interrupt]);
+  const signal = anySignal([ports.clock.timeout(HAND_OVER_LIMIT_MS), ports.interrupt]);
   const next = invocation(ports.target, "ramp status");
   const data: RampData = { ramp, at_ms: ports.clock.now() };
   try {

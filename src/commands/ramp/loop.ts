@@ -5,6 +5,7 @@
  */
 
 import type { Target } from "../../domain/config/environment.ts";
+import { anySignal } from "../../domain/lib/abort.ts";
 import type { Order } from "../../domain/ramp/advance.ts";
 import { advance, closing, GATE, overtaken } from "../../domain/ramp/advance.ts";
 import { isShown, supersededBy } from "../../domain/ramp/carrier.ts";
@@ -46,7 +47,7 @@ export async function carryOut(
   const unlimited = input.timeoutMs >= RAMP_BUDGET_MS;
   const signal = unlimited
     ? ports.interrupt
-    : AbortSignal.any([ports.clock.timeout(input.timeoutMs), ports.interrupt]);
+    : anySignal([ports.clock.timeout(input.timeoutMs), ports.interrupt]);
   const run: RunState = {
     ramp,
     base: null,
@@ -117,7 +118,7 @@ async function laterCarrier(
   ports: Ports,
 ): Promise<Extract<Order, { do: "leave" }> | Done | null> {
   if (order.do !== "write" && order.do !== "renew") return null;
-  const signal = AbortSignal.any([ports.clock.timeout(CARRIER_LIMIT_MS), ports.interrupt]);
+  const signal = anySignal([ports.clock.timeout(CARRIER_LIMIT_MS), ports.interrupt]);
   try {
     const kept = parseRamp(await ports.documents.get(RAMP_KEY, { signal }));
     const later = supersededBy(ramp, kept);

@@ -1,5 +1,6 @@
 /** What a ramp has to know before each of its steps: state, commands, where it is live, and the gate. */
 
+import { anySignal } from "../../domain/lib/abort.ts";
 import type { Assessment } from "../../domain/policy/finding.ts";
 import type { Ask } from "../../domain/policy/observations.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
@@ -43,7 +44,7 @@ export async function gather(
   // Whatever has written `config` looks whether it has covered an emergency.
   const looks = wanted.live || (wanted.journal && ramp.lease_s !== null);
   const limit = Math.max(READ_LIMIT_MS, HEALTH_LIMIT_MS);
-  const signal = AbortSignal.any([ports.clock.timeout(limit), ports.interrupt]);
+  const signal = anySignal([ports.clock.timeout(limit), ports.interrupt]);
   const ask = askOf(ports.metrics, signal);
   const [base, kept, control, sightings, visited, gate, journal] = await Promise.all([
     readBase(ports, signal),

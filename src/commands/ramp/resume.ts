@@ -3,6 +3,7 @@
  * the right step, with the time that is left, and health first.
  */
 
+import { anySignal } from "../../domain/lib/abort.ts";
 import { takenOver } from "../../domain/ramp/carrier.ts";
 import type { RampControl, RampDocument } from "../../domain/ramp/document.ts";
 import { isOver } from "../../domain/ramp/document.ts";
@@ -111,7 +112,7 @@ const POLL_MS = 2_000;
 async function answerTo(control: RampControl, ports: Ports): Promise<RampDocument | null> {
   const { clock, rng, target, progress, interrupt } = ports;
   const limitMs = longestWaitMs(target) + LOOK_MS;
-  const signal = AbortSignal.any([clock.timeout(limitMs), interrupt]);
+  const signal = anySignal([clock.timeout(limitMs), interrupt]);
   const endMs = clock.monotonic() + limitMs;
   progress.note(`waiting up to ${Math.ceil(limitMs / 1_000)} s for an answer …`);
   while (!signal.aborted && clock.monotonic() < endMs) {
@@ -131,7 +132,7 @@ async function here(
   const lock = await lockHere(ports);
   if (lock !== null) return lock;
   try {
-    const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
+    const signal = anySignal([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
     const { known, warnings } = await findRamp(ports, signal);
     for (const warning of warnings) ports.progress.warn(warning);
     if (known === null || known.ramp.id !== control.ramp || isOver(known.ramp)) {

@@ -4,6 +4,7 @@
  */
 
 import { GUARDIAN_KEY, parseGuardian } from "../../domain/guardian/document.ts";
+import { anySignal } from "../../domain/lib/abort.ts";
 import { shortDuration } from "../../domain/lib/duration.ts";
 import { backToNormal } from "../../domain/policy/back-to-normal.ts";
 import type { Finding } from "../../domain/policy/prerequisites.ts";
@@ -69,7 +70,7 @@ async function plan(given: StartInput, ports: Ports): Promise<Planned<StartSteps
       "--help",
     );
   }
-  const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
+  const signal = anySignal([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
   const [base, found, warnings, cron] = await Promise.all([
     readBase(ports, signal),
     findRamp(ports, signal),
@@ -229,7 +230,7 @@ async function judged(
   warnings: readonly string[],
   ports: Ports,
 ): Promise<Planned<StartSteps, RampData>> {
-  const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
+  const signal = anySignal([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
   const [guardian, sightings, { observations }] = await Promise.all([
     lookAtGuardian(ports, base.state, signal),
     lookEverywhere(ports, "full", signal),

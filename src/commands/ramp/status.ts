@@ -1,5 +1,7 @@
 /** Where the ramp stands: by this machine's file, or as KV shows it. Reads only. */
+
 import * as z from "zod";
+import { anySignal } from "../../domain/lib/abort.ts";
 import { isOver } from "../../domain/ramp/document.ts";
 import { silenceText } from "../../domain/ramp/life.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
@@ -50,7 +52,7 @@ export const rampStatus: ReadingVerb<typeof input, RampStatusData> = {
 };
 
 async function look(ports: Ports): Promise<Outcome<RampStatusData>> {
-  const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
+  const signal = anySignal([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
   const { known, warnings } = await findRamp(ports, signal);
   for (const warning of warnings) ports.progress.warn(warning);
   const data = statusDataOf(known, ports);

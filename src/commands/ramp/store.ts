@@ -1,4 +1,5 @@
 /** Keeps a ramp where a crash cannot take it: first the file, then, for others to see, KV. */
+import { anySignal } from "../../domain/lib/abort.ts";
 import { jitteredMs, retry } from "../../domain/lib/retry.ts";
 import { isLater, supersededBy } from "../../domain/ramp/carrier.ts";
 import type { RampDocument } from "../../domain/ramp/document.ts";
@@ -37,7 +38,7 @@ async function showInKv(ramp: RampDocument, ports: Ports): Promise<void> {
  * time. Never throws.
  */
 export async function showEnd(over: RampDocument, ports: Ports, limitMs = END_LIMIT_MS) {
-  const signal = AbortSignal.any([ports.clock.timeout(limitMs), ports.interrupt]);
+  const signal = anySignal([ports.clock.timeout(limitMs), ports.interrupt]);
   const isShown = async (): Promise<boolean> => {
     const kept = await readKept(ports, signal);
     if (kept === null) return false;

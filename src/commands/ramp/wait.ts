@@ -1,4 +1,5 @@
 /** Waits until a ramp has ended, and ends as it did. Reads only. */
+import { anySignal } from "../../domain/lib/abort.ts";
 import { GATE } from "../../domain/ramp/advance.ts";
 import { isOver } from "../../domain/ramp/document.ts";
 import { shareOf, stepText } from "../../domain/ramp/text.ts";
@@ -24,14 +25,14 @@ export async function untilOver(
   input: CommonInput,
   ports: Ports,
 ): Promise<Outcome<RampStatusData>> {
-  const signal = AbortSignal.any([ports.clock.timeout(input.timeoutMs), ports.interrupt]);
+  const signal = anySignal([ports.clock.timeout(input.timeoutMs), ports.interrupt]);
   const told = new Set<string>();
   const tellOnce = (text: string, tell: (text: string) => void): void => {
     if (!told.has(text)) tell(text);
     told.add(text);
   };
   for (;;) {
-    const limit = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), signal]);
+    const limit = anySignal([ports.clock.timeout(READ_LIMIT_MS), signal]);
     const { known, warnings } = await findRamp(ports, limit);
     if (!signal.aborted) for (const warning of warnings) tellOnce(warning, ports.progress.warn);
     if (known === null && warnings.length === 0) {

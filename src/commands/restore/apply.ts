@@ -2,6 +2,7 @@
 
 import type { GuardianCap } from "../../domain/guardian/cap.ts";
 import { liftOf } from "../../domain/guardian/cap.ts";
+import { anySignal } from "../../domain/lib/abort.ts";
 import type { Finding } from "../../domain/policy/prerequisites.ts";
 import { findingText, obstacles } from "../../domain/policy/prerequisites.ts";
 import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
@@ -73,7 +74,7 @@ export async function goBackUp(
   ports: Ports,
 ): Promise<Outcome<RestoreData>> {
   const startedMs = ports.clock.monotonic();
-  const signal = AbortSignal.any([ports.clock.timeout(input.timeoutMs), ports.interrupt]);
+  const signal = anySignal([ports.clock.timeout(input.timeoutMs), ports.interrupt]);
   const call = {
     signal,
     onRetry: (problem: string) => ports.progress.warn(`${problem}; trying again`),

@@ -5,6 +5,7 @@
  */
 
 import * as z from "zod";
+import { anySignal } from "../../domain/lib/abort.ts";
 import { backToNormal } from "../../domain/policy/back-to-normal.ts";
 import type { Observations } from "../../domain/policy/observations.ts";
 import type { Finding } from "../../domain/policy/prerequisites.ts";
@@ -90,7 +91,7 @@ export const restore: ChangingVerb<typeof input, RestoreSteps, RestoreData> = {
 };
 
 async function plan(given: Input, ports: Ports): Promise<Planned<RestoreSteps, RestoreData>> {
-  const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
+  const signal = anySignal([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
   const look = await lookAround(ports, signal);
   const { base, sightings } = look;
   if (!("state" in base)) return { kind: "ended", outcome: unreachable(base, ports) };

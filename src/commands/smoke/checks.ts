@@ -2,6 +2,7 @@
  * The six checks of the QA page, each really performed from outside: API URL, CORS, credentials,
  * signed URLs, downloads, Worker canary config. They leave one tiny upload behind.
  */
+
 import { COHORT_COOKIE, COOKIE_MAX_AGE_S } from "../../domain/decision/cookie.ts";
 import type { Cohort } from "../../domain/decision/decide.ts";
 import {
@@ -9,6 +10,7 @@ import {
   DECISION_HEADER,
   parseCanaryHeader,
 } from "../../domain/decision/headers.ts";
+import { anySignal } from "../../domain/lib/abort.ts";
 import type { Verdict } from "../../domain/policy/verdict.ts";
 import { expectationOf } from "../../domain/proof/expectation.ts";
 import type { Ports } from "../../ports/ports.ts";
@@ -211,7 +213,7 @@ const COOKIE_ATTRIBUTES = [
 /** Every `/qa` shows what is stored, within a few seconds. */
 async function checkConfig({ ports, signal }: QaChecks): Promise<Judged> {
   const startedMs = ports.clock.monotonic();
-  const limit = AbortSignal.any([signal, ports.clock.timeout(CONFIG_LIMIT_MS)]);
+  const limit = anySignal([signal, ports.clock.timeout(CONFIG_LIMIT_MS)]);
   const base = await readBase(ports, limit);
   if (!("state" in base)) return inconclusive(`the stored state cannot be read: ${base.message}`);
   if (base.state.config.kind !== "valid") return fail("the stored config is not valid");

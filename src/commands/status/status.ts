@@ -2,7 +2,9 @@
  * One screen: is anything wrong, who is affected, what changed last and by whom, what to do next.
  * Reads only. Exit 0 also when an emergency is on: the question was answered. With --exit-code scripts get the answer.
  */
+
 import * as z from "zod";
+import { anySignal } from "../../domain/lib/abort.ts";
 
 import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { AchievedShare } from "../../domain/proof/achieved-share.ts";
@@ -61,7 +63,7 @@ export const status: ReadingVerb<typeof input, StatusData> = {
 };
 
 async function look({ exitCode }: Given<typeof input>, ports: Ports): Promise<Outcome<StatusData>> {
-  const signal = AbortSignal.any([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
+  const signal = anySignal([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
   const reading = readBase(ports, signal);
   const journaled = ports.journal.recent(ENTRIES, { signal });
   const [base, sightings, journal, measured, rampText, guardian] = await Promise.all([
@@ -157,7 +159,7 @@ async function measure(
   journaled: ReturnType<Ports["journal"]["recent"]>,
 ): Promise<Measured> {
   const limit = ports.clock.timeout(METRICS_LIMIT_MS);
-  const signal = AbortSignal.any([limit, ports.interrupt]);
+  const signal = anySignal([limit, ports.interrupt]);
   const metrics = sayingLate(ports.metrics, limit, METRICS_LIMIT_MS);
   const asked = { ...ports, metrics, journal: { ...ports.journal, recent: () => journaled } };
   const [assessed, share] = await Promise.all([

@@ -1,5 +1,6 @@
 /** Everything that `validate` looks at, gathered side by side and within its limits. Never throws. */
 
+import { anySignal } from "../../domain/lib/abort.ts";
 import { timeOf } from "../../domain/lib/time.ts";
 import { caughtWindows } from "../../domain/policy/caught-intents.ts";
 import type { Observed } from "../../domain/policy/observations.ts";
@@ -97,7 +98,7 @@ export async function gather(ports: Ports, wanted: Wanted, signal: AbortSignal):
 }
 
 function limited(ports: Ports, ms: number, signal: AbortSignal): AbortSignal {
-  return AbortSignal.any([ports.clock.timeout(ms), signal]);
+  return anySignal([ports.clock.timeout(ms), signal]);
 }
 
 /** A stop that was pulled while everything else was looked at must not end in a GO. */

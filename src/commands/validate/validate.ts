@@ -2,7 +2,9 @@
  * GO or NO-GO for the next stage (the seed's B2a.7): everything that more exposure needs, in one table.
  * Changes no state. Exit 0 for GO; 20 for NO-GO, also when too little is known.
  */
+
 import * as z from "zod";
+import { anySignal } from "../../domain/lib/abort.ts";
 import { parseDuration } from "../../domain/lib/duration.ts";
 import {
   answerOf,
@@ -92,7 +94,7 @@ async function decide(given: Input, ports: Ports): Promise<Outcome<ValidateData>
   const plan = windowFor(given, ports);
   if ("kind" in plan) return plan;
   const { smoke, minRequests, minCoverage, timeoutMs } = given;
-  const signal = AbortSignal.any([ports.clock.timeout(timeoutMs), ports.interrupt]);
+  const signal = anySignal([ports.clock.timeout(timeoutMs), ports.interrupt]);
   const wanted = { plan, smoke, timeoutMs, wantsNative: given.cohort === "native" };
   const parts = await gather(ports, wanted, signal);
   const seen: Examination = { parts, plan, smoke, limits: { minRequests, minCoverage } };

@@ -1,4 +1,5 @@
 /** Asks the metrics for a whole window, piece by piece and all at once. */
+import { anySignal } from "../../domain/lib/abort.ts";
 import type {
   BucketRow,
   FailureBucketRow,
@@ -38,7 +39,7 @@ export async function askWindow(
   given: AbortSignal,
 ): Promise<WindowMetrics> {
   const { bucketSeconds } = ports.target.policy;
-  const signal = AbortSignal.any([ports.clock.timeout(LIMIT_MS), given]);
+  const signal = anySignal([ports.clock.timeout(LIMIT_MS), given]);
   const late = (error: UpstreamError) => inTime(error, signal, ports);
   const ask = <Row>(questions: readonly ((dataset: string) => Query<Row>)[]) =>
     askAll(ports.metrics, questions, signal, late);

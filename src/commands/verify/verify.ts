@@ -4,6 +4,7 @@
  */
 
 import * as z from "zod";
+import { anySignal } from "../../domain/lib/abort.ts";
 import { expectationOf } from "../../domain/proof/expectation.ts";
 import type { Snapshot } from "../../domain/state/journal.ts";
 import { snapshotOf } from "../../domain/state/journal.ts";
@@ -85,7 +86,7 @@ async function verifyAll(input: VerifyInput, ports: Ports): Promise<Outcome<Veri
       next: "pixcanary verify --help",
     };
   }
-  const signal = AbortSignal.any([ports.clock.timeout(input.timeoutMs), ports.interrupt]);
+  const signal = anySignal([ports.clock.timeout(input.timeoutMs), ports.interrupt]);
   const asked = input.fleet || !input.smoke;
   const proved = asked ? await prove(input, ports, signal) : nothingAsked();
   // A state that somebody is changing, or that cannot be read, is not one to check against.
@@ -108,7 +109,7 @@ async function prove(input: VerifyInput, ports: Ports, signal: AbortSignal): Pro
   const over = new AbortController();
   const [proof, fleet] = await Promise.all([
     proveLive(ports, expectationOf(base.state), {
-      signal: AbortSignal.any([signal, over.signal]),
+      signal: anySignal([signal, over.signal]),
       startedMs,
       what: "state",
     }),

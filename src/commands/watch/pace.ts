@@ -1,4 +1,5 @@
 /** How often a watch may ask: places in the budget, pauses between rounds, and what is told of refusals. */
+import { anySignal } from "../../domain/lib/abort.ts";
 import type { FleetExpectation, FleetLocation } from "../../domain/proof/fleet.ts";
 import type { Ports } from "../../ports/ports.ts";
 import { asUpstream } from "../lib/write-result.ts";
@@ -44,7 +45,7 @@ export async function placeFor(run: Run, requests: number): Promise<boolean> {
 
 /** False when it is over; a wake-up ends it early. */
 export async function pause(run: Run, ms: number, wake?: AbortSignal): Promise<boolean> {
-  const signal = wake === undefined ? run.signal : AbortSignal.any([run.signal, wake]);
+  const signal = wake === undefined ? run.signal : anySignal([run.signal, wake]);
   await run.ports.clock.sleep(ms, signal).catch(() => undefined);
   return !run.signal.aborted;
 }
@@ -84,7 +85,7 @@ async function noted<T>(run: Run, work: Promise<T>): Promise<T> {
 }
 
 export function limitOf(run: Run): AbortSignal {
-  return AbortSignal.any([run.ports.clock.timeout(PART_LIMIT_MS), run.signal]);
+  return anySignal([run.ports.clock.timeout(PART_LIMIT_MS), run.signal]);
 }
 
 /** For one part: what takes longer is not worth waiting for, as it is asked again soon. */

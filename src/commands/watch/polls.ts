@@ -4,6 +4,7 @@
  * view: nothing here throws for it.
  */
 
+import { anySignal } from "../../domain/lib/abort.ts";
 import { locationsByRevision } from "../../domain/metrics/queries.ts";
 import type { FleetLocation } from "../../domain/proof/fleet.ts";
 import { fleetExpectation, fleetWindow, foldFleet } from "../../domain/proof/fleet.ts";
@@ -46,7 +47,7 @@ export async function poll(polling: Polling): Promise<void> {
   const own = new AbortController();
   const run: Run = {
     ...polling,
-    signal: AbortSignal.any([polling.signal, own.signal]),
+    signal: anySignal([polling.signal, own.signal]),
     pace: FULL_PACE,
     spent: [],
     wake: { state: new AbortController(), rest: new AbortController() },

@@ -3,7 +3,9 @@
  * do. On a terminal one view, redrawn in place; without one a line per change. Reads only, and keeps
  * within a fifth of the API's request budget. An upstream that fails shows in the view.
  */
+
 import * as z from "zod";
+import { anySignal } from "../../domain/lib/abort.ts";
 import { clockTime } from "../../domain/text/format.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Given, Outcome, ReadingVerb } from "../command.ts";
@@ -74,7 +76,7 @@ function secondsOrDuration(text: string): number | null {
 async function run(given: Given<typeof input>, ports: Ports): Promise<Outcome<WatchData>> {
   const startedMs = ports.clock.monotonic();
   const limitMs = Math.min(given.for ?? UNLIMITED_MS, given.timeoutMs);
-  const signal = AbortSignal.any([ports.clock.timeout(limitMs), ports.interrupt]);
+  const signal = anySignal([ports.clock.timeout(limitMs), ports.interrupt]);
   const model = emptyModel(ports.qa.urls);
   const told = { changes: 0 };
   const tell = ports.screen.inPlace ? () => redraw(model, ports) : teller(model, ports, told);

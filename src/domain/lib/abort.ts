@@ -17,3 +17,15 @@ export async function unlessAborted<T, L>(
     signal.removeEventListener("abort", onAbort);
   }
 }
+
+const sources = new WeakMap<AbortSignal, readonly AbortSignal[]>();
+
+/**
+ * Aborts with the first of `signals`. By AbortSignal.any, which does not hold them: of one that has aborted
+ * while nobody listened, and was collected as garbage since, its result never hears.
+ */
+export function anySignal(signals: readonly AbortSignal[]): AbortSignal {
+  const any = AbortSignal.any([...signals]);
+  sources.set(any, signals);
+  return any;
+}

@@ -3,6 +3,7 @@
  * jitter; what was refused stays refused. A notice whose answer was lost may arrive twice.
  */
 
+import { anySignal } from "../lib/abort.ts";
 import { type Backoff, jitteredMs, retry } from "../lib/retry.ts";
 
 /** To be POSTed as JSON. Headers and address may hold secrets: no redirect is followed. */
@@ -50,7 +51,7 @@ export async function sendWithRetries(
 ): Promise<Sent> {
   const { answer, tries } = await retry(
     async (tries) => {
-      const limit = AbortSignal.any([signal, sending.timeout(limits.tryMs)]);
+      const limit = anySignal([signal, sending.timeout(limits.tryMs)]);
       return { answer: await sending.post(limit), tries };
     },
     ({ answer, tries }) =>

@@ -1,5 +1,7 @@
 /** Visitors that use the API at a rate, or a number of upload flows: bounded and stoppable. */
+
 import { Agent } from "undici";
+import { anySignal } from "../../domain/lib/abort.ts";
 import type { FlowsPlan, TrafficPlan } from "../control/schema.ts";
 import { manyWaiters, pause } from "../pause.ts";
 import type { Random } from "../random.ts";
@@ -79,7 +81,7 @@ export class Traffic {
   async runUploadFlows(plan: FlowsPlan, signal?: AbortSignal): Promise<TrafficReport> {
     const tally = new Tally();
     const startedAtMs = Date.now();
-    const ended = manyWaiters(AbortSignal.any([this.#closing.signal, ...(signal ? [signal] : [])]));
+    const ended = manyWaiters(anySignal([this.#closing.signal, ...(signal ? [signal] : [])]));
     let left = plan.count;
     const worker = async (): Promise<void> => {
       let visitor = this.#visitor(plan, tally, ended);
@@ -101,7 +103,7 @@ export class Traffic {
 
   async #pace(run: Run): Promise<void> {
     const { plan, tally, stop, busy } = run;
-    const signal = manyWaiters(AbortSignal.any([stop.signal, this.#closing.signal]));
+    const signal = manyWaiters(anySignal([stop.signal, this.#closing.signal]));
     const idle = Array.from({ length: plan.visitors }, () => this.#visitor(plan, tally, signal));
     for (let turn = 1; !signal.aborted; turn += 1) {
       const visitor = idle.shift();

@@ -1,6 +1,8 @@
 /** Trying again, and waiting no longer than a signal allows. */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
-import { unlessAborted } from "../../../src/domain/lib/abort.ts";
+import { anySignal, unlessAborted } from "../../../src/domain/lib/abort.ts";
 import { jitteredMs, retry } from "../../../src/domain/lib/retry.ts";
 
 const never = new Promise<string>(() => undefined);
@@ -65,5 +67,31 @@ describe("waiting no longer than a signal allows", () => {
       throw new Error("no answer");
     };
     await expect(unlessAborted(never, stop.signal, late)).rejects.toThrow("no answer");
+  });
+});
+
+describe("several signals in one", () => {
+  /** Of what nobody holds. */
+  async function collectGarbage(): Promise<void> {
+    setFlagsFromString("--expose-gc");
+    const collect: () => void = runInNewContext("gc");
+    // What a turn has looked at is held until it is over.
+    for (let turn = 0; turn < 3; turn += 1) {
+      await new Promise(setImmediate);
+      collect();
+    }
+  }
+
+  function abortedUnheard(): AbortSignal {
+    const [limit, other] = [new AbortController(), new AbortController()];
+    const any = anySignal([anySignal([limit.signal]), other.signal]);
+    setImmediate(() => limit.abort("the limit"));
+    return any;
+  }
+
+  test("aborts also when nobody listened, and nobody else knows of its signals any more", async () => {
+    const any = abortedUnheard();
+    await collectGarbage();
+    expect([any.aborted, any.reason]).toEqual([true, "the limit"]);
   });
 });
