@@ -35,11 +35,23 @@ export interface HttpAnswer {
 /** Resolves with the answer's head. Throws what Node throws, inside NeverSent where that is certain. */
 export type Send = (request: HttpRequest) => Promise<HttpAnswer>;
 
-export const send: Send = async ({ method, at, path, headers, body, signal, alone }) => {
+export const send: Send = async (request) => {
+  const answer = await headOf(request);
+  const found = answer.headers;
+  return {
+    status: answer.statusCode ?? 0,
+    header: (name) => found[name.toLowerCase()]?.toString() ?? null,
+    setCookies: found["set-cookie"] ?? [],
+    body: answer,
+  };
+};
+
+async function headOf(asked: HttpRequest): Promise<IncomingMessage> {
+  const { method, at, path, headers, body, signal, alone } = asked;
   const { request } = process.getBuiltinModule(
     at.protocol === "https:" ? "node:https" : "node:http",
   );
-  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+  return new Promise<IncomingMessage>((resolve, reject) => {
     const sent = request({
       method,
       protocol: at.protocol,
@@ -52,20 +64,22 @@ export const send: Send = async ({ method, at, path, headers, body, signal, alon
       ...(alone ? { agent: false } : {}),
     });
     const maySend = watchConnection(sent);
+    let isAnswered = false;
+    sent.on("response", (answer) => {
+      isAnswered = true;
+      resolve(answer);
+    });
     // Kept: a connection can also fail after the head.
-    sent.on("response", resolve).on("error", (cause) => {
-      reject(maySend() ? cause : new NeverSent("no connection", { cause }));
+    sent.on("error", (cause) => {
+      if (isAnswered) return;
+      // The server had closed it for being idle. What only reads may be asked again.
+      const isStale = sent.reusedSocket && method === "GET" && !signal.aborted;
+      if (isStale) resolve(headOf({ ...asked, alone: true }));
+      else reject(maySend() ? cause : new NeverSent("no connection", { cause }));
     });
     sent.end(body);
   });
-  const found = answer.headers;
-  return {
-    status: answer.statusCode ?? 0,
-    header: (name) => found[name.toLowerCase()]?.toString() ?? null,
-    setCookies: found["set-cookie"] ?? [],
-    body: answer,
-  };
-};
+}
 
 /** Whether the request has had a connection that it may have gone through; in doubt it has. */
 function watchConnection(sent: ClientRequest): () => boolean {
