@@ -211,16 +211,20 @@ export function locationsByRevision(dataset: string, window: Window): Query<Loca
 
 // --- Rows ----------------------------------------------------------------------------------------
 
-const cohort = z.enum(["native", "proxy"]);
-const text = z.string().max(1_000);
+const cohort = once(() => z.enum(["native", "proxy"]));
+const text = once(() => z.string().max(1_000));
 
 const measures = { requests: number, errors: number, p50: number, p90: number, p99: number };
-const seriesRow = once(() => z.object({ cohort, phase: text, ...measures, observations: number }));
-const cohortRow = once(() => z.object({ cohort, requests: number, errors: number, p90: number }));
+const seriesRow = once(() =>
+  z.object({ cohort: cohort(), phase: text(), ...measures, observations: number }),
+);
+const cohortRow = once(() =>
+  z.object({ cohort: cohort(), requests: number, errors: number, p90: number }),
+);
 const bucketRow = once(() =>
   z.object({
     bucket: number,
-    cohort,
+    cohort: cohort(),
     ...measures,
     observations: number,
     errorObservations: number,
@@ -238,12 +242,12 @@ const failureBucketRow = once(() =>
 );
 const orphanRow = once(() => z.object({ intents: number, finalized: number }));
 const shareRow = once(() =>
-  z.object({ cohort, sampled: number, squares: number, requests: number }),
+  z.object({ cohort: cohort(), sampled: number, squares: number, requests: number }),
 );
 const locationRow = once(() =>
   z.object({
-    colo: text,
-    revision: text,
+    colo: text(),
+    revision: text(),
     mode: z.enum(["emergency", "open"]),
     requests: number,
     native: number,
