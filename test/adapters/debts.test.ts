@@ -8,25 +8,11 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { createDebts } from "../../src/adapters/debts.ts";
 import type { Debt } from "../../src/domain/state/debt.ts";
 import type { Debts } from "../../src/ports/machine.ts";
+import { journalEntry } from "../support/journal-entries.ts";
 
 const IDS = { env: "prod", accountId: "a".repeat(32), namespaceId: "b".repeat(32) };
-const entry = (id: string, at: string): Debt["entry"] => ({
-  schema: 1,
-  id,
-  at,
-  command: "not-aus",
-  actor: "a@h",
-  host: "h",
-  reason: null,
-  incident: null,
-  before: null,
-  after: { percent: 0, emergency: true, revision: id },
-  revision: id,
-  verification: { outcome: "live", locations: ["FRA"], elapsed_ms: 12 },
-  notes: [],
-  tool: "pixcanary 1",
-  namespace: IDS.namespaceId,
-});
+const entry = (id: string, at: string) =>
+  journalEntry({ id, at, revision: id, namespace: IDS.namespaceId });
 const E1 = entry("01A", "2026-11-22T10:00:00Z");
 const E2 = entry("01B", "2026-11-22T11:00:00Z");
 const DEBT: Debt = { schema: 1, entry: E1, released: false, journal: true, channels: ["slack"] };

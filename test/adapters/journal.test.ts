@@ -6,6 +6,7 @@ import { createJournal } from "../../src/adapters/journal.ts";
 import { defaultStateDir, formerFolder, stateFolder } from "../../src/adapters/state-folder.ts";
 import { type JournalEntry, journalKey } from "../../src/domain/state/journal.ts";
 import type { Journal } from "../../src/ports/api.ts";
+import { journalEntry } from "../support/journal-entries.ts";
 import { HANG_MS } from "../support/patience.ts";
 import { kvReply, placeAt, TOKEN } from "./kv.ts";
 import { failure, hang, startServer, type TestServer } from "./server.ts";
@@ -44,23 +45,7 @@ const placeOf = (env = "prod") => ({ ...placeAt(server), stateDir, env });
 const fileOf = () => join(stateFolder(placeOf()), "journal.ndjson");
 
 function entry(at: string, id: string, command = "not-aus"): JournalEntry {
-  return {
-    schema: 1,
-    id,
-    at,
-    command,
-    actor: "a@h",
-    host: "h",
-    reason: "5xx",
-    incident: null,
-    before: null,
-    after: { percent: 0, emergency: true, revision: id },
-    revision: id,
-    verification: { outcome: "live", locations: ["FRA"], elapsed_ms: 12 },
-    notes: [],
-    tool: "pixcanary 1",
-    namespace: "b".repeat(32),
-  };
+  return journalEntry({ at, id, command, reason: "5xx", revision: id, namespace: "b".repeat(32) });
 }
 const put = (one: JournalEntry): void => void kv.set(journalKey(one), JSON.stringify(one));
 const E1 = entry("2026-11-22T10:00:00Z", "01A");

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createRampFile, succeed } from "../../src/adapters/ramp-file.ts";
 import { formerFolder, type StatePlace, stateFolder } from "../../src/adapters/state-folder.ts";
+import { journalEntry } from "../support/journal-entries.ts";
 
 const NAMESPACE = "b".repeat(32);
 let place: StatePlace;
@@ -28,23 +29,12 @@ test("two accounts have each their ramp and their lock", async () => {
 });
 
 describe("what an earlier version kept by the environment's name", () => {
-  const entry = (namespace: string | null) => ({
-    schema: 1,
-    id: "01A",
-    at: "2026-11-22T10:00:00Z",
-    command: "ramp",
-    actor: "a@h",
-    host: "h",
-    reason: null,
-    incident: null,
-    before: null,
-    after: { percent: 20, emergency: false, revision: "R" },
-    revision: "R",
-    verification: { outcome: "live", locations: [], elapsed_ms: 1 },
-    notes: [],
-    tool: "pixcanary 0",
-    namespace,
-  });
+  const entry = (namespace: string | null) =>
+    journalEntry({
+      command: "ramp",
+      after: { percent: 20, emergency: false, revision: "R" },
+      namespace,
+    });
   async function former(namespace: string | null, lock: string): Promise<void> {
     const folder = formerFolder(place);
     await mkdir(folder, { recursive: true });

@@ -1,7 +1,8 @@
 /** What a change still owes when its command ends: its entry in the journal of KV, and to tell people. */
 import * as z from "zod";
 import { once } from "../lib/lazy.ts";
-import { journalEntrySchema } from "./journal.ts";
+import { readDocument } from "../lib/read-document.ts";
+import { journalEntrySchema, MAX_ENTRY_CHARS } from "./journal.ts";
 
 const debtSchema = once(() =>
   z.object({
@@ -18,12 +19,7 @@ const debtSchema = once(() =>
 export type Debt = z.output<ReturnType<typeof debtSchema>>;
 
 export function parseDebt(text: string): Debt | null {
-  try {
-    const parsed = debtSchema().safeParse(JSON.parse(text));
-    return parsed.success ? parsed.data : null;
-  } catch {
-    return null;
-  }
+  return readDocument(text, debtSchema(), 2 * MAX_ENTRY_CHARS);
 }
 
 export function isPaid({ journal, channels }: Debt): boolean {

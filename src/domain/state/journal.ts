@@ -1,11 +1,14 @@
 /** The trace that every change leaves: one entry per command, in KV and in the local journal. */
 import * as z from "zod";
 import { once } from "../lib/lazy.ts";
+import { readDocument } from "../lib/read-document.ts";
 import type { ParsedState } from "./state.ts";
 import { isEmergency } from "./state.ts";
 
 export const JOURNAL_PREFIX = "journal/";
 export const JOURNAL_TTL_S = 400 * 86_400;
+/** What is longer is no entry of ours. */
+export const MAX_ENTRY_CHARS = 65_536;
 
 export const journalEntrySchema = once(() => {
   const text = z.string().max(2_000);
@@ -75,10 +78,5 @@ export function journalKey(entry: Pick<JournalEntry, "at" | "id">): string {
 }
 
 export function parseJournalEntry(value: string): JournalEntry | null {
-  try {
-    const parsed = journalEntrySchema().safeParse(JSON.parse(value));
-    return parsed.success ? parsed.data : null;
-  } catch {
-    return null;
-  }
+  return readDocument(value, journalEntrySchema(), MAX_ENTRY_CHARS);
 }

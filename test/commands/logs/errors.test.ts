@@ -31,6 +31,7 @@ import {
 } from "../../support/cli.ts";
 import { modelPorts } from "../../support/fake-ports.ts";
 import { hostileText } from "../../support/hostile-text.ts";
+import { journalEntry } from "../../support/journal-entries.ts";
 import { jq } from "../../support/jq.ts";
 import {
   errorLine,
@@ -493,23 +494,13 @@ describe("what is printed (AT-23)", () => {
 });
 
 describe("the journal", () => {
-  const entry = {
-    schema: 1 as const,
+  const entry = journalEntry({
     id: "01JCQ0000000000000000000BB",
     at: new Date(START_MS + 60_000).toISOString(),
     command: "restore",
-    actor: "somebody",
-    host: "here",
     reason: "try again",
-    incident: null,
-    before: null,
     after: { percent: 10, emergency: false, revision: "01JCQ0000000000000000000BB" },
-    revision: "01JCQ0000000000000000000BB",
-    verification: { outcome: "live" as const, locations: [], elapsed_ms: 1 },
-    notes: [],
-    tool: "t",
-    namespace: null,
-  };
+  });
 
   it("marks what is new since the last change", async () => {
     const lines = [logLine(), errorLine("old"), errorLine("new", {}, START_MS + 70_000)];

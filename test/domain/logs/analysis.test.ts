@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { LogFilter } from "../../../src/domain/logs/filter.ts";
 import { changesOf, MAX_CHANGES } from "../../../src/domain/logs/timeline.ts";
+import { journalEntry } from "../../support/journal-entries.ts";
 import {
   analysed,
   errorLine,
@@ -170,23 +171,12 @@ describe("marks", () => {
     expect(marked(lines)).toEqual([[]]);
   });
   it("come from the newest entries of the journal, in order of time", () => {
-    const entry = (minute: number) => ({
-      schema: 1 as const,
-      id: `id${minute}`,
-      at: new Date(START_MS + minute * MINUTE).toISOString(),
-      command: `c${minute}`,
-      actor: "a",
-      host: "h",
-      reason: null,
-      incident: null,
-      before: null,
-      after: { percent: 0, emergency: true, revision: null },
-      revision: null,
-      verification: { outcome: "live" as const, locations: [], elapsed_ms: 1 },
-      notes: [],
-      tool: "t",
-      namespace: null,
-    });
+    const entry = (minute: number) =>
+      journalEntry({
+        id: `id${minute}`,
+        at: new Date(START_MS + minute * MINUTE).toISOString(),
+        command: `c${minute}`,
+      });
     const known = changesOf(repeat(12, (n) => entry(11 - n)));
     expect(known).toHaveLength(MAX_CHANGES);
     expect(known.at(-1)?.command).toBe("c11");

@@ -12,6 +12,7 @@ import type { JournalEntry } from "../../../src/domain/state/journal.ts";
 import { judge } from "../../../src/sandbox/notices/judge.ts";
 import { PagerDuty } from "../../../src/sandbox/notices/pagerduty.ts";
 import { hostileText } from "../../support/hostile-text.ts";
+import { journalEntry } from "../../support/journal-entries.ts";
 
 const KEY = "a".repeat(32);
 const AT = "2026-11-15T10:31:02.000Z";
@@ -180,24 +181,19 @@ describe("of a journal entry", () => {
     emergency,
     revision: "01J",
   });
-  const entry = (given: Partial<JournalEntry>): JournalEntry => ({
-    schema: 1,
-    id: "01J",
-    at: AT,
-    command: "not-aus",
-    actor: "oncall@laptop",
-    host: "laptop",
-    reason: "5xx spike",
-    incident: "INC-42",
-    before: snapshot(10, false),
-    after: snapshot(0, true),
-    revision: "01J",
-    verification: { outcome: "live", locations: ["FRA", "AMS"], elapsed_ms: 100 },
-    notes: [],
-    tool: "test",
-    namespace: null,
-    ...given,
-  });
+  const entry = (given: Partial<JournalEntry>) =>
+    journalEntry({
+      at: AT,
+      actor: "oncall@laptop",
+      host: "laptop",
+      reason: "5xx spike",
+      incident: "INC-42",
+      before: snapshot(10, false),
+      after: snapshot(0, true),
+      revision: "01J",
+      verification: { outcome: "live", locations: ["FRA", "AMS"], elapsed_ms: 100 },
+      ...given,
+    });
   const said = (given: Partial<JournalEntry>, released?: boolean) => {
     const { kind, key, severity, title } = noticeOfEntry("production", entry(given), released);
     return `${kind} ${key} ${severity}: ${title}`;

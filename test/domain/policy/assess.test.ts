@@ -10,6 +10,7 @@ import { obstacles, prerequisites } from "../../../src/domain/policy/prerequisit
 import { strongest } from "../../../src/domain/policy/rule.ts";
 import { RULES } from "../../../src/domain/policy/rules.ts";
 import type { JournalEntry } from "../../../src/domain/state/journal.ts";
+import { journalEntry } from "../../support/journal-entries.ts";
 import type { Change } from "./world.ts";
 import { minute, minutes, NOW_S, policyOf, seen } from "./world.ts";
 
@@ -246,23 +247,13 @@ describe("the last reduction", () => {
   ): JournalEntry => {
     nth += 1;
     const side = (percent: number) => ({ percent, emergency, revision: null });
-    return {
-      schema: 1,
+    return journalEntry({
       id: String(nth),
       at: new Date(NOW_S * 1_000 + nth * 1_000).toISOString(),
       command,
-      actor: "a",
-      host: "h",
-      reason: null,
-      incident: null,
       before: before === null ? null : side(before),
       after: side(after),
-      revision: null,
-      verification: { outcome: "live", locations: [], elapsed_ms: 1 },
-      notes: [],
-      tool: "t",
-      namespace: null,
-    };
+    });
   };
   const atOf = (one: JournalEntry | undefined) => Date.parse(one?.at ?? "") / 1_000;
 

@@ -22,6 +22,7 @@ import type { PolicyOverWindow } from "../../../src/domain/policy/window.ts";
 import { achievedShare } from "../../../src/domain/proof/achieved-share.ts";
 import type { JournalEntry } from "../../../src/domain/state/journal.ts";
 import { parseState } from "../../../src/domain/state/state.ts";
+import { journalEntry } from "../../support/journal-entries.ts";
 import { NOW_S } from "./world.ts";
 
 const VERDICTS: readonly Verdict[] = ["pass", "fail", "inconclusive", "no_data"];
@@ -172,24 +173,17 @@ test("the achieved share says what was wanted, and how far chance may go", () =>
   expect(of(1_121)).toMatchObject({ verdict: "fail" });
 });
 
-const entry = (agoS: number, more: Partial<JournalEntry> = {}): JournalEntry => ({
-  schema: 1,
-  id: `E${agoS}`,
-  at: iso(NOW_S - agoS),
-  command: "restore",
-  actor: "anna",
-  host: "laptop",
-  reason: null,
-  incident: null,
-  before: { percent: 5, emergency: false, revision: null },
-  after: { percent: 10, emergency: false, revision: "01REV" },
-  revision: "01REV",
-  verification: { outcome: "live", locations: [], elapsed_ms: 1 },
-  notes: [],
-  tool: "test",
-  namespace: null,
-  ...more,
-});
+const entry = (agoS: number, more: Partial<JournalEntry> = {}) =>
+  journalEntry({
+    id: `E${agoS}`,
+    at: iso(NOW_S - agoS),
+    actor: "anna",
+    command: "restore",
+    before: { percent: 5, emergency: false, revision: null },
+    after: { percent: 10, emergency: false, revision: "01REV" },
+    revision: "01REV",
+    ...more,
+  });
 const STOPPED = { percent: 0, emergency: true, revision: null };
 
 describe("no stop in the window", () => {

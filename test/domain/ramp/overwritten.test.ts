@@ -2,26 +2,18 @@
 import { expect, test } from "vitest";
 import { coveredBy } from "../../../src/domain/ramp/overwritten.ts";
 import type { JournalEntry } from "../../../src/domain/state/journal.ts";
+import { journalEntry } from "../../support/journal-entries.ts";
 import { rampOf, START_MS } from "./world.ts";
 
 function reduced(id: string, offsetMs: number): JournalEntry {
-  return {
-    schema: 1,
+  return journalEntry({
     id,
     at: new Date(START_MS + offsetMs).toISOString(),
     command: "reduce",
-    actor: "ada@desk",
-    host: "desk",
-    reason: null,
-    incident: null,
     before: { percent: 10, emergency: false, revision: "BASE" },
     after: { percent: 2, emergency: false, revision: id },
     revision: id,
-    verification: { outcome: "live", locations: [], elapsed_ms: 1 },
-    notes: [],
-    tool: "test",
-    namespace: null,
-  };
+  });
 }
 
 const HOUR_MS = 3_600_000;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { JournalEntry } from "../../../src/domain/state/journal.ts";
 import { shareBeforeIncident } from "../../../src/domain/state/share-before.ts";
+import { journalEntry } from "../../support/journal-entries.ts";
 
 const NOW_MS = Date.parse("2025-11-15T12:00:00Z");
 
@@ -11,24 +12,12 @@ function entry(
   more: Partial<JournalEntry> = {},
 ): JournalEntry {
   const side = (percent: number | null) => ({ percent, emergency: false, revision: null });
-  return {
-    schema: 1,
-    id: "x",
-    at: "2025-11-15T10:30:00Z",
+  return journalEntry({
     command,
-    actor: "a",
-    host: "h",
-    reason: null,
-    incident: null,
     before: before === null ? null : side(before),
     after: side(after),
-    revision: null,
-    verification: { outcome: "live", locations: [], elapsed_ms: 0 },
-    notes: [],
-    tool: "t",
-    namespace: null,
     ...more,
-  };
+  });
 }
 
 const share = (...entries: JournalEntry[]) => shareBeforeIncident(entries, NOW_MS)?.percent ?? null;
