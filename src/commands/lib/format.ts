@@ -5,6 +5,7 @@ import { shellQuote } from "../../domain/config/manual.ts";
 import type { Verdict } from "../../domain/policy/verdict.ts";
 import type { Snapshot } from "../../domain/state/journal.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
+import { counted } from "../../domain/text/format.ts";
 import type { Outcome } from "../command.ts";
 import type { LiveProof } from "./prove-live.ts";
 
@@ -66,10 +67,7 @@ export function liveLine(proof: Pick<LiveProof, "live" | "missing">): string {
     .sort((a, b) => a.elapsedMs - b.elapsedMs)
     .map((l) => `${escapeForTerminal(l.location)} ${seconds(l.elapsedMs)}`);
   const places = new Set(proof.live.map(({ location }) => location)).size;
-  const same =
-    places < live.length
-      ? ` (${live.length} /qa, ${places} location${places === 1 ? "" : "s"})`
-      : "";
+  const same = places < live.length ? ` (${live.length} /qa, ${counted(places, "location")})` : "";
   return live.length === 0 ? "nowhere yet" : `${live.join(" · ")}${same}`;
 }
 

@@ -30,7 +30,7 @@ export async function readBase(ports: Ports, signal?: AbortSignal): Promise<Base
   try {
     const raw = await ports.store.read({ signal: limit });
     const { config: configText, stop: stopText, rampShare: shareText = null } = raw;
-    const nowMs = ports.apiClock.now() ?? ports.clock.now();
+    const nowMs = ports.clock.now();
     return { state: keepingLifted(parseState(raw), raw, nowMs), configText, stopText, shareText };
   } catch (thrown) {
     const error = asUpstream(thrown);

@@ -162,7 +162,7 @@ async function writeThenRelease(run: Run): Promise<Outcome<RestoreData>> {
 function liftingCaps(config: CanaryConfig, { caps }: Steps, ports: Ports): CanaryConfig {
   if (caps.length === 0) return config;
   const before = config.lifts_cap === undefined ? [] : [config.lifts_cap];
-  const nowMs = ports.apiClock.now() ?? ports.clock.now();
+  const nowMs = ports.clock.now();
   return { ...config, lifts_cap: liftOf([...caps, ...before], nowMs) };
 }
 

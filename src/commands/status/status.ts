@@ -137,12 +137,12 @@ function problemsOf(
   { configText: config, stopText: stop, shareText: rampShare, state }: Base,
   texts: GuardianTexts | string,
   ramp: string | null,
-  { apiClock, clock }: Ports,
+  { clock }: Ports,
 ): string[] {
   const { cap, guardian, arm } =
     typeof texts === "string" ? { cap: null, guardian: null, arm: null } : texts;
   const side = { guardian, arm, ramp, control: null };
-  const odd = oddKeys({ config, stop, rampShare, cap }, side, apiClock.now() ?? clock.now());
+  const odd = oddKeys({ config, stop, rampShare, cap }, side, clock.now());
   return state.config.kind === "absent" ? ["config does not exist", ...odd] : odd;
 }
 
