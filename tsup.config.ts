@@ -18,6 +18,7 @@ export default defineConfig({
     main: "src/cli/main.ts",
     relief: "src/cli/relief.ts",
     sandbox: "src/sandbox/index.ts",
+    "database-probe": "src/adapters/database-probe.ts",
     "chdb-child": "src/sandbox/analytics/chdb-child.ts",
   },
   format: "esm",
@@ -42,9 +43,12 @@ export default defineConfig({
     {
       name: "lean-start",
       setup(build) {
-        build.onResolve({ filter: /sandbox\/(index|control\/help)\.ts$/ }, ({ importer }) =>
-          importer.includes("/cli/") ? { path: "./sandbox.js", external: true } : undefined,
-        );
+        const apart = (filter: RegExp, bundle: string) =>
+          build.onResolve({ filter }, ({ importer }) =>
+            importer.includes("/cli/") ? { path: `./${bundle}.js`, external: true } : undefined,
+          );
+        apart(/sandbox\/(index|control\/help)\.ts$/, "sandbox");
+        apart(/adapters\/database-probe\.ts$/, "database-probe");
         const filter = /^node:(process|child_process)$/;
         build.onResolve({ filter }, ({ path, importer }) =>
           /node_modules.commander/.test(importer) ? { path, namespace: "lean" } : undefined,

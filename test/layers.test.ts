@@ -25,7 +25,7 @@ const LAYERS: readonly Layer[] = [
   {
     at: "src/adapters",
     ours: [DOMAIN, PORTS],
-    packages: ["node:", "cloudflare", "zod", "ulid", "jsonc-parser"],
+    packages: ["node:", "cloudflare", "zod", "ulid", "jsonc-parser", "pg"],
   },
   {
     at: "src/cli",

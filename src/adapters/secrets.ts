@@ -54,6 +54,7 @@ const NAMES = [
   "PIXCANARY_PAGERDUTY_KEY",
   "PIXCANARY_SLACK_WEBHOOK",
   "PIXCANARY_WEBHOOK_TOKEN",
+  "DATABASE_URL",
 ] as const;
 export type SecretName = (typeof NAMES)[number];
 

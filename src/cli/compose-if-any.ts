@@ -72,6 +72,7 @@ function withoutEnvironment(flags: GlobalFlags, shell: Shell, interrupt: AbortSi
     },
     tokenHosts: { list: [], problem: null, allow: "" },
     missingSecrets: [],
+    database: { look: refuse },
     nodeVersion: process.versions.node,
   };
 }

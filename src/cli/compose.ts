@@ -15,6 +15,7 @@ import { createLogFolders } from "../adapters/logs/folder.ts";
 import { createLogArchive } from "../adapters/logs/r2-archive.ts";
 import { createLogReader } from "../adapters/logs/reader.ts";
 import { createLogTail } from "../adapters/logs/tail-socket.ts";
+import { createMediaProbe } from "../adapters/media-probe.ts";
 import { createQaProbe } from "../adapters/qa-client.ts";
 import { createRampFile } from "../adapters/ramp-file.ts";
 import type { Redact } from "../adapters/redact.ts";
@@ -34,8 +35,10 @@ import type {
   Metrics,
   StateStore,
 } from "../ports/api.ts";
+import type { MediaProbe } from "../ports/backends.ts";
 import { UpstreamError } from "../ports/errors.ts";
 import type { MissingSecret, Ports } from "../ports/ports.ts";
+import { composeDatabase } from "./compose-database.ts";
 import { composeNotifier } from "./compose-notifier.ts";
 import { configSources, environmentForRelief, environmentOf } from "./environment.ts";
 import { checkedHosts, tokenHosts } from "./hosts.ts";
@@ -116,6 +119,7 @@ export async function composeWith(
     rampFile: createRampFile(statePlace(environment, name, shell)),
     tokenHosts: tokenHosts(environment, hosts),
     missingSecrets: missing,
+    database: composeDatabase(shell.env, redactor),
     nodeVersion: process.versions.node,
     ...apiPorts,
     logs: { ...apiPorts.logs, ...localLogs(shell) },
@@ -159,6 +163,7 @@ type ApiPorts = {
   documents: Documents;
   journal: Journal;
   account: AccountProbe;
+  media: MediaProbe;
   metrics: Metrics;
   logs: Omit<Ports["logs"], "folders" | "reader">;
 };
@@ -191,6 +196,7 @@ function withToken(
     documents: createDocuments(place),
     journal: createJournal({ ...place, ...statePlace(environment, name, shell) }),
     account: createAccountProbe({ ...place, token }),
+    media: createMediaProbe({ client, accountId, bucket: environment.mediaBucket ?? null }),
     metrics: createMetrics({ client, accountId, dataset: environment.dataset ?? null }),
     logs: {
       archive: createLogArchive({
@@ -229,6 +235,7 @@ export function refusing(error: UpstreamError, why: string): ApiPorts {
       recent: async () => ({ entries: [], warnings: [`${why}: the journal was not read`] }),
     },
     account: { token: refuse, namespace: refuse, writable: refuse },
+    media: { bucket: "", list: refuse, tryOut: refuse },
     metrics: { ask: refuse },
     logs: {
       archive: { place: null, list: refusedLines, read: refuse },

@@ -3,6 +3,7 @@
 import type { Target } from "../domain/config/environment.ts";
 import type { TokenHost } from "../domain/config/token-hosts.ts";
 import type { AccountProbe, ApiClock, Documents, Journal, Metrics, StateStore } from "./api.ts";
+import type { DatabaseProbe, MediaProbe } from "./backends.ts";
 import type { LogArchive, LogFolders, LogReader, LogTail } from "./logs.ts";
 import type { Clock, Debts, Identity, Notifier, RampFile, Rng } from "./machine.ts";
 import type { Progress, Screen } from "./terminal.ts";
@@ -22,6 +23,9 @@ export interface Ports {
   journal: Journal;
   qa: QaProbe;
   account: AccountProbe;
+  /** For `doctor --deep`. */
+  database: DatabaseProbe;
+  media: MediaProbe;
   metrics: Metrics;
   visitor: VisitorHttp;
   notifier: Notifier;

@@ -141,6 +141,7 @@ function secretsOf({ description }: Sandbox): Record<string, string> {
     CLOUDFLARE_API_TOKEN: description.apiToken,
     PIXCANARY_QA_TOKEN: description.qaToken,
     PIXCANARY_SESSION: description.session,
+    DATABASE_URL: description.databaseUrl,
     CLOUDFLARE_ACCOUNT_ID: description.accountId,
     KV_NAMESPACE_ID: description.kvNamespaceId,
     QA_URL: `${description.locations[0]?.url}/qa`,
@@ -160,6 +161,7 @@ async function configurationOf({ description }: Sandbox): Promise<string> {
     dataset: DATASET,
     pagesOrigin: PAGES_ORIGIN,
     logsBucket: description.logsBucket,
+    mediaBucket: description.mediaBucket,
     logsPrefix: "b2a",
     notify: own.environments.sandbox.notify,
   };

@@ -195,6 +195,12 @@ export function modelPorts(store: StateStore): Ports {
       namespace: () => Promise.reject(new Error("not asked")),
       writable: () => Promise.reject(new Error("not asked")),
     },
+    database: { look: () => Promise.reject(new Error("not asked")) },
+    media: {
+      bucket: null,
+      list: () => Promise.reject(new Error("not asked")),
+      tryOut: () => Promise.reject(new Error("not asked")),
+    },
     clock,
     apiClock: { now: () => null, aheadMs: () => null },
     rng: {

@@ -18,6 +18,7 @@ import { invocation } from "../lib/format.ts";
 import { lookEverywhere } from "../lib/look-everywhere.ts";
 import { READ_LIMIT_MS } from "../lib/stored-state.ts";
 import { asUpstream } from "../lib/write-result.ts";
+import { backendChecks } from "./backends.ts";
 import { sightChecks } from "./metrics-and-logs.ts";
 import { noticeChecks } from "./notifications.ts";
 import { stateChecks } from "./state.ts";
@@ -32,7 +33,10 @@ export interface DoctorData {
 
 const input = z.object({
   notify: onOff("--notify", "send a test notification through each channel"),
+  deep: onOff("--deep", "look at native's database (DATABASE_URL) and its R2 bucket, too"),
 });
+
+type Input = z.output<typeof input>;
 
 export const doctor: ReadingVerb<typeof input, DoctorData> = {
   name: "doctor",
@@ -41,12 +45,17 @@ export const doctor: ReadingVerb<typeof input, DoctorData> = {
     "Checks the token, account, namespace (writes and deletes one probe key), state keys, every /qa, clock and Node " +
     "version. Run it before you need it: before each rollout, and in the quarterly drill. Metrics and " +
     "logs that cannot be read are warnings: a stop needs neither. With --notify it also sends a test " +
-    "notification through every channel, and pages the PagerDuty on-call.",
-  examples: ["pixcanary doctor --env production", "pixcanary doctor --env production --notify"],
+    "notification through every channel, and pages the PagerDuty on-call. With --deep it counts the database's " +
+    "connections, shows its longest queries, and writes, reads and deletes an object in R2.",
+  examples: [
+    "pixcanary doctor --env production",
+    "pixcanary doctor --env production --notify",
+    "pixcanary doctor --env production --deep",
+  ],
   anyHost: true,
   timeoutMs: 30_000,
   input,
-  run: ({ notify }, ports) => diagnose(ports, notify),
+  run: (given, ports) => diagnose(ports, given),
   render,
 };
 
@@ -89,8 +98,13 @@ export async function examine(ports: Ports, given: AbortSignal, notify = false):
   return { checks, token, sightings };
 }
 
-async function diagnose(ports: Ports, notify: boolean): Promise<Outcome<DoctorData>> {
-  const { checks, token } = await examine(ports, ports.interrupt, notify);
+async function diagnose(ports: Ports, { notify, deep }: Input): Promise<Outcome<DoctorData>> {
+  const limit = anySignal([ports.clock.timeout(READ_LIMIT_MS * 2), ports.interrupt]);
+  const [{ checks: first, token }, backends] = await Promise.all([
+    examine(ports, ports.interrupt, notify),
+    deep ? backendChecks(ports, limit) : [],
+  ]);
+  const checks = [...first, ...backends];
   const data = { checks };
   const failed = checks.filter((check) => check.result === "fail");
   if (failed.length === 0) return { kind: "done", changed: false, data };
