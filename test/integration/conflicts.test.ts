@@ -104,6 +104,29 @@ describe("two at the same time", () => {
     );
   });
 
+  test.each([
+    ["429 to the very end", { kind: "rate-limited" }],
+    ["500 to the very end", { kind: "server-error", status: 500 }],
+  ] as const)("%s: a second stop names the first one", async (_what, fault) => {
+    const asAnna = { ...lane.env, ...tokenEnv(lane.sandbox), PIXCANARY_ACTOR: "anna" };
+    expect((await runCli(["not-aus", "--config", config], { env: asAnna })).code).toBe(0);
+    const { stop } = storedState(lane.sandbox);
+    await lane.sandbox.control.setFaults([{ ...fault, match: { method: "PUT" } }]);
+    const { code, stdout, stderr } = await run(["not-aus", "--timeout", "3", "--config", config]);
+    // Once no time is left to read `stop`, its mirror names her. A cut off attempt may have arrived.
+    const annas =
+      "the earlier (?:stop|emergency in config) by anna is (?:in force|stored); this one";
+    const said =
+      code === 24
+        ? `✖ not-aus: ${annas} could not be written \\(`
+        : `; ${annas} may not have been written \\(`;
+    expect([code, stdout + stderr]).toEqual([
+      expect.toBeOneOf([21, 24]),
+      expect.stringMatching(new RegExp(said)),
+    ]);
+    expect(storedState(lane.sandbox).stop).toEqual(stop);
+  });
+
   test("a config that somebody writes after a restore was planned is not overwritten", async () => {
     const { control, description } = lane.sandbox;
     const ports = await portsOf(config, "sandbox", {

@@ -15,8 +15,8 @@ import { parseState } from "../../domain/state/state.ts";
 import type { CallOptions } from "../../ports/api.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { WriteResult } from "../lib/write-result.ts";
-import { settle, wrote } from "../lib/write-result.ts";
-import type { StopRun } from "./verdict.ts";
+import { mayHaveWritten, settle, wrote } from "../lib/write-result.ts";
+import type { StopRun } from "./stop-run.ts";
 
 /** Nobody overwrites a stop more often than this by accident. */
 const MAX_ROUNDS = 20;
@@ -29,6 +29,8 @@ export interface Documents {
 
 export interface InForceCall extends CallOptions {
   elapsed: () => number;
+  /** Outlives `signal`: what is stored can still be told when no write may begin any more. */
+  readSignal: AbortSignal;
   stopWrite: Promise<WriteResult>;
   configWrite: Promise<WriteResult>;
   /** Settles when the stop is live, or will not be within the budget. */
@@ -39,14 +41,15 @@ export async function keepInForce(
   ports: Ports,
   documents: Documents,
   call: InForceCall,
-): Promise<StopRun["stored"]> {
-  await call.stopWrite;
+): Promise<{ stored: StopRun["stored"]; stopWrite: WriteResult }> {
+  const first = await call.stopWrite;
   const settled = await withinPatience(Promise.all([call.configWrite, call.proof]), ports);
-  const { stored, state } = await keepStop(ports, documents.stop, call);
-  if (stored.kind !== "stored" || (settled && isMirrored(state))) return stored;
-  await call.configWrite;
-  await keepMirror(ports, documents, call);
-  return stored;
+  const { stored, stopWrite, state } = await keepStop(ports, documents.stop, first, call);
+  if (stored.kind === "stored" && !(settled && isMirrored(state))) {
+    await call.configWrite;
+    await keepMirror(ports, documents, call);
+  }
+  return { stored, stopWrite };
 }
 
 /**
@@ -68,11 +71,19 @@ function isMirrored(state: ParsedState | null): boolean {
 
 interface Kept {
   stored: StopRun["stored"];
+  /** Of all its writes, the one that came furthest. */
+  stopWrite: WriteResult;
   /** What was read last; null when it could not be read. */
   state: ParsedState | null;
 }
 
-async function keepStop(ports: Ports, stop: StopDocument, call: InForceCall): Promise<Kept> {
+async function keepStop(
+  ports: Ports,
+  stop: StopDocument,
+  first: WriteResult,
+  call: InForceCall,
+): Promise<Kept> {
+  let stopWrite = first;
   let state: ParsedState | null = null;
   let earlier: StopDocument | null = null;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
@@ -80,24 +91,34 @@ async function keepStop(ports: Ports, stop: StopDocument, call: InForceCall): Pr
     if (state === null) break;
     const active = state.stop.kind === "valid" && state.stop.value.active ? state.stop.value : null;
     earlier = active;
-    if (active !== null && standsForOurs(active, stop)) {
+    if (active !== null && standsForOurs(active, stop, stopWrite)) {
       const elapsedMs = call.elapsed();
       ports.progress.stage({ kind: "stored", what: "stop", elapsedMs });
-      return { stored: { kind: "stored", elapsedMs }, state };
+      return { stored: { kind: "stored", elapsedMs }, stopWrite, state };
     }
     if (releasedOnPurpose(state, stop))
-      return { stored: { kind: "released", by: byOf(state) }, state };
-    if (!wrote(await settle(ports.store.writeStop(stop, call), call.elapsed))) break;
+      return { stored: { kind: "released", by: byOf(state) }, stopWrite, state };
+    const again = await settle(ports.store.writeStop(stop, call), call.elapsed);
+    stopWrite = further(stopWrite, again);
+    if (!wrote(again)) break;
   }
-  return { stored: { kind: "unknown", earlier }, state };
+  return { stored: { kind: "unknown", earlier }, stopWrite, state };
 }
 
 /**
  * Ours, or a later one that covers it. An earlier one may have been released before ours: a read may
- * be older than the release. As the earlier author takes the later stop, two never fight.
+ * be older than the release. As the earlier author takes the later stop, two never fight. Where ours never
+ * arrived, nothing stands for it: it was not written, whatever the clocks say.
  */
-function standsForOurs(found: StopDocument, ours: StopDocument): boolean {
-  return found.id === ours.id || timeOf(found.at) >= timeOf(ours.at);
+function standsForOurs(found: StopDocument, ours: StopDocument, write: WriteResult): boolean {
+  if (found.id === ours.id) return true;
+  const arrived = wrote(write) || mayHaveWritten(write);
+  return arrived && timeOf(found.at) >= timeOf(ours.at);
+}
+
+function further(one: WriteResult, other: WriteResult): WriteResult {
+  if (wrote(one) || (mayHaveWritten(one) && !wrote(other))) return one;
+  return wrote(other) || mayHaveWritten(other) ? other : one;
 }
 
 /** The mirror may be overwritten by a writer that read before the stop: put it back. */
@@ -111,9 +132,9 @@ async function keepMirror(ports: Ports, documents: Documents, call: InForceCall)
   }
 }
 
-async function read(ports: Ports, call: CallOptions): Promise<ParsedState | null> {
+async function read(ports: Ports, call: InForceCall): Promise<ParsedState | null> {
   try {
-    return parseState(await ports.store.read(call));
+    return parseState(await ports.store.read({ ...call, signal: call.readSignal }));
   } catch {
     return null;
   }

@@ -17,13 +17,14 @@ import { isLive } from "../lib/prove-live.ts";
 import { proxyLines } from "../lib/proxy-health.ts";
 import { keepEarly, leaveTrace, type Trace } from "../lib/record-change.ts";
 import { wrote } from "../lib/write-result.ts";
+import { earlierOf } from "./earlier.ts";
 import { manualLines } from "./manual-lines.ts";
-import type { StopRun } from "./verdict.ts";
-import { isTokenRefused, isWithoutEffect, stopVerdict } from "./verdict.ts";
+import type { StopRun } from "./stop-run.ts";
+import { isTokenRefused, isUnwritten, isWithoutEffect, stopVerdict } from "./verdict.ts";
 import { WRITE_SHARE, writeAndProve } from "./write-and-prove.ts";
 
 export interface NotAusData {
-  /** null when it is known that this stop was not written, or is no longer in force. */
+  /** null when it is known that this stop was not written (its mirror may be), or is no longer in force. */
   stop: { id: string; at: string } | null;
   written: { stop_ms: number | null; config_ms: number | null };
   stored: { stop_ms: number | null };
@@ -148,30 +149,35 @@ function traceOutcome(run: StopRun, outcome: Outcome<NotAusData>) {
 function dataOf(run: StopRun, ports: Ports): NotAusData {
   const ms = (result: StopRun["writes"]["stop"]) =>
     result.kind === "written" ? Math.round(result.elapsedMs) : null;
-  const already = run.before?.emergency_proxy === true ? run.before : null;
+  const unwritten = isWithoutEffect(run) || isUnwritten(run);
   return {
-    stop: isWithoutEffect(run) ? null : { id: run.stop.id ?? "", at: run.stop.at ?? "" },
+    stop: unwritten ? null : { id: run.stop.id ?? "", at: run.stop.at ?? "" },
     written: { stop_ms: ms(run.writes.stop), config_ms: ms(run.writes.config) },
     stored: { stop_ms: run.stored.kind === "stored" ? Math.round(run.stored.elapsedMs) : null },
     live: run.proof.live,
     missing: run.proof.missing,
-    already:
-      already === null
-        ? null
-        : {
-            at: already.last_updated,
-            by: already.updated_by ?? null,
-            reason: already.reason ?? null,
-          },
+    already: alreadyOn(run),
     proxy_sick: null,
     manual: manualLines(ports.target, { tokenRefused: isTokenRefused(run) }),
     at_ms: ports.clock.now(),
   };
 }
 
+/** What shows may be an earlier one that was released since, unless this stop was certainly not written. */
+function alreadyOn(run: StopRun): NotAusData["already"] {
+  const { before } = run;
+  if (before?.emergency_proxy === true) {
+    const { last_updated: at, updated_by: by = null, reason = null } = before;
+    return { at, by, reason };
+  }
+  const earlier = isUnwritten(run) ? earlierOf(run) : null;
+  if (earlier === null || earlier.at === null) return null;
+  return { at: earlier.at, by: earlier.by, reason: earlier.reason };
+}
+
 /** A stop that was not written has nothing to be live: what `/qa` shows is in the headline. */
 function liveLines(outcome: Outcome<NotAusData>, data: NotAusData): string[] {
-  if (outcome.kind === "failed") return [];
+  if (outcome.kind === "failed" || data.stop === null) return [];
   return [`  live      ${liveLine(data)}`, ...missingLines(data)];
 }
 

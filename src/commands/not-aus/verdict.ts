@@ -1,33 +1,13 @@
 /** From what happened during a stop to what may be said about it. Never "stopped" without proof. */
-import { differences } from "../../domain/proof/traffic.ts";
 import { proving } from "../../domain/situation/next.ts";
 import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
-import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
 import type { Ports } from "../../ports/ports.ts";
-import type { Outcome, Signal } from "../command.ts";
+import type { Outcome } from "../command.ts";
 import { invocation } from "../lib/format.ts";
-import type { LiveProof } from "../lib/prove-live.ts";
 import { isLive } from "../lib/prove-live.ts";
-import type { ProxyQuestion } from "../lib/proxy-health.ts";
-import type { WriteResult } from "../lib/write-result.ts";
 import { mayHaveWritten, wrote } from "../lib/write-result.ts";
-
-export interface StopRun {
-  stop: StopDocument;
-  writes: { stop: WriteResult; config: WriteResult };
-  stored:
-    | { kind: "stored"; elapsedMs: number }
-    | { kind: "released"; by: string }
-    /** An earlier stop may be there all the same. */
-    | { kind: "unknown"; earlier: StopDocument | null };
-  proof: LiveProof;
-  /** Still being asked after; the caller ends it. */
-  proxyHealth: ProxyQuestion;
-  /** `config` from before, when the read that was sent along with the writes caught it. */
-  before: CanaryConfig | null;
-  verify: boolean;
-  interrupted: Signal | null;
-}
+import { allShownAt, earlierOf, emergenciesSeen } from "./earlier.ts";
+import type { StopRun } from "./stop-run.ts";
 
 export function stopVerdict<T extends { already: unknown }>(
   run: StopRun,
@@ -36,7 +16,7 @@ export function stopVerdict<T extends { already: unknown }>(
 ): Outcome<T> {
   const again = invocation(ports.target, "not-aus");
   const verify = invocation(ports.target, "verify");
-  const latched = wrote(run.writes.stop) || run.stored.kind === "stored" || seenByOwnId(run);
+  const latched = isLatched(run);
   const live = isLive(run.proof);
   const truth = truthOf(run, latched);
 
@@ -78,14 +58,21 @@ export function stopVerdict<T extends { already: unknown }>(
     };
   }
   if (latched || wrote(run.writes.config) || anyAmbiguous(run)) {
-    return {
-      kind: "pending",
-      data,
-      waitingFor: `proof that the stop is stored; ${truth}`,
-      next: again,
-    };
+    const unwritten = isUnwritten(run) ? `a repeat: the stop ${refusal(run)}` : null;
+    const waitingFor = `${unwritten ?? "proof that the stop is stored"}; ${truth}`;
+    return { kind: "pending", data, waitingFor, next: again };
   }
-  return failure(run, data, truth, again);
+  return failure(run, data, again);
+}
+
+/** The stop itself is known to be written; the emergency in `config` alone is not one. */
+function isLatched(run: StopRun): boolean {
+  return wrote(run.writes.stop) || isProved(run);
+}
+
+/** The stop itself is known not to be written, whatever became of its mirror in `config`. */
+export function isUnwritten(run: StopRun): boolean {
+  return !isLatched(run) && !mayHaveWritten(run.writes.stop);
 }
 
 /** Nothing of this stop is known to be written or under way; or somebody has released it since. */
@@ -100,27 +87,27 @@ export function isTokenRefused({ writes: { stop } }: StopRun): boolean {
   return stop.kind === "failed" && (stop.error.kind === "auth" || stop.error.kind === "forbidden");
 }
 
-function failure<T>(run: StopRun, data: T, truth: string, again: string): Outcome<T> {
-  const { stop } = run.writes;
-  const error = stop.kind === "failed" ? stop.error : null;
+function failure<T>(run: StopRun, data: T, again: string): Outcome<T> {
   const auth = isTokenRefused(run);
-  const refused = auth || error?.kind === "rejected";
-  const why = error?.message ?? "unknown";
-  const earlier = run.stored.kind === "unknown" ? run.stored.earlier : null;
-  const { seen, asked } = emergenciesSeen(run);
-  const place = asked > 0 && seen === asked ? "in force" : "stored";
+  const earlier = earlierOf(run);
   const message =
     earlier === null
-      ? `the stop could not be written: ${why}`
-      : `the earlier stop by ${earlier.by ?? UNKNOWN_AUTHOR} is ${place}; this one ${refused ? "was refused" : "could not be written"} (${why})`;
+      ? `the stop could not be written: ${whyNot(run)}`
+      : `${earlier.text}; this one ${refusal(run)}`;
   const next = auth ? `${again} --token-file ANOTHER_TOKEN` : again;
+  const truth = `nothing is known to be written, ${seenText(run)}`;
   return { kind: "failed", code: auth ? "auth" : "upstream", message, truth, next, data };
 }
 
-/** At how many of the `/qa` that were asked an emergency was seen. */
-function emergenciesSeen({ proof: { sightings } }: StopRun): { seen: number; asked: number } {
-  const missing = differences({ emergency: true }, sightings).length;
-  return { seen: sightings.length - missing, asked: sightings.length };
+function refusal(run: StopRun): string {
+  const { stop } = run.writes;
+  const rejected = stop.kind === "failed" && stop.error.kind === "rejected";
+  const refused = rejected || isTokenRefused(run);
+  return `${refused ? "was refused" : "could not be written"} (${whyNot(run)})`;
+}
+
+function whyNot({ writes: { stop } }: StopRun): string {
+  return stop.kind === "failed" ? stop.error.message : "unknown";
 }
 
 /**
@@ -132,10 +119,8 @@ function isProved(run: StopRun): boolean {
 }
 
 /** The answer to the write was lost, yet a location shows this very stop: it is written. */
-function seenByOwnId(run: StopRun): boolean {
-  return run.proof.sightings.some(
-    (s) => s.qa?.stop.active === true && s.qa.stop.id === run.stop.id,
-  );
+function seenByOwnId({ stop, proof: { sightings } }: StopRun): boolean {
+  return sightings.flatMap(allShownAt).some(({ key, id }) => key === "stop" && id === stop.id);
 }
 
 function anyAmbiguous(run: StopRun): boolean {
@@ -143,11 +128,40 @@ function anyAmbiguous(run: StopRun): boolean {
 }
 
 function truthOf(run: StopRun, latched: boolean): string {
+  const live = seenText(run);
+  if (latched) {
+    const covered = overwrittenText(run);
+    return `the stop is ${proofWord(run)}, ${live}${covered === null ? "" : `; ${covered}`}`;
+  }
+  const earlier = earlierOf(run);
+  const own = unlatchedText(run, earlier === null ? "the stop" : "this one");
+  return `${earlier === null ? "" : `${earlier.text}; `}${own}, ${live}`;
+}
+
+function proofWord({ stored }: StopRun): string {
+  return stored.kind === "stored" ? "stored" : "written";
+}
+
+function unlatchedText(run: StopRun, name: "the stop" | "this one"): string {
+  const { stop, config } = run.writes;
+  const mayBe = mayHaveWritten(stop);
+  const lost = stop.kind === "failed" && stop.error.status === null;
+  const why = lost ? "no answer from the API" : whyNot(run);
+  const maybe = name === "the stop" ? "may be written" : "may not have been written";
+  const own = `${name} ${mayBe ? `${maybe} (${why})` : "is not written"}`;
+  if (wrote(config)) return `config holds this emergency, ${own}`;
+  if (mayBe) return own;
+  if (mayHaveWritten(config)) return `config may hold this emergency, ${own}`;
+  return "nothing is known to be written";
+}
+
+/** The API took the stop, yet reads go on to show another. */
+function overwrittenText({ stored }: StopRun): string | null {
+  if (stored.kind !== "unknown" || stored.earlier === null) return null;
+  return `reads still show the earlier stop by ${stored.earlier.by ?? UNKNOWN_AUTHOR}`;
+}
+
+function seenText(run: StopRun): string {
   const { seen, asked } = emergenciesSeen(run);
-  const live = `emergency seen at ${seen} of ${asked} /qa`;
-  if (latched) return `the stop is ${run.stored.kind === "stored" ? "stored" : "written"}, ${live}`;
-  if (wrote(run.writes.config))
-    return `only config holds the emergency, the stop is not written, ${live}`;
-  if (anyAmbiguous(run)) return `the stop may be written (no answer from the API), ${live}`;
-  return `nothing is known to be written, ${live}`;
+  return `emergency seen at ${seen} of ${asked} /qa`;
 }

@@ -18,7 +18,7 @@ import { askAfterProxy, PROXY_NOT_ASKED } from "../lib/proxy-health.ts";
 import type { WriteResult } from "../lib/write-result.ts";
 import { mayHaveWritten, settle, wrote } from "../lib/write-result.ts";
 import { keepInForce } from "./keep-in-force.ts";
-import type { StopRun } from "./verdict.ts";
+import type { StopRun } from "./stop-run.ts";
 
 const EMERGENCY = { emergency: true } as const;
 
@@ -96,9 +96,11 @@ export async function writeAndProve(
     const live = wrote(run.writes.stop) && isLive(run.proof) && run.interrupted === null;
     return live ? listener.live(run) : undefined;
   });
-  const stored = await keepInForce(ports, documents, { ...call, elapsed, ...writes });
+  const inForce = { ...call, elapsed, readSignal: timing.signal, ...writes };
+  const { stored, stopWrite: stop } = await keepInForce(ports, documents, inForce);
   await telling;
-  return { ...(await facts()), stored };
+  const run = await facts();
+  return { ...run, writes: { ...run.writes, stop }, stored };
 }
 
 function announce(ports: Ports, what: "stop" | "config", result: WriteResult): void {
