@@ -61,9 +61,10 @@ function emergencyOn({ state }: Base, looks: readonly Sighting[]): string | null
 /** As `ramp status` shows it. */
 async function rampInTheWay(input: CommonInput, ports: Ports): Promise<string | null> {
   const outcome = await rampStatus.run({ ...Object(rampStatus.input.parse({})), ...input }, ports);
-  const ramp = "data" in outcome ? outcome.data?.ramp : null;
-  if (ramp === null || ramp === undefined || isOver(ramp)) return null;
-  return `a ramp by ${ramp.by} is ${ramp.state} at ${shareOf(ramp)}`;
+  const { ramp = null, state = null } = ("data" in outcome && outcome.data) || {};
+  if (ramp === null || isOver(ramp)) return null;
+  const how = state === "silent" ? "has not ended, with no sign of life," : `is ${state}`;
+  return `a ramp by ${ramp.by} ${how} at ${shareOf(ramp)}`;
 }
 
 /** The drill ends with `restore`, which would do that. */

@@ -9,8 +9,7 @@ import { shortDuration } from "../../domain/lib/duration.ts";
 import { backToNormal } from "../../domain/policy/back-to-normal.ts";
 import type { Finding } from "../../domain/policy/prerequisites.ts";
 import { findingText, obstacles, prerequisites } from "../../domain/policy/prerequisites.ts";
-import { isOver, type RampDocument } from "../../domain/ramp/document.ts";
-import { silenceText } from "../../domain/ramp/life.ts";
+import { isOver } from "../../domain/ramp/document.ts";
 import type { PlannedStep } from "../../domain/ramp/plan.ts";
 import { shareOf, stepText } from "../../domain/ramp/text.ts";
 import { snapshotOf } from "../../domain/state/journal.ts";
@@ -27,13 +26,14 @@ import { READ_LIMIT_MS, readBase, unreachable } from "../lib/stored-state.ts";
 import { EMERGENCY_STORED } from "../lib/summary-text.ts";
 import { restore } from "../restore/restore.ts";
 import { begin } from "./launch.ts";
+import { silenceOf } from "./life.ts";
 import { RAMP_BUDGET_MS } from "./loop.ts";
 import { planOf } from "./plan-input.ts";
 import { clockAndToken } from "./preflight.ts";
 import { documentsHelp, renderRamp } from "./render.ts";
 import type { RampData } from "./run-state.ts";
 import { input, type StartInput, type StartSteps } from "./start-input.ts";
-import { findRamp } from "./store.ts";
+import { findRamp, type KnownRamp } from "./store.ts";
 
 /** Five of the cron's minutes. */
 const CRON_SILENT_MS = 5 * 60_000;
@@ -80,7 +80,7 @@ async function plan(given: StartInput, ports: Ports): Promise<Planned<StartSteps
   if (!("state" in base)) return { kind: "ended", outcome: unreachable(base, ports) };
   for (const warning of found.warnings) ports.progress.warn(warning);
   const { known } = found;
-  const running = known === null ? null : unfinished(known.ramp, known.alive, ports);
+  const running = known === null ? null : unfinished(known, ports);
   const refusal = running ?? notNow(base, parsed, given, ports);
   if (refusal !== null) return refusal;
   if ("reason" in warnings) return skewed(warnings.reason, ports);
@@ -121,15 +121,13 @@ function skewed(reason: string, ports: Ports): Planned<never, RampData> {
 }
 
 /** Two ramps would each take the other for a foreigner. */
-function unfinished(
-  ramp: RampDocument,
-  alive: boolean,
-  ports: Ports,
-): Planned<never, RampData> | null {
+function unfinished(known: KnownRamp, ports: Ports): Planned<never, RampData> | null {
+  const { ramp, alive } = known;
   if (isOver(ramp)) return null;
   const where = ramp.mode === "detached" ? "in the Worker" : `on ${ramp.host}`;
-  const message = `a ramp is already running: ${shareOf(ramp)}, ${stepText(ramp)}, by ${ramp.by} (${where})`;
-  const silence = silenceText(ramp, ports.clock.now());
+  const silence = silenceOf(known, ports.clock.now());
+  const how = silence === null ? "is already running" : "has not ended";
+  const message = `a ramp ${how}: ${shareOf(ramp)}, ${stepText(ramp)}, by ${ramp.by} (${where})`;
   const truth = alive
     ? "its process is alive"
     : (silence ?? `its last update was at ${isoSeconds(ramp.updated_at)}`);

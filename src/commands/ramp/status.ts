@@ -3,7 +3,6 @@
 import * as z from "zod";
 import { anySignal } from "../../domain/lib/abort.ts";
 import { isOver } from "../../domain/ramp/document.ts";
-import { silenceText } from "../../domain/ramp/life.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Outcome, ReadingVerb } from "../command.ts";
@@ -11,9 +10,10 @@ import { durationMs, flag, parsed } from "../flag.ts";
 import { age, invocation } from "../lib/format.ts";
 import { ownerLines } from "../lib/owner.ts";
 import { READ_LIMIT_MS } from "../lib/stored-state.ts";
+import { isLeft, silenceOf, stateText } from "./life.ts";
 import type { RampStatusData } from "./status-data.ts";
 import { statusDataOf } from "./status-data.ts";
-import { findRamp } from "./store.ts";
+import { findRamp, type KnownRamp } from "./store.ts";
 import { rampLines } from "./text.ts";
 import { endedAs, untilOver } from "./wait.ts";
 
@@ -40,9 +40,11 @@ export const rampStatus: ReadingVerb<typeof input, RampStatusData> = {
     "pixcanary ramp status --env production --wait 2h",
   ],
   moreHelp: [
+    "With --json, state is running, paused, done, aborted, failed, conflict, or silent (no sign of " +
+      "life from who runs it); ramp.state is what was written last.",
     "Exits 20 when the gate had failed, 25 when the ramp was aborted or another change ended it.",
-    "--wait exits 0 when the ramp is done (or there is none), 20 when its gate failed or paused it,",
-    "25 when it was aborted or another change ended it, 124 when it has not ended in that time.",
+    "--wait exits 0 when the ramp is done (or there is none), 20 when its gate failed or paused it, " +
+      "25 when it was aborted or another change ended it, 124 when it has not ended in that time.",
   ].join("\n"),
   timeoutMs: PLAIN_MS,
   timeoutFor: ({ wait }) => Math.min(wait ?? PLAIN_MS, LONGEST_MS),
@@ -58,32 +60,39 @@ async function look(ports: Ports): Promise<Outcome<RampStatusData>> {
   const data = statusDataOf(known, ports);
   if (known === null) return { kind: "done", changed: false, data };
   if (isOver(known.ramp)) return endedAs(known, ports);
-  const dead = hasDied(known);
-  const next = invocation(
-    ports.target,
-    dead || known.ramp.paused !== null ? "ramp resume" : "ramp pause",
-  );
+  const next = invocation(ports.target, nextFor(known, data.at_ms));
   return { kind: "done", changed: false, data, next };
+}
+
+function nextFor(known: KnownRamp, nowMs: number): string {
+  const { ramp } = known;
+  const silent = silenceOf(known, nowMs) !== null;
+  // Nobody takes over from the cron.
+  if (silent && ramp.mode === "detached") return "ramp abort";
+  return silent || ramp.paused !== null ? "ramp resume" : "ramp pause";
 }
 
 function render(outcome: Outcome<RampStatusData>): string {
   if (!("data" in outcome) || outcome.data === undefined) return "";
-  const { ramp, env, at_ms } = outcome.data;
-  const now = !hasDied(outcome.data);
-  const lines = ramp === null ? [`  no ramp in ${env}`] : rampLines(ramp, at_ms, env, { now });
-  if (ramp !== null && !isOver(ramp)) lines.push(`  seen      ${lifeText(outcome.data)}`);
-  return [...lines, ...ownerLines(outcome.data)].map(escapeForTerminal).join("\n");
+  const { data } = outcome;
+  const lines = linesOf(data);
+  return [...lines, ...ownerLines(data)].map(escapeForTerminal).join("\n");
 }
 
-function hasDied({ ramp, from, alive }: Pick<RampStatusData, "ramp" | "from" | "alive">): boolean {
-  return from === "here" && ramp?.mode === "attached" && !alive;
+function linesOf(data: RampStatusData): string[] {
+  const { ramp, from, env, at_ms: nowMs } = data;
+  if (ramp === null || from === null) return [`  no ramp in ${env}`];
+  const known = { ...data, ramp, from };
+  const silent = silenceOf(known, nowMs) !== null;
+  const state = stateText(known, nowMs);
+  const lines = rampLines(ramp, nowMs, env, { state, silent, lease: !silent });
+  return isOver(ramp) ? lines : [...lines, `  seen      ${lifeText(known, nowMs)}`];
 }
 
-function lifeText({ ramp, from, alive, at_ms }: RampStatusData): string {
-  const silence = ramp === null || from === "here" ? null : silenceText(ramp, at_ms);
-  if (silence !== null) return silence;
-  const last = `last update ${age(at_ms - Date.parse(ramp?.updated_at ?? ""))}`;
-  if (ramp?.mode === "detached") return `in the Worker's cron, ${last}`;
-  if (from === "kv") return `on ${ramp?.host ?? "an unknown host"}, ${last}`;
-  return alive ? "running on this machine" : `its process has died, ${last}`;
+function lifeText({ ramp, from, alive }: Omit<KnownRamp, "kept">, nowMs: number): string {
+  const last = `last update ${age(nowMs - Date.parse(ramp.updated_at))}`;
+  if (ramp.mode === "detached") return `in the Worker's cron, ${last}`;
+  if (isLeft(ramp)) return `its process ended when its gate paused it, ${last}`;
+  if (from === "kv") return `on ${ramp.host}, ${last}`;
+  return alive ? "running on this machine" : `on this machine, ${last}`;
 }

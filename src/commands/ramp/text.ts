@@ -10,6 +10,7 @@ import { counted, countText, isoSeconds } from "../../domain/text/format.ts";
 import { cut } from "../../domain/text/width.ts";
 import { findingLines } from "../lib/findings-text.ts";
 import { age } from "../lib/format.ts";
+import { standingText } from "./life.ts";
 import type { RunState } from "./run-state.ts";
 
 export interface ViewOptions {
@@ -41,23 +42,31 @@ export function viewLines(run: RunState, { target, nowMs, columns }: ViewOptions
   return lines.map((line) => cut(escapeForTerminal(line), columns));
 }
 
-/**
- * What is known of a ramp, for `ramp status` and the head of the live view; without `now` when nobody carries
- * it out, and without `lease` where that is said elsewhere.
- */
+export interface LineOptions {
+  /** In the head, in place of the document's own word. */
+  state?: string;
+  /** Nobody runs it: what is true instead of what it would do now. */
+  silent?: boolean;
+  now?: boolean;
+  /** False where that is said elsewhere. */
+  lease?: boolean;
+}
+
+/** What is known of a ramp, for `ramp status` and the head of the live view; without `now` where none runs it. */
 export function rampLines(
   ramp: RampDocument,
   nowMs: number,
   env: string,
-  { now = true, lease = true } = {},
+  { state = ramp.state, silent = false, now = true, lease = true }: LineOptions = {},
 ): string[] {
   const open = !isOver(ramp);
-  const state = `${MARKS[ramp.state]} ramp in ${env}: ${ramp.state}, ${shareOf(ramp)}, ${stepText(ramp)}`;
+  const mark = silent ? "!" : MARKS[ramp.state];
   const who = `by ${ramp.by} on ${ramp.host}, started ${age(nowMs - Date.parse(ramp.started_at))}`;
+  const present = silent ? standingText(ramp, nowMs) : nowText(ramp, nowMs);
   return [
-    state,
+    `${mark} ramp in ${env}: ${state}, ${silent ? "at " : ""}${shareOf(ramp)}, ${stepText(ramp)}`,
     `  plan      ${planLine(ramp)}`,
-    ...(open && now ? [`  now       ${nowText(ramp, nowMs)}`] : []),
+    ...(open && now ? [`  now       ${present}`] : []),
     ...gateLine(ramp),
     ...(open && lease ? leaseLine(ramp) : []),
     ...endLine(ramp),

@@ -3,11 +3,13 @@ import { anySignal } from "../../domain/lib/abort.ts";
 import { GATE } from "../../domain/ramp/advance.ts";
 import { isOver } from "../../domain/ramp/document.ts";
 import { shareOf, stepText } from "../../domain/ramp/text.ts";
+import { escapeForTerminal } from "../../domain/text/escape.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { CommonInput, Outcome } from "../command.ts";
 import { interruptedBy } from "../command.ts";
 import { invocation, seconds } from "../lib/format.ts";
 import { READ_LIMIT_MS } from "../lib/stored-state.ts";
+import { silenceOf, standingText } from "./life.ts";
 import { outcomeOf } from "./outcome.ts";
 import type { RampStatusData } from "./status-data.ts";
 import { statusDataOf } from "./status-data.ts";
@@ -39,9 +41,7 @@ export async function untilOver(
       return { kind: "done", changed: false, data: statusDataOf(null, ports) };
     }
     if (known !== null && hasEnded(known)) return endedAs(known, ports);
-    if (known !== null) {
-      tellOnce(changeLine({ ramp: known.ramp, problem: null }), ports.progress.note);
-    }
+    if (known !== null) tellOnce(newsOf(known, ports), ports.progress.note);
     if (!(await pause(ports, signal))) return unended(known, warnings, input, ports);
   }
 }
@@ -51,6 +51,15 @@ function hasEnded({ ramp }: KnownRamp): boolean {
   return isOver(ramp) || ramp.paused?.by === GATE;
 }
 
+/** A ramp that nobody runs has no news but that. */
+function newsOf(known: KnownRamp, { clock }: Ports): string {
+  const { ramp } = known;
+  const silence = silenceOf(known, clock.now());
+  return silence === null
+    ? changeLine({ ramp, problem: null })
+    : escapeForTerminal(`! ${stepText(ramp)}, ${shareOf(ramp)}: ${silence}`);
+}
+
 /** False when time is up, or a signal came. */
 async function pause({ clock, rng }: Ports, signal: AbortSignal): Promise<boolean> {
   if (signal.aborted) return false;
@@ -58,6 +67,15 @@ async function pause({ clock, rng }: Ports, signal: AbortSignal): Promise<boolea
     () => true,
     () => false,
   );
+}
+
+function placeText(known: KnownRamp, nowMs: number): string {
+  const { ramp } = known;
+  const at = `at ${shareOf(ramp)}, ${stepText(ramp)}`;
+  const silence = silenceOf(known, nowMs);
+  return silence === null
+    ? `it is ${ramp.state} ${at}`
+    : `${silence}, ${at}; ${standingText(ramp, nowMs)}`;
 }
 
 /** How the ramp ended is how the command ends. */
@@ -79,7 +97,7 @@ function unended(
   const truth =
     known === null
       ? `whether there is a ramp is unknown: ${warnings.join("; ")}`
-      : `it is ${known.ramp.state} at ${shareOf(known.ramp)}, ${stepText(known.ramp)}`;
+      : placeText(known, data.at_ms);
   const interrupted = interruptedBy(ports.interrupt);
   if (interrupted !== null) {
     return { kind: "interrupted", signal: interrupted, truth, next, data };

@@ -1,4 +1,5 @@
 /** What is about to change, or should have: locations that lag, a share that is not achieved, a ramp that waits. */
+import { silentSince } from "../ramp/life.ts";
 import { placeInPlan } from "../ramp/position.ts";
 import { nowText, shareOf } from "../ramp/text.ts";
 import { leaseEndsMs } from "../state/lease.ts";
@@ -31,12 +32,12 @@ function listed(what: string, places: readonly string[]): string | null {
   return places.length === 0 ? null : `${what}: ${[...new Set(places)].join(", ")}`;
 }
 
-/** Null for one that runs. Its end may not be written yet: another change of the state is one. */
+/** Null for one that shows signs of life, and runs. Its end may not be written yet: another change of the state is one. */
 function rampText({ ramp, state, nowMs }: Known): string | null {
   if (ramp === null) return null;
   const place = state === null ? null : placeInPlan(ramp, state);
   if (place?.kind === "conflict") return `the ramp is over: ${place.by}, ${place.why}`;
-  return ramp.paused === null
+  return ramp.paused === null && silentSince(ramp, nowMs) === null
     ? null
     : `the ramp stands at ${shareOf(ramp)}: ${nowText(ramp, nowMs)}`;
 }

@@ -4,7 +4,6 @@ import { rampAbort } from "../../../src/commands/ramp/abort.ts";
 import { newControl } from "../../../src/commands/ramp/control.ts";
 import { carryOut } from "../../../src/commands/ramp/loop.ts";
 import { renderRamp } from "../../../src/commands/ramp/render.ts";
-import { rampStatus } from "../../../src/commands/ramp/status.ts";
 
 import { written } from "../../../src/domain/ramp/advance.ts";
 import { rampConfig } from "../../../src/domain/ramp/config.ts";
@@ -96,18 +95,6 @@ describe("ramp abort --keep", () => {
     },
   );
 });
-
-it.each([true, false])(
-  "ramp status says what happens now only of a living process: %s",
-  (alive) => {
-    const { ramp } = leased();
-    const owner = { account_id: "a", namespace_id: "n" };
-    const data = { ...owner, ramp, from: "here", alive, env: "staging", at_ms: START_MS } as const;
-    const text = rampStatus.render({ kind: "done", changed: false, data });
-    expect(/^ {2}now /m.test(text)).toBe(alive);
-    expect(text).toMatch(/^ {2}lease +until 2026-03-01T13:00:00Z, then 1 %/m);
-  },
-);
 
 describe("Ctrl-C", () => {
   it("leaves one report, which does not say that the ramp goes on", async () => {
