@@ -231,7 +231,13 @@ test("a laptop that dies: the Worker falls back by itself, and the ramp can stil
   (process as ChildProcess | null)?.kill("SIGKILL");
   expect(await running).toMatchObject({ signal: "SIGKILL" });
   const shown = await run("ramp status --json");
-  expect(JSON.parse(shown.stdout)).toMatchObject({ alive: false, ramp: { state: "running" } });
+  const document = { alive: false, state: "silent", ramp: { state: "running" } };
+  expect(JSON.parse(shown.stdout)).toMatchObject(document);
+  const paused = await run("ramp pause --reason wait");
+  expect(paused, paused.stdout + paused.stderr).toMatchObject({ code: 21 });
+  expect(paused.stdout).toMatch(
+    /has died; (?:the share stays at 40 % until .*, then the lease lowers it|at most 10 % is in force)/,
+  );
   await vi.waitFor(async () => expect(await sharesAtQa()).toEqual([10, 10, 10]), PATIENCE);
   const again = await run("ramp start --plan 50:1s,100 --yes --reason again");
   expect(again.code, again.stderr).toBe(25);

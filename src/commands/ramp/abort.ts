@@ -21,6 +21,7 @@ import { applyRelief, shareLines } from "../lower/apply.ts";
 import { newControl, runningRamp, send } from "./control.ts";
 import { dropLease, problemOf } from "./execute.ts";
 import { recordEnd } from "./journal.ts";
+import { silenceOf, stateText } from "./life.ts";
 import { renderRamp } from "./render.ts";
 import type { RampData } from "./run-state.ts";
 import { type KnownRamp, showEnd } from "./store.ts";
@@ -55,9 +56,10 @@ export const rampAbort: ChangingVerb<typeof input, KnownRamp, AbortData> = {
     // One that has ended without anybody saying so is ended in words as well.
     if (found.known === undefined) return found.ended as never;
     const { ramp } = found.known;
+    const before = stateText(found.known, ports.clock.now());
     const after = given.keep ? shareOf(ramp) : `${ramp.base.percent} %`;
     const changes = [
-      { what: "ramp", before: ramp.state, after: isOver(ramp) ? ramp.state : "aborted" },
+      { what: "ramp", before, after: isOver(ramp) ? ramp.state : "aborted" },
       { what: "share of new visitors", before: shareOf(ramp), after },
     ];
     return { kind: "plan", risk: "relief", changes, notes: [], steps: found.known };
@@ -90,9 +92,24 @@ async function abort(
   if (again !== null) return { ...again, data };
   if (shown || outcome.kind !== "done") return outcome;
   if (told !== null) return { ...unreachable(told, ports), data: outcome.data };
-  const next = invocation(ports.target, "ramp status");
+  return unshown(known, outcome.data, given, ports);
+}
+
+/** Who runs it obeys the request, as far as anybody does. */
+function unshown(
+  known: KnownRamp,
+  data: AbortData,
+  given: Given<typeof input>,
+  ports: Ports,
+): Outcome<AbortData> {
+  const silence = silenceOf(known, ports.clock.now());
   const waitingFor = "KV to show that the ramp has ended; the abort is requested";
-  return { kind: "pending", data: outcome.data, waitingFor, next };
+  if (silence === null) {
+    return { kind: "pending", data, waitingFor, next: invocation(ports.target, "ramp status") };
+  }
+  const again = invocation(ports.target, given.keep ? "ramp abort --keep" : "ramp abort");
+  const why = `${silence}, so that only a repeat is certain to end it`;
+  return { kind: "pending", data, waitingFor: `${waitingFor}; ${why}`, next: again };
 }
 
 async function lower(

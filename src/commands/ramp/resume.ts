@@ -5,9 +5,8 @@
 
 import { anySignal } from "../../domain/lib/abort.ts";
 import { takenOver } from "../../domain/ramp/carrier.ts";
-import type { RampControl, RampDocument } from "../../domain/ramp/document.ts";
+import type { RampControl } from "../../domain/ramp/document.ts";
 import { isOver } from "../../domain/ramp/document.ts";
-import { silentSince } from "../../domain/ramp/life.ts";
 import { nowText, shareOf, stepText } from "../../domain/ramp/text.ts";
 import { LocalError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
@@ -16,13 +15,15 @@ import { interruptedBy } from "../command.ts";
 import { noFlags } from "../flag.ts";
 import { age, invocation } from "../lib/format.ts";
 import { READ_LIMIT_MS, unreachable } from "../lib/stored-state.ts";
+import { answerTo, hearingOf, unheard } from "./answer.ts";
 import { newControl, runningRamp, send } from "./control.ts";
 import { diskRefused, lockHere } from "./launch.ts";
-import { carryOut, longestWaitMs, RAMP_BUDGET_MS } from "./loop.ts";
+import { isLeft, stateText } from "./life.ts";
+import { carryOut, RAMP_BUDGET_MS } from "./loop.ts";
 import { overOutcome } from "./outcome.ts";
 import { documentsHelp, renderRamp } from "./render.ts";
 import type { RampData } from "./run-state.ts";
-import { findRamp, type KnownRamp, readKept } from "./store.ts";
+import { findRamp, type KnownRamp } from "./store.ts";
 
 export const rampResume: ChangingVerb<typeof noFlags, KnownRamp, RampData> = {
   name: "ramp resume",
@@ -40,8 +41,8 @@ export const rampResume: ChangingVerb<typeof noFlags, KnownRamp, RampData> = {
     const found = await runningRamp(ports);
     if (found.ended !== undefined) return found.ended;
     const { ramp } = found.known;
-    const before = `${ramp.state} at ${shareOf(ramp)}, ${stepText(ramp)}`;
     const nowMs = ports.clock.now();
+    const before = `${stateText(found.known, nowMs)} at ${shareOf(ramp)}, ${stepText(ramp)}`;
     const changes = [{ what: "ramp", before, after: afterOf(found.known, nowMs) }];
     const notes = [nowText(ramp, nowMs), ...takeoverNotes(found.known, nowMs)];
     return { kind: "plan", risk: "exposure", changes, notes, steps: found.known };
@@ -53,13 +54,17 @@ export const rampResume: ChangingVerb<typeof noFlags, KnownRamp, RampData> = {
 /** Null: whoever carries it out is told, and nobody takes over. */
 type Takeover = "at once" | "without an answer" | null;
 
-function takeoverOf({ ramp, from, alive }: KnownRamp, nowMs: number): Takeover {
+function takeoverOf(known: KnownRamp, nowMs: number): Takeover {
+  const { ramp, alive } = known;
   if (ramp.mode === "detached" || alive) return null;
-  return from === "here" || silentSince(ramp, nowMs) !== null ? "at once" : "without an answer";
+  const gone = known.from === "here" || isLeft(ramp) || hearingOf(known, nowMs) === "silent";
+  return gone ? "at once" : "without an answer";
 }
 
 function afterOf(known: KnownRamp, nowMs: number): string {
   const takeover = takeoverOf(known, nowMs);
+  if (takeover === null && hearingOf(known, nowMs) === "silent")
+    return "running once the cron runs";
   if (takeover === null) return "running";
   if (takeover === "at once") return "running in this terminal";
   return `running on ${known.ramp.host}, or, if that does not answer, in this terminal`;
@@ -88,11 +93,13 @@ async function resume(
   const data: RampData = { ramp, at_ms: ports.clock.now() };
   if (error !== null) return { ...unreachable(error, ports), data };
   const next = invocation(ports.target, "ramp status");
+  // Nobody takes over from a cron that does not run.
+  if (hearingOf(known, data.at_ms) === "silent") return unheard(known, data, ports);
   if (takeover === null || !input.verify) {
     const headline = "resume requested; takes effect at the next check";
     return { kind: "done", changed: true, data, headline, next };
   }
-  const answered = await answerTo(control, ports);
+  const answered = await answerTo(control, input, ports);
   const signal = interruptedBy(ports.interrupt);
   if (signal !== null && answered === null) {
     const truth = `resume requested; ${ramp.host} has not answered`;
@@ -102,25 +109,6 @@ async function resume(
   if (isOver(answered)) return overOutcome(answered, ports);
   const headline = `running on ${answered.host}`;
   return { kind: "done", changed: true, data: { ...data, ramp: answered }, headline, next };
-}
-
-/** Beside the longest wait: a look, and keeping what came of it. */
-const LOOK_MS = 15_000;
-const POLL_MS = 2_000;
-
-/** The ramp as whoever carries it out has kept it since; null: nobody did in time. */
-async function answerTo(control: RampControl, ports: Ports): Promise<RampDocument | null> {
-  const { clock, rng, target, progress, interrupt } = ports;
-  const limitMs = longestWaitMs(target) + LOOK_MS;
-  const signal = anySignal([clock.timeout(limitMs), interrupt]);
-  const endMs = clock.monotonic() + limitMs;
-  progress.note(`waiting up to ${Math.ceil(limitMs / 1_000)} s for an answer …`);
-  while (!signal.aborted && clock.monotonic() < endMs) {
-    const kept = await readKept(ports, signal);
-    if (kept?.id === control.ramp && (kept.obeyed === control.id || isOver(kept))) return kept;
-    await clock.sleep(POLL_MS * (0.75 + rng.next() / 2), signal).catch(() => undefined);
-  }
-  return null;
 }
 
 /** As it is by now: while the question was open, or the answer waited for, somebody may have been faster. */
