@@ -8,7 +8,6 @@ import { shareOf } from "../../domain/ramp/text.ts";
 import { ended } from "../../domain/ramp/transitions.ts";
 import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import { isEmergency } from "../../domain/state/state.ts";
-import type { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { ChangingVerb, Given, Outcome } from "../command.ts";
 import { onOff } from "../flag.ts";
@@ -20,7 +19,7 @@ import type { ReliefData } from "../lower/apply.ts";
 import { applyRelief, shareLines } from "../lower/apply.ts";
 import { newControl, runningRamp, send } from "./control.ts";
 import { dropLease, problemOf } from "./execute.ts";
-import { recordEnd } from "./journal.ts";
+import { recordEnd, recordRequest } from "./journal.ts";
 import { silenceOf, stateText } from "./life.ts";
 import { renderRamp } from "./render.ts";
 import type { RampData } from "./run-state.ts";
@@ -74,17 +73,25 @@ async function abort(
   ports: Ports,
 ): Promise<Outcome<AbortData>> {
   const { ramp } = known;
-  const control = newControl("abort", ramp, given, ports);
-  const told = await send(given.keep ? { ...control, keep: true } : control, ports);
+  const plain = newControl("abort", ramp, given, ports);
+  const control = given.keep ? { ...plain, keep: true } : plain;
+  const told = await send(control, ports);
+  const requested = () => recordRequest(control, told, given, ports);
   const over = endOf(known, given, ports);
   const data: AbortData = { ramp: over, at_ms: ports.clock.now(), lowered: null, note: null };
   const leased = given.keep ? await releaseLease(ramp, ports) : null;
   // A ramp that is over cannot be aborted again, as it then must be.
-  if (leased !== null) return { ...leased, data: { ...data, ramp } };
+  if (leased !== null) {
+    await requested();
+    return { ...leased, data: { ...data, ramp } };
+  }
   const base = await readBase(ports);
+  // An end that was not seen is no more than requested.
+  const journal = (shown: boolean) =>
+    shown ? recordEnd(over, "state" in base ? base.state : null, given, ports) : requested();
   // What takes traffic away waits for nothing.
   const [shown, outcome] = await Promise.all([
-    endIn(known, over, base, given, ports),
+    endIn(known, over, journal, ports),
     "state" in base ? lower(over, base, data, given, ports) : { ...unreachable(base, ports), data },
   ]);
   // Until it saw the end, the ramp's process may have renewed it.
@@ -186,8 +193,7 @@ function endOf({ ramp }: KnownRamp, given: Given<typeof input>, ports: Ports): R
 async function endIn(
   { from, alive }: KnownRamp,
   over: RampDocument,
-  base: Base | UpstreamError,
-  given: Given<typeof input>,
+  journal: (shown: boolean) => Promise<void>,
   ports: Ports,
 ): Promise<boolean> {
   const shown = await showEnd(over, ports, END_LIMIT_MS);
@@ -196,7 +202,7 @@ async function endIn(
       ports.progress.warn(error instanceof Error ? error.message : String(error));
     });
   }
-  if (shown && "state" in base) await recordEnd(over, base.state, given, ports);
+  await journal(shown);
   return shown;
 }
 

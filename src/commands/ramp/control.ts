@@ -8,6 +8,7 @@ import type { CommonInput, Outcome, Planned } from "../command.ts";
 import { invocation } from "../lib/format.ts";
 import { READ_LIMIT_MS } from "../lib/stored-state.ts";
 import { asUpstream } from "../lib/write-result.ts";
+import { recordRequest } from "./journal.ts";
 import { overOutcome } from "./outcome.ts";
 import type { RampData } from "./run-state.ts";
 import { findRamp, type KnownRamp } from "./store.ts";
@@ -41,6 +42,17 @@ export async function send(control: RampControl, ports: Ports): Promise<Upstream
   } catch (error) {
     return asUpstream(error);
   }
+}
+
+/** As `send`, and journaled, whether anybody obeys it or not. */
+export async function request(
+  control: RampControl,
+  input: CommonInput,
+  ports: Ports,
+): Promise<UpstreamError | null> {
+  const failure = await send(control, ports);
+  await recordRequest(control, failure, input, ports);
+  return failure;
 }
 
 /** `known`: its end is what is stored, which nobody has written into its document. */

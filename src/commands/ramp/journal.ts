@@ -1,8 +1,9 @@
 /** Puts the entries of an attached ramp into the journal, and tells people of its end or its pause. */
-import { isOver, type RampDocument } from "../../domain/ramp/document.ts";
-import { endEntry, stepEntry } from "../../domain/ramp/entries.ts";
+import { isOver, type RampControl, type RampDocument } from "../../domain/ramp/document.ts";
+import { endEntry, requestEntry, stepEntry } from "../../domain/ramp/entries.ts";
 import { rampNotice } from "../../domain/ramp/text.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
+import type { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { CommonInput } from "../command.ts";
 import { recordEntry, signatureOf } from "../lib/record-change.ts";
@@ -19,10 +20,23 @@ export async function recordStep(
   if (entry !== null) await recordEntry(ports, entry, "others");
 }
 
+/** `failure`: of its write; one that was certainly not written is none. */
+export async function recordRequest(
+  control: RampControl,
+  failure: UpstreamError | null,
+  input: CommonInput,
+  ports: Ports,
+): Promise<void> {
+  if (failure !== null && failure.kind !== "ambiguous") return;
+  const outcome = failure === null ? "written" : "unknown";
+  const entry = requestEntry(control, outcome, signatureOf(ports, input));
+  await recordEntry(ports, entry, "none");
+}
+
 /** Also the step that has not been told yet, as it never was live. */
 export async function recordEnd(
   ramp: RampDocument,
-  state: ParsedState,
+  state: ParsedState | null,
   input: CommonInput,
   ports: Ports,
 ): Promise<void> {

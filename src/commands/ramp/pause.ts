@@ -8,7 +8,7 @@ import { noFlags } from "../flag.ts";
 import { invocation } from "../lib/format.ts";
 import { unreachable } from "../lib/stored-state.ts";
 import { answerTo, hearingOf, unheard } from "./answer.ts";
-import { newControl, runningRamp, send } from "./control.ts";
+import { newControl, request, runningRamp } from "./control.ts";
 import { isLeft, stateText } from "./life.ts";
 import { overOutcome } from "./outcome.ts";
 import { renderRamp } from "./render.ts";
@@ -45,7 +45,7 @@ async function pause(
   const data: RampData = { ramp, at_ms: ports.clock.now() };
   const control = newControl("pause", ramp, input, ports);
   // Also when it is paused: a resume may be on its way, and only the newest word counts.
-  const error = await send(control, ports);
+  const error = await request(control, input, ports);
   if (error !== null) return { ...unreachable(error, ports), data };
   if (isLeft(ramp) && !known.alive) {
     const headline = "paused already by its gate; no process runs it until ramp resume";

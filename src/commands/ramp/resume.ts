@@ -16,7 +16,7 @@ import { noFlags } from "../flag.ts";
 import { age, invocation } from "../lib/format.ts";
 import { READ_LIMIT_MS, unreachable } from "../lib/stored-state.ts";
 import { answerTo, hearingOf, unheard } from "./answer.ts";
-import { newControl, runningRamp, send } from "./control.ts";
+import { newControl, request, runningRamp, send } from "./control.ts";
 import { diskRefused, lockHere } from "./launch.ts";
 import { isLeft, stateText } from "./life.ts";
 import { carryOut, RAMP_BUDGET_MS } from "./loop.ts";
@@ -87,9 +87,9 @@ async function resume(
   const { ramp } = known;
   const control = newControl("resume", ramp, input, ports);
   const takeover = takeoverOf(known, ports.clock.now());
-  if (takeover === "at once") return here(control, input, ports);
+  if (takeover === "at once") return here(control, input, ports, request);
   // Also when it is running: a pause may be on its way, and only the newest word counts.
-  const error = await send(control, ports);
+  const error = await request(control, input, ports);
   const data: RampData = { ramp, at_ms: ports.clock.now() };
   if (error !== null) return { ...unreachable(error, ports), data };
   const next = invocation(ports.target, "ramp status");
@@ -111,11 +111,12 @@ async function resume(
   return { kind: "done", changed: true, data: { ...data, ramp: answered }, headline, next };
 }
 
-/** As it is by now: while the question was open, or the answer waited for, somebody may have been faster. */
+/** `say`: journals the request, unless that was done. As it is by now: while the question was open, or the answer waited for, somebody may have been faster. */
 async function here(
   control: RampControl,
   input: CommonInput,
   ports: Ports,
+  say: typeof request = (word, _input, to) => send(word, to),
 ): Promise<Outcome<RampData>> {
   const lock = await lockHere(ports);
   if (lock !== null) return lock;
@@ -126,7 +127,7 @@ async function here(
     if (known === null || known.ramp.id !== control.ramp || isOver(known.ramp)) {
       return gone(known, ports);
     }
-    const error = await send(control, ports);
+    const error = await say(control, input, ports);
     if (error !== null) return unreachable(error, ports);
     const { actor: by, host } = ports.identity;
     const id = ports.rng.ulid(ports.clock.now(), known.ramp.carrier.id);

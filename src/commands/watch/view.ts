@@ -9,7 +9,7 @@ import { placeOf } from "../../domain/policy/prerequisites.ts";
 import { stateShown } from "../../domain/proof/traffic.ts";
 import { beforeStop } from "../../domain/situation/figures.ts";
 import type { Situation } from "../../domain/situation/known.ts";
-import type { JournalEntry } from "../../domain/state/journal.ts";
+import { hadNoEffect, type JournalEntry } from "../../domain/state/journal.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import { clockTime } from "../../domain/text/format.ts";
 import { cut, widthOf } from "../../domain/text/width.ts";
@@ -187,12 +187,14 @@ function journalLines({ journal }: WatchModel, { nowMs }: ViewOptions): string[]
 }
 
 function entryText(entry: JournalEntry, nowMs: number): string {
+  const ms = Date.parse(entry.at);
+  const when = Number.isNaN(ms) ? "at an unknown time" : age(nowMs - ms);
+  const [note] = entry.notes;
+  if (note !== undefined && hadNoEffect(entry)) return `${when}  ${note}`;
   const side = ({ percent, emergency }: JournalEntry["after"]): string =>
     emergency === true ? "STOP" : share(percent);
   const from = entry.before === null ? "?" : side(entry.before);
   const reason = entry.reason === null ? "" : ` "${entry.reason}"`;
-  const ms = Date.parse(entry.at);
-  const when = Number.isNaN(ms) ? "at an unknown time" : age(nowMs - ms);
   return `${when}  ${entry.command}  ${from} → ${side(entry.after)}  ${entry.actor}${reason}`;
 }
 

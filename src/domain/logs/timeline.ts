@@ -1,5 +1,5 @@
 /** The changes of state that logs are compared with, and the spans of time between them. */
-import type { JournalEntry } from "../state/journal.ts";
+import { hadNoEffect, type JournalEntry } from "../state/journal.ts";
 
 export interface StateChange {
   atMs: number;
@@ -11,9 +11,10 @@ export interface StateChange {
 /** More are not told apart: an incident has a handful. */
 export const MAX_CHANGES = 8;
 
-/** The newest changes, oldest first. */
+/** The newest changes, oldest first; what was only requested is none. */
 export function changesOf(entries: readonly JournalEntry[]): StateChange[] {
   return entries
+    .filter((entry) => !hadNoEffect(entry))
     .map((entry) => ({
       atMs: Date.parse(entry.at),
       command: entry.command,

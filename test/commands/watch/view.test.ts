@@ -5,6 +5,7 @@ import { factsOf, newFacts } from "../../../src/commands/watch/changes.ts";
 import type { WatchModel } from "../../../src/commands/watch/model.ts";
 import { emptyModel, failed, looked, seen as seenPart } from "../../../src/commands/watch/model.ts";
 import { viewLines } from "../../../src/commands/watch/view.ts";
+import { NO_CHANGE } from "../../../src/domain/state/journal.ts";
 import { widthOf } from "../../../src/domain/text/width.ts";
 import { minutes, seen } from "../../domain/policy/world.ts";
 import { hostileText } from "../../support/hostile-text.ts";
@@ -32,6 +33,15 @@ describe("the view", () => {
     const lines = view(fullModel(BAD), columns, rows);
     hold(lines, columns, rows);
     await expect(lines.join("\n")).toMatchFileSnapshot(`watch-view-${columns}.txt`);
+  });
+
+  it("says of an entry that changed nothing what happened, not from what to what", () => {
+    const notes = ["ramp pause requested: freeze (ada)"];
+    const entry = { ...entryOf(PLAIN, "NEW", 5), before: NO_CHANGE, after: NO_CHANGE, notes };
+    const model = { ...fullModel(GOOD), journal: seenPart([entry], NOW_MS) };
+    expect(view(model).join("\n")).toMatch(
+      /^ {2}journal .* ago {2}ramp pause requested: freeze \(ada\)$/m,
+    );
   });
 
   it("fits whatever size the terminal has", () => {

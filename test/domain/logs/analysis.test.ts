@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { LogFilter } from "../../../src/domain/logs/filter.ts";
 import { changesOf, MAX_CHANGES } from "../../../src/domain/logs/timeline.ts";
+import { NO_CHANGE } from "../../../src/domain/state/journal.ts";
 import { journalEntry } from "../../support/journal-entries.ts";
 import {
   analysed,
@@ -181,6 +182,7 @@ describe("marks", () => {
     expect(known).toHaveLength(MAX_CHANGES);
     expect(known.at(-1)?.command).toBe("c11");
     expect(changesOf([{ ...entry(1), at: "whenever" }])).toEqual([]);
+    expect(changesOf([{ ...entry(1), after: NO_CHANGE }])).toEqual([]);
   });
 });
 
