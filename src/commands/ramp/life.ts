@@ -1,9 +1,9 @@
 /** Whether anybody still runs a ramp, as far as this machine and KV tell, and what is true when nobody does. */
-import { GATE } from "../../domain/ramp/advance.ts";
 import { isOver, type RampDocument } from "../../domain/ramp/document.ts";
 import { silenceText } from "../../domain/ramp/life.ts";
 import { shareOf } from "../../domain/ramp/text.ts";
 import { isoSeconds } from "../../domain/text/format.ts";
+import { isLeft } from "../lib/ramp-death.ts";
 import type { KnownRamp } from "./store.ts";
 
 type Seen = Pick<KnownRamp, "ramp" | "from" | "alive">;
@@ -21,15 +21,7 @@ export function shownState(known: Seen, nowMs: number): ShownState {
  */
 export function silenceOf({ ramp, from, alive }: Seen, nowMs: number): string | null {
   if (alive || isOver(ramp) || isLeft(ramp)) return null;
-  if (from === "here" && ramp.mode === "attached") {
-    return `its process on this machine (${ramp.host}) has died`;
-  }
-  return silenceText(ramp, nowMs);
-}
-
-/** A process whose gate pauses the ramp ends, as it should: a person decides. */
-export function isLeft({ mode, paused }: RampDocument): boolean {
-  return mode === "attached" && paused?.by === GATE;
+  return silenceText(ramp, nowMs, from === "here" && ramp.mode === "attached");
 }
 
 /** For a table's cell, or the head of an answer. */

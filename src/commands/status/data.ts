@@ -40,6 +40,8 @@ export interface StatusData {
   last: JournalEntry | null;
   /** Under way, as KV shows it; null: none, or not known. */
   ramp: RampDocument | null;
+  /** This machine knows that its process is gone. */
+  ramp_died: boolean;
   /** The configured and the achieved share. */
   share: AchievedShare;
   health: {

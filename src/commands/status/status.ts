@@ -24,6 +24,7 @@ import { onOff } from "../flag.ts";
 import { askShare } from "../lib/achieved-share.ts";
 import { lookEverywhere } from "../lib/look-everywhere.ts";
 import { assessHealth, sayingLate } from "../lib/native-health.ts";
+import { diedHere } from "../lib/ramp-death.ts";
 import type { GuardianTexts } from "../lib/rearm-guardian.ts";
 import { readGuardian } from "../lib/rearm-guardian.ts";
 import { figuresOf, lookedAt, nextText, situationIn } from "../lib/situation.ts";
@@ -80,12 +81,13 @@ async function look({ exitCode }: Given<typeof input>, ports: Ports): Promise<Ou
   const readRamp = rampText instanceof UpstreamError ? null : rampText;
   const problems = known === null ? [] : problemsOf(known, guardian, readRamp, ports);
   const ramp = underWay(parseRamp(readRamp));
+  const rampDied = await diedHere(ramp, ports);
   const { figures, share, health } = measured;
   const looks = sightings.map((sighting) => lookedAt(sighting, state));
   const unread = unreadOf(rampText, guardian);
   const nowMs = ports.clock.now();
-  const asked = { nowMs, state, looks, figures, ramp, share: share.verdict, odd: problems, unread };
-  const situation = situationIn(asked, ports.target);
+  const asked = { nowMs, state, looks, figures, ramp, rampDied, share: share.verdict, unread };
+  const situation = situationIn({ ...asked, odd: problems }, ports.target);
   const next = nextText(situation.next, ports.target);
   const data: StatusData = {
     situation,
@@ -97,6 +99,7 @@ async function look({ exitCode }: Given<typeof input>, ports: Ports): Promise<Ou
     live: sightings.map((s, index) => viewOf(s, looks[index]?.current ?? null)),
     last: journal.entries.at(-1) ?? null,
     ramp: ramp === null || state === null ? ramp : underWay(asSeen(ramp, state, nowMs)),
+    ramp_died: rampDied,
     share,
     health: { ...health, command: health.recommendation === "none" ? null : next },
     at_ms: nowMs,

@@ -30,14 +30,15 @@ export function statusText(data: StatusData): string {
   if (data.config !== null) lines.push(...row("config", changedText(data.config, data.at_ms)));
   const lease = leaseText(data.config, data.api_ms ?? data.at_ms);
   if (lease !== null) lines.push(...row("lease", lease));
-  if (data.ramp !== null) lines.push(...row("ramp", rampText(data.ramp, data.at_ms)));
+  if (data.ramp !== null) lines.push(...row("ramp", rampText(data.ramp, data)));
   lines.push("  live", ...data.live.flatMap((view) => line(`    ${viewText(view)}`, 6)));
   const last = data.last === null ? "no journal entry" : entryLine(data.last, data.at_ms);
   return [...lines, ...row("last", last)].join("\n");
 }
 
-function rampText(ramp: RampDocument, nowMs: number): string {
-  return `${stepText(ramp)}, ${shareOf(ramp)}, ${nowText(ramp, nowMs)} (${ramp.mode}, by ${ramp.by})`;
+function rampText(ramp: RampDocument, { at_ms, ramp_died }: StatusData): string {
+  const now = nowText(ramp, at_ms, ramp_died);
+  return `${stepText(ramp)}, ${shareOf(ramp)}, ${now} (${ramp.mode}, by ${ramp.by})`;
 }
 
 /** What the Worker falls back to by itself, or has. */

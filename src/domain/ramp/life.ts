@@ -18,8 +18,12 @@ export function silentSince(ramp: RampDocument, nowMs: number): number | null {
   return nowMs - lastMs > SILENT_MS || nowMs - endsMs > OVERDUE_MS ? lastMs : null;
 }
 
-/** "no sign of life from laptop since 2026-03-01T12:00:00Z"; null: there are signs. */
-export function silenceText(ramp: RampDocument, nowMs: number): string | null {
+/**
+ * "no sign of life from laptop since 2026-03-01T12:00:00Z"; null: there are signs. `died`: this machine knows of it
+ * without waiting for one.
+ */
+export function silenceText(ramp: RampDocument, nowMs: number, died = false): string | null {
+  if (died) return `its process on this machine (${ramp.host}) has died`;
   const sinceMs = silentSince(ramp, nowMs);
   if (sinceMs === null) return null;
   const who = ramp.mode === "detached" ? "the Worker's cron" : ramp.host;

@@ -44,8 +44,8 @@ export function rampNotice(ramp: RampDocument, env: string, nowMs: number): Noti
   };
 }
 
-export function nowText(ramp: RampDocument, nowMs: number): string {
-  const silence = silenceText(ramp, nowMs);
+export function nowText(ramp: RampDocument, nowMs: number, died = false): string {
+  const silence = silenceText(ramp, nowMs, died);
   if (silence !== null && ramp.paused === null) return silence;
   const text = happeningText(ramp, nowMs);
   return silence === null ? text : `${text}; ${silence}`;

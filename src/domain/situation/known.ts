@@ -33,6 +33,8 @@ export interface Known {
   figures: Figures | string;
   /** Under way, by its own word. */
   ramp: RampDocument | null;
+  /** This machine knows that its process is gone. */
+  rampDied?: boolean;
   /** Of the achieved share. */
   share: Verdict;
   /** Locations that, by the metrics, decide by an older state. */

@@ -1,5 +1,5 @@
 /** What is about to change, or should have: locations that lag, a share that is not achieved, a ramp that waits. */
-import { silentSince } from "../ramp/life.ts";
+import { silenceText } from "../ramp/life.ts";
 import { placeInPlan } from "../ramp/position.ts";
 import { nowText, shareOf } from "../ramp/text.ts";
 import { leaseEndsMs } from "../state/lease.ts";
@@ -33,13 +33,13 @@ function listed(what: string, places: readonly string[]): string | null {
 }
 
 /** Null for one that shows signs of life, and runs. Its end may not be written yet: another change of the state is one. */
-function rampText({ ramp, state, nowMs }: Known): string | null {
+function rampText({ ramp, rampDied, state, nowMs }: Known): string | null {
   if (ramp === null) return null;
   const place = state === null ? null : placeInPlan(ramp, state);
   if (place?.kind === "conflict") return `the ramp is over: ${place.by}, ${place.why}`;
-  return ramp.paused === null && silentSince(ramp, nowMs) === null
+  return ramp.paused === null && silenceText(ramp, nowMs, rampDied) === null
     ? null
-    : `the ramp stands at ${shareOf(ramp)}: ${nowText(ramp, nowMs)}`;
+    : `the ramp stands at ${shareOf(ramp)}: ${nowText(ramp, nowMs, rampDied)}`;
 }
 
 function leaseText({ state, nowMs }: Known): string | null {

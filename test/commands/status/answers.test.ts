@@ -6,9 +6,11 @@ import { disable } from "../../../src/commands/lower/disable.ts";
 import { reduce } from "../../../src/commands/lower/reduce.ts";
 import { status } from "../../../src/commands/status/status.ts";
 import type { Sighting } from "../../../src/domain/proof/expectation.ts";
+import { GATE, written } from "../../../src/domain/ramp/advance.ts";
 import { UpstreamError } from "../../../src/ports/errors.ts";
 import type { Ports } from "../../../src/ports/ports.ts";
 import { minutes, seen } from "../../domain/policy/world.ts";
+import { rampOf } from "../../domain/ramp/world.ts";
 import { metricsOf } from "../../support/metric-answers.ts";
 import { GIVEN } from "../../support/ports-of.ts";
 import { NOW_MS, PLAIN, PORTS, sightingOf, TARGET, VirtualClock } from "../watch/world.ts";
@@ -89,6 +91,31 @@ describe("status --exit-code", () => {
     };
     const unread = await asked({ more: { documents: { ...PORTS.documents, get } } });
     expect(unread).toMatchObject({ code: 20, first: "? not known: ramp: HTTP 503" });
+  });
+
+  it("is 20 when a ramp's process has died on this machine, which knows of it at once", async () => {
+    const begun = rampOf("10:2h,100", { nowMs: NOW_MS, revisions: [PLAIN.revision, "NEXT"] });
+    const hold_until = new Date(NOW_MS + 7_200_000).toISOString();
+    const ramp = { ...written(begun, 0, ago(660), NOW_MS), phase: "hold", hold_until } as const;
+    const after = (fence: number, alive: boolean, paused = ramp.paused) => {
+      const stored = JSON.stringify({ ...ramp, paused, carrier: { ...ramp.carrier, fence } });
+      const get = async (key: string) => (key === "ramp" ? stored : null);
+      const read = async () => JSON.stringify({ ...ramp, paused });
+      const rampFile = { ...PORTS.rampFile, read, isLocked: async () => alive };
+      return asked({ more: { documents: { ...PORTS.documents, get }, rampFile } });
+    };
+    const dead = await after(ramp.carrier.fence, false);
+    expect(dead).toMatchObject({
+      code: 20,
+      first: "! the ramp stands at 10 %: its process on this machine (laptop) has died",
+    });
+    expect(dead.text).toMatch(/^ {2}ramp .*its process on this machine/m);
+    expect(dead.text).not.toMatch(/holding|healthy/);
+    expect((await after(ramp.carrier.fence, true)).first).toBe("✔ healthy: no finding fails");
+    // Taken over elsewhere since: the file no longer speaks for it.
+    expect((await after(ramp.carrier.fence + 1, false)).first).toBe("✔ healthy: no finding fails");
+    const byGate = { at: ago(5), by: GATE, why: "too few requests", left_s: null };
+    expect((await after(ramp.carrier.fence, false, byGate)).text).not.toContain("has died");
   });
 
   it("is 26 in an emergency, whose figures are from before it", async () => {

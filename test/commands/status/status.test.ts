@@ -82,6 +82,7 @@ function dataOf(
     live,
     last: entryOf(texts, "E1", 60),
     ramp,
+    ramp_died: false,
     share,
     health: { verdict, recommendation, command: null, problems, findings },
     at_ms: NOW_MS,
