@@ -50,6 +50,8 @@ afterAll(async () => {
   await lane?.close();
 });
 beforeEach(async () => {
+  // Until all is forgotten nothing is recorded: it would be of the test before.
+  recordedS = Number.POSITIVE_INFINITY;
   await control.stopTraffic();
   await resetLane(lane);
   control.setKv({ lagMs: { min: 0, max: 800 } });
