@@ -2,12 +2,11 @@
 
 import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { buildLock, modifiedAt } from "../support/build-lock.ts";
+import { NODE, ROOT } from "../support/cli.ts";
 import { HANG_MS } from "../support/patience.ts";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url).href);
 const BUNDLE = join(ROOT, "dist/worker/index.js");
 const LOCK = join(ROOT, "dist/worker.lock");
 
@@ -24,12 +23,10 @@ export async function ensureBundle(): Promise<string> {
   return BUNDLE;
 }
 
-/** `wrangler deploy --dry-run`; throws with its output when it refuses. */
+/** `wrangler deploy --dry-run` of the sources; throws with its output when it refuses. */
 export function dryRun(environment: string, outdir: string): Promise<unknown> {
-  const args = ["deploy", "--dry-run", "--config", "worker/wrangler.jsonc"];
-  return execa("wrangler", [...args, "--env", environment, "--outdir", outdir], {
+  return execa(NODE, ["worker/build.js", environment, outdir], {
     cwd: ROOT,
-    preferLocal: true,
     stdin: "ignore",
     timeout: HANG_MS,
     env: { WRANGLER_SEND_METRICS: "false", CI: "true" },
