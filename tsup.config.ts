@@ -1,7 +1,13 @@
 import { readFileSync } from "node:fs";
 import { defineConfig } from "tsup";
 
-const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
+const { version, devDependencies } = JSON.parse(readFileSync("package.json", "utf8")) as {
+  version: string;
+  devDependencies: Record<string, string>;
+};
+
+/** What the sandbox alone needs, too large to bring: the program says how to install them. */
+const SANDBOX_PACKAGES = ["miniflare", "chdb", "@electric-sql/pglite"];
 
 /**
  * Start-up time is response time. Importing `node:process` as a module initialises every stream it
@@ -19,6 +25,7 @@ export default defineConfig({
     relief: "src/cli/relief.ts",
     sandbox: "src/sandbox/index.ts",
     "database-probe": "src/adapters/database-probe.ts",
+    "sandbox-help": "src/sandbox/control/help.ts",
     "chdb-child": "src/sandbox/analytics/chdb-child.ts",
   },
   format: "esm",
@@ -29,13 +36,20 @@ export default defineConfig({
   splitting: false,
   removeNodeProtocol: false,
   minify: true,
+  // Says which packages are inside, for their licences.
+  metafile: true,
   noExternal: [/^(?!miniflare|workerd|chdb|@electric-sql\/)/],
   external: ["miniflare", "workerd", "chdb", /^@electric-sql\//],
   // Its CommonJS hides what it requires from the bundler.
   esbuildOptions: (options) => {
     options.alias = { "jsonc-parser": "jsonc-parser/lib/esm/main.js" };
   },
-  define: { PIXCANARY_VERSION: JSON.stringify(version) },
+  define: {
+    PIXCANARY_VERSION: JSON.stringify(version),
+    PIXCANARY_SANDBOX_PACKAGES: JSON.stringify(
+      Object.fromEntries(SANDBOX_PACKAGES.map((name) => [name, devDependencies[name]])),
+    ),
+  },
   banner: {
     js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
   },
@@ -47,7 +61,8 @@ export default defineConfig({
           build.onResolve({ filter }, ({ importer }) =>
             importer.includes("/cli/") ? { path: `./${bundle}.js`, external: true } : undefined,
           );
-        apart(/sandbox\/(index|control\/help)\.ts$/, "sandbox");
+        apart(/sandbox\/index\.ts$/, "sandbox");
+        apart(/sandbox\/control\/help\.ts$/, "sandbox-help");
         apart(/adapters\/database-probe\.ts$/, "database-probe");
         const filter = /^node:(process|child_process)$/;
         build.onResolve({ filter }, ({ path, importer }) =>

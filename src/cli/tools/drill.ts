@@ -10,6 +10,7 @@ import { reportJson, reportText } from "../report.ts";
 import { timeoutOf } from "../run.ts";
 import type { Shell } from "../shell.ts";
 import type { Exits } from "../start.ts";
+import { loadSandbox } from "./load-sandbox.ts";
 
 /** Real enough to wait for, short enough for a coffee break. */
 const DRILL_LAG_MS = { min: 200, max: 2_000 };
@@ -34,8 +35,8 @@ async function drill(flags: GlobalFlags, shell: Shell): Promise<number> {
   const named = flags.env ?? shell.env.PIXCANARY_ENV;
   const interrupt = shell.interrupt(shell.console.err);
   if (named !== undefined && named !== "") return onEnvironment(flags, shell, interrupt);
+  const { startSandbox } = await loadSandbox();
   shell.console.err("drill → embedded sandbox: starting the Worker at 3 locations …");
-  const { startSandbox } = await import("../../sandbox/index.ts");
   const sandbox = await startSandbox({ lagMs: DRILL_LAG_MS, percent: 10 });
   try {
     const config = { ...flags, config: sandbox.description.configPath, env: "sandbox" };

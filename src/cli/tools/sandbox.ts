@@ -8,6 +8,7 @@ import { jsonForTerminal } from "../report.ts";
 import { parseOwn } from "../run.ts";
 import type { Shell } from "../shell.ts";
 import type { Exits } from "../start.ts";
+import { loadSandbox } from "./load-sandbox.ts";
 
 export const input = z.object({
   locations: flag(
@@ -83,9 +84,9 @@ async function runSandbox(
     vars: { GUARDIAN: guardian },
     ...(databaseUrl === undefined ? {} : { databaseUrl }),
   };
+  const { startSandbox } = await loadSandbox();
   shell.console.err("sandbox: starting the Worker, the API, the origin and the database …");
   const interrupt = shell.interrupt(shell.console.err);
-  const { startSandbox } = await import("../../sandbox/index.ts");
   const sandbox = await startSandbox(options);
   try {
     if (flags.json) shell.console.out(jsonForTerminal(sandbox.description));
