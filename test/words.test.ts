@@ -57,6 +57,8 @@ const SOURCES = [...filesIn("src", ".ts"), ...filesIn("worker", ".ts")];
 const DOCS = [
   "README.md",
   "RUNBOOK.md",
+  "SECURITY.md",
+  "CHANGELOG.md",
   "worker/wrangler.jsonc",
   ...filesIn("docs", ".md").filter((file) => file !== GLOSSARY && !file.includes("/decisions/")),
 ];

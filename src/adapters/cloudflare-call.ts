@@ -5,6 +5,7 @@ import { anySignal } from "../domain/lib/abort.ts";
 import { UpstreamError, type UpstreamKind } from "../ports/errors.ts";
 import type { CloudflareClient } from "./cloudflare-client.ts";
 import { readCapped, textOf } from "./http.ts";
+import { permissionFor } from "./permissions.ts";
 import type { RawAnswer } from "./raw-get.ts";
 import { remoteText } from "./redact.ts";
 import { NeverSent, type TransportError, toTransportError } from "./transport.ts";
@@ -91,7 +92,7 @@ export interface StreamCall {
 
 /** Throws ApiFailure, also while the body is read. */
 export async function streamApi(client: CloudflareClient, call: StreamCall): Promise<RawAnswer> {
-  const asGet = { what: call.what, method: "get" as const };
+  const asGet = { what: call.what, method: "get" as const, path: call.path };
   if (call.signal.aborted) throw cancelledBefore(asGet);
   let answer: RawAnswer;
   try {
@@ -172,7 +173,7 @@ export function parseJson(text: string): unknown {
 }
 
 /** What a failure is told about. */
-type FailedCall = Pick<ApiCall, "what" | "method">;
+type FailedCall = Pick<ApiCall, "what" | "method" | "path">;
 
 function toFailure(
   error: unknown,
@@ -200,7 +201,7 @@ function fromStatus(answer: ApiAnswer, client: CloudflareClient, call: FailedCal
   const kind = kindOf(status, codes, call);
   const said = errors.length > 0 ? words(client, errors) : plainWords(client, answer);
   // Of a token that is not accepted, the API's own words name headers.
-  const what = kind === "auth" ? TOKEN_REFUSED : `${statusWords(status)}${said}`;
+  const what = kind === "auth" ? TOKEN_REFUSED : `${statusWords(status, call)}${said}`;
   const message = `${call.what}: HTTP ${status}${what}`;
   return new ApiFailure(kind, message, {
     status,
@@ -229,8 +230,11 @@ function lostAnswer(call: Pick<ApiCall, "method">): UpstreamKind {
 
 const TOKEN_REFUSED = " (the token is not accepted)";
 
-function statusWords(status: number): string {
-  if (status === 403) return " (the token may not do this)";
+function statusWords(status: number, { method, path }: FailedCall): string {
+  if (status === 403) {
+    const permission = permissionFor(method, path);
+    return ` (the token may not do this${permission === null ? "" : `; it needs ${permission}`})`;
+  }
   if (status === 429) return " (too many requests)";
   return status >= 300 && status < 400 ? " (a redirect, not followed)" : "";
 }

@@ -105,11 +105,10 @@ function inForceOf(state: ParsedState): InForce {
 
 function blind(failure: UpstreamError, data: AssessData, ports: Ports): Outcome<AssessData> {
   const auth = failure.kind === "auth" || failure.kind === "forbidden";
-  const hint = auth ? " (the token needs Account Analytics: Read)" : "";
   return {
     kind: "failed",
     code: auth ? "auth" : failure.kind === "deadline" ? "deadline" : "upstream",
-    message: `${failure.message}${hint}`,
+    message: failure.message,
     truth: "native's health is unknown; nothing was changed",
     next: invocation(ports.target, auth ? "doctor" : "status"),
     data,

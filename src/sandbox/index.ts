@@ -1,6 +1,7 @@
 /** The embedded Cloudflare: the real Worker at several locations, and the API that steers it. */
 export type { MetricsSettings } from "./analytics/engine.ts";
 export type { FaultKind, FaultRule, FaultRuleInput } from "./api/faults.ts";
+export { PERMISSIONS, type Permission } from "./api/permissions.ts";
 export type { SeenRequest } from "./api/server.ts";
 export type { TokenKind } from "./api/tokens.ts";
 export { SandboxControl, type SandboxState } from "./control/control.ts";

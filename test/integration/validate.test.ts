@@ -238,7 +238,7 @@ describe("NO-GO, for exactly the right reasons", () => {
       { moreEnv: { CLOUDFLARE_API_TOKEN: control.createToken("kv-read-only") } },
     );
     expect([outcome.kind, exitCodeOf(outcome)]).toEqual(["failed", 23]);
-    expect(said(outcome)).toContain("(the token needs Account Analytics: Read)");
+    expect(said(outcome)).toContain("it needs Account Analytics: Read)");
     expect("data" in outcome ? outcome.data?.verdict : null).toBe("NO-GO");
   });
 

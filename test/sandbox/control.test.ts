@@ -119,6 +119,18 @@ describe("control over HTTP", () => {
     expect((await api(path, { method: "PUT", body: "x", headers })).status).toBe(403);
   });
 
+  test("makes tokens with exactly the permissions that are named", async () => {
+    const permissions = ["Workers R2 Storage Bucket Item Read"];
+    const made = await call("/tokens", { method: "POST", body: JSON.stringify({ permissions }) });
+    const { token } = (await made.json()) as { token: string };
+    const headers = { authorization: `Bearer ${token}` };
+    const status = async (path: string) => (await api(path, { headers })).status;
+    const buckets = "/r2/buckets";
+    expect(await status(`${buckets}/${sandbox.description.logsBucket}/objects`)).toBe(200);
+    expect(await status(buckets)).toBe(403);
+    expect(await status("/storage/kv/namespaces")).toBe(403);
+  });
+
   test("wrong bodies are refused with what is accepted", async () => {
     for (const [path, body] of [
       ["/kv", { lag: 5 }],

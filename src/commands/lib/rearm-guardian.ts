@@ -14,6 +14,7 @@ import {
 } from "../../domain/guardian/document.ts";
 import type { JournalEntry } from "../../domain/state/journal.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
+import type { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
 import { asUpstream } from "./write-result.ts";
 
@@ -80,12 +81,12 @@ export function guardianSeen(
   return { newest: newestAction(known, nowMs), latched: isLatched(known, nowMs) };
 }
 
-/** `seen`: what the human was shown, or why that is not known. */
+/** `seen`: what the human was shown, or why that is not known. Returns how the API refused it, if it did. */
 export async function armGuardian(
   ports: Ports,
   id: string,
   seen: GuardianSeen | string,
-): Promise<void> {
+): Promise<UpstreamError | null> {
   if (typeof seen === "string") return notArmed(seen);
   const through = seen.newest?.id ?? null;
   const at = new Date(ports.clock.now()).toISOString();
@@ -93,11 +94,15 @@ export async function armGuardian(
   const signal = ports.clock.timeout(LIMIT_MS);
   try {
     await ports.documents.put(GUARDIAN_ARM_KEY, JSON.stringify(arm), { signal });
-  } catch (error) {
-    notArmed(error instanceof Error ? error.message : String(error));
+    return null;
+  } catch (thrown) {
+    const error = asUpstream(thrown);
+    notArmed(error.message);
+    return error;
   }
 
-  function notArmed(why: string): void {
+  function notArmed(why: string): null {
     ports.progress.warn(`the guardian was not re-armed, it will not act: ${why}`);
+    return null;
   }
 }

@@ -37,7 +37,10 @@ export async function begin(
     const first = await firstDocument(steps, input, ports);
     if ("kind" in first) return first;
     const ramp = { ...first, known_entries: known };
-    await armGuardian(ports, ramp.id, steps.guardian);
+    const refused = await armGuardian(ports, ramp.id, steps.guardian);
+    // Each step would be refused like this: it would be tried until the time limit.
+    if (refused?.kind === "forbidden" || refused?.kind === "auth")
+      return unreachable(refused, ports);
     return input.detach ? await handOver(ramp, ports) : await carryOut(ramp, input, ports);
   } catch (error) {
     if (error instanceof LocalError) return diskRefused(error, ports);

@@ -7,6 +7,7 @@ import { isOver, parseRamp, RAMP_KEY } from "../../domain/ramp/document.ts";
 import { asSeen } from "../../domain/ramp/seen-end.ts";
 import type { Ports } from "../../ports/ports.ts";
 import { readBase } from "../lib/stored-state.ts";
+import { asUpstream } from "../lib/write-result.ts";
 
 const MIRROR_LIMIT_MS = 4_000;
 /** For the last word about a ramp; whichever is over first. */
@@ -44,23 +45,28 @@ export async function showEnd(over: RampDocument, ports: Ports, limitMs = END_LI
     if (kept === null) return false;
     return (kept.id === over.id && isOver(kept)) || supersededBy(over, kept) !== null;
   };
+  let refused = "";
   const last = await retry(
     async (number) => {
       if (number > 1 && (await isShown())) return true;
       try {
         await ports.documents.put(RAMP_KEY, JSON.stringify(over), { signal });
-      } catch {
-        // The answer may have been lost: a look tells.
+      } catch (thrown) {
+        const error = asUpstream(thrown);
+        // Once may be a mistake of the API. Any other answer may have been lost: a look tells.
+        if (error.kind === "forbidden" && number > 1) refused = `: ${error.message}`;
       }
       return isShown();
     },
     (shown, number) =>
-      shown || number === END_TRIES
+      shown || number === END_TRIES || refused !== ""
         ? null
         : END_PACE_MS + jitteredMs(number, END_BACKOFF, ports.rng.next()),
     { sleep: (ms, stop) => ports.clock.sleep(ms, stop), signal },
   );
-  if (!last) ports.progress.warn("KV does not show that the ramp has ended: others may not know");
+  if (!last) {
+    ports.progress.warn(`KV does not show that the ramp has ended: others may not know${refused}`);
+  }
   return last;
 }
 

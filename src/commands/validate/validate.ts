@@ -174,17 +174,11 @@ function withoutAnswer(
 /** What keeps an answer from being one; a refused token before all others. */
 function failureOf({ base, after, doctor, metrics, shareFailure }: Parts): UpstreamError | null {
   const token = doctor.token instanceof UpstreamError ? doctor.token : null;
-  const measured = [metrics.failure, shareFailure].map(withHint);
+  const measured = [metrics.failure, shareFailure];
   const errors = [token?.kind === "auth" ? token : null, base, after, ...measured].filter(
     (error) => error instanceof UpstreamError,
   );
   return errors.find(({ kind }) => kind === "auth" || kind === "forbidden") ?? errors[0] ?? null;
-}
-
-function withHint(error: UpstreamError | null): UpstreamError | null {
-  if (error?.kind !== "forbidden") return error;
-  const hint = `${error.message} (the token needs Account Analytics: Read)`;
-  return new UpstreamError("forbidden", hint, { status: error.status, cause: error });
 }
 
 /** The next stage of the runbook, as a ramp of one step. */

@@ -4,7 +4,8 @@ import type { Bucket } from "../edge/backstage.ts";
 import type { CentralStore } from "../kv/central-store.ts";
 import { CODES, failure } from "./envelope.ts";
 import type { Limits } from "./limits.ts";
-import type { ApiToken, Scope, Tokens } from "./tokens.ts";
+import type { Scope } from "./permissions.ts";
+import type { ApiToken, Tokens } from "./tokens.ts";
 
 export interface ApiDeps {
   store: CentralStore;

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { type ApiContext, type ApiDeps, type ApiEnv, refuse, throttled } from "./access.ts";
 import { CODES, failure, ok } from "./envelope.ts";
 import { checkSizes, expiry, readValue } from "./kv-value.ts";
-import type { Scope } from "./tokens.ts";
+import type { Scope } from "./permissions.ts";
 
 const MIN_LIST = 10;
 const MAX_LIST = 1_000;

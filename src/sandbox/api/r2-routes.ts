@@ -3,7 +3,7 @@ import type { Hono } from "hono";
 import type { Bucket } from "../edge/backstage.ts";
 import { type ApiContext, type ApiDeps, type ApiEnv, refuse } from "./access.ts";
 import { CODES, failure, ok } from "./envelope.ts";
-import type { Scope } from "./tokens.ts";
+import type { Scope } from "./permissions.ts";
 
 const BASE = "/accounts/:account/r2/buckets";
 const MAX_LIST = 1_000;
@@ -29,10 +29,13 @@ export function r2Routes(api: Hono<ApiEnv>, deps: ApiDeps): void {
       return handle(c, deps.r2.bucket(name));
     };
 
-  api.get(BASE, (c) => refuse(c, deps, "r2:read") ?? ok({ buckets: deps.r2.names.map(describe) }));
+  api.get(
+    BASE,
+    (c) => refuse(c, deps, "r2:buckets") ?? ok({ buckets: deps.r2.names.map(describe) }),
+  );
   api.get(
     `${BASE}/:bucket`,
-    inBucket("r2:read", async (c) => ok(describe(c.req.param("bucket") ?? ""))),
+    inBucket("r2:buckets", async (c) => ok(describe(c.req.param("bucket") ?? ""))),
   );
   api.get(`${BASE}/:bucket/objects`, inBucket("r2:read", listObjects));
   api.get(`${BASE}/:bucket/objects/:key{[\\s\\S]+}`, inBucket("r2:read", getObject));

@@ -1,5 +1,6 @@
 /** API tokens with scopes, in the shape of the real ones so that redaction is put to the test. */
 import { randomBytes } from "node:crypto";
+import { PERMISSIONS, type Permission, type Scope, scopesOf } from "./permissions.ts";
 
 export const TOKEN_KINDS = [
   "full",
@@ -14,15 +15,6 @@ export const TOKEN_KINDS = [
 ] as const;
 
 export type TokenKind = (typeof TOKEN_KINDS)[number];
-export type Scope =
-  | "kv:read"
-  | "kv:write"
-  | "r2:read"
-  | "r2:write"
-  | "account:read"
-  | "analytics:read"
-  | "tail:read";
-
 export interface ApiToken {
   /** Not the secret. */
   id: string;
@@ -33,26 +25,11 @@ export interface ApiToken {
   accountId: string;
 }
 
-const ALL: readonly Scope[] = [
-  "kv:read",
-  "kv:write",
-  "r2:read",
-  "r2:write",
-  "account:read",
-  "analytics:read",
-  "tail:read",
-];
-
-const SCOPES: Record<TokenKind, readonly Scope[]> = {
-  full: ALL,
-  "kv-read-only": ["kv:read", "account:read"],
-  "logs-read-only": ["r2:read", "tail:read"],
-  "analytics-read-only": ["analytics:read"],
+const READING: Partial<Record<TokenKind, readonly Permission[]>> = {
+  "kv-read-only": ["Workers KV Storage Read"],
+  "logs-read-only": ["Workers R2 Storage Read", "Workers Tail Read"],
+  "analytics-read-only": ["Account Analytics Read"],
   "no-permissions": [],
-  expiring: ALL,
-  expired: ALL,
-  disabled: ALL,
-  "wrong-account": ALL,
 };
 
 const EXPIRING_IN_MS = 60 * 60_000;
@@ -68,13 +45,19 @@ export class Tokens {
     this.#now = now;
   }
 
-  /** Returns the secret; `expiring` ends in an hour, `expired` did so a day ago. */
-  create(kind: TokenKind): string {
+  /**
+   * Returns the secret; `expiring` ends in an hour, `expired` did so a day ago. `permissions`: exactly
+   * these, in place of those of its kind.
+   */
+  create(
+    kind: TokenKind,
+    permissions: readonly Permission[] = READING[kind] ?? PERMISSIONS,
+  ): string {
     const secret = `cfut_${randomBytes(20).toString("hex")}`;
     this.#bySecret.set(secret, {
       id: randomBytes(16).toString("hex"),
       kind,
-      scopes: new Set(SCOPES[kind]),
+      scopes: scopesOf(permissions),
       status: kind === "disabled" ? "disabled" : "active",
       expiresAtMs: this.#expiry(kind),
       accountId: kind === "wrong-account" ? randomBytes(16).toString("hex") : this.#accountId,

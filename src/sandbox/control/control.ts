@@ -2,6 +2,7 @@
 import { type AnalyticsEngine, type MetricsSettings, PLAIN_METRICS } from "../analytics/engine.ts";
 import type { ActiveFault, FaultRuleInput } from "../api/faults.ts";
 import type { LimitSettings, Limits } from "../api/limits.ts";
+import type { Permission } from "../api/permissions.ts";
 import type { ApiServer, SeenRequest } from "../api/server.ts";
 import type { TokenKind, Tokens } from "../api/tokens.ts";
 import type { SwitchSettings, TcpSwitch } from "../database/tcp-switch.ts";
@@ -208,9 +209,12 @@ export class SandboxControl {
     this.#deps.notices.forget();
   }
 
-  /** A new API token of this kind. */
-  createToken(kind: TokenKind): string {
-    return this.#deps.tokens.create(tokenSchema.parse({ kind }).kind);
+  /** A new API token of this kind, or one with exactly these permissions. */
+  createToken(given: TokenKind | { permissions: readonly Permission[] }): string {
+    const { kind, permissions } = tokenSchema.parse(
+      typeof given === "string" ? { kind: given } : given,
+    );
+    return this.#deps.tokens.create(kind, permissions);
   }
 
   /** What the API was asked; neither tokens nor bodies. */

@@ -189,7 +189,10 @@ export const CONTROLS: readonly Control[] = [
     schema: takes.tokenSchema,
     help: "a new API token",
     status: 201,
-    apply: ({ control }, { kind }) => ({ kind, token: control.createToken(kind) }),
+    apply: ({ control }, { kind, permissions }) => ({
+      kind,
+      token: control.createToken(permissions === undefined ? kind : { permissions }),
+    }),
   }),
   {
     path: "GET /traffic",

@@ -1,5 +1,6 @@
 /** What the control API takes. Strict: an unknown field is a typing error, and is refused. */
 import * as z from "zod";
+import { PERMISSIONS } from "../api/permissions.ts";
 import { TOKEN_KINDS } from "../api/tokens.ts";
 import { NOTICE_CHANNELS } from "../notices/receivers.ts";
 import { DATASET } from "../types.ts";
@@ -120,7 +121,11 @@ export const noticesSchema = z.strictObject({
   drop: z.boolean().optional(),
 });
 
-export const tokenSchema = z.strictObject({ kind: z.enum(TOKEN_KINDS) });
+export const tokenSchema = z.strictObject({
+  kind: z.enum(TOKEN_KINDS).default("full"),
+  /** Exactly these, in place of those of its kind. */
+  permissions: z.array(z.enum(PERMISSIONS)).optional(),
+});
 
 export const trafficSchema = z.strictObject({
   visitors: z.int().min(1).max(2_000).default(30),

@@ -1,0 +1,31 @@
+/** What a token may do, by the names that the real API gives to its permission groups. */
+
+/** What the routes ask for. */
+export type Scope =
+  | "kv:read"
+  | "kv:write"
+  | "r2:buckets"
+  | "r2:read"
+  | "r2:write"
+  | "analytics:read"
+  | "tail:read";
+
+/** The dashboard says Edit for Write; either includes reading. */
+const GROUPS = {
+  "Workers KV Storage Read": ["kv:read"],
+  "Workers KV Storage Write": ["kv:read", "kv:write"],
+  "Account Analytics Read": ["analytics:read"],
+  "Workers R2 Storage Read": ["r2:buckets", "r2:read"],
+  "Workers R2 Storage Write": ["r2:buckets", "r2:read", "r2:write"],
+  /** At Cloudflare for named buckets only: objects, but no list of buckets. */
+  "Workers R2 Storage Bucket Item Read": ["r2:read"],
+  "Workers Tail Read": ["tail:read"],
+} as const satisfies Record<string, readonly Scope[]>;
+
+export type Permission = keyof typeof GROUPS;
+
+export const PERMISSIONS = Object.keys(GROUPS) as [Permission, ...Permission[]];
+
+export function scopesOf(permissions: readonly Permission[]): ReadonlySet<Scope> {
+  return new Set(permissions.flatMap((name): readonly Scope[] => GROUPS[name]));
+}
