@@ -1,5 +1,6 @@
 /** What the schema finds wrong with `pixcanary.json`, in plain words. */
 import type { z } from "zod";
+import { ESCALATION_KEYS } from "../domain/config/contacts.ts";
 import { configFileSchema, environmentSchema } from "../domain/config/environment.ts";
 import { NOTIFY_KEYS } from "../domain/config/notify.ts";
 import { DEFAULT_POLICY } from "../domain/policy/numbers.ts";
@@ -63,6 +64,7 @@ function knownKeys([top, , setting, row]: readonly string[]): string[] {
   if (top === undefined) return Object.keys(configFileSchema.shape);
   if (setting === undefined) return Object.keys(environmentSchema.shape);
   if (setting === "notify") return [...(NOTIFY_KEYS[row ?? ""] ?? Object.keys(NOTIFY_KEYS))];
+  if (setting === "escalation") return [...ESCALATION_KEYS];
   if (setting !== "policy") return [];
   const rows = new Map<string, unknown>(Object.entries(DEFAULT_POLICY));
   if (row === undefined) return [...rows.keys()];

@@ -1,9 +1,11 @@
 /** For verbs that can do without an environment: with it where there is one, else without. */
+
 import { createClock } from "../adapters/clock.ts";
 import { ConfigError } from "../adapters/config-file.ts";
 import { createIdentity } from "../adapters/identity.ts";
 import { createRedactor } from "../adapters/redact.ts";
 import { createRng } from "../adapters/rng.ts";
+import { NO_CONTACTS } from "../domain/config/contacts.ts";
 import { OFFICIAL_API_URL } from "../domain/config/environment.ts";
 import { DEFAULT_POLICY } from "../domain/policy/numbers.ts";
 import { UpstreamError } from "../ports/errors.ts";
@@ -102,5 +104,5 @@ export const NOWHERE: Ports["target"] = {
   rampMinNativeRequests: 0,
   pagesOrigin: null,
   configPath: null,
-  contacts: { onCall: null, slack: null, docs: null },
+  contacts: NO_CONTACTS,
 };

@@ -1,7 +1,9 @@
 /** The runbook's cheat sheet for the configured environment, to print and keep near. Offline. */
+import { contactParts } from "../domain/config/contacts.ts";
 import type { Target } from "../domain/config/environment.ts";
 import { manualWay } from "../domain/config/manual.ts";
 import { foldCommand } from "../domain/text/fold-command.ts";
+import { widthOf, wrap } from "../domain/text/width.ts";
 import type { ReadingVerb } from "./command.ts";
 import { noFlags } from "./flag.ts";
 import { invocation } from "./lib/format.ts";
@@ -86,12 +88,18 @@ function onPaper(command: string): string {
   return foldCommand(command, COLUMNS - 2).replace(/^(?!')/gm, "  ");
 }
 
+/** As many on a line as fit, each of them whole. */
+function packed(parts: readonly string[]): string[] {
+  const lines: string[] = [];
+  for (const part of parts) {
+    const joined = lines.length === 0 ? part : `${lines.at(-1)} · ${part}`;
+    if (lines.length > 0 && widthOf(joined) <= COLUMNS) lines[lines.length - 1] = joined;
+    else lines.push(...wrap(part, COLUMNS, "  "));
+  }
+  return lines;
+}
+
 function text(data: CardData): string {
-  const contacts = [
-    ["On-call", data.contacts.onCall],
-    ["Slack", data.contacts.slack],
-    ["Docs", data.contacts.docs],
-  ].flatMap(([name, value]) => (value === null ? [] : [`${name}: ${value}`]));
   return [
     RULE,
     `  CANARY EMERGENCY CHEAT SHEET: ${data.env}`,
@@ -103,6 +111,6 @@ function text(data: CardData): string {
     "NOT-AUS in the dashboard",
     ...data.dashboard.map((line) => `  ${line}`),
     RULE,
-    ...contacts,
+    ...packed(contactParts(data.contacts)),
   ].join("\n");
 }

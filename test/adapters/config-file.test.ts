@@ -10,6 +10,7 @@ import {
   parseForRelief,
 } from "../../src/adapters/config-file.ts";
 import { findJsonMistake } from "../../src/adapters/json-position.ts";
+import { NO_CONTACTS } from "../../src/domain/config/contacts.ts";
 import {
   apiBaseUrlOf,
   findEnvironment,
@@ -231,6 +232,7 @@ describe("relief needs to know where to write, and no more", () => {
     [{ worker: "" }, { worker: "unknown" }],
     [{ canaryTag: "B 2" }, { canaryTag: "unknown" }],
     [{ slack: 3, onCall: "", docs: [] }, {}],
+    [{ channels: "#x", escalation: [{ afterMinutes: 15 }] }, {}],
     [{ tokenFile: 3, qaTokenFile: "" }, {}],
     [{ qaUrls: undefined }, { qaUrls: [] }],
     [{ qaUrls: ["\u001b]52;x"] }, { qaUrls: [] }],
@@ -381,7 +383,7 @@ describe("a target", () => {
       dataset: null,
       policy: DEFAULT_POLICY,
       pagesOrigin: null,
-      contacts: { onCall: null, slack: null, docs: null },
+      contacts: NO_CONTACTS,
     });
     expect((await target("staging")).protected).toBe(false);
     expect((await target("staging", { dataset: "canary_requests" })).dataset).toBe(

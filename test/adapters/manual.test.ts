@@ -5,6 +5,7 @@ import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { NO_CONTACTS } from "../../src/domain/config/contacts.ts";
 import type { Target } from "../../src/domain/config/environment.ts";
 import {
   type ManualDocument,
@@ -34,7 +35,7 @@ const TARGET: Target = {
   ramps: {},
   rampMinNativeRequests: 200,
   pagesOrigin: null,
-  contacts: { onCall: null, slack: null, docs: null },
+  contacts: NO_CONTACTS,
 };
 const HOSTILE = 'it\'s `id` $(id) "quoted" \\ \n $HOME !x';
 

@@ -23,6 +23,12 @@ beforeAll(async () => {
     normalPercent: 12.25,
     onCall: "Anna 0170-1234567, Ben 0171-7654321",
     slack: "#pix-incidents",
+    channels: ["bridge https://meet.pix.example/incident", "status https://status.pix.example"],
+    escalation: [
+      { afterMinutes: 15, to: "Carla Berg 0172-1111111" },
+      { afterMinutes: 30, to: "Dora, head of platform 0173-2222222" },
+      { afterMinutes: 60, to: "Emil, CTO 0174-3333333" },
+    ],
     docs: "https://wiki.example/canary",
   };
   await writeFile(join(home, "pixcanary.json"), JSON.stringify({ environments: { production } }));
@@ -40,6 +46,18 @@ it("prints on one page of 80 columns", async () => {
   // An address alone may be longer: it is to be clicked.
   expect(lines.filter((line) => widthOf(line) > 80)).toEqual([
     expect.stringContaining("https://dash.cloudflare.com/"),
+  ]);
+});
+
+it("names whom to call, who is next, and where people talk, each of them whole", async () => {
+  const { stdout } = await card();
+  expect(stdout.trimEnd().split("\n").slice(-6)).toEqual([
+    "On-call: Anna 0170-1234567, Ben 0171-7654321",
+    "After 15 min: Carla Berg 0172-1111111",
+    "After 30 min: Dora, head of platform 0173-2222222",
+    "After 60 min: Emil, CTO 0174-3333333 · Slack: #pix-incidents",
+    "Channel: bridge https://meet.pix.example/incident",
+    "Channel: status https://status.pix.example · Docs: https://wiki.example/canary",
   ]);
 });
 

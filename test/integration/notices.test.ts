@@ -90,6 +90,9 @@ describe("doctor", () => {
       20,
       expect.stringMatching(/✖ notify {7}no notification channel/),
     ]);
+    expect(none.stdout).toMatch(
+      /! contacts {5}not configured: onCall, slack, escalation\n +fix: set/,
+    );
   });
 
   it("--notify sends a test through each, and says whom to mend", async () => {
@@ -99,6 +102,9 @@ describe("doctor", () => {
     expect(stdout).toMatch(/✔ pagerduty {4}test notification sent and resolved/);
     expect(stdout).toMatch(/✖ slack {8}refused \(HTTP 404\)\n +fix: the webhook may be revoked/);
     expect(stdout).toMatch(/✔ webhook /);
+    expect(stdout).toMatch(
+      /✔ contacts {5}On-call: the team .* · After 15 min: .* · Slack: #sandbox/,
+    );
     expect(lane.sandbox.control.notices().pagerduty).toEqual({ pages: 1, open: [] });
   });
 });

@@ -2,7 +2,9 @@
  * Ports for races: a KV store whose every call is one step of a fast-check scheduler, and whose reads
  * may answer an older version. Real commands run on it; nothing else of the world is needed.
  */
+
 import type { Scheduler } from "fast-check";
+import { NO_CONTACTS } from "../../src/domain/config/contacts.ts";
 import { DEFAULT_POLICY } from "../../src/domain/policy/numbers.ts";
 import type { CanaryConfig, StopDocument } from "../../src/domain/state/documents.ts";
 import type { RawState } from "../../src/domain/state/state.ts";
@@ -137,7 +139,7 @@ export function modelPorts(store: StateStore): Ports {
       rampMinNativeRequests: 200,
       pagesOrigin: null,
       configPath: null,
-      contacts: { onCall: null, slack: null, docs: null },
+      contacts: NO_CONTACTS,
     },
     identity: { actor: "tester", host: "here", tool: "test" },
     store,

@@ -2,11 +2,13 @@
 
 import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { buildLock, modifiedAt } from "../support/build-lock.ts";
-import { NODE, ROOT } from "../support/cli.ts";
 import { HANG_MS } from "../support/patience.ts";
 
+const ROOT = fileURLToPath(new URL("../..", import.meta.url).href);
+const NODE = join(ROOT, "node_modules/.bin/node");
 const BUNDLE = join(ROOT, "dist/worker/index.js");
 const LOCK = join(ROOT, "dist/worker.lock");
 

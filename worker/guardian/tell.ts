@@ -111,7 +111,10 @@ function noticesOf(
 ): Notice[] {
   if (notice === null) return [];
   const { settings, tickMs: nowMs } = run;
-  return [noticeOf(notice, { env: settings.notify.env, topic, nowMs, source: hostOf(run), next })];
+  const { env, contacts } = settings.notify;
+  const named = notice.severity === "info" ? [] : contacts;
+  const said = { ...notice, details: [...notice.details, ...named] };
+  return [noticeOf(said, { env, topic, nowMs, source: hostOf(run), next })];
 }
 
 function textOf(told: Told | null): string | null {

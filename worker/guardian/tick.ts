@@ -163,7 +163,8 @@ async function act(run: Tick, action: Action, assessment: Assessment | null): Pr
 }
 
 async function journal(run: Tick, entry: JournalEntry): Promise<void> {
-  run.notices.push(noticeOfEntry(run.settings.notify.env, entry));
+  const { env, contacts } = run.settings.notify;
+  run.notices.push(noticeOfEntry(env, entry, { contacts }));
   await keepEntry(run, entry);
 }
 

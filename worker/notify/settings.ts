@@ -17,10 +17,13 @@ export interface NotifyBindings {
   NOTIFY_EMAIL_TO?: string;
   /** The environment's name in pixcanary.json, where that is not ENVIRONMENT: keys must be the same. */
   NOTIFY_ENV?: string;
+  /** Whom to call, as `doctor --notify` prints it: parts with " · " between them. */
+  NOTIFY_CONTACTS?: string;
 }
 
 export interface NotifySettings {
   env: string;
+  contacts: readonly string[];
   pagerduty: { url: string; routingKey: string } | null;
   slack: { url: string } | null;
   webhook: { url: string; token: string | null } | null;
@@ -47,6 +50,7 @@ export function parseNotify(
   };
   return {
     env: env.NOTIFY_ENV || env.ENVIRONMENT || "production",
+    contacts: (env.NOTIFY_CONTACTS ?? "").split(" · ").filter((part) => part.trim() !== ""),
     pagerduty: keep(parsePagerDuty(env)),
     slack: keep(parseSlack(env)),
     webhook: keep(parseWebhook(env)),

@@ -32,7 +32,7 @@ export interface DoctorData {
 }
 
 const input = z.object({
-  notify: onOff("--notify", "send a test notification through each channel"),
+  notify: onOff("--notify", "send a test notification through each channel; check the contacts"),
   deep: onOff("--deep", "look at native's database (DATABASE_URL) and its R2 bucket, too"),
 });
 
@@ -45,8 +45,8 @@ export const doctor: ReadingVerb<typeof input, DoctorData> = {
     "Checks the token, account, namespace (writes and deletes one probe key), state keys, every /qa, clock and Node " +
     "version. Run it before you need it: before each rollout, and in the quarterly drill. Metrics and " +
     "logs that cannot be read are warnings: a stop needs neither. With --notify it also sends a test " +
-    "notification through every channel, and pages the PagerDuty on-call. With --deep it counts the database's " +
-    "connections, shows its longest queries, and writes, reads and deletes an object in R2.",
+    "notification through every channel, which pages the PagerDuty on-call, and checks the contacts. With " +
+    "--deep it counts the database's connections, shows its longest queries, and writes, reads and deletes an object in R2.",
   examples: [
     "pixcanary doctor --env production",
     "pixcanary doctor --env production --notify",

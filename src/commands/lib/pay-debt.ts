@@ -1,4 +1,6 @@
 /** Pays what a change owes, each part by itself, within the signal. Never throws. */
+
+import { contactParts } from "../../domain/config/contacts.ts";
 import { unlessAborted } from "../../domain/lib/abort.ts";
 import { noticeOfEntry } from "../../domain/notices/of-entry.ts";
 import { type Debt, isPaid } from "../../domain/state/debt.ts";
@@ -49,8 +51,9 @@ async function tell(
   if (channels.length === 0) return [];
   const all = (problem: string) => () =>
     channels.map((channel) => ({ channel, problem, fix: null, again: true }));
+  const contacts = contactParts(target.contacts);
   const telling = notifier
-    .report(noticeOfEntry(target.env, entry, released), { signal, channels })
+    .report(noticeOfEntry(target.env, entry, { released, contacts }), { signal, channels })
     .catch((error: unknown) => all(String(error))());
   return unlessAborted(telling, signal, all("no answer in time"));
 }

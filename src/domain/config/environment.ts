@@ -4,6 +4,7 @@ import type { Policy } from "../policy/numbers.ts";
 import { DEFAULT_POLICY, policySchema } from "../policy/numbers.ts";
 import { parsePlan } from "../ramp/plan.ts";
 import { isValidTag } from "../state/documents.ts";
+import { type Contacts, channelsSchema, escalationSchema } from "./contacts.ts";
 import { notifyForReliefSchema, notifySchema } from "./notify.ts";
 import { isLoopback, isSafeUrl, parseUrl } from "./safe-url.ts";
 import { path, printable } from "./text.ts";
@@ -83,8 +84,10 @@ export const environmentSchema = z.strictObject({
     .refine(isWebOrigin, "must be an origin like https://pix.immo, without a path")
     .optional()
     .describe("of the QA page: /qa must allow it (QA_ALLOWED_ORIGINS of the Worker)"),
-  onCall: printable.optional(),
-  slack: printable.optional(),
+  onCall: printable.optional().describe("who is called first"),
+  slack: printable.optional().describe("the channel where incidents are handled"),
+  channels: z.lazy(channelsSchema).optional().describe("other places: a bridge, a status page"),
+  escalation: z.lazy(escalationSchema).optional().describe("who is called next, and when"),
   docs: printable.optional(),
   // Made at its first use: a stop that replaces no number of the policy does without it.
   policy: z.lazy(policySchema).optional().describe("numbers that differ from the runbook's"),
@@ -123,6 +126,8 @@ const reliefEnvironmentSchema = z.object({
   sessionFile: shape.sessionFile.catch(undefined),
   onCall: shape.onCall.catch(undefined),
   slack: shape.slack.catch(undefined),
+  channels: shape.channels.catch(undefined),
+  escalation: shape.escalation.catch(undefined),
   docs: shape.docs.catch(undefined),
   policy: shape.policy.catch(undefined),
   ramps: shape.ramps.catch(undefined),
@@ -178,8 +183,8 @@ export interface Target {
   pagesOrigin: string | null;
   /** As given with --config, so that printed commands can be pasted; null when it was found. */
   configPath: string | null;
-  /** Whom to call and where to read on, as configured; for the card. */
-  contacts: { onCall: string | null; slack: string | null; docs: string | null };
+  /** Whom to call and where to read on, as configured. */
+  contacts: Contacts;
 }
 
 /** Own properties only: an environment called `constructor` must be configured to exist. */
@@ -204,7 +209,17 @@ export function toTarget(name: string, env: Environment, configPath: string | nu
     rampMinNativeRequests: env.rampMinNativeRequests,
     pagesOrigin: env.pagesOrigin ?? null,
     configPath,
-    contacts: { onCall: env.onCall ?? null, slack: env.slack ?? null, docs: env.docs ?? null },
+    contacts: contactsOf(env),
+  };
+}
+
+function contactsOf({ onCall, slack, channels, escalation, docs }: Environment): Contacts {
+  return {
+    onCall: onCall ?? null,
+    slack: slack ?? null,
+    channels: channels ?? [],
+    escalation: escalation ?? [],
+    docs: docs ?? null,
   };
 }
 

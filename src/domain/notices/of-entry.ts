@@ -4,10 +4,18 @@ import type { Notice } from "./notice.ts";
 import { noticeKey } from "./notice.ts";
 
 /**
+ * `contacts`: one part each, for whoever is woken by it; what needs nobody does without.
  * A stop opens the topic `stop`, its release closes it; every other change is said once. `released`:
  * a stop was released although none was stored before.
  */
-export function noticeOfEntry(env: string, entry: JournalEntry, released = false): Notice {
+export function noticeOfEntry(
+  env: string,
+  entry: JournalEntry,
+  {
+    released = false,
+    contacts = [],
+  }: { released?: boolean | undefined; contacts?: readonly string[] } = {},
+): Notice {
   const { actor, host, reason, incident, at } = entry;
   const said = wording(entry, released || entry.before?.emergency !== false);
   return {
@@ -19,6 +27,7 @@ export function noticeOfEntry(env: string, entry: JournalEntry, released = false
       ...(reason === null ? [] : [`reason: ${reason}`]),
       ...(incident === null ? [] : [`incident: ${incident}`]),
       proof(entry),
+      ...(said.severity === "info" ? [] : contacts),
     ],
     next: `pixcanary status --env ${env}`,
     at,

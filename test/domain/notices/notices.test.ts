@@ -195,7 +195,7 @@ describe("of a journal entry", () => {
       ...given,
     });
   const said = (given: Partial<JournalEntry>, released?: boolean) => {
-    const { kind, key, severity, title } = noticeOfEntry("production", entry(given), released);
+    const { kind, key, severity, title } = noticeOfEntry("production", entry(given), { released });
     return `${kind} ${key} ${severity}: ${title}`;
   };
   const outcome = (of: JournalEntry["verification"]["outcome"]) => ({
