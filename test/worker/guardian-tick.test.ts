@@ -107,6 +107,7 @@ async function tick(atMs: number): Promise<void> {
     ANALYTICS_DATASET: "canary",
     ANALYTICS_API_URL: server.url,
     NOTIFY_WEBHOOK_URL: `${server.url}/hook`,
+    NOTIFY_CONTACTS: "On-call: Anna · After 15 min: Ben",
     KV_CANARY_CONFIG: NAMESPACE,
   };
   const context = { waitUntil: () => undefined };
@@ -259,6 +260,21 @@ describe("the notification on native's health", () => {
     // At 0 % there is nothing to reduce.
     expect(health()).toMatchObject([{ next: "pixcanary not-aus --env production" }]);
   });
+});
+
+it("what it notifies of names whom to call, until all is well again", async () => {
+  const notices = () =>
+    server.seen.filter(({ url }) => url === "/hook").map(({ body }) => JSON.parse(body));
+  await tickOnTime(START_MS);
+  const named = notices().map(({ key, details }) => [key, details.slice(-2)]);
+  expect(named).toHaveLength(2);
+  for (const [, last] of named) expect(last).toEqual(["On-call: Anna", "After 15 min: Ben"]);
+  server.seen.length = 0;
+  kv.set("stop", JSON.stringify({ active: false, id: "R" }));
+  failing = () => 0;
+  await tickOnTime(START_MS + 30 * MINUTE_MS);
+  expect(notices().map(({ kind }) => kind)).toContain("resolve");
+  expect(JSON.stringify(notices())).not.toContain("Anna");
 });
 
 describe("intents that an emergency caught", () => {

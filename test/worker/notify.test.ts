@@ -160,6 +160,7 @@ describe("settings", () => {
   it("nothing set: nobody is told, and nothing is wrong", () => {
     expect(parseNotify({ ENVIRONMENT: "production" })).toEqual({
       env: "production",
+      contacts: [],
       pagerduty: null,
       slack: null,
       webhook: null,
@@ -194,6 +195,11 @@ describe("settings", () => {
     const { problems, ...settings } = parseNotify(env);
     expect(problems).toEqual([expect.stringContaining(problem)]);
     expect(JSON.stringify(problems)).not.toContain("s3cret");
-    expect(Object.values(settings)).toEqual(["production", null, null, null, null]);
+    expect(Object.values(settings)).toEqual(["production", [], null, null, null, null]);
+  });
+
+  it("contacts are the parts of one line, as doctor --notify prints it", () => {
+    const { contacts } = parseNotify({ NOTIFY_CONTACTS: "On-call: Anna · After 15 min: Ben" });
+    expect(contacts).toEqual(["On-call: Anna", "After 15 min: Ben"]);
   });
 });
