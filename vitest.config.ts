@@ -8,11 +8,13 @@ import { HANG_MS, PATIENCE } from "./test/support/patience.ts";
  */
 const LONG = [
   "integration/ramp",
+  "integration/permissions",
   "integration/assess",
   "commands/not-aus/race",
   "acceptance/matrix",
   "integration/fleet",
   "sandbox/sessions",
+  "package/pack",
   "integration/fault-pairs",
   "commands/logs/errors",
   "integration/secrets",

@@ -75,6 +75,7 @@ test("a stop opens one incident however often it is pulled, and restore closes i
   ]);
   const slack = JSON.stringify(control.notices().arrived.filter((n) => n.channel === "slack"));
   expect(slack).toContain("reason: 5xx &lt;!channel&gt; [31mspike");
+  expect(slack).toContain("On-call: the team that runs this sandbox");
 });
 
 describe("doctor", () => {
