@@ -63,7 +63,7 @@ async function tell(
 ): Promise<NoticeReport> {
   try {
     const request = await REQUESTS[channel](notice, options);
-    if (request === null) return { channel, problem: null, fix: null, again: false };
+    if (request === null) return { channel, problem: null, fix: null, again: false, skipped: true };
     const headers = { "user-agent": `pixcanary/${options.version}`, ...request.headers };
     const signed = { ...request, headers };
     const sending = {

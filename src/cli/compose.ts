@@ -8,7 +8,7 @@ import { createStateStore } from "../adapters/cloudflare-store.ts";
 import { type LoadedConfig, loadConfig, loadForRelief } from "../adapters/config-file.ts";
 import { createDebts } from "../adapters/debts.ts";
 import { createIdentity } from "../adapters/identity.ts";
-import { createJournal } from "../adapters/journal.ts";
+import { createJournal, createLocalJournal } from "../adapters/journal.ts";
 import { createDocuments } from "../adapters/kv-documents.ts";
 import { fromStdin } from "../adapters/logs/find.ts";
 import { createLogFolders } from "../adapters/logs/folder.ts";
@@ -93,7 +93,7 @@ export async function composeWith(
   const qa = createQaProbe({ ...asking, urls: qaUrls, secrets: [token] });
   const apiPorts =
     token === null
-      ? withoutToken(missing)
+      ? withoutToken(missing, statePlace(environment, name, shell))
       : withToken(token, { environment, name, shell, qaToken, apiClock });
   const identity = createIdentity({ env: shell.env, version: shell.version });
   const ports: Ports = {
@@ -211,11 +211,14 @@ function withToken(
 }
 
 /** `/qa`, the plan and the manual way still work; whatever needs the API says what is missing. */
-function withoutToken(missing: readonly MissingSecret[]): ApiPorts {
+function withoutToken(missing: readonly MissingSecret[], place: StatePlace): ApiPorts {
   const unusable = missing.find(({ what }) => what === "API token");
   const why = unusable?.why ?? "export CLOUDFLARE_API_TOKEN=… or set tokenFile in pixcanary.json";
   const error = new UpstreamError("auth", `no API token: ${why}`);
-  return refusing(error, "no API token");
+  return {
+    ...refusing(error, "no API token"),
+    journal: createLocalJournal(place, "no API token"),
+  };
 }
 
 /** Everything that needs the API fails with this; the journal says it in a few words. */
@@ -233,6 +236,7 @@ export function refusing(error: UpstreamError, why: string): ApiPorts {
       append: async () => [`${why}: the journal was not written`],
       appendHere: async () => [],
       recent: async () => ({ entries: [], warnings: [`${why}: the journal was not read`] }),
+      openIncident: async () => null,
     },
     account: { token: refuse, namespace: refuse, writable: refuse },
     media: { bucket: "", list: refuse, tryOut: refuse },

@@ -52,6 +52,8 @@ export interface Journal {
     limit: number,
     options: CallOptions,
   ): Promise<{ entries: JournalEntry[]; warnings: string[] }>;
+  /** Of the incident that is open by the file on this machine; null: none is. Asks nobody, never throws. */
+  openIncident(): Promise<string | null>;
 }
 
 /** The time by the API. */

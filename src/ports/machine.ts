@@ -31,6 +31,8 @@ export interface NoticeReport {
   fix: string | null;
   /** Another try may get through. */
   again: boolean;
+  /** Nothing was sent, as it is none of this channel's business. */
+  skipped?: true;
 }
 
 /** Tells people, through the channels of the environment. Secrets are looked for when they are needed. */

@@ -147,6 +147,7 @@ export function modelPorts(store: StateStore): Ports {
     journal: {
       append: async () => [],
       appendHere: async () => [],
+      openIncident: async () => null,
       recent: async () => ({ entries: [], warnings: [] }),
     },
     qa: { urls: [], look: () => Promise.reject(new Error("nobody looks in a race")) },

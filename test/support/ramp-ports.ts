@@ -56,6 +56,7 @@ export function rampPorts(
     },
     journal: {
       appendHere: async () => [],
+      openIncident: async () => null,
       append: async (entry) => {
         journal.push(entry);
         return [];

@@ -14,6 +14,8 @@ export interface Payment {
   open: string[];
   /** What no further try would mend: it is not owed any more. */
   lost: string[];
+  /** Channels that took the notification now. */
+  taken: string[];
 }
 
 type Needed = Pick<Ports, "journal" | "notifier" | "target">;
@@ -39,6 +41,9 @@ export async function payDebt(ports: Needed, debt: Debt, signal: AbortSignal): P
     left: isPaid(left) ? null : left,
     open: [...missing, ...again.map(words)],
     lost: failed.filter((report) => !report.again).map(words),
+    taken: reports
+      .filter(({ problem, skipped }) => problem === null && skipped !== true)
+      .map(({ channel }) => channel),
   };
 }
 

@@ -3,9 +3,11 @@
  * warning; neither ever fails the change.
  */
 
+import type { IncidentEvent } from "../../domain/incident/event.ts";
 import { anySignal, unlessAborted } from "../../domain/lib/abort.ts";
 import type { Debt } from "../../domain/state/debt.ts";
 import type { JournalEntry, Signature, Snapshot } from "../../domain/state/journal.ts";
+import { NO_CHANGE } from "../../domain/state/journal.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { CommonInput } from "../command.ts";
 import { invocation } from "./format.ts";
@@ -42,20 +44,22 @@ export async function leaveTrace(
 ): Promise<void> {
   const told = trace.unwritten === true ? "none" : "others";
   const { released } = trace;
-  await recordEntry(ports, entryOf(ports, input, trace), told, { released, early });
+  await recordEntry(ports, await entryOf(ports, input, trace), told, { released, early });
 }
 
 /** What is known so far, on disk before anybody is asked to take it: it outlives this process. */
-export function keepEarly(ports: Ports, input: CommonInput, trace: Trace): Promise<boolean> {
-  return ports.debts.keep(debtOf(ports, entryOf(ports, input, trace), "others", false));
+export async function keepEarly(ports: Ports, input: CommonInput, trace: Trace): Promise<boolean> {
+  const entry = await entryOf(ports, input, trace);
+  return ports.debts.keep(debtOf(ports, entry, "others", false));
 }
 
-function entryOf(ports: Ports, input: CommonInput, trace: Trace): JournalEntry {
+async function entryOf(ports: Ports, input: CommonInput, trace: Trace): Promise<JournalEntry> {
+  const at = new Date(ports.clock.now()).toISOString();
   return {
-    ...signatureOf(ports, input),
+    ...(await signatureOf(ports, input)),
     schema: 1,
     id: trace.id,
-    at: new Date(ports.clock.now()).toISOString(),
+    at,
     command: trace.command,
     before: trace.before,
     after: trace.after,
@@ -79,13 +83,14 @@ function debtOf(
   return { schema: 1, entry, released, journal: true, channels };
 }
 
-export function signatureOf(
-  { identity, target }: Ports,
-  { reason, incident }: CommonInput,
-): Signature {
+/** A change belongs to the open incident, unless it names another: `--incident ""` names none. */
+export async function signatureOf(
+  { identity, journal, target }: Ports,
+  { reason, incident: named }: Pick<CommonInput, "reason" | "incident">,
+): Promise<Signature> {
   const { actor, host, tool } = identity;
-  const namespace = target.namespaceId;
-  return { actor, host, reason: reason ?? null, incident: incident ?? null, tool, namespace };
+  const incident = named === undefined ? await journal.openIncident() : named || null;
+  return { actor, host, reason: reason ?? null, incident, tool, namespace: target.namespaceId };
 }
 
 /** `none` where nothing was changed, or where people get a notice of another kind. */
@@ -103,7 +108,7 @@ export async function recordEntry(
   const limit = clock.timeout(interrupt.aborted ? INTERRUPTED_LIMIT_MS : LIMIT_MS);
   const keeping = unlessAborted(early ?? debts.keep(debt), limit, () => false);
   const held = anySignal([limit, onceKept(keeping, clock.timeout(HOLD_MS))]);
-  const [here, { left, open, lost }] = await Promise.all([
+  const [here, { left, open, lost, taken }] = await Promise.all([
     journal.appendHere(entry),
     // A Ctrl-C from now on ends it; after an earlier one it has what is left.
     payDebt(ports, debt, interrupt.aborted ? held : anySignal([held, interrupt])),
@@ -116,6 +121,41 @@ export async function recordEntry(
     ? "queued: being sent in the background"
     : `queued: ${invocation(ports.target, "deliver")} sends it`;
   for (const problem of open) progress.warn(kept ? `${problem}; ${how}` : problem);
+  await rememberNotified(ports, entry, taken);
+}
+
+/** For the incident's timeline, on this machine alone: it costs no request. */
+async function rememberNotified(
+  { clock, journal, rng }: Ports,
+  entry: JournalEntry,
+  taken: readonly string[],
+): Promise<void> {
+  if (entry.incident === null || taken.length === 0) return;
+  const nowMs = clock.now();
+  const text = `${entry.command}: notification through ${taken.join(", ")}`;
+  const event = { kind: "notified", severity: null, text, when: null } as const;
+  await journal.appendHere(eventEntry(entry, { id: rng.ulid(nowMs), nowMs, event }));
+}
+
+/** An entry that tells of an incident and changes no state, which versions without incidents read as such. */
+export function eventEntry(
+  signature: Signature,
+  { id, nowMs, event }: { id: string; nowMs: number; event: IncidentEvent },
+): JournalEntry {
+  const { actor, host, reason, incident, tool, namespace } = signature;
+  return {
+    ...{ actor, host, reason, incident, tool, namespace },
+    schema: 1,
+    id,
+    at: new Date(nowMs).toISOString(),
+    command: "incident",
+    before: NO_CHANGE,
+    after: NO_CHANGE,
+    revision: null,
+    verification: { outcome: "stored", locations: [], elapsed_ms: 0 },
+    notes: [event.text === "" ? event.kind : `${event.kind}: ${event.text}`],
+    event,
+  };
 }
 
 /** Aborts when the time is over and the debt is on disk; never while it is not. */

@@ -16,7 +16,7 @@ export async function recordStep(
   input: CommonInput,
   ports: Ports,
 ): Promise<void> {
-  const entry = stepEntry(ramp, outcome, signatureOf(ports, input));
+  const entry = stepEntry(ramp, outcome, await signatureOf(ports, input));
   if (entry !== null) await recordEntry(ports, entry, "others");
 }
 
@@ -42,7 +42,8 @@ export async function recordEnd(
 ): Promise<void> {
   const { clock, notifier, progress, target } = ports;
   if (isOver(ramp) && ramp.live_at === null) await recordStep(ramp, "stored", input, ports);
-  await recordEntry(ports, endEntry(ramp, state, signatureOf(ports, input)), "none");
+  const signature = await signatureOf(ports, input);
+  await recordEntry(ports, endEntry(ramp, state, signature), "none");
   if (notifier.channels.length === 0) return;
   const notice = rampNotice(ramp, target.env, clock.now());
   const signal = clock.timeout(TELL_LIMIT_MS);

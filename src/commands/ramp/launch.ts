@@ -12,6 +12,7 @@ import type { Ports } from "../../ports/ports.ts";
 import type { Outcome } from "../command.ts";
 import { invocation } from "../lib/format.ts";
 import { armGuardian } from "../lib/rearm-guardian.ts";
+import { signatureOf } from "../lib/record-change.ts";
 import { readBase, unreachable } from "../lib/stored-state.ts";
 import { asUpstream } from "../lib/write-result.ts";
 import { restore } from "../restore/restore.ts";
@@ -103,7 +104,7 @@ async function firstDocument(
     return overtaken(now.state, ports);
   const stopId = stopIdOf(steps.base.state);
   const base = { ...config.value, canary_percent: 0, revision: `${revision}-before` };
-  const ramp = newOne(steps, input, ports, { base, releasedStop: stopId, revision });
+  const ramp = await newOne(steps, input, ports, { base, releasedStop: stopId, revision });
   const nowMs = ports.clock.now();
   const stood = written(ramp, 0, config.value.last_updated, nowMs);
   // What restore wrote has no lease yet: the first thing to do is to renew it.
@@ -134,12 +135,14 @@ function stopIdOf({ stop, config }: ParsedState): string | null {
   return config.kind === "valid" ? (config.value.revision ?? null) : null;
 }
 
-function newOne(
+async function newOne(
   steps: StartSteps,
   input: StartInput,
-  { clock, rng, identity, target }: Ports,
+  ports: Ports,
   from: { base: CanaryConfig; releasedStop: string | null; revision: string | null },
-): RampDocument {
+): Promise<RampDocument> {
+  const { clock, rng, identity, target } = ports;
+  const { incident } = await signatureOf(ports, input);
   const nowMs = clock.now();
   const id = rng.ulid(nowMs, from.base.revision);
   const revisions: string[] = [];
@@ -154,7 +157,7 @@ function newOne(
     host: identity.host,
     tool: identity.tool,
     reason: input.reason ?? null,
-    incident: input.incident ?? null,
+    incident,
     nowMs,
     steps: steps.plan,
     revisions,

@@ -1,5 +1,6 @@
 /** The trace that every change leaves: one entry per command, in KV and in the local journal. */
 import * as z from "zod";
+import { eventSchema } from "../incident/event.ts";
 import { once } from "../lib/lazy.ts";
 import { readDocument } from "../lib/read-document.ts";
 import type { ParsedState } from "./state.ts";
@@ -44,6 +45,8 @@ export const journalEntrySchema = once(() => {
     tool: text,
     /** The KV namespace that was changed: a name like `staging` may move to another one. */
     namespace: text.nullable().default(null),
+    /** Of an incident that was opened, noted or closed; such an entry changed no state. */
+    event: eventSchema(),
   });
 });
 

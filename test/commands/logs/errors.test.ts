@@ -508,6 +508,7 @@ describe("the journal", () => {
     const journal = {
       append: async () => [],
       appendHere: async () => [],
+      openIncident: async () => null,
       recent: async () => ({ entries: [entry], warnings: [] }),
     };
     const outcome = await errors({ paths: ["marked.log"] }, ports({ journal }));

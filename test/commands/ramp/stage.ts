@@ -102,6 +102,7 @@ export class RampStage {
       },
       journal: {
         appendHere: async () => [],
+        openIncident: async () => null,
         append: (entry) => this.#event(() => this.#tell(entry)),
         recent: async () => ({ entries: [...this.journal.values()], warnings: [] }),
       },

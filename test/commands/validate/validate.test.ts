@@ -170,6 +170,7 @@ describe("NO-GO, each for its own reason", () => {
           journal: {
             append: async () => [],
             appendHere: async () => [],
+            openIncident: async () => null,
             recent: async () => ({ entries: [], warnings: ["journal in KV: HTTP 503"] }),
           },
         },

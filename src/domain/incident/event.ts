@@ -1,0 +1,43 @@
+/** What an entry of the journal says of an incident, beside being tied to it. Kept small: a stop loads it, too. */
+import * as z from "zod";
+import { once } from "../lib/lazy.ts";
+
+export type IncidentSeverity = "critical" | "warning";
+
+/**
+ * `notified`: a notification went out. Optional in an entry, and of no kind that this version does not know:
+ * an entry of another version must stay readable.
+ */
+export const eventSchema = once(() =>
+  z
+    .object({
+      kind: z.enum(["opened", "noted", "notified", "closed"]),
+      /** Of `opened`. */
+      severity: z.enum(["critical", "warning"]).nullable().default(null),
+      /** The title of `opened`, what `noted` and `notified` say. */
+      text: z.string().max(2_000).default(""),
+      /** RFC 3339: when it happened, where that is not when it was written: began, was seen, was over. */
+      when: z.string().max(64).nullable().default(null),
+    })
+    .optional()
+    .catch(undefined),
+);
+
+export type IncidentEvent = NonNullable<ReturnType<ReturnType<typeof eventSchema>["parse"]>>;
+
+interface Tied {
+  at: string;
+  incident: string | null;
+  event?: IncidentEvent | undefined;
+}
+
+/** The id of the incident that was opened last and is open; of entries in order of time. Null: none is. */
+export function openIncidentIn(entries: readonly Tied[]): string | null {
+  const open: string[] = [];
+  for (const { incident, event } of entries) {
+    if (incident === null || event === undefined) continue;
+    if (event.kind === "opened" && !open.includes(incident)) open.push(incident);
+    if (event.kind === "closed" && open.includes(incident)) open.splice(open.indexOf(incident), 1);
+  }
+  return open.at(-1) ?? null;
+}
