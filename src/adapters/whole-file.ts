@@ -6,19 +6,21 @@ import { openIfThere } from "./regular-file.ts";
 const MAX_BYTES = 256 * 1024;
 
 /** On disk when it resolves. Rejects with the system's error. */
-export async function writeWhole(path: string, text: string): Promise<void> {
+export async function writeWhole(path: string, text: string, mode = 0o600): Promise<void> {
   const aside = `${path}.${process.pid}.new`;
-  await writeFlushed(aside, text);
+  await writeFlushed(aside, text, mode);
   await rename(aside, path);
   await flushFolder(dirname(path));
 }
 
-async function writeFlushed(path: string, text: string): Promise<void> {
+async function writeFlushed(path: string, text: string, mode: number): Promise<void> {
   // A name of ours: whatever a killed run or somebody else left there goes first.
   await rm(path, { force: true });
-  const file = await open(path, "w", 0o600);
+  const file = await open(path, "wx", mode);
   try {
     await file.writeFile(text);
+    // As it is to be, whatever the umask takes away from a new file.
+    await file.chmod(mode);
     await file.sync();
   } finally {
     await file.close();

@@ -4,6 +4,7 @@ import { createClock } from "../adapters/clock.ts";
 import { ConfigError } from "../adapters/config-file.ts";
 import { createIdentity } from "../adapters/identity.ts";
 import { createRedactor } from "../adapters/redact.ts";
+import { createReportFolders } from "../adapters/report-folder.ts";
 import { createRng } from "../adapters/rng.ts";
 import { NO_CONTACTS } from "../domain/config/contacts.ts";
 import { OFFICIAL_API_URL } from "../domain/config/environment.ts";
@@ -33,11 +34,16 @@ export async function composeIfAny(
       const why = error instanceof Error ? error.message : String(error);
       shell.console.err(`! continuing without an environment: ${why}`);
     }
-    return { ports: withoutEnvironment(flags, shell, interrupt), redact: createRedactor([]) };
+    const redact = createRedactor([]);
+    return { ports: { ...withoutEnvironment(flags, shell, interrupt), redact }, redact };
   }
 }
 
-function withoutEnvironment(flags: GlobalFlags, shell: Shell, interrupt: AbortSignal): Ports {
+function withoutEnvironment(
+  flags: GlobalFlags,
+  shell: Shell,
+  interrupt: AbortSignal,
+): Omit<Ports, "redact"> {
   const error = new UpstreamError("not-found", "no environment is configured");
   const refuse = () => Promise.reject(error);
   const api = refusing(error, "no environment");
@@ -45,6 +51,7 @@ function withoutEnvironment(flags: GlobalFlags, shell: Shell, interrupt: AbortSi
     ...api,
     journal: { ...api.journal, recent: async () => ({ entries: [], warnings: [] }) },
     logs: { ...api.logs, ...localLogs(shell) },
+    reports: createReportFolders(shell.cwd),
     target: NOWHERE,
     identity: createIdentity({ env: shell.env, version: shell.version }),
     qa: { urls: [], look: refuse },

@@ -20,6 +20,7 @@ import { createQaProbe } from "../adapters/qa-client.ts";
 import { createRampFile } from "../adapters/ramp-file.ts";
 import type { Redact } from "../adapters/redact.ts";
 import { createGrowingRedactor } from "../adapters/redact.ts";
+import { createReportFolders } from "../adapters/report-folder.ts";
 import { createRng } from "../adapters/rng.ts";
 import { type Secret, secretsIn } from "../adapters/secrets.ts";
 import { defaultStateDir, type StatePlace } from "../adapters/state-folder.ts";
@@ -123,6 +124,8 @@ export async function composeWith(
     nodeVersion: process.versions.node,
     ...apiPorts,
     logs: { ...apiPorts.logs, ...localLogs(shell) },
+    reports: createReportFolders(shell.cwd),
+    redact,
   };
   return { ports, redact };
 }

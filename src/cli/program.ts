@@ -88,6 +88,7 @@ export function addFlags(command: Command, input: z.ZodType): void {
 const GROUPS: Readonly<Record<string, string>> = {
   ramp: "Raise the share step by step",
   logs: "Download, group and follow the Worker's logs",
+  incident: "Open, note, report and close an incident",
 };
 
 function addCommand(program: Command, def: CommandDef, action: Action): void {

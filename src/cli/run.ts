@@ -77,7 +77,8 @@ async function composeFor(
   const relief = changes(def) && def.relief === true;
   const offline = "offline" in def && def.offline === true;
   const anyHost = def.anyHost === true;
-  const options = { relief, reads: !changes(def), offline, anyHost };
+  const reads = !changes(def) || def.offlineToo === true;
+  const options = { relief, reads, offline, anyHost };
   if (!relief) return compose(flags, shell, interrupt, options);
   let target = { ...NOWHERE, ...PLACEHOLDERS };
   try {

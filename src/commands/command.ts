@@ -113,6 +113,8 @@ export interface ChangingVerb<In extends z.ZodType = z.ZodType, P = unknown, T =
   relief?: true;
   /** More exposure wants a reason, for the journal and for the next person. */
   needsReason?: true;
+  /** This machine's own files are enough for it: a secret that cannot be used is done without. */
+  offlineToo?: true;
   plan(input: Given<In>, ports: Ports): Promise<Planned<P, T>>;
   apply(steps: P, input: Given<In>, ports: Ports): Promise<Outcome<T>>;
 }

@@ -6,6 +6,11 @@ import { deliver } from "./deliver.ts";
 import { doctor } from "./doctor/doctor.ts";
 import { explain } from "./explain.ts";
 import { history } from "./history.ts";
+import { incidentClose } from "./incident/close.ts";
+import { incidentList } from "./incident/list.ts";
+import { incidentMessage } from "./incident/message.ts";
+import { incidentNote } from "./incident/note.ts";
+import { incidentOpen } from "./incident/open.ts";
 import { logsErrors } from "./logs/errors.ts";
 import { logsPull } from "./logs/pull.ts";
 import { logsTail } from "./logs/tail.ts";
@@ -41,6 +46,11 @@ export const commands: readonly CommandDef[] = [
   logsPull,
   logsErrors,
   logsTail,
+  incidentOpen,
+  incidentNote,
+  incidentMessage,
+  incidentClose,
+  incidentList,
   history,
   deliver,
   explain,

@@ -6,6 +6,7 @@ import type { AccountProbe, ApiClock, Documents, Journal, Metrics, StateStore } 
 import type { DatabaseProbe, MediaProbe } from "./backends.ts";
 import type { LogArchive, LogFolders, LogReader, LogTail } from "./logs.ts";
 import type { Clock, Debts, Identity, Notifier, RampFile, Rng } from "./machine.ts";
+import type { ReportFolders } from "./reports.ts";
 import type { Progress, Screen } from "./terminal.ts";
 import type { QaProbe, VisitorHttp } from "./visitors.ts";
 
@@ -30,6 +31,9 @@ export interface Ports {
   visitor: VisitorHttp;
   notifier: Notifier;
   logs: { archive: LogArchive; tail: LogTail; folders: LogFolders; reader: LogReader };
+  reports: ReportFolders;
+  /** Takes secrets out of what is kept in a document or a file. */
+  redact(text: string): string;
   screen: Screen;
   debts: Debts;
   rampFile: RampFile;

@@ -193,6 +193,14 @@ export function modelPorts(store: StateStore): Ports {
         open: () => Promise.reject(new Error("no folders in these tests")),
       },
     },
+    reports: {
+      at: (path) => ({
+        path,
+        read: () => Promise.reject(new Error("no reports in these tests")),
+        write: () => Promise.reject(new Error("no reports in these tests")),
+      }),
+    },
+    redact: (text) => text,
     account: {
       token: () => Promise.reject(new Error("not asked")),
       namespace: () => Promise.reject(new Error("not asked")),

@@ -13,7 +13,9 @@ const CHOICES: Readonly<Record<string, readonly string[] | null>> = {
   "--cohort": ["native", "proxy"],
   "--level": ["INFO", "WARN", "ERROR"],
   "--guardian": ["off", "observe", "enforce"],
+  "--severity": ["critical", "warning"],
   shell: ["bash", "zsh", "fish"],
+  kind: ["slack", "status-page", "internal"],
 };
 
 export interface Typed {

@@ -5,23 +5,16 @@ import { shellQuote } from "../../domain/config/manual.ts";
 import type { Verdict } from "../../domain/policy/verdict.ts";
 import type { Snapshot } from "../../domain/state/journal.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
-import { counted } from "../../domain/text/format.ts";
+import { counted, durationText, seconds, share } from "../../domain/text/format.ts";
 import type { Outcome } from "../command.ts";
 import type { LiveProof } from "./prove-live.ts";
 
 export { age, timeWithAge } from "../../domain/text/age.ts";
+export { durationText, seconds, share };
 
 /** The one sentence about KV that must not be forgotten when only some locations can be seen. */
 export const OTHERS_FOLLOW =
   "Other locations follow as their KV copies expire (60 s or more); isolates hold state up to 6 s plus a KV read.";
-
-export function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
-}
-
-export function share(percent: number | null): string {
-  return percent === null ? "unknown" : `${percent} %`;
-}
 
 /** None where nothing was changed; after a failure the outcome says what is in force. */
 export function changeLine(
@@ -39,12 +32,6 @@ export const VERDICT_MARKS = {
   inconclusive: "!",
   no_data: "?",
 } as const satisfies Record<Verdict, string>;
-
-/** "24 h", "90 min", "45 s". */
-export function durationText(seconds: number): string {
-  if (seconds % 3_600 === 0) return `${seconds / 3_600} h`;
-  return seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`;
-}
 
 /** A pasteable command line for this environment. */
 export function invocation(target: Pick<Target, "env" | "configPath">, words: string): string {

@@ -4,7 +4,7 @@ import { anySignal } from "../../domain/lib/abort.ts";
 import { timeOf } from "../../domain/lib/time.ts";
 import { caughtWindows } from "../../domain/policy/caught-intents.ts";
 import type { Observed } from "../../domain/policy/observations.ts";
-import { lastReduction } from "../../domain/policy/observations.ts";
+import { reductionsOf } from "../../domain/policy/observations.ts";
 import type { Quiet } from "../../domain/policy/stops-in-window.ts";
 import { quietSince } from "../../domain/policy/stops-in-window.ts";
 import type { PolicyOverWindow, WindowPlan } from "../../domain/policy/window.ts";
@@ -24,11 +24,11 @@ import type { LiveProof } from "../lib/prove-live.ts";
 import { proveLive } from "../lib/prove-live.ts";
 import type { Base } from "../lib/stored-state.ts";
 import { READ_LIMIT_MS, readBase } from "../lib/stored-state.ts";
+import type { WindowMetrics } from "../lib/window-metrics.ts";
+import { askWindow, inTime } from "../lib/window-metrics.ts";
 import { asUpstream } from "../lib/write-result.ts";
 import type { SmokeReport } from "../smoke/checks.ts";
 import { runSmoke } from "../smoke/checks.ts";
-import type { WindowMetrics } from "./window-metrics.ts";
-import { askWindow, inTime } from "./window-metrics.ts";
 
 /** What was written a minute ago is live by then, or worth knowing about; and a third of all time. */
 const LIVE_LIMIT_MS = 20_000;
@@ -172,20 +172,4 @@ async function readJournal(
   if (warning !== undefined) return { entries, gap: warning };
   const cut = entries.length >= ENTRIES && timeOf(entries[0]?.at) / 1_000 > window.fromS;
   return { entries, gap: cut ? `more than ${ENTRIES} changes: only the newest were read` : null };
-}
-
-/** What `lastReduction` would have said at a time; a journal with a gap may hide the very entry. */
-function reductionsOf(
-  entries: readonly JournalEntry[],
-  gap: string | null,
-): (atS: number) => Observed<number | null> {
-  if (gap !== null) return () => ({ kind: "unseen", because: gap });
-  const known = entries.map((entry, index) => ({
-    fromS: timeOf(entry.at) / 1_000,
-    value: lastReduction(entries.slice(0, index + 1)),
-  }));
-  return (atS) => ({
-    kind: "seen",
-    value: known.findLast(({ fromS }) => fromS <= atS)?.value ?? null,
-  });
 }

@@ -2,8 +2,8 @@
 
 import type { Reason } from "../../domain/policy/go-no-go.ts";
 import type { RuleOverWindow } from "../../domain/policy/window-rule.ts";
-import { escapeForTerminal } from "../../domain/text/escape.ts";
 import { countText, isoSeconds } from "../../domain/text/format.ts";
+import { fenced, plain, tableLines } from "../../domain/text/markdown.ts";
 import { amount, labelOf } from "../lib/findings-text.ts";
 import { VERDICT_MARKS } from "../lib/format.ts";
 import type { ValidateData } from "./data.ts";
@@ -16,11 +16,11 @@ export function markdownText(data: ValidateData, next: string): string {
     "",
     ...facts(data).map(([name, value]) => `- **${name}:** ${plain(value)}`),
     "",
-    ...table(["Reason", "Verdict", "Figures", "Detail"], data.reasons.map(reasonCells)),
+    ...tableLines(["Reason", "Verdict", "Figures", "Detail"], data.reasons.map(reasonCells)),
     "",
     "### The policy over the window",
     "",
-    ...table(
+    ...tableLines(
       ["Rule", "Verdict", "Limit", "Failed", "First", "Last", "Passed", "No data"],
       data.policy.map(ruleCells),
     ),
@@ -29,7 +29,7 @@ export function markdownText(data: ValidateData, next: string): string {
     "",
     "Next:",
     "",
-    ...fenced(next),
+    ...fenced(next, "sh"),
   ].join("\n");
 }
 
@@ -64,37 +64,4 @@ function ruleCells(rule: RuleOverWindow): string[] {
     `${countText(pass)} ×`,
     `${countText(noData)} ×`,
   ];
-}
-
-function table(head: readonly string[], rows: readonly string[][]): string[] {
-  const line = (cells: readonly string[]): string => `| ${cells.map(cellText).join(" | ")} |`;
-  return [line(head), `| ${head.map(() => "---").join(" | ")} |`, ...rows.map(line)];
-}
-
-/** One line: a row ends with its line. */
-function cellText(text: string): string {
-  return text.split("\n").map(plain).join("<br>");
-}
-
-/** Foreign text must not become markup, another cell, or a message to somebody. */
-function plain(text: string): string {
-  return escapeForTerminal(text)
-    .replace(/[\\`*_{}[\]<>#|~&]/g, (char) => ENTITIES[char] ?? `\\${char}`)
-    .replace(/(^|\W)@(?=\w)/g, "$1@<!-- -->");
-}
-
-/** A backslash before a pipe is read differently from place to place. */
-const ENTITIES: Readonly<Record<string, string>> = {
-  "<": "&lt;",
-  ">": "&gt;",
-  "&": "&amp;",
-  "|": "&#124;",
-  "\\": "&#92;",
-};
-
-/** The fence is longer than any in the text. */
-function fenced(text: string): string[] {
-  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
-  const fence = "`".repeat(longest + 1);
-  return [`${fence}sh`, escapeForTerminal(text), fence];
 }

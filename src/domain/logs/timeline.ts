@@ -14,7 +14,7 @@ export const MAX_CHANGES = 8;
 /** The newest changes, oldest first; what was only requested is none. */
 export function changesOf(entries: readonly JournalEntry[]): StateChange[] {
   return entries
-    .filter((entry) => !hadNoEffect(entry))
+    .filter((entry) => entry.event === undefined && !hadNoEffect(entry))
     .map((entry) => ({
       atMs: Date.parse(entry.at),
       command: entry.command,

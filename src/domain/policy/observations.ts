@@ -3,6 +3,7 @@
  * metrics for, and how the answers become one line per bucket.
  */
 
+import { timeOf } from "../lib/time.ts";
 import type { BucketRow, FailureBucketRow, OrphanRow, Query, Window } from "../metrics/queries.ts";
 import type { JournalEntry } from "../state/journal.ts";
 import type { Policy } from "./numbers.ts";
@@ -178,4 +179,20 @@ export function lastReduction(entries: readonly JournalEntry[]): number | null {
   const atS = Date.parse(last.at) / 1_000;
   if (!lower || after.percent === 0 || after.emergency === true) return null;
   return Number.isFinite(atS) ? atS : null;
+}
+
+/** What `lastReduction` would have said at a time; a journal with a gap may hide the very entry. */
+export function reductionsOf(
+  entries: readonly JournalEntry[],
+  gap: string | null,
+): (atS: number) => Observed<number | null> {
+  if (gap !== null) return () => ({ kind: "unseen", because: gap });
+  const known = entries.map((entry, index) => ({
+    fromS: timeOf(entry.at) / 1_000,
+    value: lastReduction(entries.slice(0, index + 1)),
+  }));
+  return (atS) => ({
+    kind: "seen",
+    value: known.findLast(({ fromS }) => fromS <= atS)?.value ?? null,
+  });
 }

@@ -38,16 +38,21 @@ function utf16(char: string): string[] {
  * own, whose foreign text was made safe when it was put together, keep their line breaks.
  */
 export function escapeFields<T>(value: T): T {
-  return escaped(value, "") as T;
+  return mapStrings(value, (text, key) =>
+    LINES.has(key) ? escapeLines(text) : escapeForTerminal(text),
+  );
 }
 
 const LINES = new Set(["stack", "markdown"]);
 
-function escaped(value: unknown, key: string): unknown {
-  if (typeof value === "string") {
-    return LINES.has(key) ? escapeLines(value) : escapeForTerminal(value);
-  }
-  if (Array.isArray(value)) return value.map((item) => escaped(item, key));
+/** A copy of a document with every string and every key replaced; `key` is the name of the string's field. */
+export function mapStrings<T>(value: T, map: (text: string, key: string) => string): T {
+  return mapped(value, "", map) as T;
+}
+
+function mapped(value: unknown, key: string, map: (text: string, key: string) => string): unknown {
+  if (typeof value === "string") return map(value, key);
+  if (Array.isArray(value)) return value.map((item) => mapped(item, key, map));
   if (
     typeof value !== "object" ||
     value === null ||
@@ -56,6 +61,6 @@ function escaped(value: unknown, key: string): unknown {
     return value;
   }
   return Object.fromEntries(
-    Object.entries(value).map(([name, field]) => [escapeForTerminal(name), escaped(field, name)]),
+    Object.entries(value).map(([name, field]) => [map(name, ""), mapped(field, name, map)]),
   );
 }

@@ -23,6 +23,22 @@ export function roughDuration(seconds: number): string {
   return s < 7_200 ? `${Math.ceil(s / 60)} min` : `${countText(s / 3_600, 1)} h`;
 }
 
+/** "2.50 s", of milliseconds. */
+export function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
+}
+
+/** "10 %". */
+export function share(percent: number | null): string {
+  return percent === null ? "unknown" : `${percent} %`;
+}
+
+/** "24 h", "90 min", "45 s". */
+export function durationText(seconds: number): string {
+  if (seconds % 3_600 === 0) return `${seconds / 3_600} h`;
+  return seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`;
+}
+
 const RFC_3339 = /^\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)$/;
 
 /** "2026-05-01T00:49:00Z", of milliseconds or RFC 3339; what is no time stays as it is. */

@@ -13,7 +13,7 @@ import type { Observed } from "../../domain/policy/observations.ts";
 import type { WindowPlan } from "../../domain/policy/window.ts";
 import { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
-import { askAll, errorOf } from "../lib/ask-metrics.ts";
+import { askAll, errorOf } from "./ask-metrics.ts";
 
 /** A day of minutes is asked for in five requests; each has ten seconds of its own. */
 const LIMIT_MS = 25_000;

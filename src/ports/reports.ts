@@ -1,0 +1,19 @@
+/** Post-incident reports on this machine: documents that people write in as well. */
+
+/** Names are plain ones: no path. Methods throw LocalError. */
+export interface ReportFolder {
+  /** For people; as it was given. */
+  readonly path: string;
+  /** The whole of a document, byte for byte; null when it is not there. A link or no UTF-8 is an error. */
+  read(name: string): Promise<string | null>;
+  /**
+   * At once, and on disk when it returns; the folder is made. `before` is what was read: an error when that is
+   * not what is there now.
+   */
+  write(name: string, text: string, before: string | null): Promise<void>;
+}
+
+export interface ReportFolders {
+  /** Nothing is made before something is written. */
+  at(path: string): ReportFolder;
+}
