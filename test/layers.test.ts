@@ -19,7 +19,7 @@ const DOMAIN = "src/domain";
 const PORTS = "src/ports";
 
 const LAYERS: readonly Layer[] = [
-  { at: DOMAIN, ours: [], packages: ["zod"] },
+  { at: DOMAIN, ours: [], packages: ["zod", "d3-scale", "d3-shape"] },
   { at: PORTS, ours: [DOMAIN], packages: [] },
   { at: "src/commands", ours: [DOMAIN, PORTS], packages: ["zod"] },
   {

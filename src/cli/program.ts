@@ -26,7 +26,7 @@ export const globalInput = z.object({
   yes: flag("-y, --yes", "do not ask before sending more traffic to native", yes),
   dryRun: flag("--dry-run", "show what would change, write nothing", yes),
   reason: flag("--reason <text>", "reason, recorded in the journal", text),
-  incident: flag("--incident <id>", "incident id, recorded in the journal", text),
+  incident: flag("--incident <id>", "incident id for the journal (default: the open one)", text),
   timeout: flag("--timeout <seconds>", "time limit for the whole command", text),
   verify: flag("--no-verify", "do not wait for /qa to show the change", z.boolean()),
   quiet: flag("-q, --quiet", "print the verdict line and errors only; does not change --json", yes),

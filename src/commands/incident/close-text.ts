@@ -1,6 +1,5 @@
 /** What `incident close` has done, for a person. */
 import type { BlockFate, Merged } from "../../domain/incident/merge.ts";
-import { counted } from "../../domain/text/format.ts";
 
 export interface CloseData {
   incident: string;
@@ -38,7 +37,7 @@ export function closeText(data: CloseData): string {
     `  report    ${file}`,
     ...(blanks === 0
       ? []
-      : [`  blanks    ${counted(blanks, "blank")} for people: search it for "[fill in:"`]),
+      : [`  blanks    ${blanks} for people to fill in: search for "[fill in:"`]),
     ...left,
     ...unknown.map((line) => `? not known: ${line}`),
   ].join("\n");

@@ -57,7 +57,7 @@ export const incidentClose: ChangingVerb<typeof input, Steps, CloseData> = {
   details:
     "Writes docs/INCIDENTS/YYYY-MM-DD_<tag>_incident.md with charts beside it, then closes the incident in the " +
     "journal: later changes are no longer tied to it. Run it again to renew the report: it replaces only what it " +
-    "has generated itself and nobody has edited. Without a network it uses this machine's journal and --logs, " +
+    "has generated itself and what no hand has edited. Without a network it uses this machine's journal and --logs, " +
     "and says what it does not know. Changes no traffic.",
   examples: [
     "pixcanary incident close --env production --logs incident-logs",

@@ -144,7 +144,7 @@ async function guardianNotice(
 
 function chartsOf(
   { target }: Ports,
-  { incident, known }: Wanted,
+  { incident, known, endMs }: Wanted,
   plan: WindowPlan | null,
   metrics: WindowMetrics | null,
 ): DrawnChart[] {
@@ -161,7 +161,9 @@ function chartsOf(
   }
   const { window } = plan;
   const { bucketSeconds } = target.policy;
-  const given = { incident: incident.id, window, bucketSeconds, rows, entries: known.entries };
+  const toMs = Math.max(window.toS * 1_000, endMs);
+  const { entries } = known;
+  const given = { incident: incident.id, window, toMs, bucketSeconds, rows, entries };
   return [
     draw("Error rate by cohort", "error-rate", errorRateChart(given), why),
     draw("Share of native", "share", shareChart(given), "no share is known of that time"),

@@ -46,7 +46,8 @@ export const incidentOpen: ChangingVerb<typeof input, Steps, OpenData> = {
     "the id is yours, such as a ticket's. Changes no traffic.",
   examples: [
     'pixcanary incident open --env production "uploads fail on native"',
-    'pixcanary incident open "slow uploads" --severity warning --at 20m --incident INC-42',
+    'pixcanary incident open "slow uploads" --severity warning --at 20m',
+    'pixcanary incident open "slow uploads" --incident TICKET-42',
   ],
   anyHost: true,
   offlineToo: true,

@@ -97,7 +97,7 @@ async function look({ exitCode }: Given<typeof input>, ports: Ports): Promise<Ou
     capped: state?.capped ?? null,
     problems,
     live: sightings.map((s, index) => viewOf(s, looks[index]?.current ?? null)),
-    last: journal.entries.at(-1) ?? null,
+    last: journal.entries.findLast(({ event }) => event === undefined) ?? null,
     ramp: ramp === null || state === null ? ramp : underWay(asSeen(ramp, state, nowMs)),
     ramp_died: rampDied,
     share,

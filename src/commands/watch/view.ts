@@ -195,7 +195,8 @@ function entryText(entry: JournalEntry, nowMs: number): string {
     emergency === true ? "STOP" : share(percent);
   const from = entry.before === null ? "?" : side(entry.before);
   const reason = entry.reason === null ? "" : ` "${entry.reason}"`;
-  return `${when}  ${entry.command}  ${from} → ${side(entry.after)}  ${entry.actor}${reason}`;
+  const change = entry.event === undefined ? `${from} → ${side(entry.after)}` : note;
+  return `${when}  ${entry.command}  ${change}  ${entry.actor}${reason}`;
 }
 
 // --- Foot ----------------------------------------------------------------------------------------

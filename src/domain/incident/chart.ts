@@ -41,6 +41,7 @@ const LOOKS = [
 ] as const;
 const TICKS = 6;
 const MAX_MARKS = 12;
+const MAX_DOTS = 180;
 
 export function chartSvg(chart: Chart): string {
   const x = scaleUtc([chart.fromMs, chart.toMs], [PLOT.left, PLOT.right]);
@@ -57,7 +58,10 @@ export function chartSvg(chart: Chart): string {
       .filter(({ atMs }) => atMs >= chart.fromMs && atMs <= chart.toMs)
       .slice(0, MAX_MARKS)
       .flatMap(({ atMs, label }, nth) => mark(x(atMs), label, nth)),
-    ...chart.series.map((series, nth) => path(series, nth, { x, y })),
+    ...chart.series.flatMap((series, nth) => [
+      path(series, nth, { x, y }),
+      ...dots(series, nth, { x, y }),
+    ]),
   ];
   const described = `${chart.title}, ${isoSeconds(chart.fromMs)} to ${isoSeconds(chart.toMs)}`;
   return [
@@ -88,6 +92,17 @@ function path({ points, steps, name }: Series, nth: number, { x, y }: { x: Scale
   if (steps === true) drawn.curve(curveStepAfter);
   const { color, dash } = lookOf(nth);
   return `<path d="${drawn(points) ?? ""}" fill="none" stroke="${color}" stroke-width="2" stroke-linecap="round"${dash}><title>${xml(name)}</title></path>`;
+}
+
+/** A minute between two without data has no line. */
+function dots({ points, steps }: Series, nth: number, { x, y }: { x: Scale; y: Scale }): string[] {
+  if (steps === true || points.length > MAX_DOTS) return [];
+  const { color } = lookOf(nth);
+  return points.flatMap(({ atMs, value }) =>
+    value === null
+      ? []
+      : [`<circle cx="${round(x(atMs))}" cy="${round(y(value))}" r="2.5" fill="${color}"/>`],
+  );
 }
 
 function lookOf(nth: number): { color: string; dash: string } {

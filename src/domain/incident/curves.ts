@@ -10,7 +10,10 @@ import type { Chart, Point, Series } from "./chart.ts";
 
 export interface CurvesGiven {
   incident: string;
+  /** Of the rows. */
   window: Window;
+  /** The chart's end: the newest minutes are not measured yet, and what was done in them is known. */
+  toMs: number;
   bucketSeconds: number;
   /** Null: they could not be asked. */
   rows: readonly BucketRow[] | null;
@@ -50,11 +53,11 @@ export function shareChart(given: CurvesGiven): Chart | null {
 }
 
 function chartOf(given: CurvesGiven, title: string, series: Series[]): Chart {
-  const { incident, window, entries } = given;
+  const { incident, window, toMs, entries } = given;
   const marks = entries
     .filter((entry) => !hadNoEffect(entry))
     .map(({ at, command }) => ({ atMs: timeOf(at), label: command }));
-  const [fromMs, toMs] = [window.fromS * 1_000, window.toS * 1_000];
+  const fromMs = window.fromS * 1_000;
   return { incident, title, unit: "%", fromMs, toMs, series, marks };
 }
 
@@ -71,8 +74,8 @@ function measured(
 }
 
 /** As the journal tells; a stop is 0 %. */
-function configuredShare({ window, entries }: CurvesGiven): Point[] {
-  const [fromMs, toMs] = [window.fromS * 1_000, window.toS * 1_000];
+function configuredShare({ window, toMs, entries }: CurvesGiven): Point[] {
+  const fromMs = window.fromS * 1_000;
   const changes = entries.filter((entry) => !hadNoEffect(entry));
   const inside = changes.filter(({ at }) => timeOf(at) > fromMs && timeOf(at) <= toMs);
   const before = changes.findLast(({ at }) => timeOf(at) <= fromMs)?.after;

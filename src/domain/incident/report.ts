@@ -134,7 +134,8 @@ function impactBlock({ impact }: IncidentFacts): Block {
     "",
     ...tableLines(["Cohort", "Requests", "Failed", "Failed, %", "p90", "New visitors"], rows),
     "",
-    "Failed is answered with 5xx; requests to `/qa` are left out. New visitors are those whose cohort was drawn " +
+    "Failed means answered with 5xx, or failed on native before proxy answered instead; requests to `/qa` are left " +
+      "out. New visitors are those whose cohort was drawn " +
       "in that time: who came back with a cookie is not among them. Under heavy traffic counts are estimates.",
   ];
   return { name: "impact", title, lines, complete: true };

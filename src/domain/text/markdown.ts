@@ -10,7 +10,7 @@ export function plain(text: string): string {
     .replace(/[\\`*_{}[\]<>#|~&]/g, (char) => ENTITIES[char] ?? `\\${char}`)
     .replace(/:\/\//g, ":&#47;&#47;")
     .replace(/\bwww\./gi, (word) => `${word.slice(0, 3)}&#46;`)
-    .replace(/@(?=\w)/g, "@<!-- -->");
+    .replace(/(^|\W)@(?=\w)|@(?=[\w-]+\.\w)/g, (at) => `${at}<!-- -->`);
 }
 
 /** A backslash before a pipe is read differently from place to place. */
