@@ -17,7 +17,8 @@ describe("whatever is typed for an option", () => {
     for (const [key, { form }] of flagsOf(def.input)) {
       if (!/[<[]/.test(form)) continue;
       for (const typed of [...TYPED, "x".repeat(5_000)]) {
-        const own = { plan: "5", [key]: form.includes("...") ? [typed] : typed };
+        const others = { plan: "5", title: ["x"], text: ["x"] };
+        const own = { ...others, [key]: form.includes("...") ? [typed] : typed };
         expect(refusal(def, own), `${def.name} ${form}: ${typed.slice(0, 20)}`).toMatch(
           /^(?:taken|(?:--[a-z-]+|paths|title|text|kind) must (?:be|have) .+)$/,
         );
