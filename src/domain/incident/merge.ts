@@ -66,7 +66,8 @@ interface Mention {
   ends: boolean;
 }
 
-const MENTION = /pixcanary:(?:begin|end) +([a-z-]+)/;
+/** Text from outside holds no `<`: it cannot pass for one. */
+const MENTION = /<!-- *pixcanary:(?:begin|end) +([a-z-]+)/;
 const BEGIN =
   /^<!-- pixcanary:begin ([a-z-]+) ([A-Za-z0-9._#-]+) (complete|partial) ([0-9a-f]{16}) -->$/;
 const END = /^<!-- pixcanary:end ([a-z-]+) -->$/;
