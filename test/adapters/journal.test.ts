@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, open, readFile, rm, stat, writeFile } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { createJournal } from "../../src/adapters/journal.ts";
+import { createJournal, createLocalJournal } from "../../src/adapters/journal.ts";
 import { defaultStateDir, formerFolder, stateFolder } from "../../src/adapters/state-folder.ts";
 import { type JournalEntry, journalKey } from "../../src/domain/state/journal.ts";
 import type { Journal } from "../../src/ports/api.ts";
@@ -284,4 +284,55 @@ test("the state folder follows XDG_STATE_HOME if that is absolute", () => {
     "/home/x/.local/state/pixcanary",
   );
   expect(defaultStateDir({}, "/home/x")).toBe("/home/x/.local/state/pixcanary");
+});
+
+describe("the open incident", () => {
+  const NONE = { percent: null, emergency: null, revision: null };
+  const event = (at: string, id: string, kind: "opened" | "closed"): JournalEntry => ({
+    ...entry(at, id, "incident"),
+    ...{ incident: "INC-1", before: NONE, after: NONE },
+    event: { kind, severity: null, text: "", when: null },
+  });
+  const OPENED = event("2026-11-22T10:30:00Z", "01I", "opened");
+  const CLOSED = event("2026-11-22T11:30:00Z", "01J", "closed");
+
+  test("is known from the file alone: no request is made", async () => {
+    await journal().appendHere(E1);
+    expect(await journal().openIncident()).toBeNull();
+    await journal().appendHere(OPENED);
+    await journal().appendHere(E2);
+    expect(await journal().openIncident()).toBe("INC-1");
+    await journal().appendHere(CLOSED);
+    expect(await journal().openIncident()).toBeNull();
+    expect(server.seen).toEqual([]);
+  });
+
+  test("of another machine is known here once its journal was read, and so is its end", async () => {
+    put(E1);
+    put(OPENED);
+    await journal().recent(10, never);
+    await journal().recent(10, never);
+    expect(await journal().openIncident()).toBe("INC-1");
+    const lines = (await readFile(fileOf(), "utf8")).trimEnd().split("\n");
+    expect(lines.map((line) => JSON.parse(line))).toEqual([OPENED]);
+    put(CLOSED);
+    await journal().recent(10, never);
+    expect(await journal().openIncident()).toBeNull();
+  });
+
+  test("is none where the file is a folder", async () => {
+    await mkdir(fileOf(), { recursive: true });
+    expect(await journal().openIncident()).toBeNull();
+  });
+
+  test("without a token is known, too: the file is read, and the warning says why KV is not", async () => {
+    await journal().appendHere(OPENED);
+    const alone = createLocalJournal(placeOf(), "no API token");
+    expect(await alone.openIncident()).toBe("INC-1");
+    expect(await alone.recent(10, never)).toEqual({
+      entries: [OPENED],
+      warnings: ["journal in KV: no API token"],
+    });
+    expect(await alone.append(E1, never)).toEqual(["journal in KV: no API token"]);
+  });
 });
