@@ -30,6 +30,10 @@ const COMMANDS: readonly (readonly [string, string])[] = [
   ["5. Investigation", "pixcanary logs errors"],
   ["5. Investigation", "pixcanary logs tail"],
   ["5. Investigation", "pixcanary verify --env production --smoke"],
+  ["6. Post-incident report", "pixcanary incident open"],
+  ["6. Post-incident report", "pixcanary incident note"],
+  ["6. Post-incident report", "pixcanary incident close"],
+  ["7. Messages", "pixcanary incident message"],
 ];
 
 export function stepsOf(markdown: string): Step[] {
