@@ -23,9 +23,11 @@ interface JournalLimits {
   remoteMs: number;
   /** For the file: a network home may hang. */
   localMs: number;
+  /** For the open incident: after Ctrl-C a change still has its entry to write. */
+  openMs: number;
 }
 
-const LIMITS: JournalLimits = { callMs: 5_000, remoteMs: 10_000, localMs: 2_000 };
+const LIMITS: JournalLimits = { callMs: 5_000, remoteMs: 10_000, localMs: 2_000, openMs: 1_000 };
 
 export function createJournal(options: JournalOptions): Journal {
   return journalOver(options, kvJournal(options));
@@ -76,7 +78,7 @@ function journalOver(
       if (here !== undefined) await remember(local, kv.entries, here.entries);
       return { entries: merge(kv.entries, [...old, ...disk.entries], limit), warnings };
     },
-    openIncident: () => within(clock, limits.localMs, localOpenIncident(local)).catch(() => null),
+    openIncident: () => within(clock, limits.openMs, localOpenIncident(local)).catch(() => null),
   };
 }
 

@@ -16,6 +16,7 @@ import type { PolicyOverWindow, WindowPlan } from "../../domain/policy/window.ts
 import { MAX_BUCKETS, overWindow, planWindow } from "../../domain/policy/window.ts";
 import type { Ports } from "../../ports/ports.ts";
 import { askOf } from "../lib/ask-metrics.ts";
+import { durationText } from "../lib/format.ts";
 import { READ_LIMIT_MS } from "../lib/stored-state.ts";
 import { askWindow, type WindowMetrics } from "../lib/window-metrics.ts";
 import type { Known } from "./known.ts";
@@ -64,7 +65,10 @@ export async function gatherFacts(
     readErrors(ports, { logs, known, ...windowMs(plan, span) }, signal),
   ]);
   const changes = changesIn(known.entries, incident, endMs);
-  const policyGap = judged === null ? `it lasted longer than ${MAX_BUCKETS} buckets` : judged.gap;
+  const policyGap =
+    judged === null
+      ? `it lasted longer than ${durationText(MAX_BUCKETS * ports.target.policy.bucketSeconds)}`
+      : judged.gap;
   const timeline = timelineOf({
     incident,
     changes,

@@ -1,10 +1,7 @@
 /** The incidents of an environment, from its journal: in KV and on this machine. */
-import {
-  chosen,
-  type Incident,
-  incidentsOf,
-  isIncidentId,
-} from "../../domain/incident/incident.ts";
+
+import { isIncidentId } from "../../domain/incident/event.ts";
+import { chosen, type Incident, incidentsOf } from "../../domain/incident/incident.ts";
 import { anySignal } from "../../domain/lib/abort.ts";
 import type { JournalEntry } from "../../domain/state/journal.ts";
 import type { Ports } from "../../ports/ports.ts";

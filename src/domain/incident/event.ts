@@ -25,6 +25,14 @@ export const eventSchema = once(() =>
 
 export type IncidentEvent = NonNullable<ReturnType<ReturnType<typeof eventSchema>["parse"]>>;
 
+/** A ticket's number, or one of ours: it stands in markers, commands and messages, and must be no markup. */
+const ID = /^[A-Za-z0-9]+(?:[._#-][A-Za-z0-9]+)*$/;
+const MAX_ID_CHARS = 64;
+
+export function isIncidentId(text: string): boolean {
+  return text.length <= MAX_ID_CHARS && ID.test(text);
+}
+
 interface Tied {
   at: string;
   incident: string | null;
@@ -35,7 +43,7 @@ interface Tied {
 export function openIncidentIn(entries: readonly Tied[]): string | null {
   const open: string[] = [];
   for (const { incident, event } of entries) {
-    if (incident === null || event === undefined) continue;
+    if (incident === null || event === undefined || !isIncidentId(incident)) continue;
     if (event.kind === "opened" && !open.includes(incident)) open.push(incident);
     if (event.kind === "closed" && open.includes(incident)) open.splice(open.indexOf(incident), 1);
   }

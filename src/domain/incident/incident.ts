@@ -1,7 +1,7 @@
 /** Incidents, as the journal tells of them. */
 import { timeOf } from "../lib/time.ts";
 import type { JournalEntry } from "../state/journal.ts";
-import type { IncidentSeverity } from "./event.ts";
+import { type IncidentSeverity, isIncidentId } from "./event.ts";
 
 export interface IncidentNote {
   kind: "noted" | "notified";
@@ -21,14 +21,6 @@ export interface Incident {
   notes: IncidentNote[];
   /** Null while it is open. `endedMs`: when it was over, which may be earlier. */
   closed: { atMs: number; endedMs: number; by: string } | null;
-}
-
-/** A ticket's number, or one of ours; it goes into file names' neighbours: markers, commands, messages. */
-const ID = /^[A-Za-z0-9]+(?:[._#-][A-Za-z0-9]+)*$/;
-const MAX_ID_CHARS = 64;
-
-export function isIncidentId(text: string): boolean {
-  return text.length <= MAX_ID_CHARS && ID.test(text);
 }
 
 /** The first eight characters of a ULID are its second, the last two are chance: short enough to be said aloud. */

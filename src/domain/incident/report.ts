@@ -76,8 +76,10 @@ function headerBlock({ incident, environment, endMs, impact }: IncidentFacts): B
   return {
     name: "header",
     title: "Incident",
-    // Two blanks at the end of a line break it.
-    lines: rows.map(([name, text]) => `**${name}:** ${plain(text)}  `),
+    // Broken by a backslash: blanks at the end of a line are what editors take away.
+    lines: rows.map(
+      ([name, text], nth) => `**${name}:** ${plain(text)}${nth < rows.length - 1 ? "\\" : ""}`,
+    ),
     complete: impact.kind === "known",
   };
 }

@@ -1,13 +1,12 @@
 /** Incidents as the journal tells of them. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { openIncidentIn } from "../../../src/domain/incident/event.ts";
+import { isIncidentId, openIncidentIn } from "../../../src/domain/incident/event.ts";
 import {
   changesIn,
   chosen,
   incidentId,
   incidentsOf,
-  isIncidentId,
   reportName,
 } from "../../../src/domain/incident/incident.ts";
 import { changesOf } from "../../../src/domain/logs/timeline.ts";
@@ -79,6 +78,7 @@ test("the open one is the last that was opened and is not closed", () => {
   expect(openIncidentIn([opened, other])).toBe("INC-8");
   expect(openIncidentIn([opened, other, event(2, "closed", { incident: "INC-8" })])).toBe("INC-7");
   expect(openIncidentIn([opened, event(2, "closed")])).toBeNull();
+  expect(openIncidentIn([event(0, "opened", { incident: "x\n--> y" })])).toBeNull();
 });
 
 test("to an incident belong the changes that name it, and those of its time that name no other", () => {

@@ -33,11 +33,11 @@ describe("the report", () => {
   test("has date, severity, duration and impact in its header", () => {
     expect(written()).toContain(
       [
-        "**Incident:** INC-7, production  ",
-        "**Date:** 2026-05-01  ",
-        "**Severity:** Critical  ",
-        "**Duration:** 14:25:00 - 14:45:00 UTC (20 min)  ",
-        "**Impact:** 1,250 of 50,000 requests failed (2.5 %); native: 1,240 of 5,000 requests failed (24.8 %); proxy: 10 of 45,000 requests failed (0.02 %)  ",
+        "**Incident:** INC-7, production\\",
+        "**Date:** 2026-05-01\\",
+        "**Severity:** Critical\\",
+        "**Duration:** 14:25:00 - 14:45:00 UTC (20 min)\\",
+        "**Impact:** 1,250 of 50,000 requests failed (2.5 %); native: 1,240 of 5,000 requests failed (24.8 %); proxy: 10 of 45,000 requests failed (0.02 %)",
       ].join("\n"),
     );
   });
