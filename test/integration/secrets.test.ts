@@ -101,6 +101,8 @@ async function runHere(def: CommandDef, config: string, json: boolean): Promise<
     to: def.name === "restore" ? "50" : undefined,
     plan: def.name === "ramp start" ? "50:1s,60" : undefined,
     force: exposes,
+    // Of incidents: what they cannot do without.
+    ...{ title: ["AT-19"], text: ["AT-19"], kind: "slack" },
   };
   const flags = {
     config,

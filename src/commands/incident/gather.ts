@@ -1,7 +1,7 @@
 /** Everything that a report tells of an incident, gathered side by side and within its limits. Never throws. */
 
 import { GUARDIAN_KEY, parseGuardian } from "../../domain/guardian/document.ts";
-import { type Chart, chartSvg } from "../../domain/incident/chart.ts";
+import type { Chart } from "../../domain/incident/chart.ts";
 import { errorRateChart, shareChart } from "../../domain/incident/curves.ts";
 import type { IncidentFacts } from "../../domain/incident/facts.ts";
 import { impactOf } from "../../domain/incident/impact.ts";
@@ -83,7 +83,7 @@ export async function gatherFacts(
       ...{ incident, environment, tag, endMs, timeline, changes, impact, errors, policyGap },
       journalGap: known.gap,
     },
-    charts: chartsOf(ports, wanted, plan, judged?.metrics ?? null),
+    charts: await chartsOf(ports, wanted, plan, judged?.metrics ?? null),
   };
 }
 
@@ -146,12 +146,14 @@ async function guardianNotice(
   return parseTold(parseGuardian(text)?.told ?? null);
 }
 
-function chartsOf(
+async function chartsOf(
   { target }: Ports,
   { incident, known, endMs }: Wanted,
   plan: WindowPlan | null,
   metrics: WindowMetrics | null,
-): DrawnChart[] {
+): Promise<DrawnChart[]> {
+  // Loaded when it is used: no other command pays for it.
+  const { chartSvg } = await import("../../domain/incident/chart.ts");
   const health = metrics?.health ?? null;
   const rows = health?.kind === "seen" ? health.value : null;
   const why = health?.kind === "unseen" ? health.because : "nothing was measured in that time";

@@ -1,5 +1,5 @@
 /** Puts the report of an incident and its charts into their folder. Throws LocalError. */
-import { chartMarker } from "../../domain/incident/chart.ts";
+import { chartMarker } from "../../domain/incident/chart-marker.ts";
 import type { ChartFact, IncidentFacts } from "../../domain/incident/facts.ts";
 import { type Incident, reportName } from "../../domain/incident/incident.ts";
 import { incidentIn, type Merged, mergeReport } from "../../domain/incident/merge.ts";

@@ -3,6 +3,7 @@ import { scaleLinear, scaleUtc } from "d3-scale";
 import { curveStepAfter, line } from "d3-shape";
 import { escapeForTerminal } from "../text/escape.ts";
 import { clockTime, isoSeconds } from "../text/format.ts";
+import { chartMarker } from "./chart-marker.ts";
 
 export interface Point {
   /** Milliseconds since the epoch. */
@@ -73,11 +74,6 @@ export function chartSvg(chart: Chart): string {
     "</svg>",
     "",
   ].join("\n");
-}
-
-/** In each chart, by which a later run knows it. The id is checked when an incident is opened. */
-export function chartMarker(incident: string): string {
-  return `pixcanary:chart ${incident}`;
 }
 
 type Scale = (value: number) => number;
