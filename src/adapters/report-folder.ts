@@ -5,9 +5,10 @@
  */
 import { constants } from "node:fs";
 import { open, realpath } from "node:fs/promises";
-import { isAbsolute, join, relative, resolve } from "node:path";
+import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { LocalError } from "../ports/errors.ts";
 import type { ReportFolder, ReportFolders } from "../ports/reports.ts";
+import { local } from "./local-failure.ts";
 import { makeFolder } from "./make-folder.ts";
 import { writeWhole } from "./whole-file.ts";
 
@@ -25,9 +26,9 @@ export function createReportFolders(cwd: string): ReportFolders {
       const inside = isAbsolute(path) ? null : cwd;
       return {
         path,
-        read: (name) => local(`read ${join(path, name)}`, () => read(folder, name, inside)),
+        read: (name) => inWords(`read ${join(path, name)}`, () => read(folder, name, inside)),
         write: (name, text, before) =>
-          local(`write ${join(path, name)}`, () => write({ folder, name, inside }, text, before)),
+          inWords(`write ${join(path, name)}`, () => write({ folder, name, inside }, text, before)),
       } satisfies ReportFolder;
     },
   };
@@ -51,10 +52,11 @@ async function write(
   text: string,
   before: string | null,
 ): Promise<void> {
-  await makeFolder(folder);
+  // Before anything is made: a folder, too, would be made out there.
   await refuseOutside(folder, inside);
+  await makeFolder(folder);
   const present = await contentOf(folder, name);
-  if ((present?.text ?? null) !== before) throw new LocalError("it was changed meanwhile");
+  if ((present?.text ?? null) !== before) throw new Refused("it was changed meanwhile");
   await writeWhole(join(folder, name), text, present?.mode ?? NEW_MODE);
 }
 
@@ -67,8 +69,8 @@ async function contentOf(
   if (handle === null) return null;
   try {
     const facts = await handle.stat();
-    if (!facts.isFile()) throw new LocalError("it is not a regular file");
-    if (facts.size > MAX_BYTES) throw new LocalError("it is longer than 8 MiB");
+    if (!facts.isFile()) throw new Refused("it is not a regular file");
+    if (facts.size > MAX_BYTES) throw new Refused("it is longer than 8 MiB");
     return { text: decoded(await handle.readFile()), mode: facts.mode & 0o777 };
   } finally {
     await handle.close();
@@ -80,21 +82,24 @@ function decoded(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw new LocalError("it is not UTF-8: save it as UTF-8 first");
+    throw new Refused("it is not UTF-8: save it as UTF-8 first");
   }
 }
 
 async function refuseOutside(folder: string, inside: string | null): Promise<void> {
   if (inside === null) return;
-  const real = await realpath(folder).catch(unlessMissing);
-  if (real === null) return;
-  const way = relative(await realpath(inside), real);
+  const way = relative(await realpath(inside), await realOf(folder));
   const named = relative(inside, folder);
   // A folder that is named as outside (`../reports`) is meant to be.
   if (!way.startsWith("..") || named.startsWith("..")) return;
-  throw new LocalError(
-    "a symbolic link leads out of this folder: name the folder itself with --out",
-  );
+  throw new Refused("a symbolic link leads out of this folder: name the folder itself with --out");
+}
+
+/** Of the nearest folder that is there: those below it will be made. */
+async function realOf(folder: string): Promise<string> {
+  const real = await realpath(folder).catch(unlessMissing);
+  if (real !== null || dirname(folder) === folder) return real ?? folder;
+  return realOf(dirname(folder));
 }
 
 function unlessMissing(error: unknown): null {
@@ -102,26 +107,11 @@ function unlessMissing(error: unknown): null {
   throw error;
 }
 
-const WORDS: Readonly<Record<string, string>> = {
-  EACCES: "permission denied",
-  EPERM: "permission denied",
-  EROFS: "the file system is read-only",
-  ENOSPC: "the disk is full",
-  EDQUOT: "the quota is used up",
-  EEXIST: "a file is in the way of a folder",
-  ENOTDIR: "part of the path is not a folder",
-  ELOOP: "it is a symbolic link",
-  EISDIR: "it is a folder",
-  ENXIO: "it is not a regular file",
-};
+/** Something that is none of the system's: the document or its place is not one to write to. */
+class Refused extends Error {}
 
-async function local<T>(what: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof LocalError) throw new LocalError(`cannot ${what}: ${error.message}`);
-    const { code, syscall, message } = error as NodeJS.ErrnoException;
-    if (code === undefined || syscall === undefined) throw error;
-    throw new LocalError(`cannot ${what}: ${WORDS[code] ?? message}`, { cause: error });
-  }
+async function inWords<T>(what: string, work: () => Promise<T>): Promise<T> {
+  return local(what, work).catch((error: unknown) => {
+    throw error instanceof Refused ? new LocalError(`cannot ${what}: ${error.message}`) : error;
+  });
 }

@@ -11,7 +11,7 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createReportFolders } from "../../src/adapters/report-folder.ts";
 import { LocalError } from "../../src/ports/errors.ts";
@@ -92,6 +92,19 @@ describe("a link", () => {
     await folder(elsewhere).write("a.md", "ours", null);
     expect(await readdir(elsewhere)).toEqual(["a.md"]);
   });
+});
+
+test("a link above that leads out is refused before any folder is made out there", async () => {
+  await symlink(elsewhere, join(cwd, "docs"));
+  await expect(folder().read("a.md")).rejects.toThrow("leads out of this folder");
+  await expect(folder().write("a.md", "ours", null)).rejects.toThrow("leads out of this folder");
+  expect(await readdir(elsewhere)).toEqual([]);
+});
+
+test("a place outside that is named as such is no link", async () => {
+  const outside = join("..", basename(elsewhere), "reports");
+  await folder(outside).write("a.md", "ours", null);
+  expect(await readdir(join(elsewhere, "reports"))).toEqual(["a.md"]);
 });
 
 test("what the machine refuses is said in words", async () => {

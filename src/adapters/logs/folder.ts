@@ -9,8 +9,8 @@ import { lstat, open, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { MANIFEST_FILE, manifestSchema } from "../../domain/logs/manifest.ts";
 import { safeName } from "../../domain/logs/safe-name.ts";
-import { LocalError } from "../../ports/errors.ts";
 import type { FileFacts, LogFolder, LogFolders } from "../../ports/logs.ts";
+import { local } from "../local-failure.ts";
 import { makeFolder } from "../make-folder.ts";
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } =
@@ -191,28 +191,5 @@ class Sums {
 
   facts(): FileFacts {
     return { size: this.#size, sha256: this.#sha256.digest("hex"), md5: this.#md5.digest("hex") };
-  }
-}
-
-const WORDS: Readonly<Record<string, string>> = {
-  EACCES: "permission denied",
-  EPERM: "permission denied",
-  EROFS: "the file system is read-only",
-  ENOSPC: "the disk is full",
-  EDQUOT: "the quota is used up",
-  EEXIST: "a file of that name already exists",
-  ENOTDIR: "part of the path is not a folder",
-  ELOOP: "it is a symbolic link",
-  EMFILE: "too many open files",
-};
-
-/** Failures of this machine, in words; those of the network pass through untouched. */
-async function local<T>(what: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    const { code, syscall, message } = error as NodeJS.ErrnoException;
-    if (code === undefined || syscall === undefined) throw error;
-    throw new LocalError(`cannot ${what}: ${WORDS[code] ?? message}`, { cause: error });
   }
 }
