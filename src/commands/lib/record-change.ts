@@ -44,7 +44,11 @@ export async function leaveTrace(
 ): Promise<void> {
   const told = trace.unwritten === true ? "none" : "others";
   const { released } = trace;
-  await recordEntry(ports, await entryOf(ports, input, trace), told, { released, early });
+  const entry = await entryOf(ports, input, trace);
+  // An incident that was forgotten open must not go unnoticed.
+  if (input.incident === undefined && entry.incident !== null)
+    ports.progress.note(`journaled for the open incident ${entry.incident}`);
+  await recordEntry(ports, entry, told, { released, early });
 }
 
 /** What is known so far, on disk before anybody is asked to take it: it outlives this process. */

@@ -34,6 +34,8 @@ export function incidentsOf(entries: readonly JournalEntry[]): Incident[] {
   for (const entry of entries) {
     const { incident: id, event } = entry;
     if (id === null || event === undefined || !isIncidentId(id)) continue;
+    // Without a time it is in no order.
+    if (!Number.isFinite(timeOf(entry.at))) continue;
     const found = known.get(id);
     if (found === undefined) {
       if (event.kind === "opened") known.set(id, opened(id, entry));

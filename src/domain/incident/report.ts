@@ -3,7 +3,6 @@
  * renews, and marked blanks between them for what only people know.
  */
 
-import { timeOf } from "../lib/time.ts";
 import { changeText, proofText } from "../state/entry-text.ts";
 import type { JournalEntry } from "../state/journal.ts";
 import { hadNoEffect } from "../state/journal.ts";
@@ -183,7 +182,7 @@ function actionCells(entry: JournalEntry): string[] {
   const nothing = hadNoEffect(entry);
   const { elapsed_ms: elapsedMs, outcome } = verification;
   return [
-    isoSeconds(timeOf(entry.at)),
+    isoSeconds(entry.at),
     command,
     nothing ? (notes[0] ?? "nothing written") : changeText(entry),
     actor,

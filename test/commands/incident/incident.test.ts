@@ -88,6 +88,7 @@ describe("a change while an incident is open", () => {
     await pullTheStop({ ...COMMON, incident: "" }, at.ports);
     const tied = at.journal.filter(({ command }) => command === "not-aus");
     expect(tied.map(({ incident }) => incident)).toEqual([idOf(at), "OPS-9", null]);
+    expect(at.notes).toEqual([`journaled for the open incident ${idOf(at)}`]);
   });
 
   test("is tied to none after it was closed", async () => {
@@ -307,6 +308,14 @@ describe("message", () => {
     await open(at);
     const { out } = reportText(incidentMessage, await run(at));
     expect(out).toMatch(/^🚨 B2a Incident INC-\S+ - uploads fail\nStatus: ONGOING/);
+  });
+
+  test("holds no control character of a title", async () => {
+    const at = world();
+    await open(at, { title: ["\u001b[2J\u202eslow"] });
+    const { out } = reportText(incidentMessage, await run(at));
+    expect(out.split("\n")[0]).toContain("\\x1b[2J\\u202eslow");
+    expect(out).not.toMatch(/(?!\n)\p{Cc}|\p{Cf}/u);
   });
 
   test("sent through Slack is in the incident's timeline", async () => {

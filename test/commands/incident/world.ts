@@ -29,18 +29,24 @@ export interface World {
   journal: JournalEntry[];
   files: Map<string, string>;
   warnings: string[];
+  notes: string[];
 }
 
 export function world(more: Partial<Ports> = {}): World {
   const journal: JournalEntry[] = [];
   const files = new Map<string, string>();
   const warnings: string[] = [];
+  const notes: string[] = [];
   const base = modelPorts(modelStore({ config: [CONFIG], stop: [null] }, atOnce, [0]));
   let ticks = 0;
   const ports: Ports = {
     ...base,
     clock: { ...base.clock, now: () => NOW_MS + ticks++ },
-    progress: { ...base.progress, warn: (text) => void warnings.push(text) },
+    progress: {
+      ...base.progress,
+      warn: (text) => void warnings.push(text),
+      note: (text) => void notes.push(text),
+    },
     metrics: { ask: () => Promise.reject(new UpstreamError("unavailable", "no network")) },
     journal: {
       append: async (entry) => {
@@ -63,7 +69,7 @@ export function world(more: Partial<Ports> = {}): World {
     },
     ...more,
   };
-  return { ports, journal, files, warnings };
+  return { ports, journal, files, warnings, notes };
 }
 
 /** As the shell runs a verb. */

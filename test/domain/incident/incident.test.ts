@@ -44,6 +44,12 @@ describe("an incident", () => {
     expect(twice[0]?.closed?.atMs).toBe(BEGUN_MS + 5 * MINUTE_MS);
   });
 
+  test("without a readable time is none, and ends none", () => {
+    expect(incidentsOf([{ ...opened, at: "yesterday" }])).toEqual([]);
+    const [found] = incidentsOf([opened, { ...event(2, "closed"), at: "" }]);
+    expect(found?.closed).toBeNull();
+  });
+
   test("with an id that could be markup is none", () => {
     expect(incidentsOf([event(0, "opened", { incident: "x --> <b>" })])).toEqual([]);
     expect(["INC-42", "OPS_1", "a#1", "--", "a--b", "", "x".repeat(65)].map(isIncidentId)).toEqual([
