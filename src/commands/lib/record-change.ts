@@ -138,7 +138,8 @@ async function rememberNotified(
   const nowMs = clock.now();
   const text = `${entry.command}: notification through ${taken.join(", ")}`;
   const event = { kind: "notified", severity: null, text, when: null } as const;
-  await journal.appendHere(eventEntry(entry, { id: rng.ulid(nowMs), nowMs, event }));
+  const signature = { ...entry, reason: null };
+  await journal.appendHere(eventEntry(signature, { id: rng.ulid(nowMs), nowMs, event }));
 }
 
 /** An entry that tells of an incident and changes no state, which versions without incidents read as such. */

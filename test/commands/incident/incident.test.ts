@@ -8,8 +8,10 @@ import { incidentList } from "../../../src/commands/incident/list.ts";
 import { incidentMessage } from "../../../src/commands/incident/message.ts";
 import { incidentNote } from "../../../src/commands/incident/note.ts";
 import { incidentOpen } from "../../../src/commands/incident/open.ts";
+import { disable } from "../../../src/commands/lower/disable.ts";
 import { reduce } from "../../../src/commands/lower/reduce.ts";
 import { pullTheStop } from "../../../src/commands/not-aus/not-aus.ts";
+import { restore } from "../../../src/commands/restore/restore.ts";
 import type { Notice } from "../../../src/domain/notices/notice.ts";
 import { LocalError } from "../../../src/ports/errors.ts";
 import type { Notifier } from "../../../src/ports/machine.ts";
@@ -89,6 +91,17 @@ describe("a change while an incident is open", () => {
     const tied = at.journal.filter(({ command }) => command === "not-aus");
     expect(tied.map(({ incident }) => incident)).toEqual([idOf(at), "OPS-9", null]);
     expect(at.notes).toEqual([`journaled for the open incident ${idOf(at)}`]);
+  });
+
+  test.each([
+    ["reduce", verb(reduce), { to: undefined }],
+    ["disable", verb(disable), {}],
+    ["restore", verb(restore), { to: 20, force: true, reason: "fixed" }],
+  ] as const)("is tied to it: %s", async (command, changing, own) => {
+    const at = world();
+    await open(at);
+    expect(await perform(changing, own, at.ports)).toMatchObject({ kind: "done" });
+    expect(at.journal.at(-1)).toMatchObject({ command, incident: idOf(at) });
   });
 
   test("is tied to none after it was closed", async () => {
@@ -272,6 +285,28 @@ describe("close", () => {
     const text = at.files.get(FILE) ?? "";
     expect(text).toContain("| 1 (100 %) | bad token \\*\\*\\* | native 1 | /api/jobs 1 |");
     expect(text).not.toMatch(/s3cret/);
+  });
+
+  test.each([
+    ["of its time", 120_000, true],
+    ["of last week", 7 * 86_400_000, false],
+  ])("what the guardian has sent %s and is open", async (_when, agoMs, isIn) => {
+    const since = new Date(NOW_MS - agoMs).toISOString();
+    const told = JSON.stringify({ schema: 1, level: "not-aus", since, sent: since });
+    const guardian = {
+      schema: 1,
+      mode: "observe",
+      last_tick: since,
+      latched: null,
+      verdict: "fail",
+    };
+    const get = async (key: string) =>
+      key === "guardian" ? JSON.stringify({ ...guardian, told }) : null;
+    const at = world({ documents: { get, put: async () => undefined } });
+    await open(at);
+    await close(at);
+    const line = "guardian: notification sent, it recommends not-aus";
+    expect(at.files.get(FILE)?.includes(line)).toBe(isIn);
   });
 
   test("refuses an end before the beginning", async () => {
