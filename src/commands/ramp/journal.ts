@@ -29,7 +29,7 @@ export async function recordRequest(
 ): Promise<void> {
   if (failure !== null && failure.kind !== "ambiguous") return;
   const outcome = failure === null ? "written" : "unknown";
-  const entry = requestEntry(control, outcome, signatureOf(ports, input));
+  const entry = requestEntry(control, outcome, await signatureOf(ports, input));
   await recordEntry(ports, entry, "none");
 }
 
