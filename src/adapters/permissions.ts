@@ -4,7 +4,7 @@
 const BY_PATH: readonly (readonly [part: string, read: string, change?: string])[] = [
   ["/storage/kv/", "Workers KV Storage: Read", "Workers KV Storage: Edit"],
   ["/analytics_engine/", "Account Analytics: Read"],
-  ["/r2/", "Workers R2 Storage: Read"],
+  ["/r2/", "Workers R2 Storage: Read", "Workers R2 Storage: Edit"],
   ["/tails", "Workers Tail: Read"],
 ];
 

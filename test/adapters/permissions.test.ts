@@ -11,6 +11,7 @@ it.each([
   ["delete", `${KV}/values/probe`, "Workers KV Storage: Edit"],
   ["post", "/accounts/a/analytics_engine/sql", "Account Analytics: Read"],
   ["get", "/accounts/a/r2/buckets/logs/objects", "Workers R2 Storage: Read"],
+  ["put", "/accounts/a/r2/buckets/media/objects/k", "Workers R2 Storage: Edit"],
   ["post", "/accounts/a/workers/scripts/pix-api/tails", "Workers Tail: Read"],
   ["get", "/user/tokens/verify", null],
 ])("%s %s needs %s", (method, path, permission) => {

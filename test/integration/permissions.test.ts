@@ -79,6 +79,7 @@ beforeAll(async () => {
     pagesOrigin: PAGES_ORIGIN,
     logsBucket: lane.sandbox.description.logsBucket,
     logsPrefix: "b2a/",
+    mediaBucket: lane.sandbox.description.mediaBucket,
     rampMinNativeRequests: 0,
     policy: { settleSeconds: 0, minNativeRequests: 4 },
   });
@@ -108,6 +109,10 @@ function ramp(): void {
 /** A stop whose journal entry was refused. */
 async function queued(): Promise<void> {
   await run(["not-aus", ...REASON], [], {});
+}
+
+async function incident(): Promise<void> {
+  await run(["incident", "open", "slow"], granted(["Workers KV Storage: Edit"]), {});
 }
 
 /** Visitors, by whom a location shows what it has. */
@@ -144,8 +149,14 @@ const WAYS: Record<string, Way> = {
   "logs tail": { code: 130, until: () => lane.sandbox.control.logs.tails.list().length > 0 },
   history: { refused: 0 },
   deliver: { stage: queued, refused: 21 },
+  "incident open": { words: ["incident", "open", "slow"], refused: 0 },
+  "incident note": { words: ["incident", "note", "seen"], stage: incident, refused: 0 },
+  "incident message": { words: ["incident", "message", "internal"], stage: incident, refused: 0 },
+  "incident close": { stage: incident, refused: 0 },
+  "incident list": { refused: 0 },
   explain: {},
   doctor: { refused: 20 },
+  "doctor --deep": { refused: { "Workers KV Storage: Edit": 20, "Workers R2 Storage: Edit": 0 } },
   "drill --env": { words: ["drill", "--env", "sandbox", "--yes"], refused: 20 },
   card: {},
 };
