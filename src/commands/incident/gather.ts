@@ -8,7 +8,8 @@ import { impactOf } from "../../domain/incident/impact.ts";
 import { changesIn, type Incident } from "../../domain/incident/incident.ts";
 import { timelineOf } from "../../domain/incident/timeline.ts";
 import { anySignal } from "../../domain/lib/abort.ts";
-import { requestsByCohort, shareOfCohorts, type Window } from "../../domain/metrics/queries.ts";
+import { requestsByCohort, type Window } from "../../domain/metrics/queries.ts";
+import { visitorsByCohort } from "../../domain/metrics/window-queries.ts";
 import { parseTold } from "../../domain/notices/changes.ts";
 import { caughtWindows } from "../../domain/policy/caught-intents.ts";
 import { reductionsOf } from "../../domain/policy/observations.ts";
@@ -59,7 +60,7 @@ export async function gatherFacts(
   const ask = askOf(ports.metrics, signal);
   const [requests, visitors, judged, guardian, errors] = await Promise.all([
     ask((dataset) => requestsByCohort(dataset, span)),
-    ask((dataset) => shareOfCohorts(dataset, span)),
+    ask((dataset) => visitorsByCohort(dataset, span)),
     plan === null ? null : judge(ports, plan, known, signal),
     guardianNotice(ports, signal),
     readErrors(ports, { logs, known, ...windowMs(plan, span) }, signal),

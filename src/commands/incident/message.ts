@@ -10,7 +10,8 @@ import {
   type Trend,
 } from "../../domain/incident/messages.ts";
 import { anySignal } from "../../domain/lib/abort.ts";
-import { type CohortRow, requestsByCohort, shareOfCohorts } from "../../domain/metrics/queries.ts";
+import { type CohortRow, requestsByCohort } from "../../domain/metrics/queries.ts";
+import { visitorsByCohort } from "../../domain/metrics/window-queries.ts";
 import { type ChannelName, type Notice, noticeKey } from "../../domain/notices/notice.ts";
 import type { Observed } from "../../domain/policy/observations.ts";
 import { lastBuckets } from "../../domain/policy/observations.ts";
@@ -119,7 +120,7 @@ async function factsOf(
   const earlier = { fromS: 2 * newest.fromS - newest.toS, toS: newest.fromS };
   const [requests, visitors, now, before] = await Promise.all([
     ask((dataset) => requestsByCohort(dataset, span)),
-    ask((dataset) => shareOfCohorts(dataset, span)),
+    ask((dataset) => visitorsByCohort(dataset, span)),
     ask((dataset) => requestsByCohort(dataset, newest)),
     ask((dataset) => requestsByCohort(dataset, earlier)),
   ]);

@@ -17,7 +17,7 @@ import {
 import { plain, tableLines } from "../text/markdown.ts";
 import { errorLines } from "./errors-block.ts";
 import type { IncidentFacts } from "./facts.ts";
-import { failedText, impactText } from "./impact.ts";
+import { failedText, impactText, visitorsText } from "./impact.ts";
 import type { Block, Report } from "./merge.ts";
 
 const BLANK = "[fill in:";
@@ -122,22 +122,34 @@ function impactBlock({ impact }: IncidentFacts): Block {
     const lines = [`- **Requests Failed:** not known: ${why}`, `- **Visitors:** not known: ${why}`];
     return { name: "impact", title, lines, complete: false };
   }
-  const rows = impact.cohorts.map(({ cohort, requests, failed, p90Ms, newVisitors }) => [
+  const known = (count: number | null) => (count === null ? "not known" : countText(count));
+  const rows = impact.cohorts.map(({ cohort, requests, failed, p90Ms, ...visitors }) => [
     cohort,
     countText(requests),
     countText(failed),
     percentText((100 * failed) / requests),
     `${countText(p90Ms)} ms`,
-    newVisitors === null ? "not known" : countText(newVisitors),
+    known(visitors.newVisitors),
+    known(visitors.newVisitorsFailed),
   ]);
+  const head = [
+    "Cohort",
+    "Requests",
+    "Failed",
+    "Failed, %",
+    "p90",
+    "New visitors",
+    "Of these failed",
+  ];
   const lines = [
     `- **Requests Failed:** ${plain(failedText(impact))}`,
+    `- **Visitors:** ${visitorsText(impact) ?? "not known: they could not be asked for"}`,
     "",
-    ...tableLines(["Cohort", "Requests", "Failed", "Failed, %", "p90", "New visitors"], rows),
+    ...tableLines(head, rows),
     "",
     "Failed means answered with 5xx, or failed on native before proxy answered instead; requests to `/qa` are left " +
       "out. New visitors are those whose cohort was drawn " +
-      "in that time: who came back with a cookie is not among them. Under heavy traffic counts are estimates.",
+      "in that time, of whom the first request is counted: who came back with a cookie is not among them. Under heavy traffic counts are estimates.",
   ];
   return { name: "impact", title, lines, complete: true };
 }

@@ -1,5 +1,6 @@
 /** What only a long window is asked for, see metrics.ts: by bucket, so that each minute can be judged. */
 import * as z from "zod";
+import type { Cohort } from "../decision/decide.ts";
 import { once } from "../lib/lazy.ts";
 import type { Query, Window } from "./sql.ts";
 import {
@@ -60,6 +61,28 @@ export function decidedByEmergency(dataset: string, window: Window): Query<Emerg
   ]);
 }
 
+export interface VisitorRow {
+  cohort: Cohort;
+  /** Visitors drawn in the window. */
+  drawn: number;
+  /** Of those: whose first request failed. */
+  failed: number;
+}
+
+/** Who came back with a cookie is not among them: nothing tells one visitor's requests from another's. */
+export function visitorsByCohort(dataset: string, window: Window): Query<VisitorRow> {
+  const drawn = `${column.reason} = 'sampled'`;
+  return query("visitors by cohort", visitorRow, [
+    `SELECT ${column.cohort} AS cohort, sumIf(_sample_interval, ${drawn}) AS drawn,`,
+    `sumIf(_sample_interval, ${drawn} AND ${column.status} >= 500) AS failed`,
+    `FROM ${table(dataset)} WHERE ${REQUEST} AND ${column.route} != '/qa' AND ${within(window)}`,
+    `GROUP BY cohort ORDER BY cohort`,
+  ]);
+}
+
+const visitorRow = once(() =>
+  z.object({ cohort: z.enum(["native", "proxy"]), drawn: number, failed: number }),
+);
 const orphanBucketRow = once(() =>
   z.object({ bucket: number, intents: number, finalized: number }),
 );

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { chartSvg } from "../../../src/domain/incident/chart.ts";
 import { errorRateChart, shareChart } from "../../../src/domain/incident/curves.ts";
 import type { IncidentFacts } from "../../../src/domain/incident/facts.ts";
-import { impactOf, impactText } from "../../../src/domain/incident/impact.ts";
+import { impactOf, impactText, visitorsText } from "../../../src/domain/incident/impact.ts";
 import { mergeReport } from "../../../src/domain/incident/merge.ts";
 import { blanksIn, durationOf, reportOf } from "../../../src/domain/incident/report.ts";
 import type { BucketRow } from "../../../src/domain/metrics/queries.ts";
@@ -44,8 +44,8 @@ describe("the report", () => {
 
   test("has impact by cohort, actions with proof and time, errors with a ray id", () => {
     const text = written();
-    expect(text).toContain("| native | 5,000 | 1,240 | 24.8 % | 900 ms | 480 |");
-    expect(text).toContain("| proxy | 45,000 | 10 | 0.02 % | 120 ms | not known |");
+    expect(text).toContain("| native | 5,000 | 1,240 | 24.8 % | 900 ms | 480 | 48 |");
+    expect(text).toContain("| proxy | 45,000 | 10 | 0.02 % | 120 ms | not known | not known |");
     expect(text).toContain(
       "| 2026-05-01T14:30:00Z | not-aus | 10 % → STOP | oncall@laptop | 5xx spike | live at FRA, AMS in 2.50 s | 2.50 s |",
     );
@@ -101,10 +101,17 @@ describe("the impact", () => {
   test("counts no new visitors where they were not measured", () => {
     const seen = { kind: "seen", value: rows } as const;
     const without = impactOf(seen, { kind: "unseen", because: "HTTP 503" });
-    expect(without).toMatchObject({ failed: 3, cohorts: [{ newVisitors: null }] });
-    const share = { cohort: "native" as const, sampled: 7, squares: 7, requests: 100 };
-    const drawn = impactOf(seen, { kind: "seen", value: [share] });
-    expect(drawn).toMatchObject({ cohorts: [{ newVisitors: 7 }] });
+    const unknown = { newVisitors: null, newVisitorsFailed: null };
+    expect(without).toMatchObject({ failed: 3, cohorts: [unknown] });
+    expect(without.kind === "known" && visitorsText(without)).toBeNull();
+    const value = [{ cohort: "native" as const, drawn: 7, failed: 2 }];
+    const drawn = impactOf(seen, { kind: "seen", value });
+    expect(drawn).toMatchObject({ cohorts: [{ newVisitors: 7, newVisitorsFailed: 2 }] });
+    expect(drawn.kind === "known" && visitorsText(drawn)).toBe(
+      "at least 2 new visitors, whose first request failed",
+    );
+    const none = impactOf(seen, { kind: "seen", value: [] });
+    expect(none).toMatchObject({ cohorts: [{ newVisitors: 0, newVisitorsFailed: 0 }] });
   });
 });
 

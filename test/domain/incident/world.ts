@@ -107,8 +107,22 @@ export function facts(more: Partial<IncidentFacts> = {}): IncidentFacts {
       requests: 50_000,
       failed: 1_250,
       cohorts: [
-        { cohort: "native", requests: 5_000, failed: 1_240, p90Ms: 900, newVisitors: 480 },
-        { cohort: "proxy", requests: 45_000, failed: 10, p90Ms: 120, newVisitors: null },
+        {
+          cohort: "native",
+          requests: 5_000,
+          failed: 1_240,
+          p90Ms: 900,
+          newVisitors: 480,
+          newVisitorsFailed: 48,
+        },
+        {
+          cohort: "proxy",
+          requests: 45_000,
+          failed: 10,
+          p90Ms: 120,
+          newVisitors: null,
+          newVisitorsFailed: null,
+        },
       ],
     },
     errors: {

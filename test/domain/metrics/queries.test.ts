@@ -31,6 +31,8 @@ const QUERIES: Record<string, (dataset: string, window?: metrics.Window) => AnyQ
     ),
   decidedByEmergency: (dataset, window = WINDOW) =>
     wide(windowMetrics.decidedByEmergency(dataset, window)),
+  visitorsByCohort: (dataset, window = WINDOW) =>
+    wide(windowMetrics.visitorsByCohort(dataset, window)),
 };
 const NAMED = Object.entries(QUERIES);
 
@@ -182,6 +184,11 @@ describe("on ClickHouse", () => {
     ]);
     expect(await of("decidedByEmergency")).toEqual([
       { requests: 20, firstS: FROM_S + 120, lastS: FROM_S + 123 },
+    ]);
+    // Also who hung up; each point stands for five.
+    expect(await of("visitorsByCohort")).toEqual([
+      { cohort: "native", drawn: 55, failed: 10 },
+      { cohort: "proxy", drawn: 0, failed: 0 },
     ]);
     expect(await of("locationsByRevision")).toContainEqual({
       colo: "AMS",
