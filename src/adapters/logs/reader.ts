@@ -1,6 +1,7 @@
 /** Reads logs of any size in bounded memory, within limits on expansion and on the length of a line. */
 
 import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { UpstreamError } from "../../ports/errors.ts";
 import type {
   LogProblem,
@@ -35,11 +36,23 @@ const READER_LIMITS: ReaderLimits = {
 
 /**
  * Chunks are read as strings that die at once, and V8 lets the space for young objects grow by and by
- * while it sees so many of them: after some gigabytes to more than all else. It need not.
+ * while it sees so many of them: after some gigabytes to more than all else. It need not. Nor need the
+ * chunks themselves pile up: by itself it looks after 64 MiB of them. Returns what is to be called as often
+ * as bytes were read, with how many.
  */
-function keepHeapSmall(): void {
+function keepMemorySmall(): (bytes: number) => void {
   setFlagsFromString("--semi-space-growth-factor=1");
+  setFlagsFromString("--expose-gc");
+  const collect: NodeJS.GCFunction = runInNewContext("gc");
+  let since = 0;
+  return (bytes) => {
+    since += bytes;
+    if (since < COLLECTED_BYTES) return;
+    since = 0;
+    collect({ type: "minor" });
+  };
 }
+const COLLECTED_BYTES = 16 * MIB;
 
 /** zlib works in threads of its own: two files at a time keep two cores busy. */
 const PARALLEL = 2;
@@ -58,7 +71,7 @@ export function createLogReader({ cwd, stdin, limits }: ReaderOptions): LogReade
   return {
     find: (paths) => findLogs(paths, { cwd, stdin }),
     async read(sources, taker, { signal, maxExpandedBytes }) {
-      keepHeapSmall();
+      const passed = keepMemorySmall();
       const chosen =
         maxExpandedBytes === undefined
           ? all
@@ -78,7 +91,7 @@ export function createLogReader({ cwd, stdin, limits }: ReaderOptions): LogReade
           if (signal.aborted) break;
           const { done, value } = await queue.next();
           if (done === true) return;
-          await readSource(value, taker, { limits: chosen, signal, reading });
+          await readSource(value, taker, { limits: chosen, signal, reading, passed });
         }
         reading.partial = true;
       };
@@ -100,6 +113,8 @@ interface Run {
   limits: ReaderLimits;
   signal: AbortSignal;
   reading: LogReading;
+  /** Called with the length of each chunk. */
+  passed(bytes: number): void;
 }
 
 async function readSource(source: LogSource, taker: RecordTaker, run: Run): Promise<void> {
@@ -122,7 +137,7 @@ async function readFeed(
   source: LogSource,
   feed: ByteFeed,
   taker: RecordTaker,
-  { limits, signal, reading }: Run,
+  { limits, signal, reading, passed }: Run,
 ): Promise<void> {
   const lines = new LineFeed(taker, limits.maxLineBytes);
   const text = new Utf8Pieces((piece) => lines.push(piece));
@@ -132,6 +147,7 @@ async function readFeed(
     if (limit !== null) return;
     expanded += chunk.length;
     reading.expanded_bytes += chunk.length;
+    passed(chunk.length);
     limit = exceeded(expanded, feed.offset, limits);
     if (limit === null) text.push(chunk);
   };
