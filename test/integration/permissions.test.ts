@@ -131,7 +131,8 @@ const WAYS: Record<string, Way> = {
     refused: { "Account Analytics: Read": 20 },
   },
   "ramp status": { refused: 0 },
-  "ramp pause": { stage: ramp },
+  // Nobody hears it: the ramp's process has died.
+  "ramp pause": { stage: ramp, code: 21 },
   "ramp resume": {
     words: ["ramp", "resume", ...YES],
     stage: ramp,

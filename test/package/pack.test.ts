@@ -26,6 +26,7 @@ const SHIPPED = [
   "bin/pixcanary.js",
   "dist/THIRD-PARTY-NOTICES.txt",
   "dist/cli/chdb-child.js",
+  "dist/cli/database-probe.js",
   "dist/cli/main.js",
   "dist/cli/relief.js",
   "dist/cli/sandbox-help.js",
