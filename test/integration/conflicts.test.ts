@@ -2,11 +2,15 @@
 
 import { describe, expect, test, vi } from "vitest";
 import { restore } from "../../src/commands/restore/restore.ts";
+import { timeOf } from "../../src/domain/lib/time.ts";
 import { runCli } from "../support/cli.ts";
+import { patientClock, runHere } from "../support/here.ts";
 import { ENOUGH_S, PATIENCE } from "../support/patience.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";
 import type { Lane } from "./lane.ts";
 import { configText, oneLane, storedState, tokenEnv } from "./lane.ts";
+
+const DAY_MS = 86_400_000;
 
 let lane: Lane;
 let config = "";
@@ -141,5 +145,22 @@ describe("two at the same time", () => {
     expect(outcome).toMatchObject({ kind: "failed", code: "conflict" });
     expect(JSON.stringify(outcome)).toMatch(/config was changed meanwhile by somebody else/);
     expect(storedState(lane.sandbox).config).toMatchObject({ value: { revision: "THEIRS" } });
+  });
+
+  test.each([
+    ["a day ahead", DAY_MS],
+    ["a day behind", -DAY_MS],
+  ])("what a laptop %s writes has the time by the API", async (_what, aheadMs) => {
+    const clock = { ...patientClock(), now: () => Date.now() + aheadMs };
+    const env = { ...lane.env, ...tokenEnv(lane.sandbox) };
+    const startedMs = Date.now();
+    const { code, stdout, stderr } = await runHere(["reduce", "--to", "4", "--config", config], {
+      env,
+      clock,
+    });
+    expect(code, stdout + stderr).toBe(0);
+    const { config: stored } = storedState(lane.sandbox);
+    const writtenMs = stored.kind === "valid" ? timeOf(stored.value.last_updated) : Number.NaN;
+    expect(Math.abs(writtenMs - startedMs)).toBeLessThan(DAY_MS / 2);
   });
 });

@@ -261,7 +261,7 @@ describe("as a program, by each channel", () => {
   });
 });
 
-describe("an API or a /qa that redirects to another port", () => {
+describe("an API and a /qa of others", () => {
   async function listen(answer: (request: IncomingMessage) => { status: number; to: string }) {
     const seen: string[] = [];
     const server: Server = createServer((request, response) => {
@@ -278,6 +278,20 @@ describe("an API or a /qa that redirects to another port", () => {
     const address = server.address();
     return { seen, port: typeof address === "object" && address !== null ? address.port : 0 };
   }
+
+  test("one API token in both variables, of no known form, goes to the API alone", async () => {
+    const server = await listen(() => ({ status: 200, to: "" }));
+    const url = `http://127.0.0.1:${server.port}`;
+    const config = await place(`${url}/client/v4`, { qaUrls: [`${url}/qa`] });
+    const env = { CLOUDFLARE_API_TOKEN: API_SECRET, PIXCANARY_QA_TOKEN: API_SECRET };
+    await runCli(["status", "--config", config, "--timeout", "2"], {
+      env: { ...PLAIN_ENV, ...env, HOME: scratch },
+    });
+    const asked = (path: string) => server.seen.filter((line) => line.startsWith(path)).join();
+    expect(asked("/client/v4")).toContain(API_SECRET);
+    expect(asked("/qa")).not.toBe("");
+    expect(asked("/qa")).not.toContain(API_SECRET);
+  });
 
   test.each([301, 302, 303, 307, 308])("HTTP %i: nobody else is asked anything", async (status) => {
     const thief = await listen(() => ({ status: 200, to: "" }));
