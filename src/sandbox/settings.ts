@@ -13,6 +13,7 @@ export const optionsSchema = z.object({
     .object({ min: z.number().min(0), max: z.number().max(600_000) })
     .refine(({ min, max }) => min <= max, "min must not exceed max")
     .default(DEFAULT_LAG),
+  empty: z.boolean().default(false),
   percent: z.number().min(0).max(100).default(DEFAULT_PERCENT),
   databaseUrl: z.url().optional(),
   vars: z.record(z.string(), z.string()).default({}),

@@ -17,7 +17,7 @@ import { type Edges, startEdges } from "./edge/edges.ts";
 import { EdgeFront } from "./edge/front.ts";
 import { kvService } from "./edge/kv-service.ts";
 import type { CaughtPoint } from "./edge/services.ts";
-import { metricsVars, workerVars } from "./edge/vars.ts";
+import { metricsVars, workerSecrets, workerVars } from "./edge/vars.ts";
 import type { Sandbox } from "./handle.ts";
 import { CentralStore } from "./kv/central-store.ts";
 import { Replicas } from "./kv/replicas.ts";
@@ -70,6 +70,8 @@ interface World {
   /** They answer only when they have been started. */
   notices: NoticeReceivers;
   qaToken: string;
+  /** Of the Worker. */
+  secrets: Readonly<Record<string, string>>;
 }
 
 async function start(
@@ -82,7 +84,7 @@ async function start(
   const cloudflare = await startApi(world, (name) => edges.bucket(name));
   const noticeUrls = await startNotices(world.notices, settings.notices, closers);
   const vars = {
-    ...workerVars(originUrl, world.qaToken),
+    ...workerVars(originUrl, world.secrets),
     ...metricsVars(settings, cloudflare),
     ...notifyVars(noticeUrls, world.notices),
   };
@@ -102,6 +104,7 @@ async function start(
     gate: database.gate,
     origin,
     traffic,
+    account: cloudflare.held,
     runScheduled: (colo, at) => edges.scheduled(colo, at),
   });
   const controlServer = await serveControl(
@@ -137,12 +140,13 @@ function createWorld(
   warn: (text: string) => void,
   logsBucket: () => Bucket,
 ): World {
-  const { locations, lagMs, percent } = settings;
+  const { locations, lagMs, percent, empty } = settings;
+  const qaToken = randomBytes(24).toString("base64url");
   const number = settings.seed ?? randomBytes(4).readUInt32BE();
   const random = seededRandom(number);
   const store = new CentralStore();
   const replicas = new Replicas({ locations, store, lagMs, random });
-  seed(store, percent);
+  if (!empty) seed(store, percent);
   replicas.catchUp();
   return {
     settings,
@@ -159,7 +163,8 @@ function createWorld(
     logLines: [],
     logs: new Logs(logsBucket, seededRandom(number ^ 0x1b873593)),
     notices: new NoticeReceivers(),
-    qaToken: randomBytes(24).toString("base64url"),
+    qaToken,
+    secrets: workerSecrets(qaToken),
   };
 }
 

@@ -6,6 +6,11 @@ export interface SandboxOptions {
   locations?: string[];
   /** How long a write takes to reach a location; drawn per write and location. 0 = visible at ack. */
   lagMs?: LagRange;
+  /**
+   * An account as it is given to its owner: without namespace, buckets, Logpush jobs and secrets of the
+   * Worker. The first namespace to be created is that of the Workers, which run all the same.
+   */
+  empty?: boolean;
   /** The share of native traffic at the start. */
   percent?: number;
   /** A Postgres to use instead of the embedded one; its tables are created when missing. */
@@ -40,6 +45,7 @@ export interface SandboxDescription {
   schema: 1;
   apiBaseUrl: string;
   accountId: string;
+  /** Of an empty account: the id that the first namespace will have. */
   kvNamespaceId: string;
   apiToken: string;
   qaToken: string;

@@ -2,6 +2,7 @@
 import { createApi } from "../../src/sandbox/api/app.ts";
 import type { FaultRuleInput } from "../../src/sandbox/api/faults.ts";
 import { Limits } from "../../src/sandbox/api/limits.ts";
+import { Namespaces } from "../../src/sandbox/api/namespaces.ts";
 import { ApiServer } from "../../src/sandbox/api/server.ts";
 import { Tokens } from "../../src/sandbox/api/tokens.ts";
 import { CentralStore } from "../../src/sandbox/kv/central-store.ts";
@@ -24,13 +25,13 @@ export async function knowingApi(faults: readonly FaultRuleInput[]): Promise<Api
   const find = tokens.find.bind(tokens);
   tokens.find = (secret) => find(secret === API_SECRET ? known : secret);
   const app = createApi({
-    store,
+    namespaces: new Namespaces({ id: NAMESPACE, title: "KV_CANARY_CONFIG", store }),
     tokens,
     limits: new Limits(false),
-    r2: { names: [], bucket: noBuckets },
+    r2: { names: new Set(), bucket: noBuckets },
+    jobs: [],
+    secrets: new Map(),
     accountId: ACCOUNT,
-    namespaceId: NAMESPACE,
-    namespaceTitle: "KV_CANARY_CONFIG",
     now: Date.now,
   });
   const server = new ApiServer(app);

@@ -3,6 +3,8 @@ import type { Hono } from "hono";
 import type { ApiEnv } from "../../src/sandbox/api/access.ts";
 import { createApi } from "../../src/sandbox/api/app.ts";
 import { Limits } from "../../src/sandbox/api/limits.ts";
+import { Namespaces } from "../../src/sandbox/api/namespaces.ts";
+import type { Permission } from "../../src/sandbox/api/permissions.ts";
 import { ApiServer } from "../../src/sandbox/api/server.ts";
 import { type TokenKind, Tokens } from "../../src/sandbox/api/tokens.ts";
 import { CentralStore } from "../../src/sandbox/kv/central-store.ts";
@@ -18,12 +20,14 @@ export interface ApiUnderTest {
   base: string;
   /** The path below the namespace, or any path that starts with `/`. */
   call(path: string, init?: RequestInit & { token?: string }): Promise<Response>;
-  token(kind: TokenKind): string;
+  token(kind: TokenKind, permissions?: readonly Permission[]): string;
   close(): Promise<void>;
 }
 
 export interface ApiOptions {
   limits?: boolean;
+  /** An account without a namespace. */
+  empty?: boolean;
   /** Further routes, as those that `startSandbox` adds. */
   extend?: (api: Hono<ApiEnv>) => void;
 }
@@ -37,13 +41,16 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
   const server = new ApiServer(
     createApi(
       {
-        store,
+        namespaces: new Namespaces(
+          { id: NAMESPACE, title: options.empty ? null : "KV_CANARY_CONFIG", store },
+          now,
+        ),
         tokens,
         limits,
-        r2: { names: [], bucket: noBuckets },
+        r2: { names: new Set(), bucket: noBuckets },
+        jobs: [],
+        secrets: new Map(),
         accountId: ACCOUNT,
-        namespaceId: NAMESPACE,
-        namespaceTitle: "KV_CANARY_CONFIG",
         now,
       },
       options.extend,
@@ -63,7 +70,7 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
       const headers = { authorization: `Bearer ${token}`, connection: "close", ...init.headers };
       return fetch(url, { ...init, headers });
     },
-    token: (kind) => tokens.create(kind),
+    token: (kind, permissions) => tokens.create(kind, permissions),
     close: () => server.close(),
   };
 }

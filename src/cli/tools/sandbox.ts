@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import type { Command } from "commander";
 import * as z from "zod";
-import { count, flag, oneOf, parsed, percentInput } from "../../commands/flag.ts";
+import { count, flag, oneOf, onOff, parsed, percentInput } from "../../commands/flag.ts";
 import { addFlags, type GlobalFlags, ownInput } from "../program.ts";
 import { jsonForTerminal } from "../report.ts";
 import { parseOwn } from "../run.ts";
@@ -39,6 +39,7 @@ export const input = z.object({
     "seconds between cron runs (60)",
     count(1, 3_600, "seconds").default(60),
   ),
+  empty: onOff("--empty", "an account without namespace, buckets, jobs and secrets, to try setup"),
   databaseUrl: flag(
     "--database-url <url>",
     "PostgreSQL to use instead of the embedded one",
@@ -71,7 +72,7 @@ export async function addSandbox(program: Command, shell: Shell, exits: Exits): 
 }
 
 async function runSandbox(
-  { locations, lag, percent, guardian, cron, databaseUrl }: z.output<typeof input>,
+  { locations, lag, percent, guardian, cron, empty, databaseUrl }: z.output<typeof input>,
   flags: GlobalFlags,
   shell: Shell,
 ): Promise<number> {
@@ -79,6 +80,7 @@ async function runSandbox(
     locations,
     lagMs: lag,
     percent,
+    empty,
     qaMetrics: true,
     cronMs: cron * 1_000,
     vars: { GUARDIAN: guardian },

@@ -1,20 +1,22 @@
 /** Who may ask the API what, and what each answer's handler gets. */
 import type { Context } from "hono";
 import type { Bucket } from "../edge/backstage.ts";
-import type { CentralStore } from "../kv/central-store.ts";
 import { CODES, failure } from "./envelope.ts";
 import type { Limits } from "./limits.ts";
+import type { LogpushJob } from "./logpush-routes.ts";
+import type { Namespaces } from "./namespaces.ts";
 import type { Scope } from "./permissions.ts";
 import type { ApiToken, Tokens } from "./tokens.ts";
 
 export interface ApiDeps {
-  store: CentralStore;
+  namespaces: Namespaces;
   tokens: Tokens;
   limits: Limits;
   r2: R2Access;
+  jobs: LogpushJob[];
+  /** Of the Worker, by name. */
+  secrets: Map<string, string>;
   accountId: string;
-  namespaceId: string;
-  namespaceTitle: string;
   now: () => number;
 }
 
@@ -54,8 +56,8 @@ export function refuse(
   return null;
 }
 
-/** The buckets of the running sandbox, by name. */
+/** The buckets of the account; what is in one is asked of the running sandbox. */
 export interface R2Access {
-  names: readonly string[];
+  names: Set<string>;
   bucket(name: string): Bucket;
 }

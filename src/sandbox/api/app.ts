@@ -9,9 +9,12 @@ import {
   unauthenticated,
 } from "./access.ts";
 import { accountRoutes } from "./account-routes.ts";
+import { bucketRoutes } from "./bucket-routes.ts";
 import { CODES, failure } from "./envelope.ts";
 import { kvRoutes } from "./kv-routes.ts";
+import { logpushRoutes } from "./logpush-routes.ts";
 import { r2Routes } from "./r2-routes.ts";
+import { secretRoutes } from "./secret-routes.ts";
 
 /** Also the seam for the endpoints that come later: `extend` adds routes behind the same checks. */
 export function createApi(deps: ApiDeps, extend?: (api: Hono<ApiEnv>) => void): Hono<ApiEnv> {
@@ -27,7 +30,10 @@ export function createApi(deps: ApiDeps, extend?: (api: Hono<ApiEnv>) => void): 
   });
   accountRoutes(api, deps);
   kvRoutes(api, deps);
+  bucketRoutes(api, deps);
   r2Routes(api, deps);
+  logpushRoutes(api, deps);
+  secretRoutes(api, deps);
   extend?.(api);
   app.route("/client/v4", api);
   app.notFound((c) =>

@@ -8,6 +8,7 @@ export const CODES = {
   authentication: 10000,
   keyNotFound: 10009,
   namespaceNotFound: 10013,
+  namespaceExists: 10014,
   badRequest: 10019,
   invalidHeaders: 6003,
   missingHeaders: 9106,
@@ -15,10 +16,15 @@ export const CODES = {
   noRoute: 7003,
   throttled: 971,
   internal: 10001,
+  bucketExists: 10004,
+  bucketName: 10005,
   bucketNotFound: 10006,
   objectNotFound: 10007,
   scriptNotFound: 10007,
   tooManyTails: 10019,
+  invalidSecret: 10021,
+  invalidJob: 1002,
+  jobNotFound: 1003,
 } as const;
 
 export function ok(result: unknown, resultInfo?: ResultInfo): Response {

@@ -1,9 +1,12 @@
-/** Workers KV by REST: values, metadata, keys, bulk, namespaces. */
+/** Workers KV by REST: namespaces, values, metadata, keys, bulk. */
 import type { Hono } from "hono";
 import { z } from "zod";
+import type { CentralStore } from "../kv/central-store.ts";
 import { type ApiContext, type ApiDeps, type ApiEnv, refuse, throttled } from "./access.ts";
 import { CODES, failure, ok } from "./envelope.ts";
+import { json, pageNumber } from "./json-body.ts";
 import { checkSizes, expiry, readValue } from "./kv-value.ts";
+import type { Namespace } from "./namespaces.ts";
 import type { Scope } from "./permissions.ts";
 
 const MIN_LIST = 10;
@@ -29,7 +32,12 @@ const bulkGetSchema = z.object({
 });
 const keyNamesSchema = z.array(z.string()).max(10_000);
 
-type Handle = (c: ApiContext, deps: ApiDeps) => Response | Promise<Response>;
+const titleSchema = z.object({ title: z.string().min(1).max(512) });
+
+/** A namespace that exists, and what is in it. */
+type Opened = Pick<ApiDeps, "limits" | "now"> & { namespace: Namespace; store: CentralStore };
+
+type Handle = (c: ApiContext, opened: Opened) => Response | Promise<Response>;
 
 export function kvRoutes(api: Hono<ApiEnv>, deps: ApiDeps): void {
   const guarded =
@@ -37,16 +45,16 @@ export function kvRoutes(api: Hono<ApiEnv>, deps: ApiDeps): void {
     (c: ApiContext): Response | Promise<Response> => {
       const refused = refuse(c, deps, scope);
       if (refused !== null) return refused;
-      const id = c.req.param("namespace");
-      if (id !== undefined && id !== deps.namespaceId) {
-        return failure(404, CODES.namespaceNotFound, "namespace not found");
-      }
-      return handle(c, deps);
+      const found = deps.namespaces.find(c.req.param("namespace") ?? "");
+      if (found === null) return failure(404, CODES.namespaceNotFound, "namespace not found");
+      const { store, ...namespace } = found;
+      return handle(c, { ...deps, namespace, store });
     };
-  api.get(BASE, guarded("kv:read", listNamespaces));
+  api.get(BASE, (c) => refuse(c, deps, "kv:read") ?? listNamespaces(c, deps));
+  api.post(BASE, async (c) => refuse(c, deps, "kv:write") ?? (await createNamespace(c, deps)));
   api.get(
     NAMESPACE,
-    guarded("kv:read", () => ok(describe(deps))),
+    guarded("kv:read", (_, { namespace }) => ok(describe(namespace))),
   );
   api.get(`${NAMESPACE}/keys`, guarded("kv:read", listKeys));
   api.get(`${NAMESPACE}/values/:key{.+}`, guarded("kv:read", getValue));
@@ -59,16 +67,30 @@ export function kvRoutes(api: Hono<ApiEnv>, deps: ApiDeps): void {
   api.delete(`${NAMESPACE}/bulk`, guarded("kv:write", bulkDelete));
 }
 
-function describe(deps: ApiDeps): Record<string, unknown> {
-  return { id: deps.namespaceId, title: deps.namespaceTitle, supports_url_encoding: true };
+function describe({ id, title }: Namespace): Record<string, unknown> {
+  return { id, title, supports_url_encoding: true };
 }
 
-function listNamespaces(_: ApiContext, deps: ApiDeps): Response {
-  const page = { page: 1, per_page: 20, count: 1, total_count: 1, total_pages: 1 };
-  return ok([describe(deps)], page);
+function listNamespaces(c: ApiContext, { namespaces }: ApiDeps): Response {
+  const perPage = pageNumber(c, "per_page", { from: 5, to: 1_000, usual: 20 });
+  const page = pageNumber(c, "page", { from: 1, to: 1_000_000, usual: 1 });
+  if (perPage === null || page === null) return bad("page or per_page is not valid");
+  const all = namespaces.list();
+  const shown = all.slice((page - 1) * perPage, page * perPage);
+  const info = { page, per_page: perPage, count: shown.length, total_count: all.length };
+  return ok(shown.map(describe), { ...info, total_pages: Math.ceil(all.length / perPage) });
 }
 
-function listKeys(c: ApiContext, { store }: ApiDeps): Response {
+async function createNamespace(c: ApiContext, { namespaces }: ApiDeps): Promise<Response> {
+  const body = titleSchema.safeParse(await json(c));
+  if (!body.success) return bad("a title of 1 to 512 characters is wanted");
+  const made = namespaces.create(body.data.title);
+  if (made !== null) return ok(describe(made));
+  const message = "a namespace with this account ID and title already exists";
+  return failure(400, CODES.namespaceExists, message);
+}
+
+function listKeys(c: ApiContext, { store }: Opened): Response {
   const limit = Number(c.req.query("limit") ?? MAX_LIST);
   if (!Number.isInteger(limit) || limit < MIN_LIST || limit > MAX_LIST) {
     return bad(`limit must be ${MIN_LIST} to ${MAX_LIST}`);
@@ -88,7 +110,7 @@ function listKeys(c: ApiContext, { store }: ApiDeps): Response {
   return ok(names, { count: names.length, cursor: next });
 }
 
-function getValue(c: ApiContext, { store }: ApiDeps): Response {
+function getValue(c: ApiContext, { store }: Opened): Response {
   const entry = store.get(keyOf(c), c.env.readBack);
   if (entry === null) return keyNotFound();
   const headers: Record<string, string> = { "content-type": "application/octet-stream" };
@@ -96,12 +118,12 @@ function getValue(c: ApiContext, { store }: ApiDeps): Response {
   return new Response(Buffer.from(entry.value), { headers });
 }
 
-function getMetadata(c: ApiContext, { store }: ApiDeps): Response {
+function getMetadata(c: ApiContext, { store }: Opened): Response {
   const entry = store.get(keyOf(c), c.env.readBack);
   return entry === null ? keyNotFound() : ok(entry.metadata);
 }
 
-async function putValue(c: ApiContext, deps: ApiDeps): Promise<Response> {
+async function putValue(c: ApiContext, deps: Opened): Promise<Response> {
   const key = keyOf(c);
   const { expiration, expiration_ttl } = c.req.query();
   const expiresAtMs = expiry(expiration, expiration_ttl, deps.now());
@@ -119,7 +141,7 @@ async function putValue(c: ApiContext, deps: ApiDeps): Promise<Response> {
   return ok(null);
 }
 
-function deleteValue(c: ApiContext, { limits, store }: ApiDeps): Response {
+function deleteValue(c: ApiContext, { limits, store }: Opened): Response {
   const key = keyOf(c);
   if (!limits.write(key)) return throttled(null);
   const commit = (): void => {
@@ -130,7 +152,7 @@ function deleteValue(c: ApiContext, { limits, store }: ApiDeps): Response {
   return ok(null);
 }
 
-async function bulkGet(c: ApiContext, { store }: ApiDeps): Promise<Response> {
+async function bulkGet(c: ApiContext, { store }: Opened): Promise<Response> {
   const body = bulkGetSchema.safeParse(await json(c));
   if (!body.success) return bad("keys must be at most 100 names");
   const values = body.data.keys.map((key) => {
@@ -142,7 +164,7 @@ async function bulkGet(c: ApiContext, { store }: ApiDeps): Promise<Response> {
   return ok({ values: Object.fromEntries(values) });
 }
 
-async function bulkPut(c: ApiContext, deps: ApiDeps): Promise<Response> {
+async function bulkPut(c: ApiContext, deps: Opened): Promise<Response> {
   const body = bulkPutSchema.safeParse(await json(c));
   if (!body.success) return bad("a list of {key, value} is wanted");
   for (const pair of body.data) {
@@ -156,7 +178,7 @@ async function bulkPut(c: ApiContext, deps: ApiDeps): Promise<Response> {
   return ok({ successful_key_count: body.data.length, unsuccessful_keys: [] });
 }
 
-async function bulkDelete(c: ApiContext, { store }: ApiDeps): Promise<Response> {
+async function bulkDelete(c: ApiContext, { store }: Opened): Promise<Response> {
   const body = keyNamesSchema.safeParse(await json(c));
   if (!body.success) return bad("a list of key names is wanted");
   for (const key of body.data) store.delete(key);
@@ -173,12 +195,4 @@ function bad(message: string): Response {
 
 function keyOf(c: ApiContext): string {
   return c.req.param("key") ?? "";
-}
-
-async function json(c: ApiContext): Promise<unknown> {
-  try {
-    return await c.req.json();
-  } catch {
-    return undefined;
-  }
 }

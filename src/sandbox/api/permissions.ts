@@ -8,7 +8,11 @@ export type Scope =
   | "r2:read"
   | "r2:write"
   | "analytics:read"
-  | "tail:read";
+  | "tail:read"
+  /** Of Logpush jobs: to list them takes it, too. */
+  | "logs:write"
+  | "scripts:read"
+  | "scripts:write";
 
 /** The dashboard says Edit for Write; either includes reading. */
 const GROUPS = {
@@ -20,6 +24,9 @@ const GROUPS = {
   /** At Cloudflare for named buckets only: objects, but no list of buckets. */
   "Workers R2 Storage Bucket Item Read": ["r2:read"],
   "Workers Tail Read": ["tail:read"],
+  "Logs Write": ["logs:write"],
+  "Workers Scripts Read": ["scripts:read"],
+  "Workers Scripts Write": ["scripts:read", "scripts:write"],
 } as const satisfies Record<string, readonly Scope[]>;
 
 export type Permission = keyof typeof GROUPS;

@@ -1,8 +1,10 @@
-/** R2 by REST: buckets, list, get, put, delete of objects. */
+/** The objects of R2 by REST: list, get, put, delete. */
 import type { Hono } from "hono";
 import type { Bucket } from "../edge/backstage.ts";
 import { type ApiContext, type ApiDeps, type ApiEnv, refuse } from "./access.ts";
+import { badPage, noSuchBucket } from "./bucket-routes.ts";
 import { CODES, failure, ok } from "./envelope.ts";
+import { pageNumber } from "./json-body.ts";
 import type { Scope } from "./permissions.ts";
 
 const BASE = "/accounts/:account/r2/buckets";
@@ -10,33 +12,16 @@ const MAX_LIST = 1_000;
 const DEFAULT_LIST = 20;
 
 export function r2Routes(api: Hono<ApiEnv>, deps: ApiDeps): void {
-  const describe = (name: string): Record<string, string> => ({
-    name,
-    creation_date: "2025-01-01T00:00:00Z",
-    location: "EEUR",
-    storage_class: "Standard",
-  });
-
   const inBucket =
     (scope: Scope, handle: (c: ApiContext, bucket: Bucket) => Promise<Response>) =>
     async (c: ApiContext): Promise<Response> => {
       const refused = refuse(c, deps, scope);
       if (refused !== null) return refused;
       const name = c.req.param("bucket") ?? "";
-      if (!deps.r2.names.includes(name)) {
-        return failure(404, CODES.bucketNotFound, "The specified bucket does not exist.");
-      }
+      if (!deps.r2.names.has(name)) return noSuchBucket();
       return handle(c, deps.r2.bucket(name));
     };
 
-  api.get(
-    BASE,
-    (c) => refuse(c, deps, "r2:buckets") ?? ok({ buckets: deps.r2.names.map(describe) }),
-  );
-  api.get(
-    `${BASE}/:bucket`,
-    inBucket("r2:buckets", async (c) => ok(describe(c.req.param("bucket") ?? ""))),
-  );
   api.get(`${BASE}/:bucket/objects`, inBucket("r2:read", listObjects));
   api.get(`${BASE}/:bucket/objects/:key{[\\s\\S]+}`, inBucket("r2:read", getObject));
   api.put(
@@ -85,10 +70,8 @@ async function getObject(c: ApiContext, bucket: Bucket): Promise<Response> {
 }
 
 async function listObjects(c: ApiContext, bucket: Bucket): Promise<Response> {
-  const perPage = Number(c.req.query("per_page") ?? DEFAULT_LIST);
-  if (!Number.isInteger(perPage) || perPage < 1 || perPage > MAX_LIST) {
-    return failure(400, CODES.badRequest, "per_page must be 1 to 1000");
-  }
+  const perPage = pageNumber(c, "per_page", { from: 1, to: MAX_LIST, usual: DEFAULT_LIST });
+  if (perPage === null) return badPage();
   const { prefix, cursor, start_after: startAfter, delimiter } = c.req.query();
   const found = await bucket.list({
     limit: perPage,

@@ -10,6 +10,7 @@ import type { ApiDeps, R2Access } from "./access.ts";
 import { analyticsRoutes } from "./analytics-routes.ts";
 import { createApi } from "./app.ts";
 import { Limits } from "./limits.ts";
+import { Namespaces } from "./namespaces.ts";
 import { ApiServer } from "./server.ts";
 import { tailRoutes } from "./tail-routes.ts";
 import { Tokens } from "./tokens.ts";
@@ -22,18 +23,22 @@ export interface Cloudflare {
   apiBaseUrl: string;
   accountId: string;
   namespaceId: string;
+  /** What the account holds. */
+  held: Pick<ApiDeps, "jobs" | "namespaces" | "secrets"> & { buckets: ReadonlySet<string> };
 }
 
 interface Behind {
-  settings: Pick<Settings, "rateLimits">;
+  settings: Pick<Settings, "empty" | "rateLimits">;
   closers: Closers;
   store: CentralStore;
   analytics: AnalyticsEngine;
   logs: Logs;
+  /** Those of the Worker that its account knows. */
+  secrets: Readonly<Record<string, string>>;
 }
 
 export async function startApi(
-  { settings, closers, store, analytics, logs }: Behind,
+  { settings, closers, store, analytics, logs, secrets }: Behind,
   bucket: R2Access["bucket"],
 ): Promise<Cloudflare> {
   const accountId = randomBytes(16).toString("hex");
@@ -41,13 +46,17 @@ export async function startApi(
   const tokens = new Tokens(accountId);
   const limits = new Limits(settings.rateLimits);
   const deps: ApiDeps = {
-    store,
+    namespaces: new Namespaces({
+      id: namespaceId,
+      title: settings.empty ? null : "KV_CANARY_CONFIG",
+      store,
+    }),
     tokens,
     limits,
     accountId,
-    namespaceId,
-    namespaceTitle: "KV_CANARY_CONFIG",
-    r2: { names: [MEDIA_BUCKET, LOGS_BUCKET], bucket },
+    r2: { names: new Set(settings.empty ? [] : [MEDIA_BUCKET, LOGS_BUCKET]), bucket },
+    jobs: [],
+    secrets: new Map(settings.empty ? [] : Object.entries(secrets)),
     now: Date.now,
   };
   closers.add(() => analytics.close());
@@ -60,5 +69,6 @@ export async function startApi(
   const apiBaseUrl = await api.start();
   closers.add(() => api.close());
   const apiToken = tokens.create("full");
-  return { api, tokens, limits, apiToken, apiBaseUrl, accountId, namespaceId };
+  const held = { ...deps, buckets: deps.r2.names };
+  return { api, tokens, limits, apiToken, apiBaseUrl, accountId, namespaceId, held };
 }

@@ -4,6 +4,7 @@ import type { ActiveFault, FaultRuleInput } from "../api/faults.ts";
 import type { LimitSettings, Limits } from "../api/limits.ts";
 import type { Permission } from "../api/permissions.ts";
 import type { ApiServer, SeenRequest } from "../api/server.ts";
+import type { Cloudflare } from "../api/start.ts";
 import type { TokenKind, Tokens } from "../api/tokens.ts";
 import type { SwitchSettings, TcpSwitch } from "../database/tcp-switch.ts";
 import type { CaughtPoint } from "../edge/services.ts";
@@ -46,6 +47,8 @@ export interface ControlDeps {
   tokens: Tokens;
   limits: Limits;
   mainToken: string;
+  /** Of the account; secrets with their values, for tests. */
+  account: Cloudflare["held"];
   native: NativeFaults;
   gate: TcpSwitch;
   origin: OriginServer;
@@ -215,6 +218,11 @@ export class SandboxControl {
       typeof given === "string" ? { kind: given } : given,
     );
     return this.#deps.tokens.create(kind, permissions);
+  }
+
+  /** What the account holds, secrets of the Worker included: nothing of it is in the control API. */
+  get account(): Cloudflare["held"] {
+    return this.#deps.account;
   }
 
   /** What the API was asked; neither tokens nor bodies. */

@@ -4,7 +4,19 @@ import type { Cloudflare } from "../api/start.ts";
 import type { Settings } from "../settings.ts";
 import { DATASET, PAGES_ORIGIN } from "../types.ts";
 
-export function workerVars(originUrl: string, qaToken: string): Record<string, string> {
+/** Those that are secrets at Cloudflare. */
+export function workerSecrets(qaToken: string): Record<string, string> {
+  return {
+    COOKIE_KEYS: JSON.stringify({ k1: randomBytes(32).toString("base64") }),
+    URL_SIGNING_KEY: randomBytes(32).toString("base64"),
+    QA_TOKEN: qaToken,
+  };
+}
+
+export function workerVars(
+  originUrl: string,
+  secrets: Readonly<Record<string, string>>,
+): Record<string, string> {
   return {
     ENVIRONMENT: "staging",
     ORIGIN_URL: originUrl,
@@ -13,9 +25,7 @@ export function workerVars(originUrl: string, qaToken: string): Record<string, s
     FEATURE_QA_GUARD: "true",
     QA_ALLOWED_ORIGINS: PAGES_ORIGIN,
     ALLOWED_ORIGINS: PAGES_ORIGIN,
-    COOKIE_KEYS: JSON.stringify({ k1: randomBytes(32).toString("base64") }),
-    URL_SIGNING_KEY: randomBytes(32).toString("base64"),
-    QA_TOKEN: qaToken,
+    ...secrets,
   };
 }
 
