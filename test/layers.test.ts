@@ -131,13 +131,15 @@ const VERBS = "src/commands/index.ts";
  */
 export function intrusions(graph: ReadonlyMap<string, readonly string[]>): string[] {
   const roomOf = (file: string) => /^src\/commands\/([^/]+)\//.exec(file)?.[1] ?? null;
+  // A file beside the rooms may have one of its own name.
+  const homeOf = (file: string) => /^src\/commands\/([^/]+?)(?:\/|\.ts$)/.exec(file)?.[1] ?? null;
   const verbs = new Set(graph.get(VERBS));
   return [...graph].flatMap(([file, targets]) =>
     targets
       .filter((target) => {
         const room = roomOf(target);
         const isOpen = room === null || SHARED_ROOMS.includes(room) || verbs.has(target);
-        return !isOpen && room !== roomOf(file);
+        return !isOpen && room !== homeOf(file);
       })
       .map((target) => `${file} imports ${target}`),
   );

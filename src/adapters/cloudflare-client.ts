@@ -16,6 +16,8 @@ export interface CloudflareClient {
 export interface ClientOptions extends ApiSendOptions {
   /** Further secrets that must not show in messages. */
   secrets?: readonly (Secret | null)[];
+  /** In place of one of its own: for secrets that are read or made later. */
+  redact?: Redact;
   /** What stands between the calls and our own HTTP, for programs that have the time: the official SDK. */
   through?: ((pinned: ApiSend) => ApiSend) | undefined;
   /** The longest wait for a large body's next piece. */
@@ -23,7 +25,7 @@ export interface ClientOptions extends ApiSendOptions {
 }
 
 export function createCloudflareClient(options: ClientOptions): CloudflareClient {
-  const redact = createRedactor([options.token, ...(options.secrets ?? [])]);
+  const redact = options.redact ?? createRedactor([options.token, ...(options.secrets ?? [])]);
   const pinned = apiSend(options);
   const rawGet = createRawGet({ send: pinned, redact, idleMs: options.idleMs });
   return { send: options.through?.(pinned) ?? pinned, rawGet, redact };

@@ -18,7 +18,7 @@ import type { JsonMistake } from "./json-position.ts";
 import { readJsonc } from "./jsonc.ts";
 import { examinePath } from "./trusted-path.ts";
 
-const CONFIG_FILE_NAME = "pixcanary.json";
+export const CONFIG_FILE_NAME = "pixcanary.json";
 const MAX_CONFIG_BYTES = 256 * 1024;
 /** No real path is deeper. */
 const MAX_FOLDERS = 64;
@@ -130,8 +130,11 @@ function upwards(folder: string): string[] {
   return paths;
 }
 
-/** Looks before it reads: on a way that is safe, nobody can exchange the file in between. */
-async function readTrusted(path: string): Promise<string | null> {
+/**
+ * For a file that nobody has named. Null when it is not there; throws ConfigError where others could have
+ * put it there. Looks before it reads: on a way that is safe, nobody can exchange the file in between.
+ */
+export async function readTrusted(path: string): Promise<string | null> {
   const found = await examinePath(path).catch((error: unknown) => unreadable(error, path));
   if (found === null) return null;
   if (found.problem === null) return readText(found.real);

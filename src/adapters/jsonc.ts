@@ -34,7 +34,7 @@ export async function readJsonc(text: string): Promise<ReadJsonc> {
 }
 
 /** From its default where Node loads the package's CommonJS. */
-async function loadLibrary() {
+export async function loadLibrary() {
   const library = await import("jsonc-parser");
   return "parseTree" in library ? library : (library as { default: typeof library }).default;
 }

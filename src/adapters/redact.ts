@@ -10,6 +10,8 @@ const HIDDEN = "***";
 const SHAPES: readonly [RegExp, string][] = [
   [/\bBearer\s+[^\s"',;]+/gi, `Bearer ${HIDDEN}`],
   [new RegExp(`\\b${API_TOKEN_FORM}`, "g"), HIDDEN],
+  // In the destination of a Logpush job.
+  [/\b(access-key-id|secret-access-key)=[^\s"'&]+/gi, `$1=${HIDDEN}`],
 ];
 
 /** Shorter secrets would tear holes into ordinary words. */

@@ -55,6 +55,7 @@ const NAMES = [
   "PIXCANARY_SLACK_WEBHOOK",
   "PIXCANARY_WEBHOOK_TOKEN",
   "DATABASE_URL",
+  "PIXCANARY_R2_KEY",
 ] as const;
 export type SecretName = (typeof NAMES)[number];
 
@@ -137,7 +138,7 @@ async function readSecretFile(path: string, { name, onExposed }: SecretSources):
 }
 
 /** Null for a file of one's own that nobody else can read or change. */
-function exposureOf(path: string, stat: Stats): SecretError | null {
+export function exposureOf(path: string, stat: Stats): SecretError | null {
   const uid = process.getuid?.();
   if (uid === undefined) return null;
   if (stat.uid !== uid) {
@@ -210,7 +211,8 @@ export function apiTokenIn(name: SecretName, source: string): SecretError {
   );
 }
 
-function expandHome(path: string, home: string): string {
+/** `~/` at the start of a configured path. */
+export function expandHome(path: string, home: string): string {
   return path.startsWith("~/") ? join(home, path.slice(2)) : path;
 }
 

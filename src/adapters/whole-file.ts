@@ -7,10 +7,15 @@ const MAX_BYTES = 256 * 1024;
 
 /** On disk when it resolves. Rejects with the system's error. */
 export async function writeWhole(path: string, text: string, mode = 0o600): Promise<void> {
+  await rename(await writeAside(path, text, mode), path);
+  await flushFolder(dirname(path));
+}
+
+/** On disk beside `path`; returns its name, for what is to be put in place otherwise. */
+export async function writeAside(path: string, text: string, mode = 0o600): Promise<string> {
   const aside = `${path}.${process.pid}.new`;
   await writeFlushed(aside, text, mode);
-  await rename(aside, path);
-  await flushFolder(dirname(path));
+  return aside;
 }
 
 async function writeFlushed(path: string, text: string, mode: number): Promise<void> {

@@ -1,13 +1,31 @@
 /**
- * The one question: "go on?", default no. Only on a terminal, with a time limit that means no.
+ * Questions: "go on?", default no, and for a value. Only on a terminal, with a time limit that means no.
  * clack reads Escape and Ctrl-C alike as "cancel"; the raw key tells them apart here.
  */
 const ANSWER_LIMIT_MS = 60_000;
 
 export type Answer = "yes" | "no" | "no-terminal" | "interrupted";
 
-function canAsk(env: NodeJS.ProcessEnv): boolean {
+export function canAsk(env: NodeJS.ProcessEnv): boolean {
   return process.stdin.isTTY === true && process.stderr.isTTY === true && (env.CI ?? "") === "";
+}
+
+/** `suggested` is what Enter takes; `problemOf` is undefined for a value that is good. Null: no answer. */
+export async function askFor(
+  message: string,
+  suggested: string | undefined,
+  problemOf: (value: string) => string | undefined,
+): Promise<string | null> {
+  const { isCancel, text } = await import("@clack/prompts");
+  const answer = await text({
+    message,
+    ...(suggested === undefined ? {} : { initialValue: suggested }),
+    validate: (value) => problemOf((value ?? "").trim()),
+    output: process.stderr,
+    signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
+  });
+  process.stdin.pause();
+  return isCancel(answer) ? null : answer.trim();
 }
 
 export async function ask(question: string, env: NodeJS.ProcessEnv): Promise<Answer> {

@@ -180,21 +180,35 @@ async function planAndApply(
 ): Promise<Outcome<unknown>> {
   if (!changes(def)) return def.run(input, ports);
   const planned = await def.plan(input, ports);
+  const asks = planned.kind === "plan" && planned.risk === "exposure";
+  const instead = invocation(ports.target, "status");
+  const what = { question: `${def.name} in ${ports.target.env}`, asks, instead };
+  return decide(planned, what, flags, shell, (steps) => def.apply(steps, input, ports));
+}
+
+/** A plan becomes a dry run, a question, or what `apply` makes of it; `instead` is for who says no. */
+export async function decide<P, T>(
+  planned: Planned<P, T>,
+  what: { question: string; asks: boolean; instead: string },
+  flags: GlobalFlags,
+  shell: Shell,
+  apply: (steps: P) => Promise<Outcome<T>>,
+): Promise<Outcome<T | DryRun>> {
   if (planned.kind === "ended") return planned.outcome;
   if (flags.dryRun) return dryRun(planned);
   if (planned.unseen !== undefined && flags.yes) return planned.unseen;
-  if (planned.risk === "exposure" && !flags.yes) {
+  if (what.asks && !flags.yes) {
     shell.console.err(changesText(planned));
-    const answer = await ask(`${def.name} in ${ports.target.env}: continue?`, shell.env);
+    const answer = await ask(`${what.question}: continue?`, shell.env);
     if (answer === "interrupted") {
       return { kind: "interrupted", signal: "SIGINT", truth: "nothing was written", next: "" };
     }
-    if (answer !== "yes") return declined(answer, shell, ports.target);
+    if (answer !== "yes") return declined(answer, shell, what.instead);
   }
-  return def.apply(planned.steps, input, ports);
+  return apply(planned.steps);
 }
 
-type Plan = Extract<Planned<unknown>, { kind: "plan" }>;
+type Plan = Pick<Extract<Planned<unknown>, { kind: "plan" }>, "risk" | "changes" | "notes">;
 
 interface DryRun {
   dry_run: true;
@@ -213,28 +227,30 @@ function isDryRun(outcome: Outcome<unknown>): outcome is Outcome<DryRun> & { kin
   return typeof outcome.data === "object" && outcome.data !== null && "dry_run" in outcome.data;
 }
 
+type Rendered = Parameters<typeof reportText>[0];
+
 /** A dry run shows its plan: the verb's own words are for what has happened. */
-function textOf(def: CommandDef, outcome: Outcome<unknown>, options: { quiet: boolean }) {
+export function textOf(def: Rendered, outcome: Outcome<unknown>, options: { quiet: boolean }) {
   if (!isDryRun(outcome)) return reportText(def, outcome, options);
   const text = `${changesText(outcome.data)}\n  dry run: nothing was written`;
   return reportText({ name: def.name, run: null, render: () => text }, outcome);
 }
 
 /** JSON is never broken. */
-function fitted(report: Report, { console: { columns = null } }: Shell): Report {
+export function fitted(report: Report, { console: { columns = null } }: Shell): Report {
   return columns === null ? report : { ...report, out: wrapLines(report.out, columns) };
 }
 
-function declined(answer: "no" | "no-terminal", shell: Shell, target: Target): Outcome<never> {
+function declined(answer: "no" | "no-terminal", shell: Shell, instead: string): Outcome<never> {
   if (answer === "no") {
-    return { kind: "declined", by: "operator", next: invocation(target, "status") };
+    return { kind: "declined", by: "operator", next: instead };
   }
   const words = ["pixcanary", ...shell.argv.map(shellWord), "--yes"].join(" ");
   return { kind: "declined", by: "no-terminal", next: words };
 }
 
 /** A command that was cut short reports the signal, whatever else it noticed. */
-function withInterrupt(outcome: Outcome<unknown>, interrupt: AbortSignal): Outcome<unknown> {
+export function withInterrupt(outcome: Outcome<unknown>, interrupt: AbortSignal): Outcome<unknown> {
   const signal = interruptedBy(interrupt);
   if (signal === null || outcome.kind === "done" || outcome.kind === "interrupted") return outcome;
   const truth =

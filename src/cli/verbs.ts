@@ -1,15 +1,17 @@
-/** All verbs, and what is no verb of an environment: drill, sandbox, completion. */
+/** All verbs, and what is no verb of an environment: setup, drill, sandbox, completion. */
 import type { ApiSend } from "../adapters/api-send.ts";
 import { commands } from "../commands/index.ts";
 import type { Verbs } from "./start.ts";
 import { addCompletion } from "./tools/completion.ts";
 import { addDrill } from "./tools/drill.ts";
 import { addSandbox } from "./tools/sandbox.ts";
+import { addSetup } from "./tools/setup.ts";
 
 export const VERBS: Verbs = {
   commands,
   through: throughSdk,
   async addTools(program, shell, exits) {
+    addSetup(program, shell, exits);
     addDrill(program, shell, exits);
     await addSandbox(program, shell, exits);
     addCompletion(program, shell, exits);

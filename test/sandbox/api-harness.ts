@@ -6,6 +6,7 @@ import { Limits } from "../../src/sandbox/api/limits.ts";
 import { Namespaces } from "../../src/sandbox/api/namespaces.ts";
 import type { Permission } from "../../src/sandbox/api/permissions.ts";
 import { ApiServer } from "../../src/sandbox/api/server.ts";
+import type { Cloudflare } from "../../src/sandbox/api/start.ts";
 import { type TokenKind, Tokens } from "../../src/sandbox/api/tokens.ts";
 import { CentralStore } from "../../src/sandbox/kv/central-store.ts";
 
@@ -14,6 +15,8 @@ export const NAMESPACE = "b".repeat(32);
 
 export interface ApiUnderTest {
   store: CentralStore;
+  /** What the account holds. */
+  held: Cloudflare["held"];
   server: ApiServer;
   limits: Limits;
   clock: { ms: number };
@@ -38,18 +41,20 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
   const store = new CentralStore(now);
   const tokens = new Tokens(ACCOUNT, now);
   const limits = new Limits(options.limits ?? false, now);
+  const title = options.empty ? null : "KV_CANARY_CONFIG";
+  const held = {
+    namespaces: new Namespaces({ id: NAMESPACE, title, store }, now),
+    buckets: new Set<string>(),
+    jobs: [],
+    secrets: new Map<string, string>(),
+  };
   const server = new ApiServer(
     createApi(
       {
-        namespaces: new Namespaces(
-          { id: NAMESPACE, title: options.empty ? null : "KV_CANARY_CONFIG", store },
-          now,
-        ),
         tokens,
         limits,
-        r2: { names: new Set(), bucket: noBuckets },
-        jobs: [],
-        secrets: new Map(),
+        r2: { names: held.buckets, bucket: noBuckets },
+        ...held,
         accountId: ACCOUNT,
         now,
       },
@@ -60,6 +65,7 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
   const full = tokens.create("full");
   return {
     store,
+    held,
     server,
     limits,
     clock,

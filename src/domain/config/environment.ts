@@ -106,6 +106,9 @@ export const environmentSchema = z.strictObject({
 
 const { shape } = environmentSchema;
 
+/** The schema of each setting, for what is asked or typed one by one. */
+export const settingSchemas = shape;
+
 /**
  * What a command that takes native traffic away needs of its environment, which is where to write.
  * The rest is for comfort or for proof and falls back when it is wrong. Where the token goes and whose

@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import type { Bucket } from "../edge/backstage.ts";
 import { CODES, failure } from "./envelope.ts";
 import type { Limits } from "./limits.ts";
-import type { LogpushJob } from "./logpush-routes.ts";
+import type { LogpushJob } from "./logpush-job.ts";
 import type { Namespaces } from "./namespaces.ts";
 import type { Scope } from "./permissions.ts";
 import type { ApiToken, Tokens } from "./tokens.ts";

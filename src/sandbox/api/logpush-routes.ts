@@ -3,29 +3,12 @@
  * not be unique, a job is off unless it says otherwise, and answers hold the secrets of its destination.
  */
 import type { Hono } from "hono";
-import * as z from "zod";
 import { type ApiContext, type ApiDeps, type ApiEnv, refuse } from "./access.ts";
 import { CODES, failure, ok } from "./envelope.ts";
 import { json } from "./json-body.ts";
+import { changeSchema, jobSchema, type LogpushJob } from "./logpush-job.ts";
 
 const BASE = "/accounts/:account/logpush/jobs";
-
-const outputSchema = z.looseObject({
-  field_names: z.array(z.string()).optional(),
-  output_type: z.enum(["ndjson", "csv"]).optional(),
-  timestamp_format: z.string().optional(),
-});
-const jobSchema = z.looseObject({
-  name: z.string().max(512).nullish(),
-  dataset: z.string(),
-  destination_conf: z.string().max(4_096),
-  enabled: z.boolean().default(false),
-  filter: z.string().nullish(),
-  output_options: outputSchema.nullish(),
-});
-const changeSchema = jobSchema.omit({ name: true, dataset: true }).partial();
-
-export type LogpushJob = z.output<typeof jobSchema> & { id: number };
 
 export function logpushRoutes(
   api: Hono<ApiEnv>,

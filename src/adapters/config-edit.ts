@@ -1,0 +1,55 @@
+/** JSON with comments, edited where it must be and nowhere else. */
+import { chmod, realpath, rename, rm, stat } from "node:fs/promises";
+import { LocalError } from "../ports/errors.ts";
+import type { ConfigFiles } from "../ports/setup.ts";
+import { readJsonc } from "./jsonc.ts";
+import { editJsonc } from "./jsonc-edit.ts";
+import { readText, writeAside } from "./whole-file.ts";
+
+/** It holds no secret, and goes into a repository. */
+const NEW_FILE_MODE = 0o644;
+
+export function createConfigFiles(): ConfigFiles {
+  return {
+    async read(path) {
+      const text = await textAt(path);
+      if (text === null) return null;
+      const { value, mistake } = await readJsonc(text);
+      if (mistake === null) return { text, value };
+      throw new LocalError(`${path}:${mistake.line}:${mistake.column}: not JSON: ${mistake.what}`);
+    },
+    edited: editJsonc,
+    async write(path, { before, after }, check) {
+      await check?.(after);
+      const target = await realpath(path).catch(() => path);
+      const mode = await stat(target).then(
+        (entry) => entry.mode & 0o777,
+        () => NEW_FILE_MODE,
+      );
+      const aside = await local(target, () => writeAside(target, after));
+      try {
+        await local(target, () => chmod(aside, mode));
+        // Not what the plan was made from: somebody has changed it meanwhile.
+        if ((await textAt(target)) !== before) {
+          throw new LocalError(`${path} was changed meanwhile; run setup again`);
+        }
+        await local(target, () => rename(aside, target));
+      } finally {
+        await rm(aside, { force: true });
+      }
+    },
+  };
+}
+
+function textAt(path: string): Promise<string | null> {
+  return local(path, () => readText(path));
+}
+
+async function local<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "error";
+    throw new LocalError(`${path}: ${code}`, { cause: error });
+  }
+}

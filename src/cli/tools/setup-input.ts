@@ -1,0 +1,293 @@
+/** What `setup` is to make: from flags, variables, the files that are there, and questions on a terminal. */
+import { access } from "node:fs/promises";
+import { dirname, isAbsolute, join, resolve } from "node:path";
+import { createAccountAdmin, listAccounts } from "../../adapters/account-admin.ts";
+import { loadAllowedHosts, ownConfigDir } from "../../adapters/allowed-hosts.ts";
+import { type CloudflareClient, createCloudflareClient } from "../../adapters/cloudflare-client.ts";
+import { createConfigFiles } from "../../adapters/config-edit.ts";
+import { CONFIG_FILE_NAME, parseConfigFile, readTrusted } from "../../adapters/config-file.ts";
+import { createIdentity } from "../../adapters/identity.ts";
+import { createGrowingRedactor, type Redact } from "../../adapters/redact.ts";
+import { createRng } from "../../adapters/rng.ts";
+import { createSecretFiles } from "../../adapters/secret-files.ts";
+import { expandHome, secretsIn } from "../../adapters/secrets.ts";
+import { invocation, shellWord } from "../../commands/lib/format.ts";
+import type { SetupGiven } from "../../commands/setup.ts";
+import {
+  isSafeApiUrl,
+  OFFICIAL_API_URL,
+  settingSchemas as settings,
+} from "../../domain/config/environment.ts";
+import { allowCommand, strangersIn } from "../../domain/config/token-hosts.ts";
+import { anySignal } from "../../domain/lib/abort.ts";
+import { fieldAt, fieldsOf } from "../../domain/setup/config-edit.ts";
+import { CANARY_TAG, defaultNames, LOGS_PREFIX, type Wanted } from "../../domain/setup/wanted.ts";
+import { readWrangler, type WranglerFacts } from "../../domain/setup/wrangler-edit.ts";
+import { LocalError } from "../../ports/errors.ts";
+import type { ConfigFiles, SetupPorts } from "../../ports/setup.ts";
+import { UsageError } from "../errors.ts";
+import type { GlobalFlags } from "../program.ts";
+import { createProgress } from "../progress.ts";
+import type { Shell } from "../shell.ts";
+import type { SetupInput } from "./setup-flags.ts";
+import { question } from "./setup-questions.ts";
+import { loadSetupSecrets } from "./setup-secrets.ts";
+
+const WRANGLER_FILES = ["wrangler.jsonc", "wrangler.json", "wrangler.toml"];
+const LOOK_MS = 30_000;
+
+export interface Prepared extends Omit<SetupGiven, "timeoutMs"> {
+  ports: SetupPorts;
+  redact: Redact;
+}
+
+/** What pixcanary.json and wrangler's file say so far. */
+interface Known {
+  env: string;
+  configPath: string;
+  wranglerPath: string | null;
+  present: unknown;
+  wrangler: WranglerFacts | null;
+}
+
+/** Throws UsageError, ConfigError and SecretError. */
+export async function prepare(
+  own: SetupInput,
+  flags: GlobalFlags,
+  shell: Shell,
+  interrupt: AbortSignal,
+): Promise<Prepared> {
+  const configFiles = createConfigFiles();
+  const known = await read(own, flags, shell, configFiles);
+  const baseDir = dirname(known.configPath);
+  const redactor = createGrowingRedactor(secretsIn(shell.env));
+  const secrets = await loadSetupSecrets(own, flags, shell, known.present, redactor);
+  const apiBaseUrl = apiUrlOf(known.present, shell);
+  const client = createCloudflareClient({
+    through: shell.through,
+    apiBaseUrl: apiBaseUrl ?? OFFICIAL_API_URL,
+    token: secrets.token,
+    version: shell.version,
+    redact: redactor.redact,
+  });
+  const accountId = own.account ?? (await accountOf(known.present, client, shell, interrupt));
+  const folder = resolve(shell.cwd, own.secretsDir ?? join(ownConfigDir(shell), known.env));
+  const qaTokenFile = textAt(known.present, "qaTokenFile");
+  const secretFiles = createSecretFiles({
+    folder,
+    qaTokenPath:
+      qaTokenFile === undefined
+        ? undefined
+        : fromFolder(expandHome(qaTokenFile, shell.home), baseDir),
+    onSecret: redactor.add,
+  });
+  const wanted: Wanted = {
+    ...(await namesOf(own, known, shell)),
+    accountId,
+    apiBaseUrl,
+    qaTokenFile: qaTokenFile ?? withTilde(secretFiles.qaTokenPath, shell.home),
+    notify: secrets.notify,
+  };
+  const identity = createIdentity({ env: shell.env, version: shell.version });
+  const ports: SetupPorts = {
+    account: createAccountAdmin({ client, accountId, clock: shell.clock }),
+    secretFiles,
+    configFiles,
+    identity: { ...identity, actor: redactor.redact(identity.actor) },
+    clock: shell.clock,
+    rng: createRng(),
+    progress: createProgress(
+      (text) => shell.console.err(redactor.redact(text)),
+      () => undefined,
+      flags.quiet,
+    ),
+    given: secrets.given,
+    r2Key: secrets.r2Key,
+    checkConfig: (text) => parseConfigFile(text, known.configPath),
+    interrupt,
+  };
+  const next = await nextCommands(wanted, known, secretFiles.secretsPath, flags, shell);
+  return { wanted, files: known, next, ports, redact: redactor.redact };
+}
+
+async function read(
+  own: SetupInput,
+  flags: GlobalFlags,
+  shell: Shell,
+  configFiles: ConfigFiles,
+): Promise<Known> {
+  const named = flags.config ?? (shell.env.PIXCANARY_CONFIG || undefined);
+  const configPath = resolve(shell.cwd, named ?? CONFIG_FILE_NAME);
+  if (named === undefined) await readTrusted(configPath);
+  const file = await readable(configFiles, configPath);
+  const all = Object.keys(fieldsOf(fieldAt(file, "environments")));
+  const only = all.length === 1 ? all[0] : undefined;
+  const env =
+    flags.env ||
+    shell.env.PIXCANARY_ENV ||
+    only ||
+    (await question(shell, {
+      what: "name of the environment",
+      flag: "--env <name>",
+      suggested: "production",
+      problemOf: (text) =>
+        /^[a-z0-9-]{1,32}$/.test(text) ? undefined : "must be 1 to 32 of a-z, 0-9 and -",
+    }));
+  const wranglerPath = await wranglerFile(own, shell);
+  const isToml = wranglerPath?.endsWith(".toml") === true;
+  const content =
+    wranglerPath === null || isToml ? null : await readable(configFiles, wranglerPath);
+  const facts = content === null ? null : readWrangler(content, env);
+  const wrangler = facts === null || "names" in facts ? null : facts;
+  const present = fieldAt(file, "environments", env);
+  return { env, configPath, wranglerPath, present, wrangler };
+}
+
+async function readable(files: ConfigFiles, path: string): Promise<unknown> {
+  try {
+    return (await files.read(path))?.value ?? null;
+  } catch (error) {
+    if (!(error instanceof LocalError)) throw error;
+    throw new UsageError(error.message, "correct the file and try again");
+  }
+}
+
+async function wranglerFile({ wrangler }: SetupInput, { cwd }: Shell): Promise<string | null> {
+  const exists = (path: string) =>
+    access(path).then(
+      () => true,
+      () => false,
+    );
+  if (wrangler !== undefined) {
+    const path = resolve(cwd, wrangler);
+    if (await exists(path)) return path;
+    throw new UsageError(`file not found: ${path}`, "check --wrangler");
+  }
+  for (const name of WRANGLER_FILES.flatMap((file) => [join("worker", file), file])) {
+    const path = resolve(cwd, name);
+    if (await exists(path)) return path;
+  }
+  return null;
+}
+
+function textAt(present: unknown, name: string): string | undefined {
+  const value = fieldAt(present, name);
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+/** Undefined for Cloudflare's own. */
+function apiUrlOf(present: unknown, { env }: Shell): string | undefined {
+  const url = textAt(present, "apiBaseUrl") ?? (env.CLOUDFLARE_API_BASE_URL || undefined);
+  if (url === undefined || url.replace(/\/+$/, "") === OFFICIAL_API_URL) return undefined;
+  if (isSafeApiUrl(url)) return url;
+  const message = `CLOUDFLARE_API_BASE_URL must be ${OFFICIAL_API_URL}, or http:// on loopback`;
+  throw new UsageError(message, "unset CLOUDFLARE_API_BASE_URL");
+}
+
+/** Of the file, the variable, or the only one that the token sees. */
+async function accountOf(
+  present: unknown,
+  client: CloudflareClient,
+  shell: Shell,
+  interrupt: AbortSignal,
+): Promise<string> {
+  const configured = textAt(present, "accountId") ?? (shell.env.CLOUDFLARE_ACCOUNT_ID || undefined);
+  if (configured !== undefined) {
+    if (settings.accountId.safeParse(configured).success) return configured;
+    throw new UsageError("the account id must be 32 hexadecimal digits", "--account <id>");
+  }
+  const signal = anySignal([interrupt, shell.clock.timeout(LOOK_MS)]);
+  const seen = await listAccounts({ client, clock: shell.clock }, { signal }).catch(() => []);
+  const [first] = seen;
+  if (seen.length === 1 && first !== undefined) return first.id;
+  return question(shell, {
+    what: `account id${seen.length === 0 ? "" : ` (${seen.map(({ id, name }) => `${name} ${id}`).join(", ")})`}`,
+    flag: "--account <id>",
+    problemOf: (text) => settings.accountId.safeParse(text).error?.issues[0]?.message,
+  });
+}
+
+type Names = Omit<Wanted, "accountId" | "apiBaseUrl" | "qaTokenFile" | "notify">;
+
+/** A flag counts before what the files say, and these before what is usual. */
+async function namesOf(own: SetupInput, known: Known, shell: Shell): Promise<Names> {
+  const { env, present, wrangler } = known;
+  const usual = defaultNames(env);
+  const worker =
+    own.worker ??
+    textAt(present, "worker") ??
+    wrangler?.worker ??
+    (await question(shell, {
+      what: "name of the Worker",
+      flag: "--worker <name>",
+      problemOf: (text) => settings.worker.safeParse(text).error?.issues[0]?.message,
+    }));
+  if (wrangler?.worker !== undefined && wrangler.worker !== null && wrangler.worker !== worker) {
+    const message = `the Worker is ${worker} here, and ${wrangler.worker} in ${known.wranglerPath}`;
+    throw new UsageError(message, `--worker ${wrangler.worker}`);
+  }
+  return {
+    env,
+    worker,
+    qaUrls: own.qaUrl ?? (await qaUrlsOf(present, shell)),
+    canaryTag: own.tag ?? textAt(present, "canaryTag") ?? CANARY_TAG,
+    dataset: own.dataset ?? textAt(present, "dataset") ?? wrangler?.dataset ?? usual.dataset,
+    mediaBucket:
+      own.mediaBucket ??
+      textAt(present, "mediaBucket") ??
+      wrangler?.mediaBucket ??
+      usual.mediaBucket,
+    logsBucket: own.logsBucket ?? textAt(present, "logsBucket") ?? usual.logsBucket,
+    logsPrefix: withSlash(textAt(present, "logsPrefix") ?? LOGS_PREFIX),
+    namespaceId: textAt(present, "namespaceId") ?? null,
+    boundNamespaceId: wrangler?.namespaceId ?? null,
+  };
+}
+
+async function qaUrlsOf(present: unknown, shell: Shell): Promise<readonly string[]> {
+  const configured = settings.qaUrls.safeParse(fieldAt(present, "qaUrls"));
+  if (configured.success) return configured.data;
+  const url = await question(shell, {
+    what: "address of /qa, e.g. https://api.pix.immo/qa",
+    flag: "--qa-url <urls>",
+    problemOf: (text) => settings.qaUrls.safeParse([text]).error?.issues[0]?.message,
+  });
+  return [url];
+}
+
+function withSlash(prefix: string): string {
+  return prefix === "" || prefix.endsWith("/") ? prefix : `${prefix}/`;
+}
+
+function fromFolder(path: string, baseDir: string): string {
+  return isAbsolute(path) ? path : join(baseDir, path);
+}
+
+/** As people write it; a file in a repository must not name one person's home. */
+function withTilde(path: string, home: string): string {
+  return path.startsWith(`${home}/`) ? `~/${path.slice(home.length + 1)}` : path;
+}
+
+async function nextCommands(
+  wanted: Wanted,
+  { configPath, wranglerPath }: Known,
+  secretsPath: string,
+  flags: GlobalFlags,
+  shell: Shell,
+): Promise<SetupGiven["next"]> {
+  const doctor = invocation({ env: wanted.env, configPath: flags.config ?? null }, "doctor");
+  const hosts = await loadAllowedHosts({
+    env: shell.env,
+    home: shell.home,
+    option: flags.allowHost,
+  });
+  const isOwn = dirname(configPath) === ownConfigDir(shell);
+  const strangers = isOwn ? [] : strangersIn(wanted.qaUrls, hosts.hosts);
+  const config = wranglerPath === null ? "" : ` --config ${shellWord(wranglerPath)}`;
+  const wrangler = (words: string): string => `npx wrangler ${words}${config} --env ${wanted.env}`;
+  return {
+    deploy: `${wrangler("deploy")} && ${wrangler("secret bulk")} < ${shellWord(secretsPath)}`,
+    doctor: strangers.length === 0 ? doctor : `${allowCommand(strangers, hosts.file)} && ${doctor}`,
+    again: ["pixcanary", ...shell.argv.map(shellWord)].join(" "),
+  };
+}

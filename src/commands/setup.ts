@@ -1,0 +1,168 @@
+/**
+ * From an account and a token to a first `doctor` that passes: looks, plans, and makes what is missing.
+ * What is there stays as it is, so that a run which was cut off is finished by the next one.
+ */
+import { anySignal } from "../domain/lib/abort.ts";
+import type { Step } from "../domain/setup/steps.ts";
+import type { Wanted } from "../domain/setup/wanted.ts";
+import { tomlLines } from "../domain/setup/wrangler-edit.ts";
+import { LocalError, UpstreamError } from "../ports/errors.ts";
+import type { SetupPorts } from "../ports/setup.ts";
+import { type Change, interruptedBy, type Outcome, type Planned } from "./command.ts";
+import { LookFailure, look, type SetupFiles, type SetupPlan } from "./setup/look.ts";
+import { type Making, make } from "./setup/make.ts";
+
+export const SETUP_BUDGET_MS = 180_000;
+
+type StepState = "exists" | "made" | "left" | "not made";
+
+export interface SetupData {
+  account_id: string;
+  namespace_id: string | null;
+  steps: { what: string; state: StepState; detail: string }[];
+}
+
+export interface SetupGiven {
+  wanted: Wanted;
+  files: SetupFiles;
+  timeoutMs: number;
+  /** Commands to type next, and what it was started with. */
+  next: { deploy: string; doctor: string; again: string };
+}
+
+type Result = Outcome<SetupData>;
+
+/** Reads only. */
+export async function planSetup(
+  given: SetupGiven,
+  ports: SetupPorts,
+): Promise<Planned<SetupPlan, SetupData>> {
+  const signal = anySignal([ports.interrupt, ports.clock.timeout(given.timeoutMs)]);
+  let plan: SetupPlan;
+  try {
+    plan = await look(given.wanted, given.files, ports, signal);
+  } catch (error) {
+    return { kind: "ended", outcome: notLooked(error, given, ports) };
+  }
+  if (plan.steps.every((step) => step.make === null)) {
+    const data = dataOf(plan, plan.found.namespaceId, () => "made");
+    return {
+      kind: "ended",
+      outcome: { kind: "done", changed: false, data, next: nextOf(plan, given) },
+    };
+  }
+  return { kind: "plan", risk: "none", changes: plan.steps.map(changeOf), notes: [], steps: plan };
+}
+
+function changeOf({ what, found, make: making, left }: Step): Change {
+  const after = making?.after ?? (left === null ? "kept" : `left to you: ${left}`);
+  return { what, before: found, after };
+}
+
+/** Ends at the first failure: each step may need those before it. */
+export async function applySetup(
+  plan: SetupPlan,
+  given: SetupGiven,
+  ports: SetupPorts,
+): Promise<Result> {
+  const signal = anySignal([ports.interrupt, ports.clock.timeout(given.timeoutMs)]);
+  const making: Making = { ...plan, ports, signal, namespaceId: plan.found.namespaceId };
+  const made = new Set<Step>();
+  const data = (): SetupData =>
+    dataOf(plan, making.namespaceId, (step) => (made.has(step) ? "made" : "not made"));
+  for (const step of plan.steps) {
+    if (step.make === null) continue;
+    try {
+      await make(step.make.maker, making);
+    } catch (error) {
+      return failed(error, { step, data: data(), given, ports });
+    }
+    made.add(step);
+    ports.progress.note(`made      ${step.what}: ${step.make.after}`);
+  }
+  return { kind: "done", changed: true, data: data(), next: nextOf(plan, given) };
+}
+
+function nextOf(plan: SetupPlan, { next }: SetupGiven): string {
+  return plan.found.secretNames === null ? `${next.deploy} && ${next.doctor}` : next.doctor;
+}
+
+function dataOf(
+  { wanted, steps }: SetupPlan,
+  namespaceId: string | null,
+  stateOf: (step: Step) => StepState,
+): SetupData {
+  return {
+    account_id: wanted.accountId,
+    namespace_id: namespaceId,
+    steps: steps.map((step) => {
+      const { what, found, make: making, left } = step;
+      if (making !== null) return { what, state: stateOf(step), detail: making.after };
+      return left === null
+        ? { what, state: "exists", detail: found }
+        : { what, state: "left", detail: `${found}: ${left}` };
+    }),
+  };
+}
+
+function notLooked(error: unknown, given: SetupGiven, ports: SetupPorts): Result {
+  const truth = "nothing was made";
+  if (!(error instanceof LookFailure)) return endedBy(error, { truth, given, ports });
+  const { missing, first } = error;
+  if (missing.length === 0) return endedBy(first, { truth, given, ports });
+  const message = `the token lacks ${missing.join(", ")}`;
+  return { kind: "failed", code: "auth", message, truth, next: given.next.again };
+}
+
+function failed(
+  error: unknown,
+  context: { step: Step; data: SetupData; given: SetupGiven; ports: SetupPorts },
+): Result {
+  const { step, data, given, ports } = context;
+  const done = data.steps.filter(({ state }) => state === "made").map(({ what }) => what);
+  const so = done.length === 0 ? "nothing was made" : `made so far: ${done.join(", ")}`;
+  const unsure = error instanceof UpstreamError && error.kind === "ambiguous";
+  const truth = unsure ? `${so}; ${step.what} may be made` : so;
+  const lacks =
+    error instanceof UpstreamError && error.kind === "forbidden" ? step.permission : null;
+  return endedBy(error, { truth, given, ports, data, lacks });
+}
+
+function endedBy(
+  error: unknown,
+  context: {
+    truth: string;
+    given: SetupGiven;
+    ports: SetupPorts;
+    data?: SetupData;
+    lacks?: string | null;
+  },
+): Result {
+  const { truth, given, ports, data, lacks = null } = context;
+  const common = { truth, next: given.next.again, ...(data === undefined ? {} : { data }) };
+  const signal = interruptedBy(ports.interrupt);
+  if (signal !== null) return { kind: "interrupted", signal, ...common };
+  if (error instanceof LocalError) {
+    return { kind: "failed", code: "usage", message: error.message, ...common };
+  }
+  if (!(error instanceof UpstreamError)) throw error;
+  const refused = error.kind === "auth" || error.kind === "forbidden";
+  const message = lacks === null ? error.message : `${error.message}; the token lacks ${lacks}`;
+  return { kind: "failed", code: refused ? "auth" : "upstream", message, ...common };
+}
+
+const MARKS = { exists: "✔", made: "✔", left: "!", "not made": "✖" } as const;
+
+/** `given` for the lines that are to be pasted where a file is not edited. */
+export function renderSetup(outcome: Result, { wanted, files }: SetupGiven): string {
+  if (!("data" in outcome) || outcome.data === undefined) return "";
+  const { steps, namespace_id: id } = outcome.data;
+  const width = Math.max(...steps.map(({ what }) => what.length));
+  const rows = steps.map(
+    ({ what, state, detail }) => `  ${MARKS[state]} ${what.padEnd(width)}  ${state}: ${detail}`,
+  );
+  const byHand = files.wranglerPath === null || files.wranglerPath.endsWith(".toml");
+  const lines =
+    byHand && id !== null ? ["", ...tomlLines(wanted, id).map((one) => `    ${one}`)] : [];
+  return [...rows, ...lines].join("\n");
+}
