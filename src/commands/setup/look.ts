@@ -51,6 +51,7 @@ export async function look(
   const failures: { permission: Permission; error: UpstreamError }[] = [];
   const via = async <T>(permission: Permission, fallback: T, work: Promise<T>): Promise<T> =>
     work.catch((thrown: unknown) => {
+      if (thrown instanceof LocalError) throw thrown;
       failures.push({ permission, error: asUpstream(thrown) });
       return fallback;
     });

@@ -24,7 +24,7 @@ export interface Cloudflare {
   accountId: string;
   namespaceId: string;
   /** What the account holds. */
-  held: Pick<ApiDeps, "jobs" | "namespaces" | "secrets"> & { buckets: ReadonlySet<string> };
+  held: Pick<ApiDeps, "jobs" | "namespaces" | "secrets"> & { buckets: Set<string> };
 }
 
 interface Behind {

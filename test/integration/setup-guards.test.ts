@@ -1,0 +1,329 @@
+/** What `setup` refuses, leaves to the operator, or must not overwrite. */
+import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { FIELD_NAMES } from "../../src/domain/setup/logpush-fields.ts";
+import type { Scope } from "../../src/sandbox/api/tokens.ts";
+import { ACCOUNT, NAMESPACE } from "../sandbox/api-harness.ts";
+import { filesIn, QA_URL, type Stage, stageSetup, WRANGLER, writes } from "./setup-stage.ts";
+
+let stage: Stage;
+beforeEach(async () => {
+  stage = await stageSetup();
+});
+afterEach(() => stage.close());
+
+const FOLDER = ".config/pixcanary/production";
+const NEEDED: readonly Scope[] = [
+  "kv:read",
+  "kv:write",
+  "r2:read",
+  "r2:write",
+  "logs:write",
+  "scripts:read",
+  "scripts:write",
+];
+
+/** A token that may do all that is needed but these. */
+const without = (...scopes: Scope[]): Record<string, string> => ({
+  CLOUDFLARE_API_TOKEN: stage.api.token(
+    "full",
+    NEEDED.filter((scope) => !scopes.includes(scope)),
+  ),
+});
+
+describe("permissions", () => {
+  test("those of the README are enough", async () => {
+    expect((await stage.setup(["--yes"], without())).code).toBe(0);
+  });
+
+  test.each<[string, Scope[]]>([
+    ["Workers KV Storage: Edit", ["kv:read"]],
+    ["Workers R2 Storage: Edit", ["r2:read"]],
+    ["Logs: Edit", ["logs:write"]],
+    ["Workers Scripts: Edit", ["scripts:read"]],
+    ["Workers KV Storage: Edit, Logs: Edit", ["kv:read", "logs:write"]],
+  ])("without %s it makes nothing, and names it", async (names, scopes) => {
+    const { code, stderr } = await stage.setup(["--yes"], without(...scopes));
+    expect([code, stderr]).toEqual([
+      23,
+      expect.stringContaining(`the token lacks ${names} [auth]`),
+    ]);
+    expect(stderr).toContain("now       nothing was made");
+    expect(writes(stage)).toEqual([]);
+  });
+
+  test.each<[string, Scope, string]>([
+    ["Workers KV Storage: Edit", "kv:write", "nothing was made"],
+    ["Workers R2 Storage: Edit", "r2:write", "made so far: KV namespace, stop, config"],
+    [
+      "Workers Scripts: Edit",
+      "scripts:write",
+      "made so far: KV namespace, stop, config, R2 bucket piximmo-media, R2 bucket logs-canary, Logpush job, secret files",
+    ],
+  ])(
+    "a write that %s would allow ends it with what is done; the next run finishes",
+    async (name, scope, truth) => {
+      const { code, stderr } = await stage.setup(["--yes"], without(scope));
+      expect([code, stderr]).toEqual([
+        23,
+        expect.stringContaining(`the token lacks ${name} [auth]`),
+      ]);
+      expect(stderr).toContain(`now       ${truth}\n`);
+      expect((await stage.setup(["--yes"])).code).toBe(0);
+      expect([...stage.api.held.secrets.keys()]).toEqual([
+        "COOKIE_KEYS",
+        "URL_SIGNING_KEY",
+        "QA_TOKEN",
+      ]);
+    },
+  );
+
+  test("a token that is not accepted makes nothing", async () => {
+    const { code } = await stage.setup(["--yes"], { CLOUDFLARE_API_TOKEN: "x".repeat(40) });
+    expect(code).toBe(23);
+  });
+});
+
+describe("what is there", () => {
+  test("a stop that is set while it runs is not overwritten", async () => {
+    const { held, store } = stage.api;
+    const active = '{"active":true,"at":"2026-11-29T12:00:00Z","by":"on-call"}';
+    const create = held.namespaces.create.bind(held.namespaces);
+    held.namespaces.create = (title) => {
+      store.put("stop", active);
+      return create(title);
+    };
+    expect((await stage.setup(["--yes"])).code).toBe(0);
+    expect(store.text("stop")).toBe(active);
+  });
+
+  test("what another run makes meanwhile is not made again", async () => {
+    const { held } = stage.api;
+    const create = held.namespaces.create.bind(held.namespaces);
+    held.namespaces.create = (title) => {
+      for (const name of ["logs-canary", "piximmo-media"]) held.buckets.add(name);
+      const place = `r2://logs-canary/b2a/{DATE}?account-id=${ACCOUNT}`;
+      const output_options = { field_names: [...FIELD_NAMES] };
+      const job = { dataset: "workers_trace_events", destination_conf: place, output_options };
+      held.jobs.push({ ...job, id: 7, enabled: true });
+      return create(title);
+    };
+    expect((await stage.setup(["--yes"])).code).toBe(0);
+    expect(held.jobs.map(({ id }) => id)).toEqual([7]);
+    expect(writes(stage).filter((one) => /r2|logpush/.test(one))).toEqual([]);
+  });
+
+  test.each(["/storage/kv/namespaces", "/r2/buckets", "/logpush/jobs"])(
+    "a lost answer of POST %s makes nothing twice, and does not end it",
+    async (pathContains) => {
+      const match = { method: "POST", pathContains };
+      await stage.api.server.faults.replace([{ kind: "reset-after", match, times: 1 }]);
+      const { code, stderr } = await stage.setup(["--yes"]);
+      expect([code, stderr]).toEqual([0, expect.anything()]);
+      expect(stage.api.held.namespaces.list()).toHaveLength(1);
+      expect(stage.api.held.jobs).toHaveLength(1);
+    },
+  );
+
+  test("pixcanary.json keeps comments, order and its other settings", async () => {
+    const before = `{
+  // Two of them.
+  "environments": {
+    "staging": { "accountId": "not looked at" }, // later
+    "production": {
+      /* the tag of spring */
+      "canaryTag": "B3",
+      "onCall": "the canary rotation" // by phone
+    }
+  }
+}
+`;
+    const path = join(stage.dir, "pixcanary.json");
+    await writeFile(path, before.replace('"accountId": "not looked at"', VALID));
+    await chmod(path, 0o640);
+    expect((await stage.setup(["--yes"])).code).toBe(0);
+    const files = await filesIn(stage.dir);
+    const text = files["pixcanary.json"]?.text ?? "";
+    const back = text.replace(/(by phone)\n {6}"accountId"[^}]*\n {4}\}/, "$1\n    }");
+    expect(back.replace('rotation",', 'rotation"')).toBe(
+      before.replace('"accountId": "not looked at"', VALID),
+    );
+    expect(files["pixcanary.json"]?.mode).toBe("640");
+    expect(JSON.parse(stage.api.store.text("config") ?? "")).toMatchObject({ canary_tag: "B3" });
+  });
+
+  test("a namespace that the Worker is bound to is used, whatever its title", async () => {
+    const { id } = stage.api.held.namespaces.create("by hand") ?? { id: "" };
+    await writeFile(join(stage.dir, "wrangler.jsonc"), WRANGLER.replace(`${"0".repeat(31)}1`, id));
+    expect((await stage.setup(["--yes"])).code).toBe(0);
+    expect(stage.api.held.namespaces.list()).toEqual([{ id, title: "by hand" }]);
+  });
+
+  test("a Logpush job that is off or lacks fields is put right, and stays the only one", async () => {
+    await stage.setup(["--yes"]);
+    const [job] = stage.api.held.jobs;
+    if (job === undefined) throw new Error("no job");
+    Object.assign(job, { enabled: false, output_options: { field_names: ["Event"] } });
+    const { code, stdout } = await stage.setup(["--yes"]);
+    expect([code, stdout]).toEqual([0, expect.stringContaining("made: on, with all fields")]);
+    expect(stage.api.held.jobs).toMatchObject([
+      { enabled: true, name: "pix-sandbox-trace-events" },
+    ]);
+    expect(stage.api.held.jobs[0]?.output_options?.field_names).toContain("Logs");
+  });
+});
+
+const VALID = `"accountId": "${ACCOUNT}", "namespaceId": "${NAMESPACE}", "worker": "w", "qaUrls": ["${QA_URL}"], "canaryTag": "B2a"`;
+
+describe("secret files", () => {
+  const put = async (name: string, text: string, mode = 0o600): Promise<void> => {
+    await mkdir(join(stage.dir, FOLDER), { recursive: true, mode: 0o700 });
+    await writeFile(join(stage.dir, FOLDER, name), text, { mode });
+  };
+  const token = "the-operators-own-qa-token-of-40-letters";
+
+  test("a /qa token of the operator's own is used and stays", async () => {
+    await put("qa-token", `${token}\n`);
+    expect((await stage.setup(["--yes"])).code).toBe(0);
+    expect(stage.api.held.secrets.get("QA_TOKEN")).toBe(token);
+    expect((await filesIn(stage.dir))[`${FOLDER}/qa-token`]?.text).toBe(`${token}\n`);
+  });
+
+  test.each<[string, () => Promise<void>, string]>([
+    ["others can read", () => put("qa-token", token, 0o644), "can be read or changed by others"],
+    ["is too short", () => put("qa-token", "short"), "is not 32 printable characters or more"],
+    ["is no JSON", () => put("worker-secrets.json", "{"), "is not JSON"],
+    [
+      "holds another token",
+      async () => {
+        await put("qa-token", token);
+        const keys = { COOKIE_KEYS: '{"k1":"x"}', URL_SIGNING_KEY: "k".repeat(32) };
+        await put("worker-secrets.json", JSON.stringify({ ...keys, QA_TOKEN: "q".repeat(32) }));
+      },
+      "hold different /qa tokens",
+    ],
+  ])("one that %s is refused, and nothing is made", async (_, prepare, why) => {
+    await prepare();
+    const before = await filesIn(stage.dir);
+    const { code, stderr } = await stage.setup(["--yes"]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(why)]);
+    expect(writes(stage)).toEqual([]);
+    expect(await filesIn(stage.dir)).toEqual(before);
+  });
+
+  test("secrets that the Worker has and this machine has not are not replaced", async () => {
+    await stage.setup(["--yes"]);
+    const secrets = new Map(stage.api.held.secrets);
+    await rename(join(stage.dir, FOLDER), join(stage.dir, "elsewhere"));
+    const { code, stdout } = await stage.setup(["--yes"]);
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringContaining("its secrets are not on this machine"),
+    ]);
+    expect(stage.api.held.secrets).toEqual(secrets);
+    expect(Object.keys(await filesIn(join(stage.dir, FOLDER)))).toEqual([]);
+  });
+});
+
+describe("refused before anything is made", () => {
+  test.each<[string, () => Promise<readonly string[]>, string]>([
+    [
+      "a configured namespace of another account",
+      async () => {
+        const staging = `{"environments":{"production":{${VALID}}}}`;
+        await writeFile(join(stage.dir, "pixcanary.json"), staging.replace('"w"', '"pix-sandbox"'));
+        return [];
+      },
+      `is not a KV namespace of account ${ACCOUNT}`,
+    ],
+    [
+      "two namespaces that are both there",
+      async () => {
+        const { id } = stage.api.held.namespaces.create("one") ?? { id: "" };
+        const other = stage.api.held.namespaces.create("other")?.id ?? "";
+        const text = `{"environments":{"production":{${VALID}}}}`.replace(NAMESPACE, id);
+        await writeFile(join(stage.dir, "pixcanary.json"), text.replace('"w"', '"pix-sandbox"'));
+        await writeFile(
+          join(stage.dir, "wrangler.jsonc"),
+          WRANGLER.replace(`${"0".repeat(31)}1`, other),
+        );
+        return [];
+      },
+      "correct one of the two",
+    ],
+    [
+      "a wrangler file without this environment",
+      async () => {
+        const text = '{ "name": "pix-sandbox", "env": { "staging": {} } }';
+        await writeFile(join(stage.dir, "wrangler.jsonc"), text);
+        return ["--worker", "pix-sandbox"];
+      },
+      "has no environment production; it has: staging",
+    ],
+    ["another Worker than wrangler's", async () => ["--worker", "pix-other"], "pix-sandbox in"],
+    [
+      "an address that is no https URL",
+      async () => ["--qa-url", "http://api.pix.immo/qa"],
+      "--qa-url must be",
+    ],
+  ])("%s", async (_, prepare, why) => {
+    const words = await prepare();
+    const { code, stderr } = await stage.setup(["--yes", ...words]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(why)]);
+    expect(writes(stage)).toEqual([]);
+  });
+
+  test("a pixcanary.json that others can write to, unless it is named", async () => {
+    const path = join(stage.dir, "pixcanary.json");
+    await writeFile(path, "{}");
+    await chmod(path, 0o666);
+    const { code, stderr } = await stage.setup(["--yes"]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("others can write to it")]);
+    expect(stage.api.server.requests()).toEqual([]);
+    expect((await stage.setup(["--yes", "--config", path])).code).toBe(0);
+  });
+
+  test("no R2 key for a Logpush job that is to be made", async () => {
+    const { code, stderr } = await stage.setup(["--yes"], { PIXCANARY_R2_KEY: "" });
+    expect([code, stderr]).toEqual([2, expect.stringContaining("export PIXCANARY_R2_KEY=")]);
+    expect(writes(stage)).toEqual([]);
+  });
+
+  test("a Logpush job of the same name that delivers elsewhere", async () => {
+    await stage.setup(["--yes"]);
+    stage.api.server.forgetRequests();
+    const { code, stderr } = await stage.setup(["--yes", "--logs-bucket", "logs-other"]);
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining("delivers to logs-canary/b2a/, not to logs-other/b2a/"),
+    ]);
+    expect(writes(stage)).toEqual([]);
+  });
+});
+
+describe("left to the operator", () => {
+  test("a Worker that is not deployed: the command that gives it the secrets", async () => {
+    await writeFile(join(stage.dir, "wrangler.jsonc"), WRANGLER.replace("pix-sandbox", "pix-new"));
+    const { code, stdout } = await stage.setup(["--yes"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`wrangler deploy --config ${stage.dir}/wrangler.jsonc`);
+    expect(stdout).toContain(`< ${stage.dir}/${FOLDER}/worker-secrets.json && pixcanary doctor`);
+    expect(stage.api.held.secrets.size).toBe(0);
+  });
+
+  test("a TOML file is not touched: the lines to paste are printed", async () => {
+    const toml = '# by hand\nname = "pix-sandbox"\n';
+    await writeFile(join(stage.dir, "wrangler.toml"), toml);
+    const { code, stdout } = await stage.setup([
+      "--yes",
+      "--wrangler",
+      "wrangler.toml",
+      "--worker",
+      "pix-sandbox",
+    ]);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`binding = "KV_CANARY_CONFIG"\n    id = "${NAMESPACE}"`);
+    expect(await readFile(join(stage.dir, "wrangler.toml"), "utf8")).toBe(toml);
+  });
+});
