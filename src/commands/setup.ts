@@ -3,7 +3,7 @@
  * What is there stays as it is, so that a run which was cut off is finished by the next one.
  */
 import { anySignal } from "../domain/lib/abort.ts";
-import type { Step } from "../domain/setup/steps.ts";
+import type { Part } from "../domain/setup/parts.ts";
 import type { Wanted } from "../domain/setup/wanted.ts";
 import { tomlLines } from "../domain/setup/wrangler-edit.ts";
 import { LocalError, UpstreamError } from "../ports/errors.ts";
@@ -14,12 +14,12 @@ import { type Making, make } from "./setup/make.ts";
 
 export const SETUP_BUDGET_MS = 180_000;
 
-type StepState = "exists" | "made" | "left" | "not made";
+type PartState = "exists" | "made" | "left" | "not made";
 
 export interface SetupData {
   account_id: string;
   namespace_id: string | null;
-  steps: { what: string; state: StepState; detail: string }[];
+  parts: { what: string; state: PartState; detail: string }[];
 }
 
 export interface SetupGiven {
@@ -44,22 +44,22 @@ export async function planSetup(
   } catch (error) {
     return { kind: "ended", outcome: notLooked(error, given, ports) };
   }
-  if (plan.steps.every((step) => step.make === null)) {
+  if (plan.parts.every((part) => part.make === null)) {
     const data = dataOf(plan, plan.found.namespaceId, () => "made");
     return {
       kind: "ended",
       outcome: { kind: "done", changed: false, data, next: nextOf(plan, given) },
     };
   }
-  return { kind: "plan", risk: "none", changes: plan.steps.map(changeOf), notes: [], steps: plan };
+  return { kind: "plan", risk: "none", changes: plan.parts.map(changeOf), notes: [], steps: plan };
 }
 
-function changeOf({ what, found, make: making, left }: Step): Change {
+function changeOf({ what, found, make: making, left }: Part): Change {
   const after = making?.after ?? (left === null ? "kept" : `left to you: ${left}`);
   return { what, before: found, after };
 }
 
-/** Ends at the first failure: each step may need those before it. */
+/** Ends at the first failure: each part may need those before it. */
 export async function applySetup(
   plan: SetupPlan,
   given: SetupGiven,
@@ -67,18 +67,18 @@ export async function applySetup(
 ): Promise<Result> {
   const signal = anySignal([ports.interrupt, ports.clock.timeout(given.timeoutMs)]);
   const making: Making = { ...plan, ports, signal, namespaceId: plan.found.namespaceId };
-  const made = new Set<Step>();
+  const made = new Set<Part>();
   const data = (): SetupData =>
-    dataOf(plan, making.namespaceId, (step) => (made.has(step) ? "made" : "not made"));
-  for (const step of plan.steps) {
-    if (step.make === null) continue;
+    dataOf(plan, making.namespaceId, (part) => (made.has(part) ? "made" : "not made"));
+  for (const part of plan.parts) {
+    if (part.make === null) continue;
     try {
-      await make(step.make.maker, making);
+      await make(part.make.maker, making);
     } catch (error) {
-      return failed(error, { step, data: data(), given, ports });
+      return failed(error, { part, data: data(), given, ports });
     }
-    made.add(step);
-    ports.progress.note(`made      ${step.what}: ${step.make.after}`);
+    made.add(part);
+    ports.progress.note(`made      ${part.what}: ${part.make.after}`);
   }
   return { kind: "done", changed: true, data: data(), next: nextOf(plan, given) };
 }
@@ -88,16 +88,16 @@ function nextOf(plan: SetupPlan, { next }: SetupGiven): string {
 }
 
 function dataOf(
-  { wanted, steps }: SetupPlan,
+  { wanted, parts }: SetupPlan,
   namespaceId: string | null,
-  stateOf: (step: Step) => StepState,
+  stateOf: (part: Part) => PartState,
 ): SetupData {
   return {
     account_id: wanted.accountId,
     namespace_id: namespaceId,
-    steps: steps.map((step) => {
-      const { what, found, make: making, left } = step;
-      if (making !== null) return { what, state: stateOf(step), detail: making.after };
+    parts: parts.map((part) => {
+      const { what, found, make: making, left } = part;
+      if (making !== null) return { what, state: stateOf(part), detail: making.after };
       return left === null
         ? { what, state: "exists", detail: found }
         : { what, state: "left", detail: `${found}: ${left}` };
@@ -116,15 +116,15 @@ function notLooked(error: unknown, given: SetupGiven, ports: SetupPorts): Result
 
 function failed(
   error: unknown,
-  context: { step: Step; data: SetupData; given: SetupGiven; ports: SetupPorts },
+  context: { part: Part; data: SetupData; given: SetupGiven; ports: SetupPorts },
 ): Result {
-  const { step, data, given, ports } = context;
-  const done = data.steps.filter(({ state }) => state === "made").map(({ what }) => what);
+  const { part, data, given, ports } = context;
+  const done = data.parts.filter(({ state }) => state === "made").map(({ what }) => what);
   const so = done.length === 0 ? "nothing was made" : `made so far: ${done.join(", ")}`;
   const unsure = error instanceof UpstreamError && error.kind === "ambiguous";
-  const truth = unsure ? `${so}; ${step.what} may be made` : so;
+  const truth = unsure ? `${so}; ${part.what} may be made` : so;
   const lacks =
-    error instanceof UpstreamError && error.kind === "forbidden" ? step.permission : null;
+    error instanceof UpstreamError && error.kind === "forbidden" ? part.permission : null;
   return endedBy(error, { truth, given, ports, data, lacks });
 }
 
@@ -156,9 +156,9 @@ const MARKS = { exists: "✔", made: "✔", left: "!", "not made": "✖" } as co
 /** `given` for the lines that are to be pasted where a file is not edited. */
 export function renderSetup(outcome: Result, { wanted, files }: SetupGiven): string {
   if (!("data" in outcome) || outcome.data === undefined) return "";
-  const { steps, namespace_id: id } = outcome.data;
-  const width = Math.max(...steps.map(({ what }) => what.length));
-  const rows = steps.map(
+  const { parts, namespace_id: id } = outcome.data;
+  const width = Math.max(...parts.map(({ what }) => what.length));
+  const rows = parts.map(
     ({ what, state, detail }) => `  ${MARKS[state]} ${what.padEnd(width)}  ${state}: ${detail}`,
   );
   const byHand = files.wranglerPath === null || files.wranglerPath.endsWith(".toml");

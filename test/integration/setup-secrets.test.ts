@@ -64,7 +64,7 @@ test("a set-up with all of them shows none, and the channels get theirs", async 
     outcome: "done",
     changed: true,
     namespace_id: expect.any(String),
-    steps: expect.arrayContaining([
+    parts: expect.arrayContaining([
       { what: "secret QA_TOKEN", state: "made", detail: "set" },
       { what: "secret PAGERDUTY_ROUTING_KEY", state: "made", detail: "set" },
     ]),

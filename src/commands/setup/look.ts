@@ -4,10 +4,10 @@ import { deliversTo, findJob, type LogJob } from "../../domain/setup/logpush-fie
 import {
   type FileState,
   type Found,
+  type Part,
   type Permission,
-  type Step,
-  stepsOf,
-} from "../../domain/setup/steps.ts";
+  partsOf,
+} from "../../domain/setup/parts.ts";
 import { jobName, namespaceTitle, type Wanted } from "../../domain/setup/wanted.ts";
 import { readWrangler, wranglerEdits } from "../../domain/setup/wrangler-edit.ts";
 import { CONFIG_KEY, STOP_KEY } from "../../domain/state/documents.ts";
@@ -18,7 +18,7 @@ import { asUpstream } from "../lib/write-result.ts";
 export interface SetupPlan {
   wanted: Wanted;
   found: Found;
-  steps: Step[];
+  parts: Part[];
 }
 
 /** Where the files are that `setup` writes or updates. */
@@ -75,7 +75,7 @@ export async function look(
     files: { ...(await ports.secretFiles.present()), ...ports.secretFiles },
     ...(await lookAtFiles(wanted, files, keys.namespaceId, ports)),
   };
-  return { wanted, found, steps: stepsOf(wanted, found) };
+  return { wanted, found, parts: partsOf(wanted, found) };
 }
 
 function refusedIn(

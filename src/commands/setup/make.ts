@@ -4,7 +4,7 @@
  */
 import { environmentEdits } from "../../domain/setup/config-edit.ts";
 import { findJob, jobProblems } from "../../domain/setup/logpush-fields.ts";
-import type { Maker } from "../../domain/setup/steps.ts";
+import type { Maker } from "../../domain/setup/parts.ts";
 import { jobName, namespaceTitle } from "../../domain/setup/wanted.ts";
 import type { GeneratedName, GivenName } from "../../domain/setup/worker-secrets.ts";
 import { readWrangler, wranglerEdits } from "../../domain/setup/wrangler-edit.ts";

@@ -40,7 +40,7 @@ export type Permission =
   | "Logs: Edit"
   | "Workers Scripts: Edit";
 
-export interface Step {
+export interface Part {
   what: string;
   found: string;
   /** How it is made, and what it is then; null where nothing is to be made. */
@@ -54,11 +54,11 @@ const KV = "Workers KV Storage: Edit";
 const R2 = "Workers R2 Storage: Edit";
 const SCRIPTS = "Workers Scripts: Edit";
 
-export function stepsOf(wanted: Wanted, found: Found): Step[] {
+export function partsOf(wanted: Wanted, found: Found): Part[] {
   return [
-    step(KV, "KV namespace", found.namespaceId, { kind: "namespace" }, namespaceTitle(wanted)),
-    step(KV, "stop", is(found.hasStop, "is stored"), { kind: "stop" }, "not active"),
-    step(
+    part(KV, "KV namespace", found.namespaceId, { kind: "namespace" }, namespaceTitle(wanted)),
+    part(KV, "stop", is(found.hasStop, "is stored"), { kind: "stop" }, "not active"),
+    part(
       KV,
       "config",
       is(found.hasConfig, "is stored"),
@@ -67,11 +67,11 @@ export function stepsOf(wanted: Wanted, found: Found): Step[] {
     ),
     bucket("media-bucket", wanted.mediaBucket, found.hasMediaBucket),
     bucket("logs-bucket", wanted.logsBucket, found.hasLogsBucket),
-    logStep(wanted, found),
-    secretFileStep(found),
-    ...secretSteps(wanted, found),
-    wranglerStep(wanted, found),
-    fileStep(found.configFile.path, found.configFile.state, { kind: "config-file" }),
+    logPart(wanted, found),
+    secretFilePart(found),
+    ...secretParts(wanted, found),
+    wranglerPart(wanted, found),
+    filePart(found.configFile.path, found.configFile.state, { kind: "config-file" }),
   ];
 }
 
@@ -79,22 +79,22 @@ function is(there: boolean, words: string): string | null {
   return there ? words : null;
 }
 
-function step(
+function part(
   permission: Permission | null,
   what: string,
   present: string | null,
   maker: Maker,
   after: string,
-): Step {
+): Part {
   const make = present === null ? { maker, after } : null;
   return { what, found: present ?? "none", make, left: null, permission };
 }
 
-function bucket(kind: "media-bucket" | "logs-bucket", name: string, there: boolean): Step {
-  return step(R2, `R2 bucket ${name}`, is(there, "exists"), { kind }, name);
+function bucket(kind: "media-bucket" | "logs-bucket", name: string, there: boolean): Part {
+  return part(R2, `R2 bucket ${name}`, is(there, "exists"), { kind }, name);
 }
 
-function logStep(wanted: Wanted, { job }: Found): Step {
+function logPart(wanted: Wanted, { job }: Found): Part {
   const after = `${jobName(wanted)}, to ${wanted.logsBucket}/${wanted.logsPrefix}{DATE}`;
   const problems = job === null ? [] : jobProblems(job);
   const common = { what: "Logpush job", left: null, permission: "Logs: Edit" as const };
@@ -111,7 +111,7 @@ function unknownHere({ files, secretNames }: Found): boolean {
   return !files.secrets && GENERATED.some((name) => secretNames?.includes(name) === true);
 }
 
-function secretFileStep(found: Found): Step {
+function secretFilePart(found: Found): Part {
   const { secrets, qaToken, secretsPath, qaTokenPath } = found.files;
   const what = "secret files";
   if (unknownHere(found)) {
@@ -126,7 +126,7 @@ function secretFileStep(found: Found): Step {
   return { what, found: there ? "exist" : present, make, left: null, permission: null };
 }
 
-function secretSteps(wanted: Wanted, found: Found): Step[] {
+function secretParts(wanted: Wanted, found: Found): Part[] {
   const { secretNames, givenNames, files } = found;
   if (secretNames === null) {
     const left = `deploy the Worker, then give it ${files.secretsPath} with wrangler secret bulk`;
@@ -136,21 +136,21 @@ function secretSteps(wanted: Wanted, found: Found): Step[] {
   const generated = unknownHere(found) ? [] : GENERATED;
   return [...generated, ...givenNames].map((name) => {
     const present = is(secretNames.includes(name), "is set");
-    return step(SCRIPTS, `secret ${name}`, present, { kind: "secret", name }, "set");
+    return part(SCRIPTS, `secret ${name}`, present, { kind: "secret", name }, "set");
   });
 }
 
-function wranglerStep(wanted: Wanted, { wranglerFile: { path, state } }: Found): Step {
+function wranglerPart(wanted: Wanted, { wranglerFile: { path, state } }: Found): Part {
   const what = path ?? "wrangler's file";
   if (path === null || state === "absent" || state === "by-hand") {
     const found = path === null ? "none" : "not edited by this command";
     const left = `put the bindings of ${wanted.env} into it: the lines are below`;
     return { what, found, make: null, left, permission: null };
   }
-  return fileStep(what, state, { kind: "wrangler-file" });
+  return filePart(what, state, { kind: "wrangler-file" });
 }
 
-function fileStep(path: string, state: FileState, maker: Maker): Step {
+function filePart(path: string, state: FileState, maker: Maker): Part {
   const found = { current: "is as it should be", outdated: "exists", absent: "none" }[state];
   const after = state === "absent" ? "made" : "updated; comments and order stay";
   const make = state === "current" ? null : { maker, after };
