@@ -159,7 +159,8 @@ export function renderSetup(outcome: Result, { wanted, files }: SetupGiven): str
   const { parts, namespace_id: id } = outcome.data;
   const width = Math.max(...parts.map(({ what }) => what.length));
   const rows = parts.map(
-    ({ what, state, detail }) => `  ${MARKS[state]} ${what.padEnd(width)}  ${state}: ${detail}`,
+    ({ what, state, detail }) =>
+      `  ${MARKS[state]} ${what.padEnd(width)}  ${state.padEnd(8)}  ${detail}`,
   );
   const byHand = files.wranglerPath === null || files.wranglerPath.endsWith(".toml");
   const lines =

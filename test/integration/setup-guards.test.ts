@@ -166,7 +166,7 @@ describe("what is there", () => {
     if (job === undefined) throw new Error("no job");
     Object.assign(job, { enabled: false, output_options: { field_names: ["Event"] } });
     const { code, stdout } = await stage.setup(["--yes"]);
-    expect([code, stdout]).toEqual([0, expect.stringContaining("made: on, with all fields")]);
+    expect([code, stdout]).toEqual([0, expect.stringContaining("made      on, with all fields")]);
     expect(stage.api.held.jobs).toMatchObject([
       { enabled: true, name: "pix-sandbox-trace-events" },
     ]);

@@ -1,8 +1,10 @@
 /** `pixcanary sandbox`: runs the embedded Cloudflare until it is interrupted. */
 import { once } from "node:events";
+import { dirname } from "node:path";
 import type { Command } from "commander";
 import * as z from "zod";
 import { count, flag, oneOf, onOff, parsed, percentInput } from "../../commands/flag.ts";
+import type { SandboxDescription } from "../../sandbox/index.ts";
 import { addFlags, type GlobalFlags, ownInput } from "../program.ts";
 import { jsonForTerminal } from "../report.ts";
 import { parseOwn } from "../run.ts";
@@ -92,7 +94,7 @@ async function runSandbox(
   const sandbox = await startSandbox(options);
   try {
     if (flags.json) shell.console.out(jsonForTerminal(sandbox.description));
-    else shell.console.out(welcome(sandbox.description));
+    else shell.console.out(welcome(sandbox.description, empty));
     if (!interrupt.aborted) await once(interrupt, "abort");
   } finally {
     await sandbox.close();
@@ -100,22 +102,34 @@ async function runSandbox(
   return 0;
 }
 
-function welcome(d: {
-  configPath: string;
-  edgeUrl: string;
-  controlUrl: string;
-  locations: { colo: string; url: string }[];
-}): string {
+function welcome(d: SandboxDescription, empty: boolean): string {
   return [
     "✔ sandbox: ready, Ctrl-C to stop",
     `  locations ${d.locations.map((l) => `${l.colo} ${l.url}`).join(" · ")}`,
     `  edge      ${d.edgeUrl}`,
     `  control   ${d.controlUrl}   (faults, KV lag, traffic; GET shows how)`,
-    `  config    ${d.configPath}`,
-    "→ next, in another terminal:",
-    `    pixcanary status --config ${d.configPath}`,
-    `    pixcanary not-aus --config ${d.configPath}`,
+    ...(empty ? [] : [`  config    ${d.configPath}`]),
+    `→ next, in another terminal${empty ? " and an empty folder" : ""}:`,
+    ...(empty ? setupCommands(d) : commandsFor(d)).map((command) => `    ${command}`),
   ].join("\n");
+}
+
+function commandsFor({ configPath }: SandboxDescription): string[] {
+  return [`pixcanary status --config ${configPath}`, `pixcanary not-aus --config ${configPath}`];
+}
+
+/** The Workers run with a /qa token already, which `setup` finds in the sandbox's own folder and adopts. */
+function setupCommands(d: SandboxDescription): string[] {
+  const folder = dirname(d.configPath);
+  const names =
+    `--worker pix-sandbox --dataset canary_requests --logs-bucket ${d.logsBucket} ` +
+    `--media-bucket ${d.mediaBucket}`;
+  return [
+    `export CLOUDFLARE_API_BASE_URL=${d.apiBaseUrl} CLOUDFLARE_ACCOUNT_ID=${d.accountId}`,
+    `export CLOUDFLARE_API_TOKEN=$(cat ${folder}/api-token) PIXCANARY_R2_KEY=sandbox-key:sandbox-secret-key`,
+    `pixcanary setup --env sandbox ${names} --secrets-dir ${folder} --qa-url ${d.locations[0]?.url}/qa`,
+    "pixcanary doctor",
+  ];
 }
 
 function locationsOf(text: string): string[] | null {

@@ -152,7 +152,7 @@ function wranglerPart(wanted: Wanted, { wranglerFile: { path, state } }: Found):
 
 function filePart(path: string, state: FileState, maker: Maker): Part {
   const found = { current: "is as it should be", outdated: "exists", absent: "none" }[state];
-  const after = state === "absent" ? "made" : "updated; comments and order stay";
+  const after = state === "absent" ? "a new file" : "updated; comments and order stay";
   const make = state === "current" ? null : { maker, after };
   return { what: path, found, make, left: null, permission: null };
 }

@@ -101,6 +101,6 @@ export function tomlLines(wanted: Wanted, namespaceId: string): string[] {
     `[[${at(KINDS.metrics.list)}]]`,
     `binding = "${BINDINGS.metrics}"`,
     `dataset = "${wanted.dataset}"`,
-    `and, under [env.${wanted.env}]: logpush = true`,
+    `# under [env.${wanted.env}]: logpush = true`,
   ];
 }
