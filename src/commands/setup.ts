@@ -42,7 +42,7 @@ export async function planSetup(
   try {
     plan = await look(given.wanted, given.files, ports, signal);
   } catch (error) {
-    return { kind: "ended", outcome: notLooked(error, given, ports) };
+    return { kind: "ended", outcome: notLooked(error, { given, ports, signal }) };
   }
   if (plan.parts.every((part) => part.make === null)) {
     const data = dataOf(plan, plan.found.namespaceId, () => "made");
@@ -75,7 +75,7 @@ export async function applySetup(
     try {
       await make(part.make.maker, making);
     } catch (error) {
-      return failed(error, { part, data: data(), given, ports });
+      return failed(error, { part, data: data(), given, ports, signal });
     }
     made.add(part);
     ports.progress.note(`made      ${part.what}: ${part.make.after}`);
@@ -105,40 +105,39 @@ function dataOf(
   };
 }
 
-function notLooked(error: unknown, given: SetupGiven, ports: SetupPorts): Result {
+interface Run {
+  given: SetupGiven;
+  ports: SetupPorts;
+  /** Of Ctrl-C and the time limit. */
+  signal: AbortSignal;
+}
+
+function notLooked(error: unknown, run: Run): Result {
+  const { given } = run;
   const truth = "nothing was made";
-  if (!(error instanceof LookFailure)) return endedBy(error, { truth, given, ports });
+  if (!(error instanceof LookFailure)) return endedBy(error, { ...run, truth });
   const { missing, first } = error;
-  if (missing.length === 0) return endedBy(first, { truth, given, ports });
+  if (missing.length === 0) return endedBy(first, { ...run, truth });
   const message = `the token lacks ${missing.join(", ")}`;
   return { kind: "failed", code: "auth", message, truth, next: given.next.again };
 }
 
-function failed(
-  error: unknown,
-  context: { part: Part; data: SetupData; given: SetupGiven; ports: SetupPorts },
-): Result {
-  const { part, data, given, ports } = context;
+function failed(error: unknown, run: Run & { part: Part; data: SetupData }): Result {
+  const { part, data } = run;
   const done = data.parts.filter(({ state }) => state === "made").map(({ what }) => what);
   const so = done.length === 0 ? "nothing was made" : `made so far: ${done.join(", ")}`;
   const unsure = error instanceof UpstreamError && error.kind === "ambiguous";
   const truth = unsure ? `${so}; ${part.what} may be made` : so;
   const lacks =
     error instanceof UpstreamError && error.kind === "forbidden" ? part.permission : null;
-  return endedBy(error, { truth, given, ports, data, lacks });
+  return endedBy(error, { ...run, truth, lacks });
 }
 
 function endedBy(
   error: unknown,
-  context: {
-    truth: string;
-    given: SetupGiven;
-    ports: SetupPorts;
-    data?: SetupData;
-    lacks?: string | null;
-  },
+  run: Run & { truth: string; data?: SetupData; lacks?: string | null },
 ): Result {
-  const { truth, given, ports, data, lacks = null } = context;
+  const { truth, given, ports, data, lacks = null } = run;
   const common = { truth, next: given.next.again, ...(data === undefined ? {} : { data }) };
   const signal = interruptedBy(ports.interrupt);
   if (signal !== null) return { kind: "interrupted", signal, ...common };
@@ -146,6 +145,10 @@ function endedBy(
     return { kind: "failed", code: "usage", message: error.message, ...common };
   }
   if (!(error instanceof UpstreamError)) throw error;
+  if (run.signal.aborted) {
+    const message = `${error.message}; time limit reached`;
+    return { kind: "failed", code: "deadline", message, ...common };
+  }
   const refused = error.kind === "auth" || error.kind === "forbidden";
   const message = lacks === null ? error.message : `${error.message}; the token lacks ${lacks}`;
   return { kind: "failed", code: refused ? "auth" : "upstream", message, ...common };

@@ -5,7 +5,16 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FIELD_NAMES } from "../../src/domain/setup/logpush-fields.ts";
 import type { Scope } from "../../src/sandbox/api/tokens.ts";
 import { ACCOUNT, NAMESPACE } from "../sandbox/api-harness.ts";
-import { filesIn, QA_URL, type Stage, stageSetup, WRANGLER, writes } from "./setup-stage.ts";
+import { PATIENCE } from "../support/patience.ts";
+import {
+  filesIn,
+  IMPATIENT,
+  QA_URL,
+  type Stage,
+  stageSetup,
+  WRANGLER,
+  writes,
+} from "./setup-stage.ts";
 
 let stage: Stage;
 beforeEach(async () => {
@@ -13,6 +22,7 @@ beforeEach(async () => {
 });
 afterEach(() => stage.close());
 
+const LATE = new DOMException("late", "TimeoutError");
 const FOLDER = ".config/pixcanary/production";
 const NEEDED: readonly Scope[] = [
   "kv:read",
@@ -78,6 +88,29 @@ describe("permissions", () => {
       ]);
     },
   );
+
+  test("the time limit and Ctrl-C have codes of their own, and say what is done", async () => {
+    const hanging = { method: "PUT", pathContains: "/secrets" };
+    await stage.api.server.faults.replace([{ kind: "hang", match: hanging }]);
+    const ended = async (more: (signal: AbortSignal) => object, reason: unknown) => {
+      const over = new AbortController();
+      stage.api.server.forgetRequests();
+      const run = stage.setup(["--yes"], {}, more(over.signal));
+      await expect.poll(() => writes(stage).join(), PATIENCE).toContain("/secrets");
+      over.abort(reason);
+      return run;
+    };
+    const late = await ended(
+      (signal) => ({ clock: { ...IMPATIENT, timeout: () => signal } }),
+      LATE,
+    );
+    expect([late.code, late.stderr]).toEqual([
+      124,
+      expect.stringContaining("Logpush job, secret files"),
+    ]);
+    const cut = await ended((interrupt) => ({ interrupt }), "SIGINT");
+    expect([cut.code, cut.stderr]).toEqual([130, expect.stringContaining("nothing was made")]);
+  });
 
   test("a token that is not accepted makes nothing", async () => {
     const { code } = await stage.setup(["--yes"], { CLOUDFLARE_API_TOKEN: "x".repeat(40) });
@@ -307,7 +340,7 @@ describe("left to the operator", () => {
     await writeFile(join(stage.dir, "wrangler.jsonc"), WRANGLER.replace("pix-sandbox", "pix-new"));
     const { code, stdout } = await stage.setup(["--yes"]);
     expect(code).toBe(0);
-    expect(stdout).toContain(`wrangler deploy --config ${stage.dir}/wrangler.jsonc`);
+    expect(stdout).toContain(`wrangler deploy --config ${stage.dir}/wrangler.jsonc && `);
     expect(stdout).toContain(`< ${stage.dir}/${FOLDER}/worker-secrets.json && pixcanary doctor`);
     expect(stage.api.held.secrets.size).toBe(0);
   });

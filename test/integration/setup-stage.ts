@@ -7,7 +7,7 @@ import type { Cloudflare } from "../../src/sandbox/api/start.ts";
 import type { CentralStore } from "../../src/sandbox/kv/central-store.ts";
 import { ACCOUNT, type ApiUnderTest, startApi } from "../sandbox/api-harness.ts";
 import { type CliResult, PLAIN_ENV } from "../support/cli.ts";
-import { runHere } from "../support/here.ts";
+import { type HereOptions, runHere } from "../support/here.ts";
 
 export const R2_SECRET = "0f8b3c1d5e7a9b2c4d6e8f0a1b3c5d7e9f0a2b4c6d8e0f1a3b5c7d9e1f2a4b6c";
 export const R2_KEY = `a1b2c3d4e5f60718293a4b5c6d7e8f90:${R2_SECRET}`;
@@ -35,12 +35,16 @@ export interface Stage {
   /** Home and working directory. */
   dir: string;
   env: Record<string, string>;
-  setup(words: readonly string[], more?: Readonly<Record<string, string>>): Promise<CliResult>;
+  setup(
+    words: readonly string[],
+    more?: Readonly<Record<string, string>>,
+    options?: Pick<HereOptions, "clock" | "interrupt">,
+  ): Promise<CliResult>;
   close(): Promise<void>;
 }
 
 /** Retries wait for nothing: what is shown does not depend on the time. */
-const IMPATIENT = { ...createClock(), sleep: async () => undefined };
+export const IMPATIENT = { ...createClock(), sleep: async () => undefined };
 
 export async function stageSetup(wrangler: string | null = WRANGLER): Promise<Stage> {
   const api = await startApi({ empty: true });
@@ -60,9 +64,9 @@ export async function stageSetup(wrangler: string | null = WRANGLER): Promise<St
     api,
     dir,
     env,
-    setup: (words, more = {}) => {
+    setup: (words, more = {}, options = {}) => {
       const all = ["setup", "--env", "production", "--qa-url", QA_URL, ...words];
-      return runHere(all, { env: { ...env, ...more }, cwd: dir, clock: IMPATIENT });
+      return runHere(all, { env: { ...env, ...more }, cwd: dir, clock: IMPATIENT, ...options });
     },
     async close() {
       await api.close();

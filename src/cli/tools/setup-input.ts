@@ -270,7 +270,7 @@ function withTilde(path: string, home: string): string {
 
 async function nextCommands(
   wanted: Wanted,
-  { configPath, wranglerPath }: Known,
+  { configPath, wranglerPath, wrangler: facts }: Known,
   secretsPath: string,
   flags: GlobalFlags,
   shell: Shell,
@@ -284,7 +284,9 @@ async function nextCommands(
   const isOwn = dirname(configPath) === ownConfigDir(shell);
   const strangers = isOwn ? [] : strangersIn(wanted.qaUrls, hosts.hosts);
   const config = wranglerPath === null ? "" : ` --config ${shellWord(wranglerPath)}`;
-  const wrangler = (words: string): string => `npx wrangler ${words}${config} --env ${wanted.env}`;
+  // In a file without environments, wrangler would take it for another Worker.
+  const env = facts?.section.length === 0 ? "" : ` --env ${wanted.env}`;
+  const wrangler = (words: string): string => `npx wrangler ${words}${config}${env}`;
   return {
     deploy: `${wrangler("deploy")} && ${wrangler("secret bulk")} < ${shellWord(secretsPath)}`,
     doctor: strangers.length === 0 ? doctor : `${allowCommand(strangers, hosts.file)} && ${doctor}`,

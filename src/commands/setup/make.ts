@@ -3,7 +3,7 @@
  * once, between two looks: after a failure it counts as made only where it is seen.
  */
 import { environmentEdits } from "../../domain/setup/config-edit.ts";
-import { findJob, jobProblems } from "../../domain/setup/logpush-fields.ts";
+import { findJob } from "../../domain/setup/logpush-fields.ts";
 import type { Maker } from "../../domain/setup/parts.ts";
 import { jobName, namespaceTitle } from "../../domain/setup/wanted.ts";
 import type { GeneratedName, GivenName } from "../../domain/setup/worker-secrets.ts";
@@ -154,10 +154,8 @@ async function makeLogJob(making: Making): Promise<void> {
   const place = { bucket: wanted.logsBucket, prefix: wanted.logsPrefix };
   const job = { name, place, worker: wanted.worker };
   await betweenLooks(
-    async () => {
-      const found = findJob(await account.logJobs(making), job);
-      return found !== null && jobProblems(found).length === 0;
-    },
+    // One that another run has made and that is off is for the next run: never a second one.
+    async () => findJob(await account.logJobs(making), job) !== null,
     async () => {
       if (r2Key === null) throw new LocalError(`the Logpush job ${name} needs an R2 key`);
       await account.createLogJob({ ...job, key: r2Key }, making);
