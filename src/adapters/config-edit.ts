@@ -4,6 +4,7 @@ import { LocalError } from "../ports/errors.ts";
 import type { ConfigFiles } from "../ports/setup.ts";
 import { readJsonc } from "./jsonc.ts";
 import { editJsonc } from "./jsonc-edit.ts";
+import { local } from "./own-files.ts";
 import { readText, writeAside } from "./whole-file.ts";
 
 /** It holds no secret, and goes into a repository. */
@@ -43,13 +44,4 @@ export function createConfigFiles(): ConfigFiles {
 
 function textAt(path: string): Promise<string | null> {
   return local(path, () => readText(path));
-}
-
-async function local<T>(path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "error";
-    throw new LocalError(`${path}: ${code}`, { cause: error });
-  }
 }

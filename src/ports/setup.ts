@@ -1,5 +1,6 @@
 /** What `setup` needs from the world: an account that can be filled, and files of the operator. */
 import type { Edit } from "../domain/setup/config-edit.ts";
+import type { Signing } from "../domain/setup/key-rotation.ts";
 import type { LogJob, LogPlace } from "../domain/setup/logpush-fields.ts";
 import type { GeneratedName, GivenName } from "../domain/setup/worker-secrets.ts";
 import type { CallOptions } from "./api.ts";
@@ -54,6 +55,20 @@ export interface SecretFiles {
   present(): Promise<{ secrets: boolean; qaToken: boolean }>;
   /** Writes what is missing and returns all; what is there is never overwritten. */
   complete(): Promise<Readonly<Record<GeneratedName, Hidden>>>;
+}
+
+/** The same files while keys are rotated: here, what is there is replaced. All methods throw LocalError. */
+export interface KeyFiles {
+  /** In order: the first signs. */
+  cookieKeyIds(): Promise<readonly string[]>;
+  /** The keys in this order; one that is not there is made. Returns COOKIE_KEYS, which is on disk by then. */
+  arrange(ids: readonly string[]): Promise<Hidden>;
+  /** A new /qa token for the Worker; that of an earlier run which was cut off, if there is one. */
+  renewQaToken(): Promise<Hidden>;
+  /** The token that the Worker now has is the operator's as well. */
+  keepQaToken(): Promise<void>;
+  signing(): Promise<Signing | null>;
+  rememberSigning(signing: Signing | null): Promise<void>;
 }
 
 export interface TextFile {

@@ -69,6 +69,26 @@ test("what setup made passes doctor, without a warning but that of metrics", asy
     expect(checks).toContainEqual(expect.objectContaining({ name, result: "pass" }));
 });
 
+test("its keys rotate: the first move adds one, the next waits until the Worker shows it", async () => {
+  const keys = (): string[] =>
+    Object.keys(JSON.parse(sandbox.control.account.secrets.get("COOKIE_KEYS") ?? "{}"));
+  const dry = await pixcanary("setup", "rotate-keys", "--dry-run");
+  expect([dry.code, dry.stdout]).toEqual([0, expect.stringContaining("k1, k2 (add)")]);
+  expect(keys()).toEqual(["k1"]);
+  const added = await pixcanary("setup", "rotate-keys", "--yes", "--json");
+  expect([added.code, JSON.parse(added.stdout)]).toEqual([
+    0,
+    expect.objectContaining({ command: "setup rotate-keys", move: "add", key_ids: ["k1", "k2"] }),
+  ]);
+  // The sandbox's Workers keep the keys that they began with.
+  const again = await pixcanary("setup", "rotate-keys", "--yes");
+  expect([again.code, again.stdout]).toEqual([
+    0,
+    expect.stringContaining("✔ setup rotate-keys: done"),
+  ]);
+  expect(keys()).toEqual(["k1", "k2"]);
+});
+
 test("a stop and its release work on it", async () => {
   const stop = await pixcanary("not-aus", "--reason", "the first one");
   expect([stop.code, stop.stderr]).toEqual([0, expect.anything()]);

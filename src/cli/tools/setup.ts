@@ -6,6 +6,7 @@ import { reportJson } from "../report.ts";
 import { decide, fitted, parseOwn, textOf, timeoutOf, withInterrupt } from "../run.ts";
 import type { Shell } from "../shell.ts";
 import type { Exits } from "../start.ts";
+import { addRotateKeys } from "./rotate-keys.ts";
 import { input, type SetupInput } from "./setup-flags.ts";
 import { prepare } from "./setup-input.ts";
 
@@ -25,6 +26,7 @@ export function addSetup(program: Command, shell: Shell, exits: Exits): void {
     "  pixcanary setup --env production --qa-url https://api.pix.immo/qa --dry-run\n" +
       "  pixcanary setup --env production --qa-url https://api.pix.immo/qa\n",
   );
+  addRotateKeys(command, program, shell, exits);
   command.action(async () => {
     const own = parseOwn({ name: "setup", input }, ownInput(command));
     exits(await setup(own, program.opts<GlobalFlags>(), shell));

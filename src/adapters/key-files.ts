@@ -1,0 +1,84 @@
+/** The operator's secret files while keys are rotated. */
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import * as z from "zod";
+import type { WorkerSecrets } from "../domain/setup/worker-secrets.ts";
+import { generateSecrets } from "../domain/setup/worker-secrets.ts";
+import { LocalError } from "../ports/errors.ts";
+import type { KeyFiles } from "../ports/setup.ts";
+import {
+  hidden,
+  readOwn,
+  readQaToken,
+  readWorkerSecrets,
+  replaceOwn,
+  secretsText,
+  tell,
+} from "./own-files.ts";
+import type { Secret } from "./secrets.ts";
+
+const keysSchema = z.record(z.string(), z.string());
+const signingSchema = z.object({ id: z.string().max(16), sinceMs: z.number() });
+
+const random = (bytes: number): string => randomBytes(bytes).toString("base64");
+
+export interface KeyFilesOptions {
+  folder: string;
+  qaTokenPath: string;
+  onSecret(secret: Secret): void;
+}
+
+export function createKeyFiles({ folder, qaTokenPath, onSecret }: KeyFilesOptions): KeyFiles {
+  const secretsPath = join(folder, "worker-secrets.json");
+  const signingPath = join(folder, "key-rotation.json");
+  const read = async (): Promise<WorkerSecrets> => {
+    const secrets = await readWorkerSecrets(secretsPath, onSecret);
+    if (secrets !== null) return secrets;
+    throw new LocalError(`${secretsPath} is not there: without it the present keys are unknown`);
+  };
+  const replace = async (secrets: WorkerSecrets) => {
+    tell(secrets, secretsPath, onSecret);
+    await replaceOwn(secretsPath, secretsText(secrets));
+    return hidden(secrets, secretsPath);
+  };
+  return {
+    cookieKeyIds: async () => Object.keys(keysIn(await read(), secretsPath)),
+    async arrange(ids) {
+      const secrets = await read();
+      const present = keysIn(secrets, secretsPath);
+      const keys = Object.fromEntries(ids.map((id) => [id, present[id] ?? random(32)]));
+      const arranged = { ...secrets, COOKIE_KEYS: JSON.stringify(keys) };
+      if (arranged.COOKIE_KEYS === secrets.COOKIE_KEYS)
+        return hidden(secrets, secretsPath).COOKIE_KEYS;
+      return (await replace(arranged)).COOKIE_KEYS;
+    },
+    async renewQaToken() {
+      const secrets = await read();
+      const isNew = (await readQaToken(qaTokenPath, onSecret)) !== secrets.QA_TOKEN;
+      if (isNew) return hidden(secrets, secretsPath).QA_TOKEN;
+      const { QA_TOKEN } = generateSecrets(random, null);
+      return (await replace({ ...secrets, QA_TOKEN })).QA_TOKEN;
+    },
+    keepQaToken: async () => replaceOwn(qaTokenPath, `${(await read()).QA_TOKEN}\n`),
+    async signing() {
+      const text = await readOwn(signingPath);
+      if (text === null) return null;
+      return signingSchema.nullable().catch(null).parse(parsed(text));
+    },
+    rememberSigning: (signing) => replaceOwn(signingPath, `${JSON.stringify(signing)}\n`),
+  };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function keysIn(secrets: WorkerSecrets, path: string): Record<string, string> {
+  const keys = keysSchema.safeParse(parsed(secrets.COOKIE_KEYS)).data ?? {};
+  if (Object.keys(keys).length > 0) return keys;
+  throw new LocalError(`${path}: COOKIE_KEYS holds no key`);
+}
