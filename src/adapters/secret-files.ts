@@ -30,7 +30,10 @@ export function createSecretFiles({
     async present() {
       const [secrets, token] = await Promise.all([readSecrets(), readToken()]);
       if (secrets !== null && token !== null && secrets.QA_TOKEN !== token) {
-        throw new LocalError(`${secretsPath} and ${qaTokenPath} hold different /qa tokens`);
+        throw new LocalError(
+          `${secretsPath} and ${qaTokenPath} hold different /qa tokens: ` +
+            "setup rotate-keys --qa-token makes that of the first the Worker's",
+        );
       }
       return { secrets: secrets !== null, qaToken: token !== null };
     },

@@ -95,7 +95,7 @@ export interface SetupPorts {
   secretFiles: SecretFiles;
   configFiles: ConfigFiles;
   identity: Identity;
-  clock: Pick<Clock, "now" | "timeout">;
+  clock: Pick<Clock, "now" | "sleep" | "timeout">;
   rng: Pick<Rng, "ulid">;
   progress: Pick<Progress, "note">;
   /** Of the notification channels. */

@@ -159,6 +159,28 @@ describe("what is there", () => {
     },
   );
 
+  test.each([
+    "/storage/kv/namespaces",
+    "/values/stop",
+    "/values/config",
+    "/r2/buckets",
+    "/logpush/jobs",
+  ])("what %s acknowledges and reads do not show is not called made", async (pathContains) => {
+    const lost = ["POST", "PUT"].map((method) => {
+      return { kind: "forgotten-write" as const, match: { method, pathContains } };
+    });
+    await stage.api.server.faults.replace(lost);
+    const { code, stderr } = await stage.setup(["--yes"]);
+    expect([code, stderr]).toEqual([24, expect.stringContaining("reads do not show it")]);
+    await stage.api.server.faults.clear();
+    expect((await stage.setup(["--yes"])).code).toBe(0);
+  });
+
+  test("an API that asks to wait is asked again", async () => {
+    await stage.api.server.faults.replace([{ kind: "rate-limited", retryAfterS: 1, times: 3 }]);
+    expect((await stage.setup(["--yes"])).code).toBe(0);
+  });
+
   test("pixcanary.json keeps comments, order and its other settings", async () => {
     const before = `{
   // Two of them.

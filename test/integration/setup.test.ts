@@ -1,10 +1,12 @@
 /** `setup` against an account of the sandbox's API: what it makes, and what it leaves as it is. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { FIELD_NAMES } from "../../src/domain/setup/logpush-fields.ts";
 import { parseConfig, parseStop } from "../../src/domain/state/documents.ts";
 import { ACCOUNT, NAMESPACE } from "../sandbox/api-harness.ts";
+import { ensureCli, runCli } from "../support/cli.ts";
+import { PATIENCE } from "../support/patience.ts";
 import {
   filesIn,
   QA_URL,
@@ -17,6 +19,7 @@ import {
 } from "./setup-stage.ts";
 
 let stage: Stage;
+beforeAll(() => ensureCli());
 beforeEach(async () => {
   stage = await stageSetup();
 });
@@ -134,6 +137,31 @@ test("a second run changes nothing, and writes to nobody", async () => {
   expect(writes(stage)).toEqual([]);
   expect(await stateOf(stage)).toBe(state);
   expect(await filesIn(stage.dir)).toEqual(files);
+});
+
+test("killed while the Worker gets its secrets, the program ends the same when run again", async () => {
+  await stage.setup(["--yes"]);
+  const undisturbed = await stateOf(stage);
+  const other = await stageSetup();
+  try {
+    const hanging = { method: "PUT", pathContains: "/secrets" };
+    await other.api.server.faults.replace([{ kind: "hang", match: hanging, after: 1 }]);
+    const words = ["setup", "--env", "production", "--qa-url", QA_URL, "--yes"];
+    const killed = await runCli(words, {
+      env: other.env,
+      cwd: other.dir,
+      onStart: (child) => {
+        const puts = () => writes(other).filter((one) => one.endsWith("/secrets")).length;
+        void vi.waitUntil(() => puts() === 2, PATIENCE).then(() => child.kill("SIGKILL"));
+      },
+    });
+    expect(killed.signal).toBe("SIGKILL");
+    await other.api.server.faults.clear();
+    expect((await other.setup(["--yes"])).code).toBe(0);
+    expect(await stateOf(other)).toBe(undisturbed);
+  } finally {
+    await other.close();
+  }
 });
 
 /** Call number n is done or not, its answer lost, and no later one gets through. */

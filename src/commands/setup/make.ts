@@ -58,23 +58,40 @@ export async function make(maker: Maker, making: Making): Promise<void> {
   }
 }
 
-/** Throws what `write` threw where it left nothing behind that can be seen. */
-async function betweenLooks(
-  isThere: () => Promise<boolean>,
-  write: () => Promise<void>,
-  what: string,
-): Promise<void> {
+/** A list, or KV, may for a moment show what was before. */
+const LOOKS = 4;
+const LOOK_PAUSE_MS = 250;
+
+interface Creation {
+  what: string;
+  isThere(): Promise<boolean>;
+  write(): Promise<void>;
+}
+
+/** Throws what `write` threw where nothing of it can be seen. */
+async function betweenLooks({ what, isThere, write }: Creation, making: Making): Promise<void> {
   if (await isThere()) return;
   const failure = await write().then(
     () => null,
     (error: unknown) => ({ error }),
   );
   const refused = failure?.error instanceof UpstreamError && isRefusal(failure.error);
-  const seen = refused ? false : await isThere().catch(() => null);
+  const seen = refused ? false : await isSoon(isThere, making).catch(() => null);
   if (seen === true) return;
   if (seen === null) throw new UpstreamError("ambiguous", `${what}: a read to confirm it failed`);
   if (failure !== null) throw failure.error;
-  throw new UpstreamError("unavailable", `${what}: acknowledged, but a read does not show it`);
+  throw new UpstreamError("ambiguous", `${what}: acknowledged, but reads do not show it`);
+}
+
+async function isSoon(
+  isThere: () => Promise<boolean>,
+  { ports, signal }: Making,
+): Promise<boolean> {
+  for (let nth = 1; nth < LOOKS; nth += 1) {
+    if (await isThere()) return true;
+    await ports.clock.sleep(LOOK_PAUSE_MS, signal);
+  }
+  return isThere();
 }
 
 /** The permission is what is missing: another look could only hide that. */
@@ -85,14 +102,15 @@ function isRefusal({ kind }: UpstreamError): boolean {
 async function makeNamespace(making: Making): Promise<void> {
   const { account } = making.ports;
   const title = namespaceTitle(making.wanted);
-  await betweenLooks(
-    async () => {
+  const creation: Creation = {
+    what: `create the KV namespace ${title}`,
+    isThere: async () => {
       making.namespaceId = idIn(await account.namespaces(making), making.wanted);
       return making.namespaceId !== null;
     },
-    () => account.createNamespace(title, making),
-    `create the KV namespace ${title}`,
-  );
+    write: () => account.createNamespace(title, making),
+  };
+  await betweenLooks(creation, making);
 }
 
 function idOf({ namespaceId }: Making): string {
@@ -108,14 +126,12 @@ async function seed(
 ): Promise<void> {
   const { account } = making.ports;
   const id = idOf(making);
-  const isThere = async (): Promise<boolean> => (await account.value(id, key, making)) !== null;
-  if (await isThere()) return;
-  try {
-    await account.putValue(id, key, document(making), making);
-  } catch (error) {
-    const refused = error instanceof UpstreamError && isRefusal(error);
-    if (refused || !(await isThere().catch(() => false))) throw error;
-  }
+  const creation: Creation = {
+    what: `write ${key}`,
+    isThere: async () => (await account.value(id, key, making)) !== null,
+    write: () => account.putValue(id, key, document(making), making),
+  };
+  await betweenLooks(creation, making);
 }
 
 /** It names no stop, so that it ends none. */
@@ -140,11 +156,12 @@ function seededConfig({ wanted, ports: { clock, identity, rng } }: Making): stri
 
 async function makeBucket(name: string, making: Making): Promise<void> {
   const { account } = making.ports;
-  await betweenLooks(
-    () => account.hasBucket(name, making),
-    () => account.createBucket(name, making),
-    `create the bucket ${name}`,
-  );
+  const creation: Creation = {
+    what: `create the bucket ${name}`,
+    isThere: () => account.hasBucket(name, making),
+    write: () => account.createBucket(name, making),
+  };
+  await betweenLooks(creation, making);
 }
 
 async function makeLogJob(making: Making): Promise<void> {
@@ -153,15 +170,16 @@ async function makeLogJob(making: Making): Promise<void> {
   const name = jobName(wanted);
   const place = { bucket: wanted.logsBucket, prefix: wanted.logsPrefix };
   const job = { name, place, worker: wanted.worker };
-  await betweenLooks(
+  const creation: Creation = {
+    what: `create the Logpush job ${name}`,
     // One that another run has made and that is off is for the next run: never a second one.
-    async () => findJob(await account.logJobs(making), job) !== null,
-    async () => {
+    isThere: async () => findJob(await account.logJobs(making), job) !== null,
+    write: async () => {
       if (r2Key === null) throw new LocalError(`the Logpush job ${name} needs an R2 key`);
       await account.createLogJob({ ...job, key: r2Key }, making);
     },
-    `create the Logpush job ${name}`,
-  );
+  };
+  await betweenLooks(creation, making);
 }
 
 async function setSecret(name: string, making: Making): Promise<void> {
