@@ -1,13 +1,12 @@
 /** What `setup` is to make: from flags, variables, the files that are there, and questions on a terminal. */
-import { access } from "node:fs/promises";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { createAccountAdmin, listAccounts } from "../../adapters/account-admin.ts";
 import { loadAllowedHosts, ownConfigDir } from "../../adapters/allowed-hosts.ts";
 import { type CloudflareClient, createCloudflareClient } from "../../adapters/cloudflare-client.ts";
 import { createConfigFiles } from "../../adapters/config-edit.ts";
-import { CONFIG_FILE_NAME, parseConfigFile, readTrusted } from "../../adapters/config-file.ts";
+import { parseConfigFile } from "../../adapters/config-file.ts";
 import { createIdentity } from "../../adapters/identity.ts";
-import { createGrowingRedactor, type Redact } from "../../adapters/redact.ts";
+import { createGrowingRedactor, type GrowingRedactor, type Redact } from "../../adapters/redact.ts";
 import { createRng } from "../../adapters/rng.ts";
 import { createSecretFiles } from "../../adapters/secret-files.ts";
 import { expandHome, secretsIn } from "../../adapters/secrets.ts";
@@ -20,34 +19,23 @@ import {
 } from "../../domain/config/environment.ts";
 import { allowCommand, strangersIn } from "../../domain/config/token-hosts.ts";
 import { anySignal } from "../../domain/lib/abort.ts";
-import { fieldAt, fieldsOf } from "../../domain/setup/config-edit.ts";
+import { fieldAt } from "../../domain/setup/config-edit.ts";
 import { CANARY_TAG, defaultNames, LOGS_PREFIX, type Wanted } from "../../domain/setup/wanted.ts";
-import { readWrangler, type WranglerFacts } from "../../domain/setup/wrangler-edit.ts";
-import { LocalError } from "../../ports/errors.ts";
-import type { ConfigFiles, SetupPorts } from "../../ports/setup.ts";
+import type { SecretFiles, SetupPorts } from "../../ports/setup.ts";
 import { UsageError } from "../errors.ts";
 import type { GlobalFlags } from "../program.ts";
 import { createProgress } from "../progress.ts";
 import type { Shell } from "../shell.ts";
 import type { SetupInput } from "./setup-flags.ts";
+import { type Known, readKnown, textAt } from "./setup-known.ts";
 import { question } from "./setup-questions.ts";
 import { loadSetupSecrets } from "./setup-secrets.ts";
 
-const WRANGLER_FILES = ["wrangler.jsonc", "wrangler.json", "wrangler.toml"];
 const LOOK_MS = 30_000;
 
 export interface Prepared extends Omit<SetupGiven, "timeoutMs"> {
   ports: SetupPorts;
   redact: Redact;
-}
-
-/** What pixcanary.json and wrangler's file say so far. */
-interface Known {
-  env: string;
-  configPath: string;
-  wranglerPath: string | null;
-  present: unknown;
-  wrangler: WranglerFacts | null;
 }
 
 /** Throws UsageError, ConfigError and SecretError. */
@@ -58,8 +46,7 @@ export async function prepare(
   interrupt: AbortSignal,
 ): Promise<Prepared> {
   const configFiles = createConfigFiles();
-  const known = await read(own, flags, shell, configFiles);
-  const baseDir = dirname(known.configPath);
+  const known = await readKnown(own, flags, shell, configFiles);
   const redactor = createGrowingRedactor(secretsIn(shell.env));
   const secrets = await loadSetupSecrets(own, flags, shell, known.present, redactor);
   const apiBaseUrl = apiUrlOf(known.present, shell);
@@ -71,36 +58,20 @@ export async function prepare(
     redact: redactor.redact,
   });
   const accountId = own.account ?? (await accountOf(known.present, client, shell, interrupt));
-  const folder = resolve(shell.cwd, own.secretsDir ?? join(ownConfigDir(shell), known.env));
-  const qaTokenFile = textAt(known.present, "qaTokenFile");
-  const secretFiles = createSecretFiles({
-    folder,
-    qaTokenPath:
-      qaTokenFile === undefined
-        ? undefined
-        : fromFolder(expandHome(qaTokenFile, shell.home), baseDir),
-    onSecret: redactor.add,
-  });
+  const secretFiles = secretFilesOf(own, known, shell, redactor);
   const wanted: Wanted = {
     ...(await namesOf(own, known, shell)),
     accountId,
     apiBaseUrl,
-    qaTokenFile: qaTokenFile ?? withTilde(secretFiles.qaTokenPath, shell.home),
+    qaTokenFile:
+      textAt(known.present, "qaTokenFile") ?? withTilde(secretFiles.qaTokenPath, shell.home),
     notify: secrets.notify,
   };
-  const identity = createIdentity({ env: shell.env, version: shell.version });
   const ports: SetupPorts = {
+    ...machineOf(flags, shell, redactor.redact),
     account: createAccountAdmin({ client, accountId, clock: shell.clock }),
     secretFiles,
     configFiles,
-    identity: { ...identity, actor: redactor.redact(identity.actor) },
-    clock: shell.clock,
-    rng: createRng(),
-    progress: createProgress(
-      (text) => shell.console.err(redactor.redact(text)),
-      () => undefined,
-      flags.quiet,
-    ),
     given: secrets.given,
     r2Key: secrets.r2Key,
     checkConfig: (text) => parseConfigFile(text, known.configPath),
@@ -110,69 +81,40 @@ export async function prepare(
   return { wanted, files: known, next, ports, redact: redactor.redact };
 }
 
-async function read(
-  own: SetupInput,
+function machineOf(
   flags: GlobalFlags,
   shell: Shell,
-  configFiles: ConfigFiles,
-): Promise<Known> {
-  const named = flags.config ?? (shell.env.PIXCANARY_CONFIG || undefined);
-  const configPath = resolve(shell.cwd, named ?? CONFIG_FILE_NAME);
-  if (named === undefined) await readTrusted(configPath);
-  const file = await readable(configFiles, configPath);
-  const all = Object.keys(fieldsOf(fieldAt(file, "environments")));
-  const only = all.length === 1 ? all[0] : undefined;
-  const env =
-    flags.env ||
-    shell.env.PIXCANARY_ENV ||
-    only ||
-    (await question(shell, {
-      what: "name of the environment",
-      flag: "--env <name>",
-      suggested: "production",
-      problemOf: (text) =>
-        /^[a-z0-9-]{1,32}$/.test(text) ? undefined : "must be 1 to 32 of a-z, 0-9 and -",
-    }));
-  const wranglerPath = await wranglerFile(own, shell);
-  const isToml = wranglerPath?.endsWith(".toml") === true;
-  const content =
-    wranglerPath === null || isToml ? null : await readable(configFiles, wranglerPath);
-  const facts = content === null ? null : readWrangler(content, env);
-  const wrangler = facts === null || "names" in facts ? null : facts;
-  const present = fieldAt(file, "environments", env);
-  return { env, configPath, wranglerPath, present, wrangler };
+  redact: Redact,
+): Pick<SetupPorts, "clock" | "identity" | "progress" | "rng"> {
+  const identity = createIdentity({ env: shell.env, version: shell.version });
+  return {
+    identity: { ...identity, actor: redact(identity.actor) },
+    clock: shell.clock,
+    rng: createRng(),
+    progress: createProgress(
+      (text) => shell.console.err(redact(text)),
+      () => undefined,
+      flags.quiet,
+    ),
+  };
 }
 
-async function readable(files: ConfigFiles, path: string): Promise<unknown> {
-  try {
-    return (await files.read(path))?.value ?? null;
-  } catch (error) {
-    if (!(error instanceof LocalError)) throw error;
-    throw new UsageError(error.message, "correct the file and try again");
-  }
-}
-
-async function wranglerFile({ wrangler }: SetupInput, { cwd }: Shell): Promise<string | null> {
-  const exists = (path: string) =>
-    access(path).then(
-      () => true,
-      () => false,
-    );
-  if (wrangler !== undefined) {
-    const path = resolve(cwd, wrangler);
-    if (await exists(path)) return path;
-    throw new UsageError(`file not found: ${path}`, "check --wrangler");
-  }
-  for (const name of WRANGLER_FILES.flatMap((file) => [join("worker", file), file])) {
-    const path = resolve(cwd, name);
-    if (await exists(path)) return path;
-  }
-  return null;
-}
-
-function textAt(present: unknown, name: string): string | undefined {
-  const value = fieldAt(present, name);
-  return typeof value === "string" && value !== "" ? value : undefined;
+/** The /qa token stays where the configuration looks for it already. */
+function secretFilesOf(
+  own: SetupInput,
+  { env, present, configPath }: Known,
+  shell: Shell,
+  redactor: GrowingRedactor,
+): SecretFiles {
+  const configured = textAt(present, "qaTokenFile");
+  const fromFolder = (path: string): string =>
+    isAbsolute(path) ? path : join(dirname(configPath), path);
+  return createSecretFiles({
+    folder: resolve(shell.cwd, own.secretsDir ?? join(ownConfigDir(shell), env)),
+    qaTokenPath:
+      configured === undefined ? undefined : fromFolder(expandHome(configured, shell.home)),
+    onSecret: redactor.add,
+  });
 }
 
 /** Undefined for Cloudflare's own. */
@@ -257,10 +199,6 @@ async function qaUrlsOf(present: unknown, shell: Shell): Promise<readonly string
 
 function withSlash(prefix: string): string {
   return prefix === "" || prefix.endsWith("/") ? prefix : `${prefix}/`;
-}
-
-function fromFolder(path: string, baseDir: string): string {
-  return isAbsolute(path) ? path : join(baseDir, path);
 }
 
 /** As people write it; a file in a repository must not name one person's home. */
