@@ -37,10 +37,13 @@ test("wrangler reads the bindings that setup wrote", async () => {
   expect(value).toMatchObject({
     env: { production: { kv_namespaces: [{ binding: "KV_CANARY_CONFIG", id: NAMESPACE }] } },
   });
-  await writeFile(join(stage.dir, "index.ts"), "export default { fetch: () => new Response() };\n");
+  // In place of the bundle, and of what makes it.
+  await writeFile(join(stage.dir, "index.js"), "export default { fetch: () => new Response() };\n");
+  await writeFile(join(stage.dir, "build.js"), "");
   const [node, ...program] = PROGRAM;
   const words = [
     "deploy",
+    "index.js",
     "--dry-run",
     "--env",
     "production",

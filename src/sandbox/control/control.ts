@@ -16,6 +16,7 @@ import type { NoticeReceivers, NoticesState } from "../notices/receivers.ts";
 import { HEALTHY_ORIGIN, type OriginServer, type OriginSettings } from "../origin/server.ts";
 import type { TrafficReport } from "../traffic/report.ts";
 import type { Traffic } from "../traffic/traffic.ts";
+import { definedOnly } from "./defined-only.ts";
 import {
   type ApiInput,
   apiSchema,
@@ -294,11 +295,4 @@ export class SandboxControl {
 
 function databaseState(gate: SwitchSettings): { databaseDown: boolean; databaseLatencyMs: number } {
   return { databaseDown: gate.down, databaseLatencyMs: gate.latencyMs };
-}
-
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
-
-function definedOnly<T extends object>(input: T): Defined<T> {
-  const kept = Object.entries(input).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(kept) as Defined<T>;
 }
