@@ -356,8 +356,9 @@ describe("left to the operator", () => {
     await writeFile(join(stage.dir, "wrangler.jsonc"), WRANGLER.replace("pix-sandbox", "pix-new"));
     const { code, stdout } = await stage.setup(["--yes"]);
     expect(code).toBe(0);
-    expect(stdout).toContain(`wrangler deploy --config ${stage.dir}/wrangler.jsonc && `);
-    expect(stdout).toContain(`< ${stage.dir}/${FOLDER}/worker-secrets.json && pixcanary doctor`);
+    const secrets = `npx wrangler secret bulk < ${stage.dir}/${FOLDER}/worker-secrets.json`;
+    const deploy = `(cd ${stage.dir} && npx wrangler deploy && ${secrets})`;
+    expect(stdout).toContain(`→ next: ${deploy} && pixcanary doctor`);
     expect(stage.api.held.secrets.size).toBe(0);
   });
 

@@ -1,8 +1,9 @@
 /** The repository's own wrangler.jsonc after `setup`: its bindings alone are changed, and wrangler takes it. */
-import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import * as z from "zod";
 import { readJsonc } from "../../src/adapters/jsonc.ts";
 import { ACCOUNT, NAMESPACE } from "../sandbox/api-harness.ts";
 import { ROOT } from "../support/cli.ts";
@@ -12,15 +13,20 @@ import { type Stage, stageSetup } from "./setup-stage.ts";
 
 const ours = await readFile(join(ROOT, "worker/wrangler.jsonc"), "utf8");
 
+/** Where `setup` looks first. */
+const FILE = "worker/wrangler.jsonc";
+
 let stage: Stage;
 beforeEach(async () => {
-  stage = await stageSetup(ours);
+  stage = await stageSetup(null);
+  await mkdir(join(stage.dir, "worker"));
+  await writeFile(join(stage.dir, FILE), ours);
 });
 afterEach(() => stage.close());
 
 test("only account and namespace of this environment change, byte by byte", async () => {
   expect((await stage.setup(["--yes", "--env", "staging"])).code).toBe(0);
-  const text = await readFile(join(stage.dir, "wrangler.jsonc"), "utf8");
+  const text = await readFile(join(stage.dir, FILE), "utf8");
   const at = ours.indexOf('"production": {');
   const expected =
     ours
@@ -32,28 +38,21 @@ test("only account and namespace of this environment change, byte by byte", asyn
 
 test("wrangler reads the bindings that setup wrote", async () => {
   expect((await stage.setup(["--yes"])).code).toBe(0);
-  const patched = await readFile(join(stage.dir, "wrangler.jsonc"), "utf8");
+  const patched = await readFile(join(stage.dir, FILE), "utf8");
   const { value } = await readJsonc(patched);
   expect(value).toMatchObject({
     env: { production: { kv_namespaces: [{ binding: "KV_CANARY_CONFIG", id: NAMESPACE }] } },
   });
-  // In place of the bundle, and of what makes it.
-  await writeFile(join(stage.dir, "index.js"), "export default { fetch: () => new Response() };\n");
-  await writeFile(join(stage.dir, "build.js"), "");
+  // Whatever it names as its source, and runs to build it.
+  const main = z.object({ main: z.string() }).parse(value).main;
+  const source = join(stage.dir, "worker", main);
+  await mkdir(dirname(source), { recursive: true });
+  await writeFile(source, "export default { fetch: () => new Response() };\n");
+  await writeFile(join(stage.dir, "worker/build.js"), "");
   const [node, ...program] = PROGRAM;
-  const words = [
-    "deploy",
-    "index.js",
-    "--dry-run",
-    "--env",
-    "production",
-    "--config",
-    "wrangler.jsonc",
-    "--outdir",
-    "out",
-  ];
+  const words = ["deploy", "--dry-run", "--env", "production", "--outdir", "out"];
   const { stdout } = await execa(node, [...program, ...words], {
-    cwd: stage.dir,
+    cwd: join(stage.dir, "worker"),
     stdin: "ignore",
     timeout: HANG_MS,
     env: { NODE_COMPILE_CACHE: WRANGLER_CACHE, WRANGLER_SEND_METRICS: "false", CI: "true" },

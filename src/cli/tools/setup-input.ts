@@ -221,12 +221,13 @@ async function nextCommands(
   });
   const isOwn = dirname(configPath) === ownConfigDir(shell);
   const strangers = isOwn ? [] : strangersIn(wanted.qaUrls, hosts.hosts);
-  const config = wranglerPath === null ? "" : ` --config ${shellWord(wranglerPath)}`;
   // In a file without environments, wrangler would take it for another Worker.
   const env = facts?.section.length === 0 ? "" : ` --env ${wanted.env}`;
-  const wrangler = (words: string): string => `npx wrangler ${words}${config}${env}`;
+  const secrets = `npx wrangler secret bulk${env} < ${shellWord(secretsPath)}`;
+  // The file's own build command is run in the folder where wrangler is.
+  const folder = wranglerPath === null ? "." : dirname(wranglerPath);
   return {
-    deploy: `${wrangler("deploy")} && ${wrangler("secret bulk")} < ${shellWord(secretsPath)}`,
+    deploy: `(cd ${shellWord(folder)} && npx wrangler deploy${env} && ${secrets})`,
     doctor: strangers.length === 0 ? doctor : `${allowCommand(strangers, hosts.file)} && ${doctor}`,
     again: ["pixcanary", ...shell.argv.map(shellWord)].join(" "),
   };

@@ -48,7 +48,6 @@ export interface ControlDeps {
   tokens: Tokens;
   limits: Limits;
   mainToken: string;
-  /** Of the account; secrets with their values, for tests. */
   account: Cloudflare["held"];
   native: NativeFaults;
   gate: TcpSwitch;
@@ -78,15 +77,16 @@ export interface SandboxState {
 
 /** All methods that take input throw a ZodError when it is not what the schema says. */
 export class SandboxControl {
+  /** The central store itself, past the API: for setting up and looking at tests. */
+  readonly store: CentralStore;
+  /** What the account holds, secrets of the Worker included: nothing of it is in the control API. */
+  readonly account: ControlDeps["account"];
   readonly #deps: ControlDeps;
 
   constructor(deps: ControlDeps) {
     this.#deps = deps;
-  }
-
-  /** The central store itself, past the API: for setting up and looking at tests. */
-  get store(): CentralStore {
-    return this.#deps.store;
+    this.store = deps.store;
+    this.account = deps.account;
   }
 
   state(): SandboxState {
@@ -219,11 +219,6 @@ export class SandboxControl {
       typeof given === "string" ? { kind: given } : given,
     );
     return this.#deps.tokens.create(kind, permissions);
-  }
-
-  /** What the account holds, secrets of the Worker included: nothing of it is in the control API. */
-  get account(): Cloudflare["held"] {
-    return this.#deps.account;
   }
 
   /** What the API was asked; neither tokens nor bodies. */
