@@ -6,6 +6,8 @@ const BY_PATH: readonly (readonly [part: string, read: string, change?: string])
   ["/analytics_engine/", "Account Analytics: Read"],
   ["/r2/", "Workers R2 Storage: Read", "Workers R2 Storage: Edit"],
   ["/tails", "Workers Tail: Read"],
+  ["/logpush/", "Logs: Edit"],
+  ["/secrets", "Workers Scripts: Read", "Workers Scripts: Edit"],
 ];
 
 /** Null where a valid token is enough. */

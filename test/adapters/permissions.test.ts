@@ -13,6 +13,8 @@ it.each([
   ["get", "/accounts/a/r2/buckets/logs/objects", "Workers R2 Storage: Read"],
   ["put", "/accounts/a/r2/buckets/media/objects/k", "Workers R2 Storage: Edit"],
   ["post", "/accounts/a/workers/scripts/pix-api/tails", "Workers Tail: Read"],
+  ["get", "/accounts/a/logpush/jobs", "Logs: Edit"],
+  ["put", "/accounts/a/workers/scripts/pix-api/secrets", "Workers Scripts: Edit"],
   ["get", "/user/tokens/verify", null],
 ])("%s %s needs %s", (method, path, permission) => {
   expect(permissionFor(method, path)).toBe(permission);
