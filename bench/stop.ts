@@ -1,13 +1,16 @@
 /** How long a stop takes as a whole process, against the tools that one would use otherwise. */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { type SandboxDescription, startSandbox } from "../src/sandbox/index.ts";
+import type { SandboxDescription } from "../src/sandbox/index.ts";
 import { alternate, type Goal, median, spread } from "./statistics.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const SANDBOX = fileURLToPath(new URL("sandbox-process.ts", import.meta.url));
 const ROUNDS = 30;
 const LOCATIONS = ["FRA", "IAD", "AMS"];
 const LIMIT_MS = 30_000;
@@ -21,15 +24,18 @@ await response.text();
 `;
 
 export async function benchStop(): Promise<Goal[]> {
-  const lag = { min: 0, max: 0 };
-  const sandbox = await startSandbox({ locations: LOCATIONS, lagMs: lag, rateLimits: false });
+  const sandbox = spawn(process.execPath, [SANDBOX, ...LOCATIONS], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const [line] = (await once(createInterface({ input: sandbox.stdout }), "line")) as [string];
   const scratch = await mkdtemp(join(tmpdir(), "pixcanary-bench-"));
   try {
     const bare = join(scratch, "bare.mjs");
     await writeFile(bare, BARE_SCRIPT);
-    return await compare(sandbox.description, bare, scratch);
+    return await compare(JSON.parse(line) as SandboxDescription, bare, scratch);
   } finally {
-    await sandbox.close();
+    sandbox.stdin.end();
+    await once(sandbox, "exit");
     await rm(scratch, { recursive: true, force: true });
   }
 }
