@@ -56,18 +56,21 @@ test("the command table lists every command of the program, in its order", async
   expect([...new Set(shown), "help"]).toEqual(names);
 });
 
-test.each(["README.md", "CONTRIBUTING.md", "docs/state-and-proof.md", "docs/architecture.md"])(
-  "%s names no command and no option that does not exist, and no file",
-  async (name) => {
-    const text = await read(name);
-    expect(await unknownCommands(mentionsIn(text))).toEqual([]);
-    const scripts = Object.keys(JSON.parse(await read("package.json")).scripts);
-    for (const [, script] of text.matchAll(/npm run ([a-z:]+)/g)) expect(scripts).toContain(script);
-    for (const [, path = ""] of text.matchAll(/\]\(([^)#:]+)[^)]*\)/g)) {
-      await access(new URL(path, new URL(name, ROOT)));
-    }
-  },
-);
+test.each([
+  "README.md",
+  "CONTRIBUTING.md",
+  "docs/state-and-proof.md",
+  "docs/architecture.md",
+  "docs/first-runbook.md",
+])("%s names no command and no option that does not exist, and no file", async (name) => {
+  const text = await read(name);
+  expect(await unknownCommands(mentionsIn(text))).toEqual([]);
+  const scripts = Object.keys(JSON.parse(await read("package.json")).scripts);
+  for (const [, script] of text.matchAll(/npm run ([a-z:]+)/g)) expect(scripts).toContain(script);
+  for (const [, path = ""] of text.matchAll(/\]\(([^)#:]+)[^)]*\)/g)) {
+    await access(new URL(path, new URL(name, ROOT)));
+  }
+});
 
 test("the example of pixcanary.json is a valid configuration", async () => {
   const [example] = blocksOf(README).filter((block) => block.flags.has("pixcanary.json"));
