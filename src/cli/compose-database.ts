@@ -5,20 +5,32 @@ import type { DatabaseProbe } from "../ports/backends.ts";
 import { UpstreamError } from "../ports/errors.ts";
 import type { Shell } from "./shell.ts";
 
-/** The driver is loaded when somebody looks. The password may be quoted without its address. */
+/** Nothing of the address is looked at before somebody asks: other commands have no use for it, and none may fail by it. */
 export function composeDatabase(
-  { DATABASE_URL: url }: Shell["env"],
+  { DATABASE_URL }: Shell["env"],
   { redact, add }: GrowingRedactor,
 ): DatabaseProbe {
-  const password = URL.parse(url ?? "")?.password;
-  if (password) add(new Secret(decodeURIComponent(password), "environment DATABASE_URL"));
   return {
     async look({ signal }) {
-      if (!url?.trim()) throw new UpstreamError("not-found", "DATABASE_URL is not set");
+      const url = DATABASE_URL?.trim() ?? "";
+      if (url === "") throw new UpstreamError("not-found", "DATABASE_URL is not set");
+      for (const password of passwordsIn(url))
+        add(new Secret(password, "environment DATABASE_URL"));
       const { lookAtDatabase } = await import("../adapters/database-probe.ts");
-      const found = await lookAtDatabase(url.trim(), { signal, redact });
+      const found = await lookAtDatabase(url, { signal, redact });
       if ("because" in found) throw new UpstreamError(found.kind, found.because);
       return found;
     },
   };
+}
+
+/** As it stands in the address, and as the server gets it: either may be quoted without the rest. */
+function passwordsIn(url: string): string[] {
+  const password = URL.parse(url)?.password ?? "";
+  if (password === "") return [];
+  try {
+    return [password, decodeURIComponent(password)];
+  } catch {
+    return [password];
+  }
 }

@@ -70,6 +70,23 @@ it("a /qa token that cannot be read is done without: the stop is written all the
   expect(exitCode).toBe(21);
 });
 
+it("nonsense in the variables of other commands keeps no stop from being written", async () => {
+  const others = [
+    "DATABASE_URL",
+    "PIXCANARY_SESSION",
+    "PIXCANARY_R2_KEY",
+    "PIXCANARY_PAGERDUTY_KEY",
+    "PIXCANARY_SLACK_WEBHOOK",
+    "PIXCANARY_WEBHOOK_TOKEN",
+  ];
+  const env = Object.fromEntries(others.map((name) => [name, "postgres://u:%zz@host/x"]));
+  const before = storedStop();
+  const { configPath } = sandbox.description;
+  const { exitCode, stderr } = await pixcanaryWith(env, "not-aus", "--config", configPath);
+  expect(exitCode, stderr).toBe(0);
+  expect(storedStop()).not.toEqual(before);
+});
+
 it("a token file that others can read is used, with a warning", async () => {
   const open = join(folder, "api-token");
   await writeFile(open, sandbox.description.apiToken);
