@@ -1,9 +1,7 @@
-/** Native's R2 bucket, by the Cloudflare API: whether it is there, and whether an object can be written. */
+/** Native's R2 bucket, by the Cloudflare API: whether an object can be written, read and deleted. */
 import { randomUUID } from "node:crypto";
-import * as z from "zod";
-import { once } from "../domain/lib/lazy.ts";
 import type { MediaProbe } from "../ports/backends.ts";
-import { ApiFailure, callApi, resultOf } from "./cloudflare-call.ts";
+import { type ApiCall, ApiFailure, callApi } from "./cloudflare-call.ts";
 import type { CloudflareClient } from "./cloudflare-client.ts";
 
 const CALL_MS = 5_000;
@@ -16,36 +14,30 @@ export interface MediaProbeOptions {
   bucket: string | null;
 }
 
-const bucketsSchema = once(() =>
-  z.object({ buckets: z.array(z.object({ name: z.string().max(200) })) }),
-);
-
 export function createMediaProbe({ client, accountId, bucket }: MediaProbeOptions): MediaProbe {
-  const buckets = `/accounts/${accountId}/r2/buckets`;
-  const call = { timeoutMs: CALL_MS };
+  const objects = `/accounts/${accountId}/r2/buckets/${bucket}/objects`;
   return {
     bucket,
-    async list({ signal }) {
-      const listing = { ...call, what: "list the buckets", method: "get", path: buckets } as const;
-      const answer = await callApi(client, { ...listing, signal });
-      const parsed = bucketsSchema().safeParse(resultOf(client, { ...listing, signal }, answer));
-      if (!parsed.success) throw new ApiFailure("unavailable", "list the buckets: no list came");
-      return parsed.data.buckets.map(({ name }) => name);
-    },
     async tryOut({ signal }) {
       const text = randomUUID();
-      const path = `${buckets}/${bucket}/objects/${HEALTH_CHECK_OBJECT}${text}.txt`;
-      const body = { text, type: "text/plain" } as const;
-      const object = { ...call, path, signal };
-      await callApi(client, { ...object, what: "write an object", method: "put", body });
+      const path = `${objects}/${HEALTH_CHECK_OBJECT}${text}.txt`;
+      const ask = (what: string, method: ApiCall["method"], more: Pick<ApiCall, "body"> = {}) =>
+        callApi(client, { what, method, path, timeoutMs: CALL_MS, signal, ...more });
+      await ask("write an object", "put", { body: { text, type: "text/plain" } });
       try {
-        const found = await callApi(client, { ...object, what: "read the object", method: "get" });
+        const found = await ask("read the object", "get").catch(lost);
         if (found.text !== text) {
           throw new ApiFailure("unavailable", "read the object: it is not what was written");
         }
       } finally {
-        await callApi(client, { ...object, what: "delete the object", method: "delete" });
+        await ask("delete the object", "delete").catch(lost);
       }
     },
   };
+}
+
+/** Once an object was written, its bucket is there. */
+function lost(error: unknown): never {
+  const isLost = error instanceof ApiFailure && error.kind === "not-found";
+  throw isLost ? new ApiFailure("unavailable", error.message) : error;
 }

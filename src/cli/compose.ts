@@ -242,7 +242,7 @@ export function refusing(error: UpstreamError, why: string): ApiPorts {
       openIncident: async () => null,
     },
     account: { token: refuse, namespace: refuse, writable: refuse },
-    media: { bucket: "", list: refuse, tryOut: refuse },
+    media: { bucket: "", tryOut: refuse },
     metrics: { ask: refuse },
     logs: {
       archive: { place: null, list: refusedLines, read: refuse },

@@ -29,8 +29,6 @@ export interface DatabaseProbe {
 export interface MediaProbe {
   /** Native's bucket; null when the environment names none. */
   readonly bucket: string | null;
-  /** Names of the account's buckets. */
-  list(options: CallOptions): Promise<string[]>;
-  /** Writes, reads and deletes an object of its own. */
+  /** Writes, reads and deletes an object of its own. `not-found` when there is no such bucket. */
   tryOut(options: CallOptions): Promise<void>;
 }

@@ -11,8 +11,8 @@ oneLane((given) => {
   lane = given;
 });
 
-async function deep(moreEnv: Record<string, string> = {}) {
-  const config = await writeConfig(lane, { mediaBucket: MEDIA_BUCKET });
+async function deep(moreEnv: Record<string, string> = {}, mediaBucket = MEDIA_BUCKET) {
+  const config = await writeConfig(lane, { mediaBucket });
   const { databaseUrl } = lane.sandbox.description;
   const env = { ...lane.env, ...tokenEnv(lane.sandbox), DATABASE_URL: databaseUrl, ...moreEnv };
   // As a program: the driver is a bundle of its own.
@@ -61,6 +61,21 @@ test.each(["nonsense", "postgres://u:sesame-open-7@[half", "http://u:sesame-open
     expect(stdout + stderr).not.toContain(DATABASE_URL);
   },
 );
+
+test("a bucket that is not there is told from an object that was not kept", async () => {
+  expect((await deep({}, "another-bucket")).of("R2")).toMatchObject({
+    result: "fail",
+    detail: "no bucket another-bucket in this account",
+  });
+  const match = { method: "GET", pathContains: HEALTH_CHECK_OBJECT };
+  await lane.sandbox.control.setFaults([{ kind: "html", match }]);
+  const { of } = await deep();
+  expect(of("R2")).toMatchObject({
+    result: "fail",
+    detail: expect.stringMatching(/^read the object: /),
+  });
+  expect(await leftInBucket()).toEqual([]);
+});
 
 test("a token that may not write to R2: what it lacks, and no verdict on R2", async () => {
   const token = lane.sandbox.control.createToken("kv-read-only");

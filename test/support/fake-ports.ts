@@ -209,7 +209,6 @@ export function modelPorts(store: StateStore): Ports {
     database: { look: () => Promise.reject(new Error("not asked")) },
     media: {
       bucket: null,
-      list: () => Promise.reject(new Error("not asked")),
       tryOut: () => Promise.reject(new Error("not asked")),
     },
     clock,

@@ -67,11 +67,18 @@ export interface Examined {
   sightings: Sighting[];
 }
 
-/** Never throws. Writes, reads and deletes the probe key; with `notify`, sends a test notice. */
-export async function examine(ports: Ports, given: AbortSignal, notify = false): Promise<Examined> {
+/**
+ * Never throws. Writes, reads and deletes the probe key; with `notify`, sends a test notice; with `deep`, looks at
+ * what native stands on.
+ */
+export async function examine(
+  ports: Ports,
+  given: AbortSignal,
+  { notify, deep }: Input = { notify: false, deep: false },
+): Promise<Examined> {
   const signal = anySignal([ports.clock.timeout(READ_LIMIT_MS * 2), given]);
   const attempt = async <T>(work: Promise<T>): Promise<T | UpstreamError> => work.catch(asUpstream);
-  const [token, namespace, writable, raw, sightings, notices, sight] = await Promise.all([
+  const [token, namespace, writable, raw, sightings, notices, sight, backends] = await Promise.all([
     attempt(ports.account.token({ signal })),
     attempt(ports.account.namespace({ signal })),
     attempt(ports.account.writable({ signal }).then(() => "yes" as const)),
@@ -79,6 +86,7 @@ export async function examine(ports: Ports, given: AbortSignal, notify = false):
     lookEverywhere(ports, "full", signal),
     noticeChecks(ports, { test: notify }),
     sightChecks(ports, signal),
+    deep ? backendChecks(ports, signal) : [],
   ]);
   const nowMs = ports.clock.now();
   const checks: Check[] = [
@@ -94,17 +102,13 @@ export async function examine(ports: Ports, given: AbortSignal, notify = false):
     ...sight,
     ...notices,
     skewCheck(ports),
+    ...backends,
   ];
   return { checks, token, sightings };
 }
 
-async function diagnose(ports: Ports, { notify, deep }: Input): Promise<Outcome<DoctorData>> {
-  const limit = anySignal([ports.clock.timeout(READ_LIMIT_MS * 2), ports.interrupt]);
-  const [{ checks: first, token }, backends] = await Promise.all([
-    examine(ports, ports.interrupt, notify),
-    deep ? backendChecks(ports, limit) : [],
-  ]);
-  const checks = [...first, ...backends];
+async function diagnose(ports: Ports, given: Input): Promise<Outcome<DoctorData>> {
+  const { checks, token } = await examine(ports, ports.interrupt, given);
   const data = { checks };
   const failed = checks.filter((check) => check.result === "fail");
   if (failed.length === 0) return { kind: "done", changed: false, data };

@@ -55,9 +55,10 @@ interface Given {
 
 function media({ bucket = "media", refused }: Given): MediaProbe {
   const tryOut = async () => {
+    if (bucket === "other") throw new UpstreamError("not-found", "no such bucket");
     if (refused !== undefined) throw new UpstreamError(refused, "write an object: refused");
   };
-  return { bucket, list: async () => ["media", "logs"], tryOut };
+  return { bucket, tryOut };
 }
 
 async function checked(given: Given) {
