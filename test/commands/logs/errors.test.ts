@@ -370,7 +370,8 @@ describe("memory", () => {
     const full = await measured(path, ["--max-mib", "2048"]);
     expect(full.data).toMatchObject({ lines: 0, broken: 0, verdict: "cannot_say" });
     expect(full.data.reading).toMatchObject({ partial: false, expanded_bytes: 1024 ** 3 });
-    expect(full.peak).toBeLessThan(PEAK_KIB);
+    // Chunks that were read do not pile up to the 64 MiB at which V8 would look after them.
+    expect(full.peak).toBeLessThan(PEAK_KIB - 20 * 1024);
   });
 
   it("is bounded for a line of 100 MiB, and for errors that are all different", async () => {
