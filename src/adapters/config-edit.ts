@@ -1,5 +1,5 @@
 /** JSON with comments, edited where it must be and nowhere else. */
-import { chmod, realpath, rename, rm, stat } from "node:fs/promises";
+import { realpath, rename, rm, stat } from "node:fs/promises";
 import { LocalError } from "../ports/errors.ts";
 import type { ConfigFiles } from "../ports/setup.ts";
 import { readJsonc } from "./jsonc.ts";
@@ -27,9 +27,8 @@ export function createConfigFiles(): ConfigFiles {
         (entry) => entry.mode & 0o777,
         () => NEW_FILE_MODE,
       );
-      const aside = await local(target, () => writeAside(target, after));
+      const aside = await local(target, () => writeAside(target, after, mode));
       try {
-        await local(target, () => chmod(aside, mode));
         // Not what the plan was made from: somebody has changed it meanwhile.
         if ((await textAt(target)) !== before) {
           throw new LocalError(`${path} was changed meanwhile; run setup again`);

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import * as z from "zod";
+import { readDocument } from "../domain/lib/read-document.ts";
 import type { WorkerSecrets } from "../domain/setup/worker-secrets.ts";
 import { generateSecrets } from "../domain/setup/worker-secrets.ts";
 import { LocalError } from "../ports/errors.ts";
@@ -17,6 +18,8 @@ import {
 } from "./own-files.ts";
 import type { Secret } from "./secrets.ts";
 
+/** A file of ours is read up to there. */
+const MAX_CHARS = 64 * 1024;
 const keysSchema = z.record(z.string(), z.string());
 const signingSchema = z.object({ id: z.string().max(16), sinceMs: z.number() });
 
@@ -61,24 +64,14 @@ export function createKeyFiles({ folder, qaTokenPath, onSecret }: KeyFilesOption
     },
     keepQaToken: async () => replaceOwn(qaTokenPath, `${(await read()).QA_TOKEN}\n`),
     async signing() {
-      const text = await readOwn(signingPath);
-      if (text === null) return null;
-      return signingSchema.nullable().catch(null).parse(parsed(text));
+      return readDocument(await readOwn(signingPath), signingSchema, MAX_CHARS);
     },
     rememberSigning: (signing) => replaceOwn(signingPath, `${JSON.stringify(signing)}\n`),
   };
 }
 
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
 function keysIn(secrets: WorkerSecrets, path: string): Record<string, string> {
-  const keys = keysSchema.safeParse(parsed(secrets.COOKIE_KEYS)).data ?? {};
+  const keys = readDocument(secrets.COOKIE_KEYS, keysSchema, MAX_CHARS) ?? {};
   if (Object.keys(keys).length > 0) return keys;
   throw new LocalError(`${path}: COOKIE_KEYS holds no key`);
 }

@@ -1,5 +1,4 @@
 /** Files of the operator's own with secrets of the Worker: 0600, written whole. */
-import { constants } from "node:fs";
 import { link, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { isQaToken, QA_TOKEN_FORM } from "../domain/config/qa-token.ts";
@@ -7,7 +6,7 @@ import type { GeneratedName, WorkerSecrets } from "../domain/setup/worker-secret
 import { GENERATED, parseWorkerSecrets } from "../domain/setup/worker-secrets.ts";
 import { LocalError } from "../ports/errors.ts";
 import { makeFolder } from "./make-folder.ts";
-import { openRegular } from "./regular-file.ts";
+import { openIfThere } from "./regular-file.ts";
 import { exposureOf, Secret } from "./secrets.ts";
 import { writeAside, writeWhole } from "./whole-file.ts";
 
@@ -76,12 +75,7 @@ export function hidden(secrets: WorkerSecrets, path: string): Record<GeneratedNa
 /** Null when it is not there. Refuses one that others can read or change. */
 export async function readOwn(path: string): Promise<string | null> {
   return local(path, async () => {
-    const file = await openRegular(path, constants.O_RDONLY).catch(
-      (error: NodeJS.ErrnoException) => {
-        if (error.code === "ENOENT") return null;
-        throw error;
-      },
-    );
+    const file = await openIfThere(path);
     if (file === null) return null;
     try {
       const exposed = exposureOf(path, await file.stat());

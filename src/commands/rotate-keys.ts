@@ -5,10 +5,11 @@
 import { anySignal } from "../domain/lib/abort.ts";
 import { type Move, nextMove, type Rotation, signingNow } from "../domain/setup/key-rotation.ts";
 import { isoSeconds } from "../domain/text/format.ts";
-import { LocalError, UpstreamError } from "../ports/errors.ts";
+import { UpstreamError } from "../ports/errors.ts";
 import type { Ports } from "../ports/ports.ts";
 import type { AccountAdmin, Hidden, KeyFiles } from "../ports/setup.ts";
-import { interruptedBy, type Outcome, type Planned } from "./command.ts";
+import type { Outcome, Planned } from "./command.ts";
+import { endedBy } from "./lib/ended-by.ts";
 import { lookEverywhere } from "./lib/look-everywhere.ts";
 
 export interface RotationPorts extends Pick<Ports, "clock" | "interrupt" | "qa" | "target"> {
@@ -114,16 +115,9 @@ function failed(
   { again }: RotationGiven,
   { interrupt }: RotationPorts,
 ): Result {
-  const signal = interruptedBy(interrupt);
-  if (signal !== null) return { kind: "interrupted", signal, truth, next: again };
-  if (error instanceof LocalError) {
-    return { kind: "failed", code: "usage", message: error.message, truth, next: again };
-  }
-  if (!(error instanceof UpstreamError)) throw error;
-  const refused = error.kind === "auth" || error.kind === "forbidden";
-  const lacks = error.kind === "forbidden" ? "; the token lacks Workers Scripts: Edit" : "";
-  const code = refused ? "auth" : "upstream";
-  return { kind: "failed", code, message: `${error.message}${lacks}`, truth, next: again };
+  const isForbidden = error instanceof UpstreamError && error.kind === "forbidden";
+  const lacks = isForbidden ? "Workers Scripts: Edit" : null;
+  return endedBy(error, { interrupt, truth, next: again, lacks });
 }
 
 export function renderRotation(outcome: Result): string {

@@ -6,9 +6,10 @@ import { anySignal } from "../domain/lib/abort.ts";
 import type { Part } from "../domain/setup/parts.ts";
 import type { Wanted } from "../domain/setup/wanted.ts";
 import { tomlLines } from "../domain/setup/wrangler-edit.ts";
-import { LocalError, UpstreamError } from "../ports/errors.ts";
+import { UpstreamError } from "../ports/errors.ts";
 import type { SetupPorts } from "../ports/setup.ts";
-import { type Change, interruptedBy, type Outcome, type Planned } from "./command.ts";
+import type { Change, Outcome, Planned } from "./command.ts";
+import { endedBy } from "./lib/ended-by.ts";
 import { LookFailure, look, type SetupFiles, type SetupPlan } from "./setup/look.ts";
 import { type Making, make } from "./setup/make.ts";
 
@@ -112,14 +113,17 @@ interface Run {
   signal: AbortSignal;
 }
 
+function endingOf({ given, ports, signal }: Run) {
+  return { interrupt: ports.interrupt, limit: signal, next: given.next.again };
+}
+
 function notLooked(error: unknown, run: Run): Result {
-  const { given } = run;
-  const truth = "nothing was made";
-  if (!(error instanceof LookFailure)) return endedBy(error, { ...run, truth });
+  const ending = { ...endingOf(run), truth: "nothing was made" };
+  if (!(error instanceof LookFailure)) return endedBy(error, ending);
   const { missing, first } = error;
-  if (missing.length === 0) return endedBy(first, { ...run, truth });
+  if (missing.length === 0) return endedBy(first, ending);
   const message = `the token lacks ${missing.join(", ")}`;
-  return { kind: "failed", code: "auth", message, truth, next: given.next.again };
+  return { kind: "failed", code: "auth", message, truth: ending.truth, next: ending.next };
 }
 
 function failed(error: unknown, run: Run & { part: Part; data: SetupData }): Result {
@@ -130,28 +134,7 @@ function failed(error: unknown, run: Run & { part: Part; data: SetupData }): Res
   const truth = unsure ? `${so}; ${part.what} may be made` : so;
   const lacks =
     error instanceof UpstreamError && error.kind === "forbidden" ? part.permission : null;
-  return endedBy(error, { ...run, truth, lacks });
-}
-
-function endedBy(
-  error: unknown,
-  run: Run & { truth: string; data?: SetupData; lacks?: string | null },
-): Result {
-  const { truth, given, ports, data, lacks = null } = run;
-  const common = { truth, next: given.next.again, ...(data === undefined ? {} : { data }) };
-  const signal = interruptedBy(ports.interrupt);
-  if (signal !== null) return { kind: "interrupted", signal, ...common };
-  if (error instanceof LocalError) {
-    return { kind: "failed", code: "usage", message: error.message, ...common };
-  }
-  if (!(error instanceof UpstreamError)) throw error;
-  if (run.signal.aborted) {
-    const message = `${error.message}; time limit reached`;
-    return { kind: "failed", code: "deadline", message, ...common };
-  }
-  const refused = error.kind === "auth" || error.kind === "forbidden";
-  const message = lacks === null ? error.message : `${error.message}; the token lacks ${lacks}`;
-  return { kind: "failed", code: refused ? "auth" : "upstream", message, ...common };
+  return endedBy(error, { ...endingOf(run), truth, data, lacks });
 }
 
 const MARKS = { exists: "✔", made: "✔", left: "!", "not made": "✖" } as const;

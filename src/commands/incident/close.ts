@@ -19,7 +19,7 @@ import {
 } from "../command.ts";
 import { flag, textUpTo } from "../flag.ts";
 import { invocation } from "../lib/format.ts";
-import { eventEntry, recordEntry, signatureOf } from "../lib/record-change.ts";
+import { eventNow, recordEntry } from "../lib/record-change.ts";
 import { type CloseData, closeText } from "./close-text.ts";
 import { gatherFacts } from "./gather.ts";
 import {
@@ -129,13 +129,9 @@ async function apply(steps: Steps, given: Input, ports: Ports): Promise<Outcome<
 }
 
 function closing(steps: Steps, given: Input, ports: Ports) {
-  const nowMs = ports.clock.now();
   const when = given.at === undefined ? null : new Date(steps.endMs).toISOString();
   const event = { kind: "closed", severity: null, text: "", when } as const;
-  const id = ports.rng.ulid(nowMs);
-  return signatureOf(ports, { ...given, incident: steps.incident.id }).then((signature) =>
-    eventEntry(signature, { id, nowMs, event }),
-  );
+  return eventNow(ports, given, steps.incident.id, event);
 }
 
 function isStopped({ entries }: Known): boolean {

@@ -5,7 +5,7 @@ import type { Chart } from "../../domain/incident/chart.ts";
 import { errorRateChart, shareChart } from "../../domain/incident/curves.ts";
 import type { IncidentFacts } from "../../domain/incident/facts.ts";
 import { impactOf } from "../../domain/incident/impact.ts";
-import { changesIn, type Incident } from "../../domain/incident/incident.ts";
+import { changesIn, type Incident, spanOf } from "../../domain/incident/incident.ts";
 import { timelineOf } from "../../domain/incident/timeline.ts";
 import { anySignal } from "../../domain/lib/abort.ts";
 import { requestsByCohort, type Window } from "../../domain/metrics/queries.ts";
@@ -96,11 +96,6 @@ function planOf({ clock, target }: Ports, { begunMs }: Incident, endMs: number):
   const nowS = Math.min(Math.floor(clock.now() / 1_000), afterS);
   const lengthS = Math.max(0, nowS - begunMs / 1_000) + LEAD * bucketSeconds;
   return planWindow(nowS, policy, lengthS);
-}
-
-function spanOf(begunMs: number, endMs: number): Window {
-  const fromS = Math.max(0, Math.floor(begunMs / 1_000));
-  return { fromS, toS: Math.max(fromS + 1, Math.ceil(endMs / 1_000)) };
 }
 
 /** Errors begin before anyone opens an incident. */

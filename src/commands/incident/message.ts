@@ -1,7 +1,7 @@
 /** The team's messages about an incident, with the numbers of now: printed, or sent through a channel. */
 import * as z from "zod";
 import { impactOf } from "../../domain/incident/impact.ts";
-import { changesIn, endOf, type Incident } from "../../domain/incident/incident.ts";
+import { changesIn, endOf, type Incident, spanOf } from "../../domain/incident/incident.ts";
 import {
   MESSAGE_KINDS,
   type MessageFacts,
@@ -21,7 +21,7 @@ import type { Given, Outcome, ReadingVerb } from "../command.ts";
 import { flag, oneOf, onOff, textUpTo } from "../flag.ts";
 import { askOf } from "../lib/ask-metrics.ts";
 import { invocation } from "../lib/format.ts";
-import { eventEntry, recordEntry, signatureOf } from "../lib/record-change.ts";
+import { eventNow, recordEntry } from "../lib/record-change.ts";
 import { isIncident, joinedWords, type Known, knownIncidents, meantOf } from "./known.ts";
 
 const TREND_MINUTES = 5;
@@ -114,8 +114,7 @@ async function factsOf(
   const { clock, interrupt, metrics, target } = ports;
   const nowMs = clock.now();
   const ask = askOf(metrics, anySignal([clock.timeout(METRICS_LIMIT_MS), interrupt]));
-  const fromS = Math.max(0, Math.floor(incident.begunMs / 1_000));
-  const span = { fromS, toS: Math.max(fromS + 1, Math.ceil(endOf(incident, nowMs) / 1_000)) };
+  const span = spanOf(incident.begunMs, endOf(incident, nowMs));
   const newest = lastBuckets(Math.floor(nowMs / 1_000), target.policy, TREND_MINUTES);
   const earlier = { fromS: 2 * newest.fromS - newest.toS, toS: newest.fromS };
   const [requests, visitors, now, before] = await Promise.all([
@@ -153,7 +152,7 @@ async function send(
   given: Input,
   ports: Ports,
 ): Promise<Outcome<MessageData>> {
-  const { clock, interrupt, notifier, rng, target } = ports;
+  const { clock, interrupt, notifier, target } = ports;
   const signal = anySignal([clock.timeout(SEND_LIMIT_MS), interrupt]);
   const reports = await notifier.report(noticeOf(data, ports), { signal, channels: [channel] });
   const failed = reports.find(({ problem }) => problem !== null);
@@ -162,11 +161,9 @@ async function send(
     const next = failed?.fix ?? invocation(target, "doctor --notify");
     return { kind: "failed", code: "upstream", message, truth: "it may not be sent", next, data };
   }
-  const nowMs = clock.now();
-  const signature = await signatureOf(ports, { ...given, incident: data.incident });
   const text = `message ${data.kind} sent through ${channel}`;
   const event = { kind: "notified", severity: null, text, when: null } as const;
-  await recordEntry(ports, eventEntry(signature, { id: rng.ulid(nowMs), nowMs, event }), "none");
+  await recordEntry(ports, await eventNow(ports, given, data.incident, event), "none");
   return { kind: "done", changed: true, data: { ...data, sent: channel } };
 }
 

@@ -4,7 +4,7 @@ import { isoSeconds } from "../../domain/text/format.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { ChangingVerb, Given, Outcome, Planned } from "../command.ts";
 import { flag, textUpTo } from "../flag.ts";
-import { eventEntry, recordEntry, signatureOf } from "../lib/record-change.ts";
+import { eventNow, recordEntry } from "../lib/record-change.ts";
 import {
   isIncident,
   joinedWords,
@@ -80,14 +80,8 @@ async function incidentFor(given: Input, ports: Ports): Promise<string | Outcome
 }
 
 async function apply(steps: NoteData, given: Input, ports: Ports): Promise<Outcome<NoteData>> {
-  const nowMs = ports.clock.now();
-  const signature = await signatureOf(ports, { ...given, incident: steps.incident });
   const when = given.at === undefined ? null : steps.at;
   const event = { kind: "noted", severity: null, text: steps.text, when } as const;
-  await recordEntry(
-    ports,
-    eventEntry(signature, { id: ports.rng.ulid(nowMs), nowMs, event }),
-    "none",
-  );
+  await recordEntry(ports, await eventNow(ports, given, steps.incident, event), "none");
   return { kind: "done", changed: true, data: steps, headline: `noted in ${steps.incident}` };
 }

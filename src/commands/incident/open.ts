@@ -10,7 +10,7 @@ import type { Ports } from "../../ports/ports.ts";
 import type { ChangingVerb, Given, Outcome, Planned } from "../command.ts";
 import { flag, oneOf, textUpTo } from "../flag.ts";
 import { invocation } from "../lib/format.ts";
-import { eventEntry, recordEntry, signatureOf } from "../lib/record-change.ts";
+import { eventNow, recordEntry } from "../lib/record-change.ts";
 import { isUsableId, joinedWords, knownIncidents, momentOf, usage, whenFlag } from "./known.ts";
 
 const MAX_TITLE = 200;
@@ -108,15 +108,9 @@ function taken(id: string, { target }: Ports): Outcome<never> {
 
 async function apply(steps: Steps, given: Input, ports: Ports): Promise<Outcome<OpenData>> {
   const { begunMs, ...data } = steps;
-  const nowMs = ports.clock.now();
-  const signature = await signatureOf(ports, { ...given, incident: data.incident });
   const when = given.at === undefined ? null : new Date(begunMs).toISOString();
   const event = { kind: "opened", severity: data.severity, text: data.title, when } as const;
-  await recordEntry(
-    ports,
-    eventEntry(signature, { id: ports.rng.ulid(nowMs), nowMs, event }),
-    "none",
-  );
+  await recordEntry(ports, await eventNow(ports, given, data.incident, event), "none");
   const headline = `${data.incident} (${data.severity}): ${data.title}`;
   return { kind: "done", changed: true, data, headline, next: invocation(ports.target, "status") };
 }

@@ -142,8 +142,20 @@ async function rememberNotified(
   await journal.appendHere(eventEntry(signature, { id: rng.ulid(nowMs), nowMs, event }));
 }
 
+/** What a person has just said of `incident`, as an entry that is yet to be recorded. */
+export async function eventNow(
+  ports: Ports,
+  given: Pick<CommonInput, "reason">,
+  incident: string,
+  event: IncidentEvent,
+): Promise<JournalEntry> {
+  const nowMs = ports.clock.now();
+  const signature = await signatureOf(ports, { ...given, incident });
+  return eventEntry(signature, { id: ports.rng.ulid(nowMs), nowMs, event });
+}
+
 /** An entry that tells of an incident and changes no state, which versions without incidents read as such. */
-export function eventEntry(
+function eventEntry(
   signature: Signature,
   { id, nowMs, event }: { id: string; nowMs: number; event: IncidentEvent },
 ): JournalEntry {

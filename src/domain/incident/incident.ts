@@ -1,5 +1,6 @@
 /** Incidents, as the journal tells of them. */
 import { timeOf } from "../lib/time.ts";
+import type { Window } from "../metrics/sql.ts";
 import type { JournalEntry } from "../state/journal.ts";
 import { type IncidentSeverity, isIncidentId } from "./event.ts";
 
@@ -88,6 +89,12 @@ export function chosen(incidents: readonly Incident[], id: string | undefined): 
 /** Until now while it is open. */
 export function endOf({ closed }: Incident, nowMs: number): number {
   return closed?.endedMs ?? nowMs;
+}
+
+/** In whole seconds, for questions to the metrics; never empty. */
+export function spanOf(begunMs: number, endMs: number): Window {
+  const fromS = Math.max(0, Math.floor(begunMs / 1_000));
+  return { fromS, toS: Math.max(fromS + 1, Math.ceil(endMs / 1_000)) };
 }
 
 /**
