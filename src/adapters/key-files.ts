@@ -37,7 +37,9 @@ export function createKeyFiles({ folder, qaTokenPath, onSecret }: KeyFilesOption
   const read = async (): Promise<WorkerSecrets> => {
     const secrets = await readWorkerSecrets(secretsPath, onSecret);
     if (secrets !== null) return secrets;
-    throw new LocalError(`${secretsPath} is not there: without it the present keys are unknown`);
+    throw new LocalError(
+      `${secretsPath} is not there, and the present keys are unknown without it: name its folder with --secrets-dir`,
+    );
   };
   const replace = async (secrets: WorkerSecrets) => {
     tell(secrets, secretsPath, onSecret);

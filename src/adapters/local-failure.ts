@@ -4,6 +4,7 @@ import { LocalError } from "../ports/errors.ts";
 const WORDS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EPERM: "permission denied",
+  ENOENT: "no such file or folder",
   EROFS: "the file system is read-only",
   ENOSPC: "the disk is full",
   EDQUOT: "the quota is used up",

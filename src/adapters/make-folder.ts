@@ -15,6 +15,7 @@ export async function makeFolder(path: string, depth = 0): Promise<void> {
   if (await isMade(path)) return;
   throw Object.assign(new Error(`ENOENT: no such file or directory, mkdir '${path}'`), {
     code: "ENOENT",
+    syscall: "mkdir",
   });
 }
 

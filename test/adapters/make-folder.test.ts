@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createLogFolders } from "../../src/adapters/logs/folder.ts";
 import { makeFolder } from "../../src/adapters/make-folder.ts";
 import { createRampFile } from "../../src/adapters/ramp-file.ts";
+import { createReportFolders } from "../../src/adapters/report-folder.ts";
+import { LocalError } from "../../src/ports/errors.ts";
 
 let dir = "";
 beforeAll(async () => {
@@ -34,6 +36,11 @@ describe.runIf(process.platform === "linux")("below /proc, which takes no folder
 
   test("neither logs nor a ramp wait for it", async () => {
     await expect(createLogFolders("/").open("/proc/x")).rejects.toThrow("/proc/x");
+    // In words: it is no bug.
+    const refused = createLogFolders("/").open("/proc/x");
+    await expect(refused).rejects.toBeInstanceOf(LocalError);
+    const report = createReportFolders("/").at("/proc/x").write("a.md", "text", null);
+    await expect(report).rejects.toBeInstanceOf(LocalError);
     const place = { stateDir: "/proc/x", env: "e", accountId: "a", namespaceId: "n" };
     const file = createRampFile(place);
     await expect(file.lock()).rejects.toThrow("/proc/x");

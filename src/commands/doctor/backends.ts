@@ -38,10 +38,10 @@ const MAY_NOT_LOOK: readonly UpstreamError["kind"][] = [
   "forbidden",
   "rejected",
 ];
-const LATER = "check the database's own console (Neon); can this machine reach it at all?";
+const LATER = "look in the database's own console; can this machine reach it?";
 const MAY_LOOK = "GRANT pg_monitor TO the user of DATABASE_URL";
 const DATABASE_FIXES: Partial<Record<UpstreamError["kind"], string>> = {
-  "not-found": "export DATABASE_URL=postgres://… of a user that may read statistics (pg_monitor)",
+  "not-found": "export DATABASE_URL=postgres://… (a user with pg_monitor)",
   auth: "check user and password in DATABASE_URL",
   forbidden: MAY_LOOK,
   rejected: "export DATABASE_URL=postgres://user:password@host/name",
@@ -99,7 +99,7 @@ function queryText({ pid, seconds, query }: ActiveQuery): string {
 async function mediaChecks({ media }: Backends, signal: AbortSignal): Promise<Check[]> {
   const { bucket } = media;
   if (bucket === null) {
-    const fix = 'set "mediaBucket" in pixcanary.json to the bucket that native writes to';
+    const fix = 'set "mediaBucket" in pixcanary.json to native\'s bucket';
     return [{ name: "R2", result: "warn", detail: "no media bucket configured", fix }];
   }
   try {

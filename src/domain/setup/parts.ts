@@ -144,7 +144,7 @@ function wranglerPart(wanted: Wanted, { wranglerFile: { path, state } }: Found):
   const what = path ?? "wrangler's file";
   if (path === null || state === "absent" || state === "by-hand") {
     const found = path === null ? "none" : "not edited by this command";
-    const left = `put the bindings of ${wanted.env} into it: the lines are below`;
+    const left = `put the bindings of ${wanted.env} into it: setup prints them at its end`;
     return { what, found, make: null, left, permission: null };
   }
   return filePart(what, state, { kind: "wrangler-file" });

@@ -92,6 +92,10 @@ test("each that did not pass has something to type or to set", async () => {
     const look = () => Promise.reject(new UpstreamError(kind, "why"));
     const ports = { database: { look }, media: media({ refused: kind }) };
     const fixes = (await backendChecks(ports, signal)).map(({ fix }) => fix ?? "");
-    for (const fix of fixes) expect(fix.length, kind).toBeGreaterThan(20);
+    for (const fix of fixes) {
+      expect(fix.length, kind).toBeGreaterThan(20);
+      // Behind "      fix: " it is pasted from one line.
+      expect(fix.length, fix).toBeLessThanOrEqual(80 - "      fix: ".length);
+    }
   }
 });
