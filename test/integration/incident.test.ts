@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { BLOBS, DOUBLES } from "../../src/domain/metrics/point.ts";
 import type { SandboxControl, TrafficInput } from "../../src/sandbox/index.ts";
-import { ensureCli, runCli } from "../support/cli.ts";
+import { patientClock, runHere } from "../support/here.ts";
 import { untilLive, untilReady } from "../support/live.ts";
 import { AMPLE_S, PATIENCE } from "../support/patience.ts";
 import { ensureBundle } from "../worker/bundle.ts";
@@ -33,7 +33,7 @@ let config: string;
 let env: Record<string, string>;
 
 beforeAll(async () => {
-  await Promise.all([ensureCli(), ensureBundle()]);
+  await ensureBundle();
   lane = await startLane({ locations: ["FRA"], logs: true });
   control = lane.sandbox.control;
   await untilReady(lane.sandbox.description);
@@ -53,7 +53,7 @@ interface Answer {
 
 function run(words: string, more: readonly string[] = [], given = env): Promise<Answer> {
   const all = [...words.split(" "), ...more, "--config", config, "--timeout", AMPLE_S];
-  return runCli(all, { env: given, cwd: lane.dir });
+  return runHere(all, { env: given, cwd: lane.dir, clock: patientClock() });
 }
 
 async function done(words: string, more: readonly string[] = [], given = env): Promise<string> {
