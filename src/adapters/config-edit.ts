@@ -4,7 +4,7 @@ import { LocalError } from "../ports/errors.ts";
 import type { ConfigFiles } from "../ports/setup.ts";
 import { readJsonc } from "./jsonc.ts";
 import { editJsonc } from "./jsonc-edit.ts";
-import { local } from "./own-files.ts";
+import { local } from "./local-failure.ts";
 import { readText, writeAside } from "./whole-file.ts";
 
 /** It holds no secret, and goes into a repository. */
@@ -27,13 +27,13 @@ export function createConfigFiles(): ConfigFiles {
         (entry) => entry.mode & 0o777,
         () => NEW_FILE_MODE,
       );
-      const aside = await local(target, () => writeAside(target, after, mode));
+      const aside = await local(`write ${target}`, () => writeAside(target, after, mode));
       try {
         // Not what the plan was made from: somebody has changed it meanwhile.
         if ((await textAt(target)) !== before) {
           throw new LocalError(`${path} was changed meanwhile; run setup again`);
         }
-        await local(target, () => rename(aside, target));
+        await local(`write ${target}`, () => rename(aside, target));
       } finally {
         await rm(aside, { force: true });
       }
@@ -42,5 +42,5 @@ export function createConfigFiles(): ConfigFiles {
 }
 
 function textAt(path: string): Promise<string | null> {
-  return local(path, () => readText(path));
+  return local(`read ${path}`, () => readText(path));
 }

@@ -5,6 +5,7 @@ import { isQaToken, QA_TOKEN_FORM } from "../domain/config/qa-token.ts";
 import type { GeneratedName, WorkerSecrets } from "../domain/setup/worker-secrets.ts";
 import { GENERATED, parseWorkerSecrets } from "../domain/setup/worker-secrets.ts";
 import { LocalError } from "../ports/errors.ts";
+import { local } from "./local-failure.ts";
 import { makeFolder } from "./make-folder.ts";
 import { openIfThere } from "./regular-file.ts";
 import { exposureOf, Secret } from "./secrets.ts";
@@ -43,7 +44,7 @@ export function secretsText(secrets: WorkerSecrets): string {
 
 /** Never in place of what is there. Throws LocalError. */
 export async function makeOwn(path: string, text: string): Promise<void> {
-  await local(path, async () => {
+  await local(`write ${path}`, async () => {
     await makeFolder(dirname(path));
     const aside = await writeAside(path, text);
     // Unlike a rename, a link never takes the place of what is there.
@@ -53,7 +54,7 @@ export async function makeOwn(path: string, text: string): Promise<void> {
 
 /** In place of what is there, at once. Throws LocalError. */
 export function replaceOwn(path: string, text: string): Promise<void> {
-  return local(path, () => writeWhole(path, text));
+  return local(`write ${path}`, () => writeWhole(path, text));
 }
 
 /** Before anything is done with them. */
@@ -74,7 +75,7 @@ export function hidden(secrets: WorkerSecrets, path: string): Record<GeneratedNa
 
 /** Null when it is not there. Refuses one that others can read or change. */
 export async function readOwn(path: string): Promise<string | null> {
-  return local(path, async () => {
+  return local(`read ${path}`, async () => {
     const file = await openIfThere(path);
     if (file === null) return null;
     try {
@@ -87,14 +88,4 @@ export async function readOwn(path: string): Promise<string | null> {
       await file.close();
     }
   });
-}
-
-export async function local<T>(path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof LocalError) throw error;
-    const code = error instanceof Error && "code" in error ? String(error.code) : "error";
-    throw new LocalError(`${path}: ${code}`, { cause: error });
-  }
 }

@@ -27,7 +27,7 @@ describe("secret files", () => {
       done = true;
     };
     const late = createSecretFiles({ folder: dirname(path), onSecret }).complete();
-    await expect(late).rejects.toThrow(`${path}: EEXIST`);
+    await expect(late).rejects.toThrow(`cannot write ${path}: a file of that name already exists`);
     expect(await readFile(path, "utf8")).toBe("of another run");
     expect(await readdir(dirname(path))).toEqual(["worker-secrets.json"]);
   });
