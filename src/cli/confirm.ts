@@ -15,36 +15,47 @@ export async function askFor(
   message: string,
   suggested: string | undefined,
   problemOf: (value: string) => string | undefined,
-): Promise<string | null> {
+): Promise<{ text: string } | "interrupted" | null> {
   const { isCancel, text } = await import("@clack/prompts");
-  const answer = await text({
-    message,
-    ...(suggested === undefined ? {} : { initialValue: suggested }),
-    validate: (value) => problemOf((value ?? "").trim()),
-    output: process.stderr,
-    signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
-  });
-  process.stdin.pause();
-  return isCancel(answer) ? null : answer.trim();
+  const { answer, interrupted } = await watchingKeys(() =>
+    text({
+      message,
+      ...(suggested === undefined ? {} : { initialValue: suggested }),
+      validate: (value) => problemOf((value ?? "").trim()),
+      output: process.stderr,
+      signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
+    }),
+  );
+  if (isCancel(answer)) return interrupted ? "interrupted" : null;
+  return { text: answer.trim() };
 }
 
 export async function ask(question: string, env: NodeJS.ProcessEnv): Promise<Answer> {
   if (!canAsk(env)) return "no-terminal";
   const { confirm, isCancel } = await import("@clack/prompts");
+  const { answer, interrupted } = await watchingKeys(() =>
+    confirm({
+      message: question,
+      initialValue: false,
+      output: process.stderr,
+      signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
+    }),
+  );
+  if (isCancel(answer)) return interrupted ? "interrupted" : "no";
+  return answer === true ? "yes" : "no";
+}
+
+async function watchingKeys<T>(
+  prompt: () => Promise<T>,
+): Promise<{ answer: T; interrupted: boolean }> {
   let interrupted = false;
   const onKey = (chunk: Buffer | string) => {
     if (chunk.toString().includes("\u0003")) interrupted = true;
   };
   process.stdin.on("data", onKey);
   try {
-    const answer = await confirm({
-      message: question,
-      initialValue: false,
-      output: process.stderr,
-      signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
-    });
-    if (isCancel(answer)) return interrupted ? "interrupted" : "no";
-    return answer === true ? "yes" : "no";
+    const answer = await prompt();
+    return { answer, interrupted };
   } finally {
     process.stdin.off("data", onKey);
     process.stdin.pause();

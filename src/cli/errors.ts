@@ -8,6 +8,11 @@ export class UsageError extends Error {
   }
 }
 
+/** Ctrl-C at a question, where the terminal sends no signal. */
+export class InterruptedError extends Error {
+  override readonly name = "InterruptedError";
+}
+
 /** Anything with a hint was made for people; everything else is a bug. */
 export function hintOf(error: unknown): string | null {
   if (error instanceof Error && "hint" in error && typeof error.hint === "string")

@@ -7,8 +7,8 @@ import { createRedactor } from "../adapters/redact.ts";
 import { loadedSecrets } from "../adapters/secrets.ts";
 import type { CommandDef } from "../commands/command.ts";
 import { createConsole, isClosedPipe } from "./console.ts";
-import { hintOf, UsageError } from "./errors.ts";
-import { EXIT_BUG, EXIT_DONE, EXIT_UNWRITTEN, EXIT_USAGE } from "./exit.ts";
+import { hintOf, InterruptedError, UsageError } from "./errors.ts";
+import { EXIT_BUG, EXIT_DONE, EXIT_UNWRITTEN, EXIT_USAGE, signalExitCode } from "./exit.ts";
 import { watchInterrupt } from "./interrupt.ts";
 import { refuseOtherNames } from "./meant.ts";
 import { type Action, buildProgram, isPlainExit, isUsageError } from "./program.ts";
@@ -59,8 +59,22 @@ export async function startIn(given: Shell, verbs: Verbs): Promise<number> {
     await program.parseAsync([...argv], { from: "user" });
     return code;
   } catch (error) {
-    return explainFailure(error, argv, shell);
+    return explainFailure(error, helpOf(program, argv), shell);
   }
+}
+
+/** The help page of the verb that was typed, as far as it is one. */
+function helpOf(program: Command, argv: readonly string[]): string {
+  const words: string[] = [];
+  let at = program;
+  // Not by the program: to parse them again would do again what they ask for.
+  for (const word of argv) {
+    const inner = at.commands.find((command) => command.name() === word);
+    if (inner === undefined) continue;
+    words.push(word);
+    at = inner;
+  }
+  return ["pixcanary", ...words, "--help"].join(" ");
 }
 
 function shellOfProcess(argv: readonly string[]): Shell {
@@ -111,27 +125,34 @@ function workingDirectory(): string {
   }
 }
 
-function explainFailure(error: unknown, argv: readonly string[], shell: Shell): number {
-  if (isPlainExit(error)) return 0;
+/** `help`: what to type where an error says nothing itself. */
+function explainFailure(error: unknown, help: string, { argv, console, version }: Shell): number {
+  if (isPlainExit(error)) return EXIT_DONE;
   const json = argv.includes("--json");
-  const hint = hintOf(error);
   const redact = createRedactor(loadedSecrets());
   const message = redact(error instanceof Error ? error.message : String(error));
+  const fails = (code: string, next: string, exitCode: number): number => {
+    if (json) console.out(failureJson(code, message, next, exitCode));
+    return exitCode;
+  };
+  if (error instanceof InterruptedError) {
+    console.err(`✖ interrupted: ${message}`);
+    return fails("interrupted", help, signalExitCode("SIGINT"));
+  }
+  const hint = hintOf(error);
   if (isUsageError(error) || error instanceof UsageError || hint !== null) {
+    const next = hint ?? help;
     // Commander has already written its own message.
     const said = isUsageError(error) ? "" : `✖ ${message}\n`;
-    shell.console.err(`${said}→ try: ${hint ?? "pixcanary --help"}`);
-    if (json) shell.console.out(failureJson("usage", message, hint, EXIT_USAGE));
-    return EXIT_USAGE;
+    console.err(`${said}→ try: ${next}`);
+    return fails("usage", next, EXIT_USAGE);
   }
   const stack = error instanceof Error ? redact(error.stack ?? message) : message;
-  shell.console.err(`✖ this is a bug in pixcanary ${shell.version}\n${stack}`);
-  if (json) shell.console.out(failureJson("bug", message, null, EXIT_BUG));
-  return EXIT_BUG;
+  console.err(`✖ this is a bug in pixcanary ${version}\n${stack}`);
+  return fails("bug", "pixcanary --help", EXIT_BUG);
 }
 
-function failureJson(code: string, message: string, hint: string | null, exitCode: number): string {
-  const next = hint ?? "pixcanary --help";
+function failureJson(code: string, message: string, next: string, exitCode: number): string {
   return jsonForTerminal({
     schema: 1,
     outcome: "failed",

@@ -62,6 +62,20 @@ describe("an option with a fixed list of values names the list", () => {
   });
 });
 
+test.each([
+  ["incident note", "incident note", "missing required argument"],
+  ["--env x incident note", "incident note", "missing required argument"],
+  ["restore --nope", "restore", "unknown option"],
+])("what is missing in %s is on the page of its verb", async (words, verb, message) => {
+  const { code, stderr } = await runHere(words.split(" "));
+  expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(message) });
+  expect(stderr).toContain(`→ try: pixcanary ${verb} --help`);
+});
+
+test("a word that is no verb is on the page of all of them", async () => {
+  expect((await runHere(["nonsense"])).stderr).toContain("→ try: pixcanary --help");
+});
+
 describe("pixcanary sandbox", () => {
   test.each([
     ["--locations=FRA,FRA", "--locations must be 1 to 12 different three-letter codes"],

@@ -58,7 +58,8 @@ test("a wrong answer is refused where it is typed", async () => {
     ["address of /qa", "http://api.pix.immo/qa\r"],
     ["must be an https:// URL", "\u0003"],
   ]);
-  expect([code, shown]).toEqual([2, expect.stringContaining("setup needs the address of /qa")]);
+  // Ctrl-C at a question ends it like everywhere else.
+  expect([code, shown]).toEqual([130, expect.stringContaining("interrupted: nothing was made")]);
 });
 
 test("after a no nothing is made", async () => {
