@@ -28,6 +28,7 @@ export function endedBy<T>(error: unknown, ending: Ending<T>): Outcome<T> {
     return { kind: "failed", code: "deadline", message, ...common };
   }
   const refused = error.kind === "auth" || error.kind === "forbidden";
-  const message = lacks === null ? error.message : `${error.message}; the token lacks ${lacks}`;
+  const isNamed = lacks === null || error.message.includes(lacks);
+  const message = isNamed ? error.message : `${error.message}; the token lacks ${lacks}`;
   return { kind: "failed", code: refused ? "auth" : "upstream", message, ...common };
 }
