@@ -1,10 +1,15 @@
 /** What `doctor` asks the Cloudflare API beyond the state itself. */
 import { randomUUID } from "node:crypto";
 import * as z from "zod";
-import type { AccountProbe, CallOptions } from "../ports/api.ts";
+import {
+  type AccountProbe,
+  type CallOptions,
+  NOT_FROM_HERE,
+  type TokenFacts,
+} from "../ports/api.ts";
 import type { Clock } from "../ports/machine.ts";
 import { createClock } from "./clock.ts";
-import { ApiFailure, callApi, resultOf } from "./cloudflare-call.ts";
+import { type ApiAnswer, ApiFailure, callApi, resultOf } from "./cloudflare-call.ts";
 import { getValue, type KvPlace, namespacePath, putValue, valuePath } from "./cloudflare-store.ts";
 import type { Secret } from "./secrets.ts";
 
@@ -25,30 +30,50 @@ export interface AccountProbeOptions extends KvPlace {
 const tokenSchema = z.object({
   status: z.string().max(100),
   expires_on: z.string().max(100).nullish(),
+  not_before: z.string().max(100).nullish(),
 });
 const namespaceSchema = z.object({ title: z.string().max(1_000) });
+const accountsSchema = z.array(z.object({ id: z.string().max(100) }));
+
+/** "Cannot use the access token from location: …" */
+const OTHER_ADDRESS = 9109;
 
 /** One attempt per call; all methods throw UpstreamError. */
 export function createAccountProbe(options: AccountProbeOptions): AccountProbe {
   return {
     token: (call) => verifyToken(options, call),
     async namespace({ signal }) {
-      const result = await ask(options, "read the namespace", namespacePath(options), signal);
+      const { result } = await ask(options, "read the namespace", namespacePath(options), signal);
       const parsed = namespaceSchema.safeParse(result);
       if (!parsed.success) throw unexpected("read the namespace");
       return { title: parsed.data.title };
     },
     writable: (call) => proveWritable(options, call),
+    async accounts({ signal }) {
+      const { result } = await ask(options, "list the accounts", "/accounts", signal);
+      return accountsSchema
+        .catch([])
+        .parse(result)
+        .map(({ id }) => id);
+    },
+    async tails(worker, { signal }) {
+      const scripts = `/accounts/${encodeURIComponent(options.accountId)}/workers/scripts`;
+      const path = `${scripts}/${encodeURIComponent(worker)}/tails`;
+      await ask(options, `list the tails of ${worker}`, path, signal);
+    },
+    async logJobs(call) {
+      const { createAccountAdmin } = await import("./account-admin.ts");
+      const clock = options.clock ?? createClock();
+      return createAccountAdmin({ ...options, clock }).logJobs(call);
+    },
   };
 }
-
-type TokenStatus = Awaited<ReturnType<AccountProbe["token"]>>;
 
 /** The endpoint for users' tokens answers 401 for a valid token that belongs to an account. */
 async function verifyToken(
   options: AccountProbeOptions,
   { signal }: CallOptions,
-): Promise<TokenStatus> {
+): Promise<TokenFacts> {
   const userPath = "/user/tokens/verify";
   const accountPath = `/accounts/${encodeURIComponent(options.accountId)}/tokens/verify`;
   const value = options.token.reveal();
@@ -66,11 +91,28 @@ async function verifyAt(
   options: AccountProbeOptions,
   path: string,
   signal: AbortSignal,
-): Promise<TokenStatus> {
-  const result = await ask(options, "verify the token", path, signal);
-  const parsed = tokenSchema.safeParse(result);
-  if (!parsed.success) throw unexpected("verify the token");
-  return { status: parsed.data.status, expiresOn: parsed.data.expires_on ?? null };
+): Promise<TokenFacts> {
+  try {
+    const { result, answer } = await ask(options, "verify the token", path, signal);
+    const parsed = tokenSchema.safeParse(result);
+    if (!parsed.success) throw unexpected("verify the token");
+    const { status, expires_on: expiresOn = null, not_before: notBefore = null } = parsed.data;
+    return { status, expiresOn, notBefore, budget: budgetOf(answer) };
+  } catch (error) {
+    const elsewhere = error instanceof ApiFailure && error.codes.includes(OTHER_ADDRESS);
+    if (!elsewhere) throw error;
+    return { status: NOT_FROM_HERE, expiresOn: null };
+  }
+}
+
+/** Of `Ratelimit: "default";r=50;t=30`: so many requests are left for so many seconds. */
+function budgetOf({ header }: ApiAnswer): NonNullable<TokenFacts["budget"]> | null {
+  const text = header("ratelimit") ?? "";
+  const [left, resetS] = ["r", "t"].map((name) => {
+    const found = new RegExp(`;\\s*${name}=(\\d{1,9})(?:\\D|$)`).exec(text);
+    return found === null ? null : Number(found[1]);
+  });
+  return left == null || resetS == null ? null : { left, resetS };
 }
 
 /**
@@ -123,10 +165,10 @@ async function ask(
   what: string,
   path: string,
   signal: AbortSignal,
-): Promise<unknown> {
+): Promise<{ result: unknown; answer: ApiAnswer }> {
   const call = { what, method: "get" as const, path, signal, timeoutMs: CALL_MS };
   const answer = await callApi(options.client, call);
-  return resultOf(options.client, call, answer);
+  return { result: resultOf(options.client, call, answer), answer };
 }
 
 function unexpected(what: string): ApiFailure {

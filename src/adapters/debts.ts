@@ -56,6 +56,7 @@ export function createDebts(place: StatePlace, deliver: (() => void) | null): De
         for (const id of kept) await rename(await path(id), join(folder, `${id}.${NONE}.json`));
         kept.clear();
       }, undefined),
+    waiting: async () => (await unseenTo(folder)).length,
     takeOver: () =>
       inTurn(async () => {
         const found: Debt[] = [];

@@ -45,6 +45,15 @@ export function createNotifier(options: NotifierOptions): Notifier {
   };
   return {
     channels,
+    async unready(notice) {
+      const made = channels.map((channel) =>
+        REQUESTS[channel](notice, options).then(
+          () => [],
+          (error: unknown) => [unmade(channel, error, options.redact)],
+        ),
+      );
+      return (await Promise.all(made)).flat();
+    },
     report,
     async notify(notice, call) {
       const reports = await report(notice, call);
@@ -79,15 +88,15 @@ async function tell(
     const again = status === null || status === 429 || status >= 500;
     return { channel, problem, fix: fixOf(channel, status), again };
   } catch (error) {
-    const known = error instanceof SecretError;
-    const why = error instanceof Error ? error.message : String(error);
-    return {
-      channel,
-      problem: options.redact(why),
-      fix: known ? options.redact(error.hint) : `check notify.${channel} in pixcanary.json`,
-      again: false,
-    };
+    return unmade(channel, error, options.redact);
   }
+}
+
+function unmade(channel: ChannelName, error: unknown, redact: Redact): NoticeReport {
+  const known = error instanceof SecretError;
+  const why = error instanceof Error ? error.message : String(error);
+  const fix = known ? redact(error.hint) : `check notify.${channel} in pixcanary.json`;
+  return { channel, problem: redact(why), fix, again: false };
 }
 
 const byNode: Post = async ({ url, headers, body }, signal) => {

@@ -108,7 +108,7 @@ function withHealth(url: string, health: "cached" | "full" | undefined): string 
   return asked.href;
 }
 
-type Findings = Pick<Sighting, "status" | "colo" | "decision" | "qa" | "problem">;
+type Findings = Pick<Sighting, "status" | "colo" | "decision" | "qa" | "cached" | "problem">;
 
 function read(answer: Answer, token: Secret | null, redact: Redact): Findings {
   const decision = parseCanaryHeader(answer.header(CANARY_HEADER));
@@ -118,7 +118,18 @@ function read(answer: Answer, token: Secret | null, redact: Redact): Findings {
   const parsed = parseDocument(answer.text, redact);
   return typeof parsed === "string"
     ? { ...base, colo: null, qa: null, problem: parsed }
-    : { ...base, colo: parsed.colo, qa: parsed, problem: null };
+    : { ...base, colo: parsed.colo, qa: parsed, ...cachedOf(answer), problem: null };
+}
+
+/** The Worker says `no-store`; a rule of the zone, or a cache in front of the Worker, may keep it all the same. */
+function cachedOf({ header }: Answer): Pick<Sighting, "cached"> {
+  const kept = ["cf-cache-status", "age"].flatMap((name) => {
+    const value = header(name) ?? "";
+    return /^(HIT|STALE|UPDATING|REVALIDATED|[1-9]\d{0,8})$/.test(value)
+      ? [`${name}: ${value}`]
+      : [];
+  });
+  return kept.length === 0 ? {} : { cached: kept.join(", ") };
 }
 
 /** Null for an answer that should hold the document. */
@@ -160,7 +171,10 @@ function waitOf({ header }: Answer): string {
 /** The document, or in words why it is none. */
 function parseDocument(text: string, redact: Redact): QaDocument | string {
   const raw = parseJson(text);
-  if (raw === undefined) return "the answer is not JSON: is this the canary Worker's /qa?";
+  if (raw === undefined) {
+    const what = text.trimStart().startsWith("<") ? "a web page" : "not JSON";
+    return `the answer is ${what}: is this the canary Worker's /qa?`;
+  }
   const parsed = qaSchema().safeParse(raw);
   if (parsed.success) return parsed.data;
   const where = remoteText(redact, parsed.error.issues[0]?.path.join(".") ?? "", 60);

@@ -81,7 +81,7 @@ function fetchBy(pinned: ApiSend): typeof globalThis.fetch {
   };
 }
 
-const TOLD_HEADERS = ["content-type", "retry-after"];
+const TOLD_HEADERS = ["content-type", "retry-after", "ratelimit"];
 
 function responseOf({ status, header, body }: HttpAnswer): Response {
   const told = TOLD_HEADERS.map((name) => [name, header(name)] as const);

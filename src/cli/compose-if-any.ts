@@ -91,6 +91,7 @@ const NO_DEBTS: Ports["debts"] = {
   keep: async () => false,
   drop: async () => undefined,
   leave: async () => undefined,
+  waiting: async () => 0,
   takeOver: async () => [],
   passOn: async () => undefined,
 };

@@ -57,6 +57,7 @@ function refuseStrangers(urls: readonly string[], { hosts, file }: HostList): vo
 
 export const NO_NOTIFIER: Notifier = {
   channels: [],
+  unready: async () => [],
   notify: async () => [],
   report: async () => [],
 };

@@ -241,7 +241,14 @@ export function refusing(error: UpstreamError, why: string): ApiPorts {
       recent: async () => ({ entries: [], warnings: [`${why}: the journal was not read`] }),
       openIncident: async () => null,
     },
-    account: { token: refuse, namespace: refuse, writable: refuse },
+    account: {
+      token: refuse,
+      namespace: refuse,
+      writable: refuse,
+      accounts: refuse,
+      tails: refuse,
+      logJobs: refuse,
+    },
     media: { bucket: "", tryOut: refuse },
     metrics: { ask: refuse },
     logs: {

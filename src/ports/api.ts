@@ -1,5 +1,6 @@
 /** What the Cloudflare API is asked for. */
 import type { Query } from "../domain/metrics/queries.ts";
+import type { LogJob } from "../domain/setup/logpush-fields.ts";
 import type { CanaryConfig, StopDocument } from "../domain/state/documents.ts";
 import type { JournalEntry } from "../domain/state/journal.ts";
 import type { RawState } from "../domain/state/state.ts";
@@ -64,12 +65,31 @@ export interface ApiClock {
   aheadMs(): number | null;
 }
 
+/** What the API says of the token; its own words for `status`, or `NOT_FROM_HERE`. */
+export interface TokenFacts {
+  status: string;
+  expiresOn: string | null;
+  /** Not valid before; null or absent: since ever. */
+  notBefore?: string | null;
+  /** What is left of the API's limit of requests; null or absent: it does not say. */
+  budget?: { left: number; resetS: number } | null;
+}
+
+/** The token is good, and its IP filter refuses this machine's address. */
+export const NOT_FROM_HERE = "refused from this address";
+
 /** What `doctor` asks the API beyond state; every probe is bounded by the signal. */
 export interface AccountProbe {
-  token(options: CallOptions): Promise<{ status: string; expiresOn: string | null }>;
+  token(options: CallOptions): Promise<TokenFacts>;
   namespace(options: CallOptions): Promise<{ title: string }>;
   /** Writes, reads and deletes a probe key with a short life. */
   writable(options: CallOptions): Promise<void>;
+  /** Ids of the accounts that the token sees: a page of them, empty where it may not list them. */
+  accounts(options: CallOptions): Promise<string[]>;
+  /** Resolves where the token may list the live tails of this Worker, which is deployed. */
+  tails(worker: string, options: CallOptions): Promise<void>;
+  /** Without the secrets of their destinations. */
+  logJobs(options: CallOptions): Promise<LogJob[]>;
 }
 
 /** Analytics Engine, through its SQL API. */

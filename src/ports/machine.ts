@@ -39,6 +39,8 @@ export interface NoticeReport {
 export interface Notifier {
   /** Names of the configured channels; none: nobody is told. */
   readonly channels: readonly string[];
+  /** What would keep this notice from being sent: a secret, an address. Sends nothing, never throws. */
+  unready(notice: Notice): Promise<NoticeReport[]>;
   /** To all channels at once, within the signal. Returns what went wrong, never throws. */
   notify(notice: Notice, options: CallOptions): Promise<string[]>;
   /** The same, by channel; to these alone where some are named. Never throws. */
@@ -56,6 +58,8 @@ export interface Debts {
   drop(debt: Debt): Promise<void>;
   /** Leaves all that this process has kept to others. */
   leave(): Promise<void>;
+  /** How many no living process sees to. */
+  waiting(): Promise<number>;
   /** Those that no living process sees to: they become this one's. */
   takeOver(): Promise<Debt[]>;
   /** Starts `deliver` in the background if `takeOver` would find anything. */

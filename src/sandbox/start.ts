@@ -2,7 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import { ulid } from "ulid";
-import { CONFIG_KEY, serialiseConfig } from "../domain/state/documents.ts";
+import { CONFIG_KEY, STOP_KEY, serialiseConfig, serialiseStop } from "../domain/state/documents.ts";
 import { AnalyticsEngine } from "./analytics/engine.ts";
 import { startApi } from "./api/start.ts";
 import { Closers } from "./closers.ts";
@@ -239,4 +239,6 @@ function seed(store: CentralStore, percent: number): void {
     revision: ulid(),
   };
   store.put(CONFIG_KEY, serialiseConfig(config));
+  const { last_updated: at } = config;
+  store.put(STOP_KEY, serialiseStop({ active: false, id: ulid(), at, by: "sandbox" }));
 }

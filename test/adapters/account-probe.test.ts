@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createAccountProbe, PROBE_KEY } from "../../src/adapters/account-probe.ts";
 import { Secret } from "../../src/adapters/secrets.ts";
-import type { AccountProbe } from "../../src/ports/api.ts";
+import { type AccountProbe, NOT_FROM_HERE } from "../../src/ports/api.ts";
 import { ACCOUNT, kvReply, NAMESPACE, placeAt } from "./kv.ts";
 import { failure, json, type Reply, startServer, success, type TestServer } from "./server.ts";
 
@@ -40,8 +40,30 @@ describe("the token", () => {
     expect(await probe().token(never)).toEqual({
       status: "active",
       expiresOn: "2027-01-01T00:00:00Z",
+      notBefore: null,
+      budget: null,
     });
     expect(paths()).toEqual(["/user/tokens/verify"]);
+  });
+
+  test.each([
+    ['"default";r=50;t=30', { left: 50, resetS: 30 }],
+    ['"default"; r=0; t=300', { left: 0, resetS: 300 }],
+    ['"default";r=50', null],
+    ['"default";r=many;t=30', null],
+    ["r", null],
+  ])("of the limit %s so much is left", async (ratelimit, budget) => {
+    const result = { id: "x", status: "active", not_before: "2026-01-01T00:00:00Z" };
+    server.reply(json(200, { success: true, errors: [], result }, { ratelimit }));
+    const notBefore = "2026-01-01T00:00:00Z";
+    expect(await probe().token(never)).toEqual({
+      ...{ status: "active", expiresOn: null, notBefore, budget },
+    });
+  });
+
+  test("one that is refused for this address has a status of its own", async () => {
+    server.reply(failure(403, 9109, "Cannot use the access token from location: 203.0.113.7"));
+    expect((await probe().token(never)).status).toBe(NOT_FROM_HERE);
   });
 
   test.each([

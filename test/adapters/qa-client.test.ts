@@ -151,7 +151,8 @@ test("the token goes to configured addresses only", async () => {
 
 describe("what is no document has a problem in plain words", () => {
   test.each([
-    ["HTML", text(200, "<html>"), /not JSON/, 200],
+    ["HTML", text(200, "<html>"), /a web page: is this the canary Worker's/, 200],
+    ["plain text", text(200, "ok"), /not JSON: is this the canary Worker's/, 200],
     [
       "another document",
       json(200, { endpoint: "x" }),

@@ -265,6 +265,7 @@ describe("an emergency by hand that stale reads of the API hid", () => {
         health: HEALTH,
         metrics24h: undefined,
         cookieKeyIds: [],
+        guardian: "off",
       });
       const { cohort, reason } = decide(facts);
       const decision = { tag: "B2a", cohort, reason };

@@ -26,7 +26,7 @@ beforeAll(async () => {
     lagMs: { min: 0, max: 0 },
     rateLimits: false,
     patience: WORKER_PATIENCE,
-    vars: { QA_TOKEN },
+    vars: { QA_TOKEN, GUARDIAN: "off" },
   });
   dir = await mkdtemp(join(tmpdir(), "pixcanary-first-"));
   const folder = join(dir, ".config/pixcanary/sandbox");

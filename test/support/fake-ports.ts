@@ -162,10 +162,16 @@ export function modelPorts(store: StateStore): Ports {
       keep: async () => true,
       drop: async () => undefined,
       leave: async () => undefined,
+      waiting: async () => 0,
       takeOver: async () => [],
       passOn: async () => undefined,
     },
-    notifier: { channels: [], notify: async () => [], report: async () => [] },
+    notifier: {
+      channels: [],
+      unready: async () => [],
+      notify: async () => [],
+      report: async () => [],
+    },
     screen: {
       inPlace: false,
       json: false,
@@ -205,6 +211,9 @@ export function modelPorts(store: StateStore): Ports {
       token: () => Promise.reject(new Error("not asked")),
       namespace: () => Promise.reject(new Error("not asked")),
       writable: () => Promise.reject(new Error("not asked")),
+      accounts: () => Promise.reject(new Error("not asked")),
+      tails: () => Promise.reject(new Error("not asked")),
+      logJobs: () => Promise.reject(new Error("not asked")),
     },
     database: { look: () => Promise.reject(new Error("not asked")) },
     media: {

@@ -2,6 +2,7 @@
 
 import type { Decision } from "../../src/domain/decision/decide.ts";
 import type { GuardianCap } from "../../src/domain/guardian/cap.ts";
+import type { GuardianMode } from "../../src/domain/guardian/document.ts";
 import type { QaDocument } from "../../src/domain/proof/qa-document.ts";
 import type { EffectiveState } from "../../src/domain/state/isolate-memory.ts";
 
@@ -15,6 +16,7 @@ export interface QaFacts {
   health: QaDocument["health"];
   metrics24h: QaDocument["metrics_24h"];
   cookieKeyIds: readonly string[];
+  guardian: GuardianMode;
 }
 
 export function qaDocument(facts: QaFacts): QaDocument {
@@ -43,6 +45,7 @@ export function qaDocument(facts: QaFacts): QaDocument {
     },
     health: facts.health,
     cookie_key_ids: [...facts.cookieKeyIds],
+    guardian: facts.guardian,
   };
   if (facts.metrics24h !== undefined) document.metrics_24h = facts.metrics24h;
   return document;

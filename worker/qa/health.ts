@@ -65,7 +65,7 @@ export function createHealth(now: () => number): Health {
 
 async function pingAll(context: PingContext, now: () => number): Promise<HealthReport> {
   const [database, media, origin] = await Promise.all([
-    ping(now, () => pingDatabase(context), describeDatabaseError),
+    ping(now, () => pingDatabase(context), describeDatabase),
     ping(now, () => pingMedia(context.env), describeError),
     ping(now, () => pingOrigin(context.settings), describeError),
   ]);
@@ -110,6 +110,7 @@ async function ping(
 
 /** A volatile function: Hyperdrive would answer a plain `SELECT 1` for a dead database. */
 async function pingDatabase(context: PingContext): Promise<void> {
+  if (context.env.HYPERDRIVE === undefined) throw new HealthError("not bound");
   await withDatabase({ ...context, count: () => undefined }, (database) =>
     database.query("SELECT clock_timestamp()", []),
   );
@@ -133,6 +134,10 @@ async function pingOrigin(settings: Settings): Promise<void> {
 
 class HealthError extends Error {
   override readonly name = "HealthError";
+}
+
+function describeDatabase(error: unknown): string {
+  return error instanceof HealthError ? error.message : describeDatabaseError(error);
 }
 
 /** Only our own words: foreign messages may hold addresses. */

@@ -59,6 +59,7 @@ async function documentResponse(exchange: Exchange, deps: Deps): Promise<Respons
     health,
     metrics24h,
     cookieKeyIds: deps.cookies.keyIds,
+    guardian: deps.settings.guardian.mode,
   });
   return Response.json(document);
 }

@@ -4,27 +4,40 @@
  */
 
 import * as z from "zod";
-import { QA_TOKEN_FORM } from "../../domain/config/qa-token.ts";
 import { anySignal } from "../../domain/lib/abort.ts";
-import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
-import { counted, isoSeconds } from "../../domain/text/format.ts";
+import { parseRamp } from "../../domain/ramp/document.ts";
+import type { SideTexts } from "../../domain/state/odd-keys.ts";
+import { parseState } from "../../domain/state/state.ts";
+import { counted } from "../../domain/text/format.ts";
+import type { TokenFacts } from "../../ports/api.ts";
 import type { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Outcome, ReadingVerb } from "../command.ts";
 import { onOff } from "../flag.ts";
-import type { Check } from "../lib/check.ts";
+import { type Check, failed, passed, skipped, warned } from "../lib/check.ts";
 import { invocation } from "../lib/format.ts";
 import { lookEverywhere } from "../lib/look-everywhere.ts";
 import { READ_LIMIT_MS } from "../lib/stored-state.ts";
-import { asUpstream } from "../lib/write-result.ts";
+import {
+  type Asked,
+  askAccount,
+  attempt,
+  blockade,
+  isError,
+  namespaceChecks,
+  refusedBy,
+} from "./account.ts";
 import { backendChecks } from "./backends.ts";
+import { guardianChecks, oddChecks, rampChecks, readSide } from "./guardian.ts";
+import { elsewhere, locationChecks, type Seen } from "./locations.ts";
 import { sightChecks } from "./metrics-and-logs.ts";
 import { noticeChecks } from "./notifications.ts";
 import { stateChecks } from "./state.ts";
+import { tokenChecks } from "./token.ts";
 
-/** A token that ends within a ramp's day is as good as expired. */
-const EXPIRY_WARNING_MS = 7 * 86_400_000;
+/** For all looks together: an API that takes longer would not take a stop in time either. */
+const LOOK_LIMIT_MS = 4_500;
 const SKEW_FAILURE_MS = 30_000;
 
 export interface DoctorData {
@@ -62,7 +75,7 @@ export const doctor: ReadingVerb<typeof input, DoctorData> = {
 /** What was looked at, and what it comes to. */
 export interface Examined {
   checks: Check[];
-  token: Token | UpstreamError;
+  token: TokenFacts | UpstreamError;
   /** One full look per `/qa`. */
   sightings: Sighting[];
 }
@@ -76,192 +89,168 @@ export async function examine(
   given: AbortSignal,
   { notify, deep }: Input = { notify: false, deep: false },
 ): Promise<Examined> {
-  const signal = anySignal([ports.clock.timeout(READ_LIMIT_MS * 2), given]);
-  const attempt = async <T>(work: Promise<T>): Promise<T | UpstreamError> => work.catch(asUpstream);
-  const [token, namespace, writable, raw, sightings, notices, sight, backends] = await Promise.all([
-    attempt(ports.account.token({ signal })),
-    attempt(ports.account.namespace({ signal })),
-    attempt(ports.account.writable({ signal }).then(() => "yes" as const)),
-    attempt(ports.store.read({ signal })),
+  const signal = anySignal([ports.clock.timeout(LOOK_LIMIT_MS), given]);
+  const deepSignal = anySignal([ports.clock.timeout(READ_LIMIT_MS * 2), given]);
+  // What is not going to be used is not waited for: some of it would be asked again and again.
+  const rest = new AbortController();
+  const restSignal = anySignal([signal, rest.signal]);
+  const asking = askAccount(ports, signal).then((asked) => {
+    if (blockade(asked, [], ports, ports.clock.now()) !== null) rest.abort();
+    return asked;
+  });
+  const [asked, side, sightings, notices, sight, owed, backends] = await Promise.all([
+    asking,
+    attempt(readSide(ports, restSignal)),
     lookEverywhere(ports, "full", signal),
     noticeChecks(ports, { test: notify }),
-    sightChecks(ports, signal),
-    deep ? backendChecks(ports, signal) : [],
+    sightChecks(ports, restSignal),
+    ports.debts.waiting(),
+    deep ? backendChecks(ports, deepSignal) : [],
   ]);
   const nowMs = ports.clock.now();
+  const blocked = blockade(asked, sightings, ports, nowMs);
   const checks: Check[] = [
-    nodeCheck(ports.nodeVersion),
-    ...networkChecks([token, namespace, raw], sightings),
+    passed("Node", `v${ports.nodeVersion}`),
     hostCheck(ports.tokenHosts),
-    tokenCheck(token, nowMs, ports),
     ...secretChecks(ports),
-    reachable("namespace", namespace, (found) => `${found.title} (${ports.target.namespaceId})`),
-    reachable("KV write", writable, () => "probe key written, read and deleted"),
-    ...(isError(raw) ? [reachable("state", raw, () => "")] : stateChecks(raw, ports)),
-    ...sightings.map(qaCheck),
-    ...sight,
+    ...(blocked === null
+      ? accountChecks({ asked, side, sightings, nowMs }, ports)
+      : blockedChecks(blocked, { sightings, nowMs }, ports)),
+    ...(blocked === null ? sight : sight.map(({ name }) => skipped(name, blocked.name))),
     ...notices,
-    skewCheck(ports),
+    queueCheck(owed, ports),
+    skewCheck(ports, blocked),
     ...backends,
   ];
-  return { checks, token, sightings };
+  return { checks, token: asked.token, sightings };
+}
+
+interface Found {
+  asked: Asked;
+  side: SideTexts | UpstreamError;
+  sightings: readonly Sighting[];
+  nowMs: number;
+}
+
+const NOTHING: SideTexts = { guardian: null, arm: null, ramp: null, control: null };
+
+/** Of the token, the namespace and what is in it, and every `/qa`. */
+function accountChecks({ asked, side, sightings, nowMs }: Found, ports: Ports): Check[] {
+  const { token, raw } = asked;
+  const texts = isError(side) ? NOTHING : side;
+  const state = isError(raw) ? null : parseState(raw);
+  const ramp = parseRamp(texts.ramp);
+  const { ramps: plans } = ports.target;
+  const [name, write] = namespaceChecks(asked, ports);
+  const namespace = otherNamespace(name, { sightings, state, nowMs }, ports);
+  const known = namespace?.result === "pass" ? state : null;
+  return [
+    ...tokenChecks(token, { nowMs, ramp, plans }),
+    ...[namespace, write].filter((check) => check !== undefined),
+    ...(namespace?.result !== "pass"
+      ? ["config", "stop"].map((key) => skipped(key, "namespace"))
+      : isError(raw)
+        ? [refusedBy("state", raw)]
+        : [
+            ...stateChecks(raw, ports, nowMs),
+            ...oddChecks(raw, texts, nowMs, ports),
+            ...rampChecks(texts, nowMs, ports),
+            ...(isError(side)
+              ? [refusedBy("ramp", side)]
+              : guardianChecks(texts, sightings, nowMs)),
+          ]),
+    ...locationChecks({ sightings, state: known, nowMs }, ports),
+  ];
+}
+
+/** A namespace that no Worker reads looks healthy by itself. */
+function otherNamespace(own: Check | undefined, seen: Seen, { target }: Ports): Check | undefined {
+  const odd = own?.result === "pass" ? elsewhere(seen) : null;
+  if (own === undefined || odd === null) return own;
+  const detail = `${own.detail} is not what the Worker reads: every /qa shows ${odd}`;
+  const fix = `set namespaceId to the id of KV_CANARY_CONFIG in the wrangler.jsonc of ${target.worker}`;
+  return failed(own.name, detail, fix);
+}
+
+/** What nobody could ask points to the cause; every `/qa` was asked all the same. */
+function blockedChecks(
+  blocked: Check,
+  { sightings, nowMs }: Pick<Found, "sightings" | "nowMs">,
+  ports: Ports,
+): Check[] {
+  const others = ["token", "namespace", "KV write", "config", "stop"];
+  const locations = locationChecks({ sightings, state: null, nowMs }, ports);
+  return [
+    blocked,
+    ...others.filter((name) => name !== blocked.name).map((name) => skipped(name, blocked.name)),
+    ...(blocked.name === "network"
+      ? locations.map(({ name }) => skipped(name, blocked.name))
+      : locations),
+  ];
 }
 
 async function diagnose(ports: Ports, given: Input): Promise<Outcome<DoctorData>> {
   const { checks, token } = await examine(ports, ports.interrupt, given);
   const data = { checks };
-  const failed = checks.filter((check) => check.result === "fail");
-  if (failed.length === 0) return { kind: "done", changed: false, data };
-  const next = failed[0]?.fix ?? invocation(ports.target, "doctor");
-  if (isError(token) && token.kind === "auth") {
+  const wrong = checks.filter((check) => check.result === "fail");
+  if (wrong.length === 0) return { kind: "done", changed: false, data };
+  const next = wrong[0]?.fix ?? invocation(ports.target, "doctor");
+  const refused = wrong.find(({ name }) => name === "token" || name === "account");
+  if (refused !== undefined) {
     const truth = "with this token, not-aus cannot write a stop";
-    return { kind: "failed", code: "auth", message: token.message, truth, next, data };
+    const message = isError(token) ? token.message : refused.detail;
+    return { kind: "failed", code: "auth", message, truth, next, data };
   }
-  const reason = `${failed.length} of ${counted(checks.length, "check")} failed`;
+  const looked = checks.filter(({ result }) => result !== "skip");
+  const reason = `${wrong.length} of ${counted(looked.length, "check")} failed`;
   return { kind: "unhealthy", data, reason, next };
-}
-
-function isError(value: unknown): value is UpstreamError {
-  return value instanceof Error;
-}
-
-function nodeCheck(version: string): Check {
-  return { name: "Node", result: "pass", detail: `v${version}`, fix: null };
-}
-
-/** One cause for all that could not be reached: whoever has no network needs no new token. */
-function networkChecks(api: readonly unknown[], sightings: readonly Sighting[]): Check[] {
-  const unreached = api.every((answer) => isError(answer) && answer.kind === "unavailable");
-  if (!unreached || sightings.some(({ status }) => status !== null)) return [];
-  const detail = "no network: neither the API nor any /qa could be reached";
-  const fix = "check this machine's network, then run doctor again";
-  return [{ name: "network", result: "fail", detail, fix }];
 }
 
 /** Who would get what: a configuration may have come from anywhere. */
 function hostCheck({ list, problem, allow }: Ports["tokenHosts"]): Check {
-  const named = list.map(
+  const name = "token hosts";
+  const hosts = list.map(
     ({ token, host, allowed }) => `${token} → ${host}${allowed ? "" : " (not sent)"}`,
   );
-  const detail = [...named, ...(problem === null ? [] : [problem])].join(" · ");
-  const refused = list.some(({ allowed }) => !allowed);
-  if (refused) return { name: "token hosts", result: "fail", detail, fix: allow };
-  return problem === null
-    ? { name: "token hosts", result: "pass", detail, fix: null }
-    : {
-        name: "token hosts",
-        result: "warn",
-        detail,
-        fix: "make it yours, and unwritable for others: chown, chmod go-w",
-      };
+  const detail = [...hosts, ...(problem === null ? [] : [problem])].join(" · ");
+  if (list.some(({ allowed }) => !allowed)) return failed(name, detail, allow);
+  if (problem === null) return passed(name, detail);
+  return warned(name, detail, "make it yours, and unwritable for others: chown, chmod go-w");
 }
-
-type Token = Awaited<ReturnType<Ports["account"]["token"]>>;
 
 /** The API token has a line of its own. */
 function secretChecks({ missingSecrets }: Ports): Check[] {
   return missingSecrets
     .filter(({ what }) => what !== "API token")
-    .map(({ what, why, fix }) => ({ name: what, result: "fail", detail: why, fix }));
+    .map(({ what, why, fix }) => failed(what, why, fix));
 }
 
-function tokenCheck(token: Token | UpstreamError, nowMs: number, ports: Ports): Check {
-  const fix = "create a token with Workers KV Storage: Edit, then: export CLOUDFLARE_API_TOKEN=…";
-  if (isError(token)) {
-    const unusable = ports.missingSecrets.find(({ what }) => what === "API token");
-    const repair = unusable?.fix ?? (token.kind === "auth" ? fix : UPSTREAM_FIXES[token.kind]);
-    return { name: "token", result: "fail", detail: token.message, fix: repair };
-  }
-  if (token.status !== "active") {
-    return { name: "token", result: "fail", detail: `the token is ${token.status}`, fix };
-  }
-  if (token.expiresOn === null)
-    return { name: "token", result: "pass", detail: "active", fix: null };
-  const leftMs = Date.parse(token.expiresOn) - nowMs;
-  const detail = `active, expires ${isoSeconds(token.expiresOn)}`;
-  if (leftMs <= 0) return { name: "token", result: "fail", detail, fix };
-  return leftMs < EXPIRY_WARNING_MS
-    ? { name: "token", result: "warn", detail, fix: "create a new token before this one expires" }
-    : { name: "token", result: "pass", detail, fix: null };
+/** What changes still owe: journal entries and notifications. */
+function queueCheck(owed: number, { target }: Ports): Check {
+  const name = "queue";
+  if (owed === 0) return passed(name, "nothing left to deliver");
+  const detail = `${counted(owed, "change")} not yet in the journal of KV, or not notified`;
+  return warned(name, detail, invocation(target, "deliver"));
 }
 
-const LATER = "check the network and www.cloudflarestatus.com, then run doctor again";
-const UPSTREAM_FIXES: Readonly<Record<UpstreamError["kind"], string>> = {
-  auth: "check CLOUDFLARE_API_TOKEN",
-  forbidden: "give the token Workers KV Storage: Edit on this account",
-  "not-found": "check accountId and namespaceId in pixcanary.json",
-  rejected: "check accountId and namespaceId in pixcanary.json",
-  deadline: LATER,
-  unavailable: LATER,
-  ambiguous: LATER,
-};
-
-function reachable<T>(
-  name: string,
-  value: T | UpstreamError,
-  describe: (value: T) => string,
-): Check {
-  if (!isError(value)) return { name, result: "pass", detail: describe(value), fix: null };
-  return { name, result: "fail", detail: value.message, fix: UPSTREAM_FIXES[value.kind] };
-}
-
-function qaCheck(sighting: Sighting): Check {
-  const name = `/qa ${placeOf(sighting)}`;
-  if (sighting.qa === null) {
-    return {
-      name,
-      result: "fail",
-      detail: sighting.problem ?? "no document",
-      fix: qaFix(sighting),
-    };
-  }
-  const { health, canary, cookie_key_ids: keys } = sighting.qa;
-  const sick = [
-    ...(health.native.status === "failing"
-      ? [`native failing: ${health.native.problem ?? "unknown"}`]
-      : []),
-    ...(health.proxy.status === "failing"
-      ? [`legacy origin (proxy) failing: ${health.proxy.problem ?? "unknown"}`]
-      : []),
-    ...(canary.source === "kv" ? [] : [`state from ${canary.source}, not from KV`]),
-    ...(keys.length === 0
-      ? ["no cookie keys: all new visitors go to proxy (set the secret COOKIE_KEYS)"]
-      : []),
-  ];
-  return sick.length === 0
-    ? { name, result: "pass", detail: `answers, state from KV, keys ${keys.join(", ")}`, fix: null }
-    : { name, result: "warn", detail: sick.join("; "), fix: "see the runbook, section 5" };
-}
-
-function qaFix({ status, problem }: Sighting): string {
-  if (problem?.includes(QA_TOKEN_FORM) === true) {
-    return "T=$(openssl rand -hex 32); printf %s $T | npx wrangler secret put QA_TOKEN --env <env>; export PIXCANARY_QA_TOKEN=$T";
-  }
-  if (status === 401) return "export PIXCANARY_QA_TOKEN=… (the Worker's secret QA_TOKEN)";
-  if (status === 429)
-    return "wait a minute, then check that PIXCANARY_QA_TOKEN is the Worker's QA_TOKEN";
-  return "check qaUrls in pixcanary.json; is the Worker deployed there?";
-}
-
-function skewCheck({ apiClock }: Pick<Ports, "apiClock">): Check {
+function skewCheck({ apiClock }: Pick<Ports, "apiClock">, blocked: Check | null): Check {
   const name = "clock";
   const aheadMs = apiClock.aheadMs();
   if (aheadMs === null) {
-    return { name, result: "warn", detail: "the API's time is unknown", fix: "run doctor again" };
+    if (blocked !== null) return skipped(name, blocked.name);
+    return warned(name, "the API's time is unknown", "run doctor again");
   }
-  if (aheadMs === 0) return { name, result: "pass", detail: "in sync with the API", fix: null };
+  if (aheadMs === 0) return passed(name, "in sync with the API");
   const awayMs = Math.abs(aheadMs);
-  return {
-    name,
-    result: awayMs > SKEW_FAILURE_MS ? "fail" : "warn",
-    detail: `${Math.round(awayMs / 1_000)} s off the API's clock`,
-    fix: "synchronise this machine's clock (timedatectl set-ntp true)",
-  };
+  const found = awayMs > SKEW_FAILURE_MS ? failed : warned;
+  const way = aheadMs > 0 ? "ahead of" : "behind";
+  const fix = "synchronise this machine's clock (timedatectl set-ntp true)";
+  return found(name, `${Math.round(awayMs / 1_000)} s ${way} the API's clock`, fix);
 }
 
 function render(outcome: Outcome<DoctorData>): string {
   if (!("data" in outcome) || outcome.data === undefined) return "";
-  const symbols = { pass: "✔", warn: "!", fail: "✖" } as const;
+  const symbols = { pass: "✔", warn: "!", fail: "✖", skip: "–" } as const;
   return outcome.data.checks
     .flatMap((check) => [
       `  ${symbols[check.result]} ${check.name.padEnd(12)} ${check.detail}`,

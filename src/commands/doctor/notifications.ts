@@ -6,16 +6,11 @@ import type { Notice, NoticeKind } from "../../domain/notices/notice.ts";
 import { noticeKey } from "../../domain/notices/notice.ts";
 import type { NoticeReport } from "../../ports/machine.ts";
 import type { Ports } from "../../ports/ports.ts";
-import type { Check } from "../lib/check.ts";
+import { type Check, passed, skipped, warned } from "../lib/check.ts";
 
 const TEST_LIMIT_MS = 5_000;
 
-const NO_CHANNEL: Check = {
-  name: "notify",
-  result: "pass",
-  detail: "no notification channel configured",
-  fix: null,
-};
+const NO_CHANNEL = passed("notify", "no notification channel configured");
 
 /** Whom the card and messages name. A stop needs none of it: what is missing is a warning. */
 function contactCheck({ contacts }: Target): Check {
@@ -27,7 +22,7 @@ function contactCheck({ contacts }: Target): Check {
 
 /** `test`: what a trigger opens is closed at once. */
 export async function noticeChecks(
-  ports: Pick<Ports, "clock" | "identity" | "interrupt" | "notifier" | "target">,
+  ports: Pick<Ports, "clock" | "identity" | "interrupt" | "notifier" | "target" | "tokenHosts">,
   { test }: { test: boolean },
 ): Promise<Check[]> {
   const { channels } = ports.notifier;
@@ -36,10 +31,7 @@ export async function noticeChecks(
     if (!test) return [NO_CHANNEL];
     return [{ ...NO_CHANNEL, result: "fail", fix }, contactCheck(ports.target)];
   }
-  if (!test) {
-    const detail = `${channels.join(", ")}; --notify sends a test`;
-    return [{ name: "notify", result: "pass", detail, fix: null }];
-  }
+  if (!test) return readyChecks(ports);
   const opened = await send(ports, "trigger");
   const closed = await send(ports, "resolve");
   const sent = channels.map((channel): Check => {
@@ -52,11 +44,37 @@ export async function noticeChecks(
   return [...sent, contactCheck(ports.target)];
 }
 
+/** Without sending anything: a stop needs no channel, so what is missing is a warning. */
+async function readyChecks(ports: Parameters<typeof noticeChecks>[0]): Promise<Check[]> {
+  const { channels } = ports.notifier;
+  const kept = ports.tokenHosts.list.some(
+    ({ token, allowed }) => token === "webhook token" && !allowed,
+  );
+  const unready = await ports.notifier.unready(testNotice(ports, "trigger"));
+  const checks = unready.map(({ channel, problem, fix }) =>
+    kept && channel === "webhook"
+      ? skipped(channel, "token hosts")
+      : warned(channel, problem ?? "", fix ?? ""),
+  );
+  const ready = channels.filter((name) => !unready.some(({ channel }) => channel === name));
+  if (ready.length === 0) return checks;
+  return [passed("notify", `${ready.join(", ")}; --notify sends a test`), ...checks];
+}
+
 function send(
-  { clock, identity, interrupt, notifier, target }: Parameters<typeof noticeChecks>[0],
+  ports: Parameters<typeof noticeChecks>[0],
   kind: Extract<NoticeKind, "trigger" | "resolve">,
 ): Promise<NoticeReport[]> {
-  const notice: Notice = {
+  const { clock, interrupt, notifier } = ports;
+  const signal = anySignal([clock.timeout(TEST_LIMIT_MS), interrupt]);
+  return notifier.report(testNotice(ports, kind), { signal });
+}
+
+function testNotice(
+  { clock, identity, target }: Parameters<typeof noticeChecks>[0],
+  kind: Extract<NoticeKind, "trigger" | "resolve">,
+): Notice {
+  return {
     kind,
     key: noticeKey(target.env, "test"),
     env: target.env,
@@ -67,6 +85,4 @@ function send(
     at: new Date(clock.now()).toISOString(),
     source: identity.host,
   };
-  const signal = anySignal([clock.timeout(TEST_LIMIT_MS), interrupt]);
-  return notifier.report(notice, { signal });
 }

@@ -64,12 +64,13 @@ function reason(name: string, judged: Judged, next: string | null): Reason {
 }
 
 function doctorJudged(checks: readonly Check[]): Judged {
+  const looked = checks.filter(({ result }) => result !== "skip");
   const failed = checks.filter(({ result }) => result === "fail");
   const warned = checks.filter(({ result }) => result === "warn");
   const warnings = warned.length === 0 ? "" : `, ${warned.length} with a warning`;
   return {
     verdict: failed.length > 0 ? "fail" : "pass",
-    figures: `${checks.length - failed.length} of ${counted(checks.length, "check")}${warnings}`,
+    figures: `${looked.length - failed.length} of ${counted(looked.length, "check")}${warnings}`,
     details: [...failed, ...warned].map(({ name, detail }) => `${name}: ${detail}`),
   };
 }

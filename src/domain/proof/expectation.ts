@@ -16,6 +16,8 @@ export interface Sighting {
   decision: SeenDecision | null;
   /** Null when refused (401, 429), unreachable or not the expected document. */
   qa: QaDocument | null;
+  /** By the answer's headers a cache gave it: "cf-cache-status: HIT, age: 40"; absent otherwise. */
+  cached?: string;
   /** Why there is no document, in words for people; null when there is one. */
   problem: string | null;
 }

@@ -101,6 +101,8 @@ export const qaSchema = once(() => {
       .optional(),
     /** Ids of the cookie keys: the first one signs. Never the keys. */
     cookie_key_ids: z.array(text),
+    /** What the Worker's cron may do; absent before the Worker said so. */
+    guardian: z.enum(["off", "observe", "enforce"]).optional(),
   });
 });
 

@@ -19,10 +19,7 @@ export function accountRoutes(api: Hono<ApiEnv>, deps: ApiDeps): void {
     const membership = { id: "membership", status: "accepted", account, roles: ["Administrator"] };
     return ok(mine ? [membership] : [], page(mine ? 1 : 0));
   });
-  api.get("/accounts", (c) => {
-    const mine = c.get("token").accountId === deps.accountId;
-    return ok(mine ? [account] : [], page(mine ? 1 : 0));
-  });
+  api.get("/accounts", (c) => ok([{ ...account, id: c.get("token").accountId }], page(1)));
   api.get("/accounts/:account", (c) => own(c) ?? ok(account));
 
   function own(c: ApiContext): Response | null {
@@ -32,9 +29,10 @@ export function accountRoutes(api: Hono<ApiEnv>, deps: ApiDeps): void {
 }
 
 function verify(c: ApiContext): Response {
-  const { id, status, expiresAtMs } = c.get("token");
+  const { id, status, expiresAtMs, validFromMs } = c.get("token");
   const expires = expiresAtMs === null ? {} : { expires_on: new Date(expiresAtMs).toISOString() };
-  return ok({ id, status, ...expires });
+  const begins = validFromMs === null ? {} : { not_before: new Date(validFromMs).toISOString() };
+  return ok({ id, status, ...expires, ...begins });
 }
 
 function page(count: number): Record<string, number> {

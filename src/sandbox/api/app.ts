@@ -23,9 +23,13 @@ export function createApi(deps: ApiDeps, extend?: (api: Hono<ApiEnv>) => void): 
   api.use(async (c, next) => {
     const refused = authenticate(c, deps);
     if (refused !== null) return refused;
-    const waitS = deps.limits.request(c.get("token").id);
+    const { id } = c.get("token");
+    const waitS = deps.limits.request(id);
     if (waitS !== null) return throttled(waitS);
     await next();
+    const left = deps.limits.left(id);
+    if (left !== null)
+      c.res.headers.set("ratelimit", `"default";r=${left.requests};t=${left.resetS}`);
     return undefined;
   });
   accountRoutes(api, deps);
@@ -58,6 +62,11 @@ function authenticate(c: ApiContext, deps: ApiDeps): Response | null {
   const token = deps.tokens.find(match[1] ?? "");
   if (token === null) return unauthenticated();
   c.set("token", token);
+  if (token.kind === "ip-filtered") {
+    const message = "Cannot use the access token from location: 203.0.113.7";
+    return failure(403, CODES.otherAddress, message);
+  }
   const verifying = c.req.path.endsWith("/tokens/verify");
-  return token.status === "active" || verifying ? null : unauthenticated();
+  const begun = token.validFromMs === null || token.validFromMs <= deps.now();
+  return (token.status === "active" && begun) || verifying ? null : unauthenticated();
 }

@@ -13,6 +13,7 @@ export const CODES = {
   invalidHeaders: 6003,
   missingHeaders: 9106,
   invalidToken: 1000,
+  otherAddress: 9109,
   noRoute: 7003,
   throttled: 971,
   internal: 10001,

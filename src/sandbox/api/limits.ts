@@ -38,6 +38,15 @@ export class Limits {
     return Math.max(1, Math.ceil((window.startedAtMs + WINDOW_MS - now) / 1000));
   }
 
+  /** Of the window that this token is in; null where requests are not limited. */
+  left(tokenId: string): { requests: number; resetS: number } | null {
+    const window = this.#windows.get(tokenId);
+    if (!this.settings.requests || window === undefined) return null;
+    const endsMs = window.startedAtMs + WINDOW_MS - this.#now();
+    const requests = Math.max(0, this.settings.budget - window.used);
+    return { requests, resetS: Math.max(0, Math.ceil(endsMs / 1_000)) };
+  }
+
   /** False when this key was written less than a second ago. */
   write(key: string): boolean {
     const now = this.#now();

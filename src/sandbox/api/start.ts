@@ -1,11 +1,18 @@
 /** Starts the API in front of what the sandbox holds. */
 import { randomBytes } from "node:crypto";
+import {
+  destinationConf,
+  DATASET as JOB_DATASET,
+  jobFilter,
+  OUTPUT_OPTIONS,
+} from "../../domain/setup/logpush-fields.ts";
+import { LOGS_PREFIX } from "../../domain/setup/wanted.ts";
 import type { AnalyticsEngine } from "../analytics/engine.ts";
 import type { Closers } from "../closers.ts";
 import type { CentralStore } from "../kv/central-store.ts";
 import type { Logs } from "../logs/logs.ts";
 import type { Settings } from "../settings.ts";
-import { LOGS_BUCKET, MEDIA_BUCKET } from "../types.ts";
+import { LOGS_BUCKET, MEDIA_BUCKET, WORKER_NAME } from "../types.ts";
 import type { ApiDeps, R2Access } from "./access.ts";
 import { analyticsRoutes } from "./analytics-routes.ts";
 import { createApi } from "./app.ts";
@@ -37,6 +44,20 @@ interface Behind {
   secrets: Readonly<Record<string, string>>;
 }
 
+/** As `setup` makes it, for what the sandbox delivers by itself. */
+function logJob(accountId: string): ApiDeps["jobs"][number] {
+  const place = { bucket: LOGS_BUCKET, prefix: LOGS_PREFIX };
+  return {
+    id: 1,
+    name: "sandbox",
+    dataset: JOB_DATASET,
+    destination_conf: destinationConf(place, accountId, { id: "sandbox", secret: "sandbox" }),
+    filter: jobFilter(WORKER_NAME),
+    output_options: { ...OUTPUT_OPTIONS, field_names: [...OUTPUT_OPTIONS.field_names] },
+    enabled: true,
+  };
+}
+
 export async function startApi(
   { settings, closers, store, analytics, logs, secrets }: Behind,
   bucket: R2Access["bucket"],
@@ -55,7 +76,7 @@ export async function startApi(
     limits,
     accountId,
     r2: { names: new Set(settings.empty ? [] : [MEDIA_BUCKET, LOGS_BUCKET]), bucket },
-    jobs: [],
+    jobs: settings.empty ? [] : [logJob(accountId)],
     secrets: new Map(settings.empty ? [] : Object.entries(secrets)),
     now: Date.now,
   };

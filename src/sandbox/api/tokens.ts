@@ -8,10 +8,12 @@ export const TOKEN_KINDS = [
   "logs-read-only",
   "analytics-read-only",
   "no-permissions",
+  "not-yet-valid",
   "expiring",
   "expired",
   "disabled",
   "wrong-account",
+  "ip-filtered",
 ] as const;
 
 export type TokenKind = (typeof TOKEN_KINDS)[number];
@@ -22,6 +24,8 @@ export interface ApiToken {
   scopes: ReadonlySet<Scope>;
   status: "active" | "disabled" | "expired";
   expiresAtMs: number | null;
+  /** Until then it may only be verified. */
+  validFromMs: number | null;
   accountId: string;
 }
 
@@ -33,6 +37,7 @@ const READING: Partial<Record<TokenKind, readonly Permission[]>> = {
 };
 
 const EXPIRING_IN_MS = 60 * 60_000;
+const VALID_IN_MS = 60 * 60_000;
 const EXPIRED_SINCE_MS = 24 * 60 * 60_000;
 
 export class Tokens {
@@ -46,7 +51,8 @@ export class Tokens {
   }
 
   /**
-   * Returns the secret; `expiring` ends in an hour, `expired` did so a day ago. `permissions`: exactly
+   * Returns the secret; `expiring` ends in an hour, `not-yet-valid` begins then, `expired` ended a day ago,
+   * `ip-filtered` is for another address than any that asks. `permissions`: exactly
    * these, in place of those of its kind.
    */
   create(
@@ -60,6 +66,7 @@ export class Tokens {
       scopes: scopesOf(permissions),
       status: kind === "disabled" ? "disabled" : "active",
       expiresAtMs: this.#expiry(kind),
+      validFromMs: kind === "not-yet-valid" ? this.#now() + VALID_IN_MS : null,
       accountId: kind === "wrong-account" ? randomBytes(16).toString("hex") : this.#accountId,
     });
     return secret;

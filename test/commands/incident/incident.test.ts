@@ -146,6 +146,7 @@ describe("a change while an incident is open", () => {
     ];
     const notifier: Notifier = {
       channels: ["slack", "pagerduty", "webhook"],
+      unready: async () => [],
       report,
       notify: async () => [],
     };
@@ -357,6 +358,7 @@ describe("message", () => {
     const notices: Notice[] = [];
     const notifier: Notifier = {
       channels: ["pagerduty", "slack"],
+      unready: async () => [],
       report: async (notice, { channels }) => {
         notices.push(notice);
         expect(channels).toEqual(["slack"]);
@@ -393,6 +395,7 @@ describe("message", () => {
     };
     const notifier: Notifier = {
       channels: ["slack"],
+      unready: async () => [],
       report: async () => [problem],
       notify: async () => [],
     };

@@ -65,6 +65,7 @@ function world(
     progress: { ...base.progress, warn: (text) => void warnings.push(text) },
     notifier: {
       channels: ["pagerduty", "slack"],
+      unready: async () => [],
       async report(notice, options) {
         events.push(`notice ${notice.kind}`);
         notices.push(notice);

@@ -36,7 +36,7 @@ describe("GO", () => {
       "  window  2025-11-12T02:13Z to 2025-11-13T02:13Z (24 h, 1,440 × 60 s)",
     ]);
     expect(lines.slice(4, 20)).toEqual([
-      "  ✔ pass         doctor          12 of 12 checks, 2 with a warning",
+      "  ✔ pass         doctor          14 of 14 checks, 2 with a warning",
       "                 metrics: no dataset configured: assess, status, watch and",
       "                   verify --fleet have no metrics",
       "                 logs: no logs bucket configured: logs pull and logs errors",
@@ -196,8 +196,8 @@ describe("NO-GO, each for its own reason", () => {
     [
       "proxy failing its pings",
       { sighting: sick("proxy") },
-      { "proxy ping": "fail" },
-      "pixcanary status --env production",
+      { doctor: "fail", "proxy ping": "fail" },
+      "look at the legacy origin",
     ],
     [
       "a /qa that does not answer",

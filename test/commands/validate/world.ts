@@ -55,7 +55,7 @@ function healthRows(at: World["at"]) {
 }
 
 export function portsOf(world: World = {}): Ports {
-  const { texts = PLAIN, config = {}, stop = null, native = 1_000, rows = {} } = world;
+  const { texts = PLAIN, config = {}, stop = { active: false }, native = 1_000, rows = {} } = world;
   const share = (cohort: string, sampled: number) => ({
     ...{ cohort, sampled, squares: sampled, requests: sampled },
   });
@@ -99,6 +99,9 @@ export function portsOf(world: World = {}): Ports {
       token: async () => ({ status: "active", expiresOn: null }),
       namespace: async () => ({ title: "KV_CANARY_CONFIG" }),
       writable: async () => undefined,
+      accounts: async () => [],
+      tails: async () => undefined,
+      logJobs: async () => [],
     },
     qa: { urls: [sighting.url], look: async () => ({ ...seen, ...world.sighting }) },
     journal: {

@@ -80,6 +80,8 @@ export function sightingOf(texts: Texts, percent: number, emergency = false): Si
       source: "kv",
       age_ms: 0,
     },
+    emergencies: [],
+    guardian: "off",
     stop: { active: emergency, id: null, at: null, by: null, reason: null },
     health: {
       native: { ...ping, db_ping_ms: 1, r2_accessible: true },

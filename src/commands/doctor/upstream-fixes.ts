@@ -1,0 +1,14 @@
+/** What to do when the API does not answer as it should, by how it fails. */
+import type { UpstreamError } from "../../ports/errors.ts";
+
+const LATER = "check the network and www.cloudflarestatus.com, then run doctor again";
+
+export const UPSTREAM_FIXES: Readonly<Record<UpstreamError["kind"], string>> = {
+  auth: "create a token with Workers KV Storage: Edit, then: export CLOUDFLARE_API_TOKEN=…",
+  forbidden: "give the token Workers KV Storage: Edit on this account",
+  "not-found": "check accountId and namespaceId in pixcanary.json",
+  rejected: "check accountId and namespaceId in pixcanary.json",
+  deadline: LATER,
+  unavailable: LATER,
+  ambiguous: LATER,
+};
