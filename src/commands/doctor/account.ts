@@ -87,7 +87,11 @@ function otherAccount(
   const wanted = target.accountId.toLowerCase();
   if (other === undefined || accounts?.some((id) => id.toLowerCase() === wanted)) return null;
   const detail = `the token is for account ${other}, pixcanary.json says ${target.accountId}`;
-  return failed("account", detail, "use a token of that account, or correct accountId there");
+  return failed(
+    "account",
+    detail,
+    "use a token of the account in pixcanary.json, or correct accountId",
+  );
 }
 
 /** `preview`: wrangler's own, for development. */

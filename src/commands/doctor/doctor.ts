@@ -37,7 +37,7 @@ import { stateChecks } from "./state.ts";
 import { tokenChecks } from "./token.ts";
 
 /** For all looks together: an API that takes longer would not take a stop in time either. */
-const LOOK_LIMIT_MS = 4_500;
+const LOOK_LIMIT_MS = 4_000;
 const SKEW_FAILURE_MS = 30_000;
 
 export interface DoctorData {
@@ -55,9 +55,9 @@ export const doctor: ReadingVerb<typeof input, DoctorData> = {
   name: "doctor",
   summary: "Check everything that a stop needs",
   details:
-    "Checks the token, account, namespace (writes and deletes one probe key), state keys, every /qa, clock and Node " +
-    "version. Run it before you need it: before each rollout, and in the quarterly drill. Metrics and " +
-    "logs that cannot be read are warnings: a stop needs neither. With --notify it also sends a test " +
+    "Checks the token, account, namespace (writes and deletes one probe key), state keys, the Worker's cron, every /qa, " +
+    "the clock and what is left to deliver. Run it before you need it: before each rollout, and in the quarterly drill. " +
+    "Metrics, logs and channels that cannot be used are warnings: a stop needs none of them. With --notify it also sends a test " +
     "notification through every channel, which pages the PagerDuty on-call, and checks the contacts. With " +
     "--deep it counts the database's connections, shows its longest queries, and writes, reads and deletes an object in R2.",
   examples: [

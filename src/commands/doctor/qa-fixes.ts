@@ -5,7 +5,7 @@ import type { Ports } from "../../ports/ports.ts";
 
 const NEW_QA_TOKEN =
   "T=$(openssl rand -hex 32); printf %s $T | npx wrangler secret put QA_TOKEN --env <env>; export PIXCANARY_QA_TOKEN=$T";
-const ACCESS = "Cloudflare Access guards /qa: add a Bypass policy for its path, /qa";
+const ACCESS = "Cloudflare Access guards it? add a Bypass policy for its path, /qa";
 const QA_URLS = "check qaUrls in pixcanary.json; is the Worker deployed there?";
 
 type Fix = string | ((url: URL) => string);
@@ -23,7 +23,7 @@ const BY_WORDS: readonly (readonly [RegExp, Fix])[] = [
   ],
   [/cloudflareaccess\.com|cdn-cgi\/access/, ACCESS],
   [/^redirects to /, "set qaUrls in pixcanary.json to the address that answers itself"],
-  [/a web page/, `a login page? ${ACCESS}`],
+  [/a web page/, ACCESS],
   [/no complete answer/, ({ href }) => `does it answer at all? curl -m 10 -si ${href}`],
 ];
 

@@ -7,7 +7,7 @@ import { NOT_FROM_HERE, type TokenFacts } from "../../ports/api.ts";
 import { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
 import { type Check, failed, passed, warned } from "../lib/check.ts";
-import { UPSTREAM_FIXES } from "./upstream-fixes.ts";
+import { NEW_TOKEN, UPSTREAM_FIXES } from "./upstream-fixes.ts";
 
 const NAME = "token";
 /** Time enough to have a new one made. */
@@ -15,12 +15,9 @@ const EXPIRY_WARNING_MS = 7 * 86_400_000;
 /** Of 1,200 in 5 min: a stop and its proof take some 30. */
 const LOW_BUDGET = 100;
 
-const NEW_TOKEN =
-  "create a token with Workers KV Storage: Edit, then: export CLOUDFLARE_API_TOKEN=…";
 const FIXES: Readonly<Record<string, string>> = {
   disabled: "enable it in the dashboard (API Tokens), or: export CLOUDFLARE_API_TOKEN=…",
-  [NOT_FROM_HERE]:
-    "allow this address in the token's Client IP Address Filtering, or go through VPN",
+  [NOT_FROM_HERE]: "allow this address in the token's Client IP Address Filtering",
 };
 
 /** Null where it is valid now. */
@@ -44,8 +41,8 @@ export function tokenProblem(
   }
   const beginsMs = timeOf(notBefore ?? undefined);
   if (!(beginsMs > nowMs)) return null;
-  const fix = `wait until then, or ${NEW_TOKEN}`;
-  return failed(NAME, `the token is not valid before ${isoSeconds(beginsMs)}`, fix);
+  const detail = `the token is not valid before ${isoSeconds(beginsMs)}`;
+  return failed(NAME, detail, `wait until then, or ${NEW_TOKEN}`);
 }
 
 interface Given {
@@ -79,19 +76,18 @@ function expiryCheck({ expiresOn }: TokenFacts, { nowMs, ramp, plans }: Given): 
   if (expiresOn === null) return passed(NAME, "active");
   const leftMs = Date.parse(expiresOn) - nowMs;
   const detail = `active, expires ${isoSeconds(expiresOn)}`;
-  const fix = "create a new token, then: export CLOUDFLARE_API_TOKEN=…";
   const endMs = ramp === null || isOver(ramp) ? Number.NaN : endOf(ramp, nowMs);
   if (endMs - nowMs > leftMs) {
     const until = `, before the running ramp can end (${isoSeconds(endMs)})`;
-    return warned(NAME, `${detail}${until}`, fix);
+    return warned(NAME, `${detail}${until}`, NEW_TOKEN);
   }
   const long = Object.entries(plans).find(([, plan]) => lengthMs(plan) > leftMs);
   if (long !== undefined) {
     const [name, plan] = long;
     const takes = roughDuration(lengthMs(plan) / 1_000);
-    return warned(NAME, `${detail}, before a ramp "${name}" (${takes}) could end`, fix);
+    return warned(NAME, `${detail}, before a ramp "${name}" (${takes}) could end`, NEW_TOKEN);
   }
-  return leftMs < EXPIRY_WARNING_MS ? warned(NAME, detail, fix) : passed(NAME, detail);
+  return leftMs < EXPIRY_WARNING_MS ? warned(NAME, detail, NEW_TOKEN) : passed(NAME, detail);
 }
 
 /** When its last hold would be over, were it to go on now without a pause. */

@@ -3,8 +3,10 @@ import type { UpstreamError } from "../../ports/errors.ts";
 
 const LATER = "check the network and www.cloudflarestatus.com, then run doctor again";
 
+export const NEW_TOKEN = "make one with Workers KV Storage: Edit; export CLOUDFLARE_API_TOKEN=…";
+
 export const UPSTREAM_FIXES: Readonly<Record<UpstreamError["kind"], string>> = {
-  auth: "create a token with Workers KV Storage: Edit, then: export CLOUDFLARE_API_TOKEN=…",
+  auth: NEW_TOKEN,
   forbidden: "give the token Workers KV Storage: Edit on this account",
   "not-found": "check accountId and namespaceId in pixcanary.json",
   rejected: "check accountId and namespaceId in pixcanary.json",

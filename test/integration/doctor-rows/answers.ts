@@ -84,7 +84,12 @@ export const ANSWERS: Row[] = [
   {
     name: "a login page",
     breaks: (stage) => inSandbox(stage.answer(200, "<!doctype html><title>Sign in</title>")),
-    finds: ["fail", "/qa 127.0.0.1:", /the answer is a web page/, /a login page\?/],
+    finds: [
+      "fail",
+      "/qa 127.0.0.1:",
+      /the answer is a web page/,
+      /^Cloudflare Access guards it\? add a Bypass/,
+    ],
   },
   {
     name: "too many looks",

@@ -39,12 +39,7 @@ export const TOKENS: Row[] = [
   {
     name: "an API token that has expired",
     breaks: withToken("expired"),
-    finds: [
-      "fail",
-      "token",
-      /the token is expired/,
-      /create a token with Workers KV Storage: Edit/,
-    ],
+    finds: ["fail", "token", /the token is expired/, /make one with Workers KV Storage: Edit/],
     code: 23,
   },
   {
@@ -56,7 +51,7 @@ export const TOKENS: Row[] = [
   {
     name: "an API token that is not valid yet",
     breaks: withToken("not-yet-valid"),
-    finds: ["fail", "token", /not valid before 20/, /^wait until then, or create/],
+    finds: ["fail", "token", /not valid before 20/, /^wait until then, or make one/],
     code: 23,
   },
   {
@@ -68,13 +63,13 @@ export const TOKENS: Row[] = [
   {
     name: "an API token of another account",
     breaks: withToken("wrong-account"),
-    finds: ["fail", "account", /the token is for account [0-9a-f]{32}/, /correct accountId there/],
+    finds: ["fail", "account", /the token is for account [0-9a-f]{32}/, /or correct accountId$/],
     code: 23,
   },
   {
     name: "an API token that expires soon",
     breaks: withToken("expiring"),
-    finds: ["warn", "token", /active, expires 20/, /create a new token/],
+    finds: ["warn", "token", /active, expires 20/, /make one with/],
   },
   {
     name: "an API token that expires before the ramp that runs can end",
@@ -82,12 +77,12 @@ export const TOKENS: Row[] = [
       stage.put("ramp", rampOf("20:2h,30:24h", { nowMs: Date.now() }));
       return withToken("expiring")(stage);
     },
-    finds: ["warn", "token", /before the running ramp can end/, /create a new token/],
+    finds: ["warn", "token", /before the running ramp can end/, /make one with/],
   },
   {
     name: "an API token that expires before a configured ramp could end",
     breaks: withToken("expiring", { ramps: { slow: "5:2h,10:24h,100" } }),
-    finds: ["warn", "token", /before a ramp "slow" \(26 h\) could end/, /create a new token/],
+    finds: ["warn", "token", /before a ramp "slow" \(26 h\) could end/, /make one with/],
   },
   {
     name: "an API token that may only read KV",
