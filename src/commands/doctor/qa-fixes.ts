@@ -49,7 +49,7 @@ function byStatus(status: number | null, words: string, worker: string): string 
     case 401:
       return "export PIXCANARY_QA_TOKEN=… (the Worker's secret QA_TOKEN)";
     case 403:
-      return "a firewall rule or bot protection? let /qa pass: dashboard, Security, Events";
+      return "a firewall rule or bot protection? let /qa pass (Security, Events)";
     case 404:
       return `no route of ${worker} covers it: see "routes" in wrangler.jsonc, and qaUrls`;
     case 429:
