@@ -287,7 +287,7 @@ function askingOnce(found: Configured): Configured {
   const distinct = distinctUrls(qaUrls);
   const again = qaUrls.length - distinct.length;
   if (again === 0) return found;
-  const warning = `${again} of ${qaUrls.length} qaUrls repeat another one; each is asked once`;
+  const warning = `${again} of ${qaUrls.length} qaUrls repeat another one; each is asked once: take them out of pixcanary.json`;
   return {
     ...found,
     environment: { ...found.environment, qaUrls: distinct },

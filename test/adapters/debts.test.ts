@@ -42,6 +42,7 @@ async function orphan(): Promise<void> {
 
 test("a living process sees to its own; nobody else takes or delivers it", async () => {
   expect(await debts().keep(DEBT)).toBe(true);
+  expect(await debts().waiting()).toBe(0);
   expect(await debts().takeOver()).toEqual([]);
   await debts().passOn();
   expect(started).toBe(0);
@@ -50,6 +51,7 @@ test("a living process sees to its own; nobody else takes or delivers it", async
 test("of a process that was killed, one of many takes it", async () => {
   await debts().keep(DEBT);
   await orphan();
+  expect(await debts().waiting()).toBe(1);
   await debts().passOn();
   expect(started).toBe(1);
   const taken = await Promise.all(Array.from({ length: 8 }, () => debts().takeOver()));

@@ -114,6 +114,17 @@ test("every channel gets it, and the secrets are asked for only then", async () 
   expect(receivers.state().pagerduty).toEqual({ pages: 1, open: [] });
 });
 
+test("what would keep it from being sent is told without sending it", async () => {
+  expect(await notifier(all()).unready(NOTICE)).toEqual([]);
+  const { unready } = notifier({ pagerduty: {}, slack: {} }, {});
+  const found = await unready(NOTICE);
+  expect(found.map(({ channel, problem }) => `${channel}: ${problem}`)).toEqual([
+    "pagerduty: PIXCANARY_PAGERDUTY_KEY is not set",
+    "slack: PIXCANARY_SLACK_WEBHOOK is not set",
+  ]);
+  expect(arrived()).toEqual([]);
+});
+
 test("an event that is not critical does not page", async () => {
   expect(await notifier(all()).tell({ kind: "event", severity: "warning" })).toEqual([]);
   expect(arrived().sort()).toEqual(["slack 200", "webhook 204"]);

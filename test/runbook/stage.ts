@@ -111,6 +111,8 @@ export async function openStage(): Promise<Stage> {
     lagMs: { min: 0, max: 0 },
     rateLimits: false,
     patience: WORKER_PATIENCE,
+    // Nothing runs its cron, which doctor would name.
+    vars: { GUARDIAN: "off" },
   });
   try {
     const shell = await openShell(secretsOf(sandbox));

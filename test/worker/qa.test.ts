@@ -34,6 +34,7 @@ describe("/qa behind its guard", () => {
         proxy: { status: "healthy", reachable: true },
       },
       cookie_key_ids: ["k2", "k1"],
+      guardian: "observe",
     });
     expect(document).not.toHaveProperty("metrics_24h");
     expect(document.canary.cohort).toBe(
@@ -141,9 +142,12 @@ describe("/qa in other settings", () => {
   });
 
   // What switches the guard off, and what does not: settings.test.ts.
-  test("without its guard a caller without a token gets 200", async () => {
+  test("without its guard a caller without a token gets 200, and reads what is not bound", async () => {
     const worker = await startWorker({ vars: { FEATURE_QA_GUARD: "false" } });
-    expect((await worker.fetch("/qa?health=cached")).status).toBe(200);
+    const answer = await worker.fetch("/qa");
+    expect(answer.status).toBe(200);
+    const { health } = qaSchema().parse(await answer.json());
+    expect(health.native).toMatchObject({ status: "failing", problem: "database: not bound" });
     await worker.dispose();
   });
 

@@ -167,8 +167,8 @@ function accountChecks({ asked, side, sightings, nowMs }: Found, ports: Ports): 
 function otherNamespace(own: Check | undefined, seen: Seen, { target }: Ports): Check | undefined {
   const odd = own?.result === "pass" ? elsewhere(seen) : null;
   if (own === undefined || odd === null) return own;
-  const detail = `${own.detail} is not what the Worker reads: every /qa shows ${odd}`;
-  const fix = `set namespaceId to the id of KV_CANARY_CONFIG in the wrangler.jsonc of ${target.worker}`;
+  const detail = `${own.detail}, but every /qa shows ${odd}: does ${target.worker} read another one?`;
+  const fix = "compare namespaceId with the id of KV_CANARY_CONFIG in wrangler.jsonc";
   return failed(own.name, detail, fix);
 }
 

@@ -69,7 +69,10 @@ export function guardianChecks(
   // Named among the keys that cannot be read.
   if (text !== null && guardian === null) return [];
   const last = guardian?.last_tick;
-  const ran = last === undefined ? "has never run" : `last ran ${timeWithAge(last, nowMs)}`;
+  const ran =
+    last === undefined
+      ? "has never run (a new one takes a minute)"
+      : `last ran ${timeWithAge(last, nowMs)}`;
   if (nowMs - timeOf(last) <= MISSED_MS) return [passed(name, `${mode}; its cron ${ran}`)];
   const fix = 'set "triggers": {"crons": ["* * * * *"]} in wrangler.jsonc, and deploy';
   return [warned(name, `GUARDIAN is ${mode}, but its cron ${ran}`, fix)];

@@ -87,8 +87,8 @@ export const FILES: Row[] = [
     finds: [
       "fail",
       "namespace",
-      /not what the Worker reads.*stored is OTHER/,
-      /^set namespaceId to the id of/,
+      /every \/qa shows .*stored is OTHER.*read another one\?/,
+      /^compare namespaceId with the id of KV_CANARY_CONFIG/,
     ],
   },
   {
