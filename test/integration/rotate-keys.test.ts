@@ -113,7 +113,7 @@ describe("cookie keys", () => {
     expect(await rotate()).toMatchObject({
       kind: "failed",
       code: "auth",
-      message: expect.stringContaining("lacks Workers Scripts: Edit"),
+      message: expect.stringContaining("it needs Workers Scripts: Edit"),
     });
   });
 });
