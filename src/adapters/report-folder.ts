@@ -1,10 +1,10 @@
 /**
- * A folder of post-incident reports. A document is read completely or not at all, as what is not read would be
+ * A folder of reports. A document is read completely or not at all, as what is not read would be
  * lost when it is written again; no link is followed, neither out of the folder nor, for a folder that is named
  * relative to the working directory, out of that.
  */
 import { constants } from "node:fs";
-import { open, realpath } from "node:fs/promises";
+import { open, readdir, realpath } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { LocalError } from "../ports/errors.ts";
 import type { ReportFolder, ReportFolders } from "../ports/reports.ts";
@@ -26,6 +26,7 @@ export function createReportFolders(cwd: string): ReportFolders {
       const inside = isAbsolute(path) ? null : cwd;
       return {
         path,
+        names: () => inWords(`read ${path}`, () => namesIn(folder, inside)),
         read: (name) => inWords(`read ${join(path, name)}`, () => read(folder, name, inside)),
         write: (name, text, before) =>
           inWords(`write ${join(path, name)}`, () => write({ folder, name, inside }, text, before)),
@@ -39,6 +40,12 @@ interface Place {
   name: string;
   /** What the folder must lie in; null: anywhere. */
   inside: string | null;
+}
+
+async function namesIn(folder: string, inside: string | null): Promise<string[]> {
+  await refuseOutside(folder, inside);
+  const found = await readdir(folder, { withFileTypes: true }).catch(unlessMissing);
+  return (found ?? []).filter((one) => one.isFile()).map(({ name }) => name);
 }
 
 async function read(folder: string, name: string, inside: string | null): Promise<string | null> {

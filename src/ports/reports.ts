@@ -1,9 +1,11 @@
-/** Post-incident reports on this machine: documents that people write in as well. */
+/** Reports on this machine, of incidents and drills: documents that people write in as well. */
 
 /** Names are plain ones: no path. Methods throw LocalError. */
 export interface ReportFolder {
   /** For people; as it was given. */
   readonly path: string;
+  /** Of its files, in no order; none where there is no folder. */
+  names(): Promise<string[]>;
   /** The whole of a document, byte for byte; null when it is not there. A link or no UTF-8 is an error. */
   read(name: string): Promise<string | null>;
   /**

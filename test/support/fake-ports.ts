@@ -202,6 +202,7 @@ export function modelPorts(store: StateStore): Ports {
     reports: {
       at: (path) => ({
         path,
+        names: () => Promise.reject(new Error("no reports in these tests")),
         read: () => Promise.reject(new Error("no reports in these tests")),
         write: () => Promise.reject(new Error("no reports in these tests")),
       }),

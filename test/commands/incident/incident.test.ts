@@ -214,7 +214,9 @@ describe("close", () => {
 
   test("leaves it open when the report cannot be written", async () => {
     const full = () => Promise.reject(new LocalError("cannot write a.md: the disk is full"));
-    const reports = { at: (path: string) => ({ path, read: async () => null, write: full }) };
+    const reports = {
+      at: (path: string) => ({ path, names: async () => [], read: async () => null, write: full }),
+    };
     const at = world({ reports });
     await open(at);
     const outcome = await close(at);

@@ -63,6 +63,7 @@ export function world(more: Partial<Ports> = {}): World {
     reports: {
       at: (path) => ({
         path,
+        names: async () => [...files.keys()].map((file) => file.slice(path.length + 1)),
         read: async (name) => files.get(`${path}/${name}`) ?? null,
         write: async (name, text) => void files.set(`${path}/${name}`, text),
       }),

@@ -1,14 +1,14 @@
 /** A drill leaves the share as it found it, and does not begin where it could not. */
 import { describe, expect, test } from "vitest";
-import { performDrill } from "../../src/commands/drill.ts";
-import { RAMP_KEY } from "../../src/domain/ramp/document.ts";
-import { parseConfig, serialiseConfig } from "../../src/domain/state/documents.ts";
-import { isEmergency, parseState } from "../../src/domain/state/state.ts";
-import { UpstreamError } from "../../src/ports/errors.ts";
-import type { Ports } from "../../src/ports/ports.ts";
-import type { Rehearsal } from "../../src/ports/visitors.ts";
-import { BASE, rampOf, START_MS } from "../domain/ramp/world.ts";
-import { INPUT, RampStage } from "./ramp/stage.ts";
+import { performChecklist } from "../../../src/commands/drill/checklist.ts";
+import { RAMP_KEY } from "../../../src/domain/ramp/document.ts";
+import { parseConfig, serialiseConfig } from "../../../src/domain/state/documents.ts";
+import { isEmergency, parseState } from "../../../src/domain/state/state.ts";
+import { UpstreamError } from "../../../src/ports/errors.ts";
+import type { Ports } from "../../../src/ports/ports.ts";
+import type { Rehearsal } from "../../../src/ports/visitors.ts";
+import { BASE, rampOf, START_MS } from "../../domain/ramp/world.ts";
+import { INPUT, RampStage } from "../ramp/stage.ts";
 
 function stageAt(canary_percent: number): RampStage {
   const stage = new RampStage();
@@ -38,7 +38,7 @@ function drill(
       signal.throwIfAborted();
     },
   };
-  return performDrill(INPUT, { ...ports, clock }, rehearsal);
+  return performChecklist(INPUT, { ...ports, clock }, rehearsal);
 }
 
 function percentOf({ config }: RampStage) {

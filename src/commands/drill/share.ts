@@ -1,17 +1,17 @@
 /** From which share a drill goes down, and to which it goes back: the one that is in force, if that may be touched. */
 
-import { anySignal } from "../domain/lib/abort.ts";
-import type { Sighting } from "../domain/proof/expectation.ts";
-import { isOver } from "../domain/ramp/document.ts";
-import { shareOf } from "../domain/ramp/text.ts";
-import type { CanaryConfig } from "../domain/state/documents.ts";
-import { isEmergency } from "../domain/state/state.ts";
-import type { Ports } from "../ports/ports.ts";
-import type { CommonInput } from "./command.ts";
-import { lookEverywhere } from "./lib/look-everywhere.ts";
-import type { Base } from "./lib/stored-state.ts";
-import { readBase } from "./lib/stored-state.ts";
-import { rampStatus } from "./ramp/status.ts";
+import { anySignal } from "../../domain/lib/abort.ts";
+import type { Sighting } from "../../domain/proof/expectation.ts";
+import { isOver } from "../../domain/ramp/document.ts";
+import { shareOf } from "../../domain/ramp/text.ts";
+import type { CanaryConfig } from "../../domain/state/documents.ts";
+import { isEmergency } from "../../domain/state/state.ts";
+import type { Ports } from "../../ports/ports.ts";
+import type { CommonInput } from "../command.ts";
+import { lookEverywhere } from "../lib/look-everywhere.ts";
+import type { Base } from "../lib/stored-state.ts";
+import { readBase } from "../lib/stored-state.ts";
+import { rampStatus } from "../ramp/status.ts";
 
 export interface DrillShare {
   /** Null: no drill now. */

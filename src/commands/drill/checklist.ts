@@ -2,38 +2,23 @@
  * The runbook's quarterly checklist (section 8), performed and measured: stop, see it live, restore,
  * reduce to half, disable, restore: always to the share that it began with. On a stage with visitors, the
  * first stop is pulled on a failing native. Uses the very commands that an incident uses. Done means that
- * every step held.
+ * every step held, each within its time.
  */
-import type * as z from "zod";
-import { unlessAborted } from "../domain/lib/abort.ts";
-import { halfOf } from "../domain/state/transitions.ts";
-import { counted, countText, isoSeconds } from "../domain/text/format.ts";
-import type { Ports } from "../ports/ports.ts";
-import type { Rehearsal, TrafficCounts } from "../ports/visitors.ts";
-import type { ChangingVerb, CommonInput, Outcome } from "./command.ts";
-import { interruptedBy } from "./command.ts";
-import { lookInFull, shareToDrill } from "./drill-share.ts";
-import { invocation, seconds } from "./lib/format.ts";
-import { disable } from "./lower/disable.ts";
-import { reduce } from "./lower/reduce.ts";
-import { pullTheStop } from "./not-aus/not-aus.ts";
-import { restore } from "./restore/restore.ts";
-
-interface DrillStep {
-  step: string;
-  held: boolean;
-  elapsed_ms: number;
-  detail: string;
-}
-
-export interface DrillData {
-  env: string;
-  started_at: string;
-  /** The share that it began with, and goes back to; null: it did not begin. */
-  percent: number | null;
-  steps: DrillStep[];
-  traffic: TrafficCounts | null;
-}
+import { NOT_MEASURED, type StageTimes, TARGETS } from "../../domain/drill/stages.ts";
+import { unlessAborted } from "../../domain/lib/abort.ts";
+import { halfOf } from "../../domain/state/transitions.ts";
+import { counted, countText } from "../../domain/text/format.ts";
+import type { Ports } from "../../ports/ports.ts";
+import type { Rehearsal, TrafficCounts } from "../../ports/visitors.ts";
+import type { CommonInput, Outcome } from "../command.ts";
+import { disable } from "../lower/disable.ts";
+import { reduce } from "../lower/reduce.ts";
+import { pullTheStop } from "../not-aus/not-aus.ts";
+import { restore } from "../restore/restore.ts";
+import { type DrillData, newDrill, verdictOf } from "./data.ts";
+import { type Drilling, detailOf, execute, rehearsed, stopTimes } from "./run.ts";
+import { lookInFull, shareToDrill } from "./share.ts";
+import { stepLine } from "./text.ts";
 
 /** Uploads that a stop moves mid-way may break: counted and shown, never hidden, no failure. */
 const OBSERVED_ANSWERS = 200;
@@ -43,36 +28,40 @@ const MOST_ANSWERS = 5_000;
 const SILENCE_LIMIT_MS = 30_000;
 const FAILING_SHARE = 0.5;
 
-export const DRILL_BUDGET_MS = 90_000;
-
-export async function performDrill(
+export async function performChecklist(
   input: CommonInput,
   ports: Ports,
   rehearsal: Rehearsal | null,
+  targets: Drilling["targets"] = TARGETS,
 ): Promise<Outcome<DrillData>> {
-  const data: DrillData = {
-    env: ports.target.env,
-    started_at: new Date(ports.clock.now()).toISOString(),
-    percent: null,
-    steps: [],
-    traffic: null,
-  };
-  const run: Run = { input: { ...input, reason: input.reason ?? "drill" }, ports, rehearsal, data };
+  const data = newDrill(ports);
+  const given = { ...input, reason: input.reason ?? "drill" };
+  const run: Run = { input: given, ports, targets, rehearsal, data, times: { ...NOT_MEASURED } };
   await rehearsal?.startVisitors();
   try {
     await perform(run);
   } finally {
     data.traffic = (await rehearsal?.stopVisitors()) ?? null;
   }
+  if (data.percent !== null) {
+    const what = "the steps of runbook section 8";
+    data.rehearsals.push(rehearsed({ fault: "checklist", what, stop: "manual" }, run.times, run));
+  }
   if (data.traffic !== null) judgeTraffic(data, data.traffic);
-  return verdict(run);
+  return verdictOf(data, ports);
 }
 
-interface Run {
-  input: CommonInput & { reason: string };
-  ports: Ports;
+interface Run extends Drilling {
   rehearsal: Rehearsal | null;
   data: DrillData;
+  times: StageTimes;
+}
+
+interface Step {
+  step: string;
+  held: boolean;
+  elapsed_ms: number;
+  detail: string;
 }
 
 async function perform(run: Run): Promise<void> {
@@ -80,23 +69,21 @@ async function perform(run: Run): Promise<void> {
   const percent = await readyStep(run);
   if (percent === null) return;
   const half = halfOf(percent);
+  const back = () => execute(restore, run, { to: String(percent) });
   const steps: (() => Promise<boolean>)[] = [
     () => (rehearsal === null ? skip() : failingNativeStep(run, rehearsal)),
-    () => commandStep(run, "NOT-AUS, seen live", () => pullTheStop(run.input, ports)),
+    () => stopStep(run),
     () => qaStep(run, "/qa shows the emergency", true),
     () => (rehearsal === null ? skip() : nobodyNativeStep(run, rehearsal)),
     () => (rehearsal === null ? skip() : mendNativeStep(run, rehearsal)),
     () =>
-      commandStep(run, `restore to ${percent} %`, () =>
-        execute(restore, run, { to: String(percent) }),
-      ),
+      commandStep(run, `restore to ${percent} %`, back, (_, elapsedMs) => {
+        run.times.restored = elapsedMs;
+      }),
     () => qaStep(run, "/qa shows no emergency", false),
     () => commandStep(run, `reduce to ${half} %`, () => execute(reduce, run, { to: String(half) })),
     () => commandStep(run, "disable (0 %)", () => execute(disable, run, {})),
-    () =>
-      commandStep(run, `restore to ${percent} % again`, () =>
-        execute(restore, run, { to: String(percent) }),
-      ),
+    () => commandStep(run, `restore to ${percent} % again`, back),
   ];
   for (const step of steps) {
     if (ports.interrupt.aborted || !(await step())) return;
@@ -115,45 +102,27 @@ async function readyStep(run: Run): Promise<number | null> {
   return percent;
 }
 
-/** Runs a verb as the shell would, `--yes` given; what ended in planning ended. */
-async function execute<In extends z.ZodType, P, T>(
-  def: ChangingVerb<In, P, T>,
-  run: Run,
-  own: Record<string, unknown>,
-): Promise<Outcome<unknown>> {
-  const flags = def.input.parse(own) as z.output<In>;
-  const input = { ...Object(flags), ...run.input, timeoutMs: DRILL_BUDGET_MS };
-  const planned = await def.plan(input, run.ports);
-  if (planned.kind === "ended") return planned.outcome;
-  return def.apply(planned.steps, input, run.ports);
+function stopStep(run: Run): Promise<boolean> {
+  const stop = () => pullTheStop(run.input, run.ports);
+  return commandStep(run, "NOT-AUS, seen live", stop, (outcome) => {
+    const times = stopTimes(outcome);
+    Object.assign(run.times, times, { effective: times.live });
+  });
 }
 
-async function commandStep(
+async function commandStep<T>(
   run: Run,
   step: string,
-  command: () => Promise<Outcome<unknown>>,
+  command: () => Promise<Outcome<T>>,
+  measured: (outcome: Outcome<T>, elapsedMs: number) => void = () => undefined,
 ): Promise<boolean> {
   run.ports.progress.note(`${step} …`);
   const startedMs = run.ports.clock.monotonic();
   const outcome = await command();
   const elapsedMs = run.ports.clock.monotonic() - startedMs;
   const held = outcome.kind === "done";
+  if (held) measured(outcome, elapsedMs);
   return record(run, { step, held, elapsed_ms: elapsedMs, detail: detailOf(outcome) });
-}
-
-function detailOf(outcome: Outcome<unknown>): string {
-  switch (outcome.kind) {
-    case "done":
-      return "live at every /qa";
-    case "pending":
-      return `pending: ${outcome.waitingFor}`;
-    case "unhealthy":
-      return outcome.reason;
-    case "failed":
-      return `${outcome.message}; ${outcome.truth}`;
-    default:
-      return outcome.kind;
-  }
 }
 
 async function qaStep(run: Run, step: string, emergency: boolean): Promise<boolean> {
@@ -234,53 +203,8 @@ function judgeTraffic(data: DrillData, traffic: TrafficCounts): void {
   data.steps.push({ step: "sessions stay together", held: drifts === 0, elapsed_ms: 0, detail });
 }
 
-function record(run: Run, step: DrillStep): boolean {
+function record(run: Run, step: Step): boolean {
   run.data.steps.push({ ...step, elapsed_ms: Math.round(step.elapsed_ms) });
   run.ports.progress.note(stepLine(step));
   return step.held;
-}
-
-function verdict(run: Run): Outcome<DrillData> {
-  const { data, ports } = run;
-  const signal = interruptedBy(ports.interrupt);
-  const failed = data.steps.filter((step) => !step.held);
-  const { percent } = data;
-  const status = invocation(ports.target, "status");
-  if (percent === null && signal === null) {
-    const reason = `not started: ${failed.map(({ detail }) => detail).join(", ")}; nothing was changed`;
-    return { kind: "unhealthy", data, reason, next: status };
-  }
-  const began = percent === null ? "nothing was changed" : `it began at ${percent} %`;
-  const next =
-    percent === null
-      ? status
-      : `${invocation(ports.target, `restore --to ${percent} --reason "drill over"`)}   # the share before`;
-  if (signal !== null) {
-    const truth = `the drill stopped after ${counted(data.steps.length, "step")}; ${began}`;
-    return { kind: "interrupted", signal, truth, next, data };
-  }
-  if (failed.length === 0) return { kind: "done", changed: true, data };
-  const reason = `failed steps: ${failed.map((step) => step.step).join(", ")}; ${began}`;
-  return { kind: "unhealthy", data, reason, next };
-}
-
-export function renderDrill(outcome: Outcome<DrillData>): string {
-  if (!("data" in outcome) || outcome.data === undefined) return "";
-  const { data } = outcome;
-  const lines = [
-    `  environment ${data.env}, started ${isoSeconds(data.started_at)}`,
-    ...data.steps.map(stepLine),
-  ];
-  const t = data.traffic;
-  if (t !== null) {
-    lines.push(
-      `  traffic     ${counted(t.total, "answer")}: ${countText(t.native)} native, ${countText(t.proxy)} proxy, ${counted(t.errors, "error")}`,
-    );
-  }
-  return lines.join("\n");
-}
-
-function stepLine(step: DrillStep): string {
-  const time = step.elapsed_ms > 0 ? seconds(step.elapsed_ms).padStart(8) : "        ";
-  return `  ${step.held ? "✔" : "✖"} ${step.step.padEnd(26)} ${time}  ${step.detail}`;
 }

@@ -1,0 +1,160 @@
+/** The sandbox as a stage for drills: what each fault is there, and how the past is made. */
+import type { NativeFault, WayFault } from "../../domain/drill/faults.ts";
+import { GUARDIAN_KEY } from "../../domain/guardian/document.ts";
+import type { FaultStage, Page } from "../../ports/fault-stage.ts";
+import type { Rehearsal, TrafficCounts } from "../../ports/visitors.ts";
+import type { CaughtPoint, FaultRuleInput, Sandbox, TrafficReport } from "../../sandbox/index.ts";
+
+/** Real enough to wait for, short enough for a coffee break. */
+export const DRILL_LAG_MS = { min: 200, max: 2_000 };
+const VISITORS = { visitors: 40, ratePerS: 60 };
+
+/** So many requests of native, and so many failures of the part that is down, are a sample of what the fault does. */
+const SAMPLE = { requests: 40, failures: 6 };
+/** Every rule's window but that of intents, and what a bucket takes to settle. */
+const PAST_MINUTES = 12;
+/** The latency rules ask for 100 of each cohort. */
+const PER_MINUTE = 120;
+const MINUTE_MS = 60_000;
+
+type Control = Sandbox["control"];
+
+const NATIVE: Record<NativeFault, Parameters<Control["setNative"]>[0]> = {
+  errors: { errorShare: 0.5 },
+  latency: { addedLatencyMs: 400 },
+  r2: { r2Down: true },
+  database: { databaseDown: true },
+};
+
+const STOP_WRITE = { method: "PUT", pathContains: "/values/stop" };
+
+const API: Partial<Record<WayFault, FaultRuleInput>> = {
+  "api-429": { kind: "rate-limited", retryAfterS: 1, times: 2, match: { method: "PUT" } },
+  "lost-answer": { kind: "lost-answer", times: 1, match: STOP_WRITE },
+  "slow-stop": { kind: "delay", ms: 7_000, match: STOP_WRITE },
+};
+
+export function rehearsalOf({ control }: Sandbox): Rehearsal {
+  return {
+    startVisitors: () => control.startTraffic(VISITORS),
+    stopVisitors: async () => countsOf(await control.stopTraffic()),
+    counts: () => countsOf(control.trafficReport()),
+    settled: () => control.trafficSettled(),
+    failNative: async (errorShare) => control.setNative({ errorShare }),
+  };
+}
+
+export function faultStageOf({ control, description }: Sandbox): FaultStage {
+  const colos = description.locations.map(({ colo }) => colo);
+  let broken: NativeFault = "errors";
+  return {
+    startVisitors: () => control.startTraffic(VISITORS),
+    stopVisitors: async () => countsOf(await control.stopTraffic()),
+    async breakNative(fault) {
+      broken = fault;
+      control.forgetNotices();
+      control.setNative(NATIVE[fault]);
+      await control.forgetPoints();
+    },
+    backdate: () => backdate(control, broken),
+    async breakWay(fault) {
+      const rule = API[fault];
+      if (rule !== undefined) await control.addFault(rule);
+      if (fault === "kv-outage") control.setKv({ reads: "throw" });
+      const location = colos.at(-1);
+      if (fault === "lagging-location" && location !== undefined) {
+        control.setKv({ location, lagMs: { min: 6_000, max: 6_000 } });
+      }
+    },
+    async clearWay() {
+      await control.clearFaults();
+      control.setKv({ reads: "normal" });
+      // A location's own lag outlasts that of all.
+      for (const location of colos) control.setKv({ location, lagMs: DRILL_LAG_MS });
+    },
+    heal: () => control.heal(),
+    tick: () => control.runScheduled(colos[0] ?? ""),
+    page: () => pageIn(control),
+  };
+}
+
+/** What the fault's requests wrote is repeated over the minutes before; the guardian has seen these, too. */
+function backdate(control: Control, fault: NativeFault): string | null {
+  const points = control.points();
+  // As the policy counts them: a route without a native handler is nobody's merit.
+  const requests = points.filter(
+    ({ blobs: [kind, , phase] }) => kind === "request" && phase !== "proxy",
+  );
+  const ofCohort = (wanted: string) => requests.filter(({ blobs }) => blobs[1] === wanted).length;
+  const part = { errors: null, latency: null, r2: "r2_failure", database: "db_failure" }[fault];
+  const failures = points.filter(({ blobs: [kind] }) => kind === part);
+  const fewest = Math.min(ofCohort("native"), ofCohort("proxy"));
+  if (fewest < SAMPLE.requests || (part !== null && failures.length < SAMPLE.failures)) return null;
+  const times = Math.ceil(PER_MINUTE / fewest);
+  const nowMs = Date.now();
+  for (let minute = 1; minute <= PAST_MINUTES; minute += 1) {
+    control.addPoints(
+      Array.from({ length: times }, () => points).flatMap((all) =>
+        spread(all, nowMs - minute * MINUTE_MS),
+      ),
+    );
+  }
+  backdateGuardian(control, nowMs - PAST_MINUTES * MINUTE_MS);
+  return (
+    `the rule judges whole minutes: the ${points.length} data points that visitors' requests wrote under the fault ` +
+    `were repeated over the ${PAST_MINUTES} min before it, so "detect" holds no wait for the rule's window`
+  );
+}
+
+/** Over one minute. */
+function spread(points: readonly CaughtPoint[], fromMs: number) {
+  return points.map(({ indexes, blobs, doubles }, nth) => ({
+    atMs: fromMs + Math.floor((nth * MINUTE_MS) / points.length),
+    indexes,
+    blobs,
+    doubles,
+  }));
+}
+
+/** It acts on nothing that is older than what people did last. */
+function backdateGuardian(control: Control, atMs: number): void {
+  const text = control.store.text(GUARDIAN_KEY);
+  if (text === null) return;
+  const known = JSON.parse(text);
+  if (known.since === null) return;
+  const since = { ...known.since, at: new Date(atMs).toISOString() };
+  control.store.put(GUARDIAN_KEY, JSON.stringify({ ...known, since }));
+  control.setKv({ catchUp: true });
+}
+
+function pageIn(control: Control): Page | null {
+  const arrived = control
+    .notices()
+    .arrived.filter(({ channel, status }) => channel === "pagerduty" && status === 202);
+  const last = arrived.findLast(({ body }) => textOf(body) !== null);
+  return last === undefined ? null : { text: textOf(last.body) ?? "", atMs: last.atMs };
+}
+
+/** Null for what closes an incident. */
+function textOf(body: unknown): string | null {
+  const { payload } = (body ?? {}) as { payload?: { summary?: unknown } };
+  return typeof payload?.summary === "string" ? payload.summary : null;
+}
+
+function countsOf(report: TrafficReport): TrafficCounts {
+  const { byCohort, total } = report.requests;
+  const sum = (cohort: string, wanted: (status: number) => boolean) =>
+    Object.entries(byCohort[cohort] ?? {})
+      .filter(([status]) => wanted(Number(status)))
+      .reduce((all, [, count]) => all + count, 0);
+  const bad = (status: number) => status === 0 || status >= 500;
+  return {
+    total,
+    native: sum("native", () => true),
+    proxy: sum("proxy", () => true),
+    errors: Object.keys(byCohort).reduce((all, cohort) => all + sum(cohort, bad), 0),
+    drifts: report.flows.drifts,
+    moved: report.flows.moved,
+    uploads: report.flows.started,
+  };
+}

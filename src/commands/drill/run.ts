@@ -1,0 +1,89 @@
+/** What the kinds of drill have in common: running a verb as an operator would, and what it came to. */
+import type * as z from "zod";
+import type { Fault } from "../../domain/drill/faults.ts";
+import type { Rehearsed } from "../../domain/drill/report.ts";
+import { judged, type StageTimes, type Targets } from "../../domain/drill/stages.ts";
+import type { Ports } from "../../ports/ports.ts";
+import type { ChangingVerb, CommonInput, Outcome } from "../command.ts";
+import type { NotAusData } from "../not-aus/not-aus.ts";
+
+export const DRILL_BUDGET_MS = 90_000;
+
+export interface Drilling {
+  input: CommonInput & { reason: string };
+  ports: Ports;
+  targets: Record<Rehearsed["stop"], Targets>;
+}
+
+/** One fault, while it is rehearsed. */
+export interface Trial {
+  fault: Fault;
+  times: StageTimes;
+  /** On the monotonic clock, and on the wall clock: when the policy had named it. */
+  detectedMs: number;
+  detectedAtMs: number;
+  known: Partial<Rehearsed> & { notes: string[] };
+}
+
+/** Runs a verb as the shell would, `--yes` given; what ended in planning ended. */
+export async function execute<In extends z.ZodType, P, T>(
+  def: ChangingVerb<In, P, T>,
+  { input: common, ports }: Pick<Drilling, "input" | "ports">,
+  own: Record<string, unknown>,
+): Promise<Outcome<T>> {
+  const flags = def.input.parse(own) as z.output<In>;
+  const input = { ...Object(flags), ...common, timeoutMs: DRILL_BUDGET_MS };
+  const planned = await def.plan(input, ports);
+  if (planned.kind === "ended") return planned.outcome;
+  return def.apply(planned.steps, input, ports);
+}
+
+export function detailOf(outcome: Outcome<unknown>): string {
+  switch (outcome.kind) {
+    case "done":
+      return "live at every /qa";
+    case "pending":
+      return `pending: ${outcome.waitingFor}`;
+    case "unhealthy":
+      return outcome.reason;
+    case "failed":
+      return `${outcome.message}; ${outcome.truth}`;
+    default:
+      return outcome.kind;
+  }
+}
+
+type StopTimes = Pick<StageTimes, "written" | "stored" | "live">;
+
+/** Of the stop's own proof; live only where every `/qa` has shown it. */
+export function stopTimes(outcome: Outcome<NotAusData>): StopTimes {
+  const data = "data" in outcome ? outcome.data : undefined;
+  if (data === undefined) return { written: null, stored: null, live: null };
+  const { written, stored } = data;
+  return { written: written.stop_ms, stored: stored.stop_ms, live: slowest(data) };
+}
+
+export function slowest({ live, missing }: Pick<NotAusData, "live" | "missing">): number | null {
+  if (live.length === 0 || missing.length > 0) return null;
+  return Math.max(...live.map(({ elapsedMs }) => elapsedMs));
+}
+
+/** A rehearsal of which nothing is known but its times. */
+export function rehearsed(
+  of: Pick<Rehearsed, "fault" | "what" | "stop"> & Partial<Rehearsed>,
+  times: StageTimes,
+  { targets }: Pick<Drilling, "targets">,
+): Rehearsed {
+  return {
+    finding: null,
+    advice: null,
+    page: null,
+    pending: null,
+    notes: [],
+    problem: null,
+    score: null,
+    earlier: null,
+    ...of,
+    stages: judged(times, targets[of.stop]),
+  };
+}
