@@ -1,7 +1,7 @@
 /** All verbs, and what is no verb of an environment: setup, drill, sandbox, completion. */
 import type { ApiSend } from "../adapters/api-send.ts";
 import { commands } from "../commands/index.ts";
-import type { Verbs } from "./start.ts";
+import { startIn, type Verbs } from "./start.ts";
 import { addCompletion } from "./tools/completion.ts";
 import { addDrill } from "./tools/drill.ts";
 import { addSandbox } from "./tools/sandbox.ts";
@@ -12,7 +12,7 @@ export const VERBS: Verbs = {
   through: throughSdk,
   async addTools(program, shell, exits) {
     addSetup(program, shell, exits);
-    addDrill(program, shell, exits);
+    addDrill(program, { shell, run: (inner) => startIn(inner, VERBS) }, exits);
     await addSandbox(program, shell, exits);
     addCompletion(program, shell, exits);
   },

@@ -4,6 +4,8 @@ import type { TrafficCounts } from "./visitors.ts";
 
 export interface Page {
   text: string;
+  /** What else it says, the next command among it. */
+  details: readonly string[];
   /** Milliseconds since the epoch. */
   atMs: number;
 }
@@ -27,4 +29,17 @@ export interface FaultStage {
   tick(): Promise<void>;
   /** The newest page of the on-call since the fault. */
   page(): Page | null;
+  /** When a stop came to be in KV since the fault, milliseconds since the epoch; null: none did. */
+  stoppedAt(): number | null;
+}
+
+/** The engineer at the keyboard of an interactive drill. */
+export interface Keyboard {
+  say(text: string): void;
+  /** Null: there will be no more. */
+  line(): Promise<string | null>;
+  /** The words that a line has, after the program's name; null: it must not be run here, and that was said. */
+  wordsOf(line: string): string[] | null;
+  /** Runs this program with these words, for the sandbox. Its exit code; null: a signal ended it. */
+  run(words: readonly string[]): Promise<number | null>;
 }

@@ -1,5 +1,6 @@
 /** What may come next on a command line, from the commander tree. */
 import type { Argument, Command, Option } from "commander";
+import { FAULT_NAMES } from "../../domain/drill/faults.ts";
 import { lastWords } from "./line-words.ts";
 
 /** Asks the shell for names of files. */
@@ -14,6 +15,7 @@ const CHOICES: Readonly<Record<string, readonly string[] | null>> = {
   "--level": ["INFO", "WARN", "ERROR"],
   "--guardian": ["off", "observe", "enforce"],
   "--severity": ["critical", "warning"],
+  "--fault": [...FAULT_NAMES, "all"],
   shell: ["bash", "zsh", "fish"],
   kind: ["slack", "status-page", "internal"],
 };

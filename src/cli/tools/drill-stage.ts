@@ -1,6 +1,9 @@
 /** The sandbox as a stage for drills: what each fault is there, and how the past is made. */
+
+import * as z from "zod";
 import type { NativeFault, WayFault } from "../../domain/drill/faults.ts";
 import { GUARDIAN_KEY } from "../../domain/guardian/document.ts";
+import { parseStop, STOP_KEY } from "../../domain/state/documents.ts";
 import type { FaultStage, Page } from "../../ports/fault-stage.ts";
 import type { Rehearsal, TrafficCounts } from "../../ports/visitors.ts";
 import type { CaughtPoint, FaultRuleInput, Sandbox, TrafficReport } from "../../sandbox/index.ts";
@@ -44,14 +47,20 @@ export function rehearsalOf({ control }: Sandbox): Rehearsal {
   };
 }
 
-export function faultStageOf({ control, description }: Sandbox): FaultStage {
+/** `lagMs`: what the sandbox was started with, to go back to. */
+export function faultStageOf({ control, description }: Sandbox, lagMs = DRILL_LAG_MS): FaultStage {
   const colos = description.locations.map(({ colo }) => colo);
   let broken: NativeFault = "errors";
+  let stoppedAt: number | null = null;
+  control.store.onWrite(({ key }) => {
+    if (key === STOP_KEY && isActive(control.store.text(STOP_KEY))) stoppedAt ??= Date.now();
+  });
   return {
     startVisitors: () => control.startTraffic(VISITORS),
     stopVisitors: async () => countsOf(await control.stopTraffic()),
     async breakNative(fault) {
       broken = fault;
+      stoppedAt = null;
       control.forgetNotices();
       control.setNative(NATIVE[fault]);
       await control.forgetPoints();
@@ -70,11 +79,12 @@ export function faultStageOf({ control, description }: Sandbox): FaultStage {
       await control.clearFaults();
       control.setKv({ reads: "normal" });
       // A location's own lag outlasts that of all.
-      for (const location of colos) control.setKv({ location, lagMs: DRILL_LAG_MS });
+      for (const location of colos) control.setKv({ location, lagMs });
     },
     heal: () => control.heal(),
     tick: () => control.runScheduled(colos[0] ?? ""),
     page: () => pageIn(control),
+    stoppedAt: () => stoppedAt,
   };
 }
 
@@ -127,18 +137,28 @@ function backdateGuardian(control: Control, atMs: number): void {
   control.setKv({ catchUp: true });
 }
 
-function pageIn(control: Control): Page | null {
-  const arrived = control
-    .notices()
-    .arrived.filter(({ channel, status }) => channel === "pagerduty" && status === 202);
-  const last = arrived.findLast(({ body }) => textOf(body) !== null);
-  return last === undefined ? null : { text: textOf(last.body) ?? "", atMs: last.atMs };
+function isActive(text: string | null): boolean {
+  const stop = parseStop(text);
+  return stop.kind === "valid" && stop.value.active;
 }
 
-/** Null for what closes an incident. */
-function textOf(body: unknown): string | null {
-  const { payload } = (body ?? {}) as { payload?: { summary?: unknown } };
-  return typeof payload?.summary === "string" ? payload.summary : null;
+const pageSchema = z.object({
+  payload: z.object({
+    summary: z.string(),
+    custom_details: z.object({ details: z.array(z.string()), next: z.string().nullable() }),
+  }),
+});
+
+/** What closes an incident has no payload. */
+function pageIn(control: Control): Page | null {
+  const pages = control.notices().arrived.flatMap(({ channel, atMs, body }) => {
+    const { data } = pageSchema.safeParse(body);
+    if (channel !== "pagerduty" || data === undefined) return [];
+    const { summary: text, custom_details: more } = data.payload;
+    const next = more.next === null ? [] : [`next: ${more.next}`];
+    return [{ text, details: [...more.details, ...next], atMs }];
+  });
+  return pages.at(-1) ?? null;
 }
 
 function countsOf(report: TrafficReport): TrafficCounts {

@@ -1,18 +1,18 @@
 /** `pixcanary drill`: on the embedded sandbox, or on a named environment that is not protected. */
 import type { Command } from "commander";
-import * as z from "zod";
-import type { CommonInput, Outcome } from "../../commands/command.ts";
-import { performChecklist } from "../../commands/drill/checklist.ts";
-import type { DrillData } from "../../commands/drill/data.ts";
-import { performFaults } from "../../commands/drill/faults.ts";
-import { keepReport } from "../../commands/drill/keep-report.ts";
-import { DRILL_BUDGET_MS } from "../../commands/drill/run.ts";
-import { renderDrill } from "../../commands/drill/text.ts";
-import { flag, textUpTo } from "../../commands/flag.ts";
-import { FAULT_NAMES, FAULTS, type Fault, faultsOf } from "../../domain/drill/faults.ts";
-import type { Ports } from "../../ports/ports.ts";
+import {
+  DRILL_BUDGET_MS,
+  type DrillFlags,
+  type DrillStage,
+  drillInput,
+  isForPeople,
+  performDrill,
+  renderDrill,
+} from "../../commands/drill.ts";
+import { FAULTS } from "../../domain/drill/faults.ts";
 import type { Sandbox } from "../../sandbox/index.ts";
 import { compose } from "../compose.ts";
+import { canAsk } from "../confirm.ts";
 import { UsageError } from "../errors.ts";
 import { addFlags, type GlobalFlags, ownInput } from "../program.ts";
 import { reportJson, reportText } from "../report.ts";
@@ -20,38 +20,16 @@ import { fitted, parseOwn, timeoutOf } from "../run.ts";
 import type { Shell } from "../shell.ts";
 import type { Exits } from "../start.ts";
 import { DRILL_LAG_MS, faultStageOf, rehearsalOf } from "./drill-stage.ts";
+import { openKeyboard } from "./keyboard.ts";
 import { loadSandbox } from "./load-sandbox.ts";
 
-const faultNames = z
-  .union([z.string(), z.array(z.string())])
-  .transform((given, context): readonly Fault[] => {
-    const names = [given].flat().flatMap((text) => text.split(",").map((name) => name.trim()));
-    const faults = faultsOf(names);
-    if (faults !== null) return faults;
-    context.addIssue({ code: "custom", message: `must be of ${FAULT_NAMES.join(", ")} or all` });
-    return z.NEVER;
-  });
+interface Given {
+  shell: Shell;
+  /** The program itself, for who types its commands. */
+  run(shell: Shell): Promise<number>;
+}
 
-const input = z.object({
-  fault: flag(
-    "--fault <names...>",
-    "inject these, one after the other (sandbox)",
-    faultNames.optional(),
-  ),
-  out: flag(
-    "--out <dir>",
-    "folder of the report (docs/DRILLS)",
-    textUpTo(1_000).default("docs/DRILLS"),
-  ),
-  report: flag(
-    "--no-report",
-    "write no report and no date into RUNBOOK.md",
-    z.boolean().default(true),
-  ),
-});
-type Own = z.output<typeof input>;
-
-export function addDrill(program: Command, shell: Shell, exits: Exits): void {
+export function addDrill(program: Command, given: Given, exits: Exits): void {
   const command = program
     .command("drill")
     .summary("Run the quarterly drill and measure it")
@@ -63,64 +41,83 @@ export function addDrill(program: Command, shell: Shell, exits: Exits): void {
         "and restored for each fault. Writes a report, compares it with the one before, and dates the line " +
         '"Last tested" of RUNBOOK.md here. Exit 0 only if every step passed, each within its time.',
     );
-  addFlags(command, input);
+  addFlags(command, drillInput);
   command.addHelpText(
     "before",
-    "  pixcanary drill\n  pixcanary drill --fault all\n  pixcanary drill --env staging --yes\n",
+    "  pixcanary drill\n  pixcanary drill --fault all\n  pixcanary drill --interactive\n  pixcanary drill --env staging --yes\n",
   );
   const faults = FAULTS.map(({ name, what }) => `  ${name.padEnd(17)}${what}`).join("\n");
   command.addHelpText("after", `\nFaults (all: every one but the last):\n${faults}`);
   command.action(async () => {
-    const own = parseOwn({ name: "drill", input }, ownInput(command));
-    exits(await drill(own, program.opts<GlobalFlags>(), shell));
+    const own = parseOwn({ name: "drill", input: drillInput }, ownInput(command));
+    exits(await drill(own, program.opts<GlobalFlags>(), given));
   });
 }
 
-async function drill(own: Own, flags: GlobalFlags, shell: Shell): Promise<number> {
+async function drill(own: DrillFlags, flags: GlobalFlags, given: Given): Promise<number> {
+  const { shell } = given;
   const named = flags.env ?? shell.env.PIXCANARY_ENV;
-  const interrupt = shell.interrupt(shell.console.err);
-  if (named !== undefined && named !== "") return onEnvironment(own, flags, shell, interrupt);
+  if (named !== undefined && named !== "") return onEnvironment(own, flags, shell);
+  refuseUnsuited(own, shell);
   const { startSandbox } = await loadSandbox();
+  const interrupt = shell.interrupt(shell.console.err);
   shell.console.err("drill → embedded sandbox: starting the Worker at 3 locations …");
-  const { fault } = own;
-  const sandbox = await startSandbox(optionsFor(fault));
+  const sandbox = await startSandbox(optionsFor(own));
+  const inside = withinSandbox(sandbox, flags, shell);
+  const keyboard = own.interactive ? openKeyboard(inside.shell, given.run) : null;
   try {
-    const inside = withinSandbox(sandbox, flags, shell);
-    return await rehearse(own, inside.flags, inside.shell, interrupt, (given, ports) =>
-      fault === undefined
-        ? performChecklist(given, ports, rehearsalOf(sandbox))
-        : performFaults(given, ports, faultStageOf(sandbox), { faults: fault }),
-    );
+    const parts = { rehearsal: rehearsalOf(sandbox), faults: faultStageOf(sandbox), keyboard };
+    return await rehearse(own, inside, interrupt, parts);
   } finally {
+    keyboard?.close();
     await sandbox.close();
   }
 }
 
-/** More of them on native where the fault has to be detected. */
-function optionsFor(faults: Own["fault"]) {
-  if (faults === undefined) return { lagMs: DRILL_LAG_MS, percent: 10 };
-  return { lagMs: DRILL_LAG_MS, percent: 50, qaMetrics: true, vars: { GUARDIAN: "enforce" } };
+/** Before anything is started. */
+function refuseUnsuited({ interactive, fault = [] }: DrillFlags, { env }: Shell): void {
+  if (!interactive) return;
+  if (!canAsk(env)) {
+    throw new UsageError("--interactive needs a terminal", "pixcanary drill --fault all");
+  }
+  if (fault.length > 1 || !fault.every(isForPeople)) {
+    const names = FAULTS.filter(isForPeople).map(({ name }) => name);
+    throw new UsageError(
+      `--interactive takes one fault, of ${names.join(", ")}`,
+      "pixcanary drill --interactive",
+    );
+  }
 }
 
-function withinSandbox({ description }: Sandbox, flags: GlobalFlags, shell: Shell) {
+/** More visitors on native where the fault has to be detected. People decide for themselves. */
+function optionsFor({ fault, interactive }: DrillFlags) {
+  if (fault === undefined && !interactive) return { lagMs: DRILL_LAG_MS, percent: 10 };
+  const vars = { GUARDIAN: interactive ? "observe" : "enforce" };
+  return { lagMs: DRILL_LAG_MS, percent: 50, qaMetrics: true, vars };
+}
+
+interface Inside {
+  flags: GlobalFlags;
+  shell: Shell;
+}
+
+function withinSandbox({ description }: Sandbox, flags: GlobalFlags, shell: Shell): Inside {
   // The operator's own tokens belong to other places than this one.
-  const env = { ...shell.env, CLOUDFLARE_API_TOKEN: "", PIXCANARY_QA_TOKEN: "" };
+  const none = { CLOUDFLARE_API_TOKEN: "", PIXCANARY_QA_TOKEN: "" };
+  const { configPath } = description;
+  const place = { PIXCANARY_CONFIG: configPath, PIXCANARY_ENV: "sandbox" };
+  const env = { ...shell.env, ...none, ...place };
   return {
-    flags: { ...flags, config: description.configPath, env: "sandbox" },
+    flags: { ...flags, config: configPath, env: "sandbox" },
     shell: { ...shell, env },
   };
 }
 
-async function onEnvironment(
-  own: Own,
-  flags: GlobalFlags,
-  shell: Shell,
-  interrupt: AbortSignal,
-): Promise<number> {
-  if (own.fault !== undefined) {
+async function onEnvironment(own: DrillFlags, flags: GlobalFlags, shell: Shell): Promise<number> {
+  if (own.fault !== undefined || own.interactive) {
     throw new UsageError(
-      "--fault breaks things: it is for the sandbox alone",
-      "pixcanary drill --fault all   # without --env",
+      "--fault and --interactive break things: they are for the sandbox alone",
+      "pixcanary drill --fault all   # without --env and PIXCANARY_ENV",
     );
   }
   if (flags.yes !== true) {
@@ -129,17 +126,14 @@ async function onEnvironment(
       `pixcanary drill --env ${flags.env ?? ""} --yes`,
     );
   }
-  return rehearse(own, flags, shell, interrupt, (given, ports) =>
-    performChecklist(given, ports, null),
-  );
+  return rehearse(own, { flags, shell }, shell.interrupt(shell.console.err), null);
 }
 
 async function rehearse(
-  own: Own,
-  flags: GlobalFlags,
-  shell: Shell,
+  own: DrillFlags,
+  { flags, shell }: Inside,
   interrupt: AbortSignal,
-  perform: (input: CommonInput, ports: Ports) => Promise<Outcome<DrillData>>,
+  stage: DrillStage | null,
 ): Promise<number> {
   const { ports, redact } = await compose(flags, shell, interrupt);
   if (ports.target.protected) {
@@ -155,8 +149,7 @@ async function rehearse(
     verify: true,
     timeoutMs: timeoutOf(flags, DRILL_BUDGET_MS),
   };
-  const ended = await perform(given, ports);
-  const outcome = own.report ? await keepReport(ended, own, ports) : ended;
+  const outcome = await performDrill(own, given, ports, stage);
   const verb = { name: "drill", render: renderDrill as never };
   const report = flags.json
     ? reportJson("drill", ports.target.env, outcome)

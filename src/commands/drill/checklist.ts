@@ -48,7 +48,7 @@ export async function performChecklist(
     data.rehearsals.push(rehearsed({ fault: "checklist", what, stop: "manual" }, run.times, run));
   }
   if (data.traffic !== null) judgeTraffic(data, data.traffic);
-  return verdictOf(data, ports);
+  return verdictOf(data, ports, rehearsal === null ? null : "pixcanary drill");
 }
 
 interface Run extends Drilling {

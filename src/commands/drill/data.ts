@@ -34,8 +34,15 @@ export function newDrill({ target, clock, identity }: Ports): DrillData {
   };
 }
 
-/** From what was measured to how it ended; completes the report. */
-export function verdictOf(data: DrillData, ports: Ports): Outcome<DrillData> {
+/**
+ * From what was measured to how it ended; completes the report. `again` repeats it, in a sandbox that is gone
+ * by then; null: something real may be left as it is, and the next command is about that.
+ */
+export function verdictOf(
+  data: DrillData,
+  ports: Ports,
+  again: string | null = null,
+): Outcome<DrillData> {
   data.ended_at = new Date(ports.clock.now()).toISOString();
   data.failed = failuresIn(data);
   const signal = interruptedBy(ports.interrupt);
@@ -47,10 +54,10 @@ export function verdictOf(data: DrillData, ports: Ports): Outcome<DrillData> {
     const reason = `not started: ${why.join(", ")}; nothing was changed`;
     return { kind: "unhealthy", data, reason, next: status };
   }
-  const began = percent === null ? "nothing was changed" : `it began at ${percent} %`;
+  const began = stateText(percent, again !== null);
   const next =
-    percent === null
-      ? status
+    again !== null || percent === null
+      ? (again ?? status)
       : `${invocation(ports.target, `restore --to ${percent} --reason "drill over"`)}   # the share before`;
   if (signal !== null) {
     const done =
@@ -62,16 +69,19 @@ export function verdictOf(data: DrillData, ports: Ports): Outcome<DrillData> {
   return { kind: "unhealthy", data, reason: `${failed.join("; ")}; ${began}`, next };
 }
 
+function stateText(percent: number | null, isGone: boolean): string {
+  if (percent === null) return "nothing was changed";
+  return isGone ? "the sandbox is gone; nothing else was touched" : `it began at ${percent} %`;
+}
+
 function failuresIn({ steps, rehearsals }: DrillReport): string[] {
   const failed = steps.filter(({ held }) => !held).map(({ step }) => step);
   return [
     ...(failed.length === 0 ? [] : [`failed steps: ${failed.join(", ")}`]),
-    ...rehearsals.flatMap(({ fault, stages, problem, score }) => {
+    ...rehearsals.flatMap(({ fault, stages, problem }) => {
       const late = lateText(stages);
       const slow = late.length === 0 ? [] : [`${fault}: too slow: ${late.join(", ")}`];
-      const bad = (score ?? []).filter(({ good }) => !good).map(({ what }) => what);
-      const missed = bad.length === 0 ? [] : [`${fault}: ${bad.join(", ")}`];
-      return [...(problem === null ? [] : [`${fault}: ${problem}`]), ...slow, ...missed];
+      return [...(problem === null ? [] : [`${fault}: ${problem}`]), ...slow];
     }),
   ];
 }

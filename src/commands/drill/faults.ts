@@ -56,7 +56,8 @@ export async function performFaults(
       data.traffic = await stage.stopVisitors();
     }
   }
-  return verdictOf(data, ports);
+  const names = faults.map(({ name }) => name).join(",");
+  return verdictOf(data, ports, `pixcanary drill --fault ${names}`);
 }
 
 /** One that could not be restored leaves nothing to begin the next one with. */

@@ -45,9 +45,8 @@ function headLine(): string {
 }
 
 /** One line; what is wrong is in the verdict. */
-export function faultLine({ fault, stages, problem, score }: Rehearsed): string {
-  const good = problem === null && stages.every(({ held }) => held);
-  const passed = good && (score ?? []).every((one) => one.good);
+export function faultLine({ fault, stages, problem }: Rehearsed): string {
+  const passed = problem === null && stages.every(({ held }) => held);
   const cells = stages.map(({ stage, ms, held }) =>
     `${time(ms)}${held ? "" : "!"}`.padStart(Math.max(WIDTH, stage.length + 1)),
   );
