@@ -25,14 +25,15 @@ export async function waitForGuardian(
       times.stored = clock.monotonic() - startedMs;
       const options = { signal, startedMs, what: "stop" };
       const proof = await proveLive(ports, { emergency: true }, options);
-      if (!isLive(proof)) return `pending: ${proof.missing.map((m) => m.location).join(", ")}`;
+      if (!isLive(proof))
+        return `live: not seen at ${proof.missing.map((m) => m.location).join(", ")}`;
       times.live = slowest(proof);
       times.effective = times.decide + (times.live ?? 0);
       return null;
     }
     await clock.sleep(EVERY_MS, signal).catch(() => undefined);
   }
-  return `the guardian did not stop native within ${DRILL_BUDGET_MS / 1_000} s`;
+  return `decide: the guardian did not stop native within ${DRILL_BUDGET_MS / 1_000} s`;
 }
 
 async function guardianHasStopped(ports: Ports, signal: AbortSignal): Promise<boolean> {

@@ -51,5 +51,5 @@ function namedIn(data: AssessData | undefined, fault: Fault) {
 }
 
 export function notDetected({ because }: Detected, fault: Fault): string {
-  return `"${labelOf(fault.finding)}" was not named within ${GIVE_UP_MS / 1_000} s: ${because}`;
+  return `detect: "${labelOf(fault.finding)}" was not named within ${GIVE_UP_MS / 1_000} s: ${because}`;
 }

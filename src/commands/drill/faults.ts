@@ -133,7 +133,7 @@ async function stopByHand(trial: Trial, run: Run): Promise<string | null> {
   const outcome = await pullTheStop({ ...input, timeoutMs }, ports);
   Object.assign(times, stopTimes(outcome));
   if (fault.pends) return proveLater(outcome, trial, run);
-  if (outcome.kind !== "done") return detailOf(outcome);
+  if (outcome.kind !== "done") return `stop: ${detailOf(outcome)}`;
   if (times.live !== null) times.effective = times.decide + times.live;
   return null;
 }
@@ -146,13 +146,13 @@ async function proveLater(
 ): Promise<string | null> {
   if (outcome.kind === "done") return "the stop was said to be live where nothing could show it";
   const missing = outcome.kind === "pending" ? outcome.data.missing : [];
-  if (outcome.kind !== "pending" || missing.length === 0) return detailOf(outcome);
+  if (outcome.kind !== "pending" || missing.length === 0) return `stop: ${detailOf(outcome)}`;
   known.pending = missing.map(({ location, because }) => `${location}: ${because}`).join("; ");
   await stage.clearWay();
   const given = { ...Object(verify.input.parse({})), ...input, timeoutMs: DRILL_BUDGET_MS };
   const startedMs = ports.clock.monotonic();
   const proof = await verify.run(given, ports);
-  if (proof.kind !== "done") return detailOf(proof);
+  if (proof.kind !== "done") return `live: ${detailOf(proof)}`;
   times.live = slowest(proof.data) ?? ports.clock.monotonic() - startedMs;
   known.notes.push('"live" is from the repair of the way; "effective" is not judged');
   return null;

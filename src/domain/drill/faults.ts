@@ -28,13 +28,13 @@ export const FAULTS: readonly Fault[] = [
   wayFault("kv-outage", "no location can read KV", true),
   wayFault("lagging-location", "one location gets KV's changes 6 s later"),
   wayFault("api-429", "the API answers the first writes with 429"),
-  wayFault("lost-answer", "the API takes the first stop, and its answer is lost"),
+  wayFault("lost-answer", "the API's first answer is lost"),
   {
     ...nativeFault("errors", "native fails, and the guardian stops it", "error_rate_critical"),
     name: "automatic",
     stop: "automatic",
   },
-  wayFault("slow-stop", "the API takes 7 s for each stop: the drill must fail"),
+  wayFault("slow-stop", "the API takes 7 s: the drill must fail"),
 ];
 
 /** Fails by design, to show that a slow stop is noticed. */

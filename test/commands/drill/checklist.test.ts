@@ -8,37 +8,16 @@ import { UpstreamError } from "../../../src/ports/errors.ts";
 import type { Ports } from "../../../src/ports/ports.ts";
 import type { Rehearsal } from "../../../src/ports/visitors.ts";
 import { BASE, rampOf, START_MS } from "../../domain/ramp/world.ts";
-import { INPUT, RampStage } from "../ramp/stage.ts";
+import { INPUT, type RampStage } from "../ramp/stage.ts";
+import { drillPorts, stageAt } from "./world.ts";
 
-function stageAt(canary_percent: number): RampStage {
-  const stage = new RampStage();
-  stage.config = serialiseConfig({ ...BASE, canary_percent });
-  return stage;
-}
-
-/** As `pixcanary drill --env staging --yes`; limits end as the stage's time goes by. */
+/** As `pixcanary drill --env staging --yes`. */
 function drill(
   stage: RampStage,
   change: (ports: Ports) => Ports = (ports) => ports,
   rehearsal: Rehearsal | null = null,
 ) {
-  const ports = change(stage.ports());
-  const limits: { atMs: number; end: AbortController }[] = [];
-  const clock: Ports["clock"] = {
-    ...ports.clock,
-    timeout(ms) {
-      const end = new AbortController();
-      limits.push({ atMs: stage.nowMs + ms, end });
-      return end.signal;
-    },
-    async sleep(ms, signal) {
-      signal.throwIfAborted();
-      await ports.clock.sleep(ms, signal);
-      for (const { atMs, end } of limits) if (atMs <= stage.nowMs) end.abort();
-      signal.throwIfAborted();
-    },
-  };
-  return performChecklist(INPUT, { ...ports, clock }, rehearsal);
+  return performChecklist(INPUT, drillPorts(stage, change), rehearsal);
 }
 
 function percentOf({ config }: RampStage) {
