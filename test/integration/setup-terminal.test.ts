@@ -1,11 +1,9 @@
 /** `setup` on a terminal: it asks for what it does not know, and before it makes anything. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { stripVTControlCharacters } from "node:util";
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { ensureCli, NODE, PROGRAM } from "../support/cli.ts";
+import { type Answer, converse as converseWith } from "../support/pty.ts";
 import { QA_URL, type Stage, stageSetup, writes } from "./setup-stage.ts";
 
 let stage: Stage;
@@ -15,31 +13,10 @@ beforeEach(async () => {
 });
 afterEach(() => stage.close());
 
-/** Each answer is typed when its question is there. Returns what the terminal showed, and the exit code. */
-async function converse(
-  words: string,
-  answers: readonly (readonly [question: string, keys: string])[],
-): Promise<{ shown: string; code: number | null }> {
-  const env = { ...stage.env, TERM: "xterm", CI: "" };
-  const command = `stty rows 50 cols 160; exec ${NODE} ${PROGRAM} setup ${words}`;
-  const child = spawn("script", ["-qfec", command, "/dev/null"], {
-    cwd: stage.dir,
-    env,
-    stdio: ["pipe", "pipe", "ignore"],
-  });
-  const left = [...answers];
-  let shown = "";
-  let since = 0;
-  child.stdout.on("data", (chunk: Buffer) => {
-    shown += stripVTControlCharacters(chunk.toString("utf8"));
-    const [next] = left;
-    if (next === undefined || !shown.slice(since).includes(next[0])) return;
-    since = shown.length;
-    left.shift();
-    child.stdin.write(next[1]);
-  });
-  const [code] = (await once(child, "close")) as [number | null];
-  return { shown, code };
+/** Returns what the terminal showed, and the exit code. */
+function converse(words: string, answers: readonly Answer[]) {
+  const { env, dir: cwd } = stage;
+  return converseWith(`${NODE} ${PROGRAM} setup ${words}`, answers, { cwd, env });
 }
 
 test("it asks for the environment and /qa, shows the plan, and makes it after a yes", async () => {

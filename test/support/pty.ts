@@ -1,4 +1,4 @@
-/** A shell on a terminal of its own, for what only happens there. Uses `script` of util-linux. */
+/** A shell or a program on a terminal of its own, for what only happens there. Uses `script` of util-linux. */
 import { spawn } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { stripVTControlCharacters } from "node:util";
@@ -53,4 +53,36 @@ export async function ptyShell(
       await closed;
     },
   };
+}
+
+/** What is waited for on the terminal, and the keys that are then typed. */
+export type Answer = readonly [question: string, keys: string];
+
+/** Each answer is typed when its question is there. Returns what the terminal showed, and the exit code. */
+export async function converse(
+  command: string,
+  answers: readonly Answer[],
+  options: { cwd: string; env: Readonly<Record<string, string>> },
+): Promise<{ shown: string; code: number | null }> {
+  const line = `stty rows 50 cols 160; exec ${command}`;
+  const child = spawn("script", ["-qfec", line, "/dev/null"], {
+    cwd: options.cwd,
+    env: { ...options.env, TERM: "xterm", CI: "" },
+    stdio: ["pipe", "pipe", "ignore"],
+  });
+  const left = [...answers];
+  let shown = "";
+  let since = 0;
+  child.stdout.on("data", (chunk: Buffer) => {
+    shown += stripVTControlCharacters(chunk.toString("utf8"));
+    for (let [next] = left; next !== undefined; [next] = left) {
+      const at = shown.indexOf(next[0], since);
+      if (at === -1) return;
+      since = at + next[0].length;
+      left.shift();
+      child.stdin.write(next[1]);
+    }
+  });
+  const [code] = (await once(child, "close")) as [number | null];
+  return { shown, code };
 }

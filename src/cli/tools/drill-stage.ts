@@ -24,7 +24,7 @@ type Control = Sandbox["control"];
 
 const NATIVE: Record<NativeFault, Parameters<Control["setNative"]>[0]> = {
   errors: { errorShare: 0.5 },
-  latency: { addedLatencyMs: 400 },
+  latency: { addedLatencyMs: 1_000 },
   r2: { r2Down: true },
   database: { databaseDown: true },
 };

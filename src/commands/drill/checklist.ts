@@ -41,7 +41,9 @@ export async function performChecklist(
   try {
     await perform(run);
   } finally {
-    data.traffic = (await rehearsal?.stopVisitors()) ?? null;
+    // They may be in the middle of an upload: whoever types Ctrl-C does not wait for that.
+    const stopped = rehearsal?.stopVisitors() ?? Promise.resolve(null);
+    data.traffic = await unlessAborted(stopped, ports.interrupt, () => null);
   }
   if (data.percent !== null) {
     const what = "the steps of runbook section 8";

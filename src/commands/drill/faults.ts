@@ -5,7 +5,7 @@
 import type { Fault } from "../../domain/drill/faults.ts";
 import type { Rehearsed } from "../../domain/drill/report.ts";
 import { NOT_MEASURED, TARGETS } from "../../domain/drill/stages.ts";
-import { anySignal } from "../../domain/lib/abort.ts";
+import { anySignal, unlessAborted } from "../../domain/lib/abort.ts";
 import type { FaultStage } from "../../ports/fault-stage.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { CommonInput, Outcome } from "../command.ts";
@@ -53,7 +53,7 @@ export async function performFaults(
     try {
       await rehearseEach(faults, run, data);
     } finally {
-      data.traffic = await stage.stopVisitors();
+      data.traffic = await unlessAborted(stage.stopVisitors(), ports.interrupt, () => null);
     }
   }
   const names = faults.map(({ name }) => name).join(",");

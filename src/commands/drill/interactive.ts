@@ -5,7 +5,7 @@
 import type { Fault } from "../../domain/drill/faults.ts";
 import { type Course, scoreOf, type TypedLine, timesOf } from "../../domain/drill/score.ts";
 import { TARGETS } from "../../domain/drill/stages.ts";
-import { anySignal } from "../../domain/lib/abort.ts";
+import { anySignal, unlessAborted } from "../../domain/lib/abort.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import type { FaultStage, Keyboard, Page } from "../../ports/fault-stage.ts";
 import type { Ports } from "../../ports/ports.ts";
@@ -51,7 +51,7 @@ export async function performInteractive(
     try {
       data.rehearsals.push(await watchEngineer(fault, session));
     } finally {
-      data.traffic = await stage.stopVisitors();
+      data.traffic = await unlessAborted(stage.stopVisitors(), ports.interrupt, () => null);
     }
   }
   return verdictOf(data, ports, "pixcanary drill --interactive");

@@ -22,7 +22,7 @@ export interface Fault {
 /** In the order in which they are rehearsed. */
 export const FAULTS: readonly Fault[] = [
   nativeFault("errors", "half of native's requests fail", "error_rate_critical"),
-  nativeFault("latency", "native takes 0.4 s longer", "p90_over_proxy_critical"),
+  nativeFault("latency", "native takes 1 s longer", "p90_over_proxy_critical"),
   nativeFault("r2", "R2 is down", "r2_failures"),
   nativeFault("database", "native's database is down", "database_failures"),
   wayFault("kv-outage", "no location can read KV", true),
