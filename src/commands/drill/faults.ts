@@ -129,7 +129,7 @@ async function stopByHand(trial: Trial, run: Run): Promise<string | null> {
   const startedMs = ports.clock.monotonic();
   times.decide = startedMs - trial.detectedMs;
   // What cannot be seen is not waited for longer than an operator would.
-  const timeoutMs = fault.pends ? notAus.timeoutMs : DRILL_BUDGET_MS;
+  const timeoutMs = fault.pends ? notAus.timeoutMs : input.timeoutMs;
   const outcome = await pullTheStop({ ...input, timeoutMs }, ports);
   Object.assign(times, stopTimes(outcome));
   if (fault.pends) return proveLater(outcome, trial, run);
