@@ -58,6 +58,14 @@ describe("a report", () => {
     expect(await readFile(at("a.md"), "utf8")).toBe("one, and a person's text");
   });
 
+  test("is among the names of its folder; folders and links are not", async () => {
+    expect(await folder().names()).toEqual([]);
+    await folder().write("a.md", "one", null);
+    await mkdir(at("b.md"));
+    await symlink(at("a.md"), at("c.md"));
+    expect(await folder().names()).toEqual(["a.md"]);
+  });
+
   test("that is no UTF-8, or too long to be read whole, is refused", async () => {
     await mkdir(join(cwd, "docs/INCIDENTS"), { recursive: true });
     await writeFile(at("latin.md"), Buffer.from([0x4d, 0xfc, 0x6c, 0x6c]));
@@ -88,6 +96,7 @@ describe("a link", () => {
     await symlink(elsewhere, join(cwd, "docs/INCIDENTS"));
     await expect(folder().write("a.md", "ours", null)).rejects.toThrow("leads out of this folder");
     await expect(folder().read("a.md")).rejects.toThrow("name the folder itself with --out");
+    await expect(folder().names()).rejects.toThrow("leads out of this folder");
     expect(await readdir(elsewhere)).toEqual([]);
     await folder(elsewhere).write("a.md", "ours", null);
     expect(await readdir(elsewhere)).toEqual(["a.md"]);

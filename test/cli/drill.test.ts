@@ -18,6 +18,7 @@ describe("refused before anything is started", () => {
       "for the sandbox alone",
     ],
     ["a person without a terminal", ["--interactive"], "--interactive needs a terminal"],
+    ["a dry run", ["--env", "staging", "--yes", "--dry-run"], "a drill is no dry run"],
     ["an environment without --yes", ["--env", "staging"], "really changes the environment"],
   ])("%s", async (_, words, why) => {
     const { code, stdout, stderr } = await runHere(["drill", ...words]);

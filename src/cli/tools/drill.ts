@@ -56,6 +56,9 @@ export function addDrill(program: Command, given: Given, exits: Exits): void {
 
 async function drill(own: DrillFlags, flags: GlobalFlags, given: Given): Promise<number> {
   const { shell } = given;
+  if (flags.dryRun) {
+    throw new UsageError("a drill is no dry run: it really stops and restores", "pixcanary drill");
+  }
   const named = flags.env ?? shell.env.PIXCANARY_ENV;
   if (named !== undefined && named !== "") return onEnvironment(own, flags, shell);
   refuseUnsuited(own, shell);
