@@ -100,7 +100,7 @@ it("a token of no known form is not accepted, whatever number the API gives that
     const { code, said } = await pixcanary(["doctor"], WITH_TOKEN);
     expect(code).toBe(23);
     expect(said).toMatch(/✖ token +.*the token is not accepted/);
-    expect(said).toMatch(/fix: create a token with Workers KV Storage: Edit/);
+    expect(said).toMatch(/fix: new token: Workers KV Storage: Edit/);
     expect(said).not.toMatch(/6003|Invalid request headers|no network/);
   } finally {
     server.close();

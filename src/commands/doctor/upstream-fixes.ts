@@ -3,7 +3,7 @@ import type { UpstreamError } from "../../ports/errors.ts";
 
 const LATER = "check the network and www.cloudflarestatus.com, then run doctor again";
 
-export const NEW_TOKEN = "make one with Workers KV Storage: Edit; export CLOUDFLARE_API_TOKEN=…";
+export const NEW_TOKEN = "new token: Workers KV Storage: Edit; export CLOUDFLARE_API_TOKEN=…";
 
 export const UPSTREAM_FIXES: Readonly<Record<UpstreamError["kind"], string>> = {
   auth: NEW_TOKEN,

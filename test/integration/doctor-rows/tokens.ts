@@ -39,7 +39,7 @@ export const TOKENS: Row[] = [
   {
     name: "an API token that has expired",
     breaks: withToken("expired"),
-    finds: ["fail", "token", /the token is expired/, /make one with Workers KV Storage: Edit/],
+    finds: ["fail", "token", /the token is expired/, /new token: Workers KV Storage: Edit/],
     code: 23,
   },
   {
@@ -69,7 +69,7 @@ export const TOKENS: Row[] = [
   {
     name: "an API token that expires soon",
     breaks: withToken("expiring"),
-    finds: ["warn", "token", /active, expires 20/, /make one with/],
+    finds: ["warn", "token", /active, expires 20/, /new token/],
   },
   {
     name: "an API token that expires before the ramp that runs can end",
@@ -77,12 +77,12 @@ export const TOKENS: Row[] = [
       stage.put("ramp", rampOf("20:2h,30:24h", { nowMs: Date.now() }));
       return withToken("expiring")(stage);
     },
-    finds: ["warn", "token", /before the running ramp can end/, /make one with/],
+    finds: ["warn", "token", /before the running ramp can end/, /new token/],
   },
   {
     name: "an API token that expires before a configured ramp could end",
     breaks: withToken("expiring", { ramps: { slow: "5:2h,10:24h,100" } }),
-    finds: ["warn", "token", /before a ramp "slow" \(26 h\) could end/, /make one with/],
+    finds: ["warn", "token", /before a ramp "slow" \(26 h\) could end/, /new token/],
   },
   {
     name: "an API token that may only read KV",
