@@ -51,7 +51,7 @@ export const TOKENS: Row[] = [
   {
     name: "an API token that is not valid yet",
     breaks: withToken("not-yet-valid"),
-    finds: ["fail", "token", /not valid before 20/, /^wait until then, or make one/],
+    finds: ["fail", "token", /not valid before 20/, /^wait until then, or new token/],
     code: 23,
   },
   {
