@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { ulid } from "ulid";
 import { CONFIG_KEY, STOP_KEY, serialiseConfig, serialiseStop } from "../domain/state/documents.ts";
 import { AnalyticsEngine } from "./analytics/engine.ts";
-import { startApi } from "./api/start.ts";
+import { type Cloudflare, startApi } from "./api/start.ts";
 import { Closers } from "./closers.ts";
 import { writeConfigFile } from "./config-file.ts";
 import { SandboxControl } from "./control/control.ts";
@@ -17,7 +17,8 @@ import { type Edges, startEdges } from "./edge/edges.ts";
 import { EdgeFront } from "./edge/front.ts";
 import { kvService } from "./edge/kv-service.ts";
 import type { CaughtPoint } from "./edge/services.ts";
-import { metricsVars, workerSecrets, workerVars } from "./edge/vars.ts";
+import { builtWorker, metricsVars, workerSecrets, workerVars } from "./edge/vars.ts";
+import { NO_WORKER, type RunningWorker } from "./edge/worker.ts";
 import type { Sandbox } from "./handle.ts";
 import { CentralStore } from "./kv/central-store.ts";
 import { Replicas } from "./kv/replicas.ts";
@@ -32,11 +33,11 @@ import { optionsSchema, type Settings } from "./settings.ts";
 import { Traffic } from "./traffic/traffic.ts";
 import {
   CANARY_TAG,
-  DATASET,
   LOGS_BUCKET,
   MEDIA_BUCKET,
   type SandboxDescription,
   type SandboxOptions,
+  WORKER_NAME,
 } from "./types.ts";
 
 const KEPT_POINTS = 100_000;
@@ -81,14 +82,17 @@ async function start(
 ): Promise<Sandbox> {
   const world = createWorld(settings, closers, warn, () => edges.bucket(LOGS_BUCKET));
   const { origin, originUrl, database } = await startBackends(world);
-  const cloudflare = await startApi(world, (name) => edges.bucket(name));
+  const cloudflare = await startApi(world, {
+    bucket: (name) => edges.bucket(name),
+    run: (worker) => edges.run(worker),
+  });
   const noticeUrls = await startNotices(world.notices, settings.notices, closers);
   const vars = {
-    ...workerVars(originUrl, world.secrets),
+    ...workerVars(originUrl),
     ...metricsVars(settings, cloudflare),
     ...notifyVars(noticeUrls, world.notices),
   };
-  const { edges, edgeUrl } = await startEdge(world, vars, database.url);
+  const { edges, edgeUrl } = await startEdge(world, cloudflare, vars, database.url);
   const locations = [...edges.urls].map(([colo, url]) => ({ colo, url: url.origin }));
   const urls = locations.map(({ url }) => url);
   const traffic = new Traffic(urls, world.random, world.sessions);
@@ -164,7 +168,7 @@ function createWorld(
     logs: new Logs(logsBucket, seededRandom(number ^ 0x1b873593)),
     notices: new NoticeReceivers(),
     qaToken,
-    secrets: workerSecrets(qaToken),
+    secrets: workerSecrets(qaToken, settings.vars),
   };
 }
 
@@ -187,34 +191,44 @@ async function startBackends({
   return { origin, originUrl, database };
 }
 
+/** An empty account has no Worker: its locations run what is deployed. */
+function firstWorker(
+  { settings, warn }: World,
+  { worker, namespaceId }: Cloudflare,
+  vars: Record<string, string>,
+): RunningWorker {
+  if (settings.empty) return NO_WORKER;
+  const bundle = loadWorker(packageRoot(), settings.workerPath);
+  if (!bundle.built) warn("the Worker has not been built: a stub serves instead of the Worker");
+  return worker.begin(WORKER_NAME, builtWorker(bundle, vars, namespaceId));
+}
+
 async function startEdge(
   world: World,
+  cloudflare: Cloudflare,
   vars: Record<string, string>,
   databaseUrl: string,
 ): Promise<{ edges: Edges; edgeUrl: string }> {
-  const { settings, closers, warn, store, replicas, native, points, logLines } = world;
-  const bundle = loadWorker(packageRoot(), settings.workerPath);
-  if (!bundle.built) warn("the Worker has not been built: a stub serves instead of the Worker");
+  const { settings, closers, store, replicas, native, points, logLines } = world;
   const closing = new AbortController();
   const edges = await startEdges({
     locations: settings.locations,
-    bundle,
-    vars: { ...vars, ...settings.vars },
+    worker: firstWorker(world, cloudflare, { ...vars, ...settings.vars }),
     databaseUrl,
     kv: kvService(store, replicas, closing.signal),
     native,
     patience: settings.patience,
     sessions: world.sessions,
-    onPoint: (point) => {
+    onPoint: (point, dataset) => {
       keepNewest(points, point, KEPT_POINTS);
-      world.analytics.write(DATASET, point);
+      world.analytics.write(dataset, point);
     },
-    onTraces: settings.logs ? (json) => world.logs.receive(json) : null,
+    onTraces: settings.logs ? (json) => world.logs.receive(json, cloudflare.worker.traced) : null,
     onMail: settings.notices ? (message) => world.notices.mail(message) : null,
     onLog: (line) => keepNewest(logLines, line, KEPT_LOG_LINES),
   });
   closers.add(() => edges.close());
-  closers.add(startCron(edges, settings));
+  closers.add(startCron(edges, settings, () => cloudflare.worker.crons.length > 0));
   closers.add(async () => closing.abort());
   await world.logs.start();
   // Ends before the edge does: what is being delivered needs its bucket.

@@ -1,4 +1,5 @@
 /** The sandbox's API alone, for a token that does not look like one. */
+import { AccountWorker } from "../../src/sandbox/api/account-worker.ts";
 import { createApi } from "../../src/sandbox/api/app.ts";
 import type { FaultRuleInput } from "../../src/sandbox/api/faults.ts";
 import { Limits } from "../../src/sandbox/api/limits.ts";
@@ -30,7 +31,8 @@ export async function knowingApi(faults: readonly FaultRuleInput[]): Promise<Api
     limits: new Limits(false),
     r2: { names: new Set(), bucket: noBuckets },
     jobs: [],
-    secrets: new Map(),
+    worker: new AccountWorker({ name: null, run: async () => undefined }),
+    boundNamespaceId: "",
     accountId: ACCOUNT,
     now: Date.now,
   });

@@ -1,6 +1,7 @@
 /** The sandbox's Cloudflare API alone, without Workers, on a port of its own. */
 import type { Hono } from "hono";
 import type { ApiEnv } from "../../src/sandbox/api/access.ts";
+import { AccountWorker } from "../../src/sandbox/api/account-worker.ts";
 import { createApi } from "../../src/sandbox/api/app.ts";
 import { Limits } from "../../src/sandbox/api/limits.ts";
 import { Namespaces } from "../../src/sandbox/api/namespaces.ts";
@@ -9,6 +10,7 @@ import { ApiServer } from "../../src/sandbox/api/server.ts";
 import type { Cloudflare } from "../../src/sandbox/api/start.ts";
 import { type TokenKind, Tokens } from "../../src/sandbox/api/tokens.ts";
 import { CentralStore } from "../../src/sandbox/kv/central-store.ts";
+import { WORKER_NAME } from "../../src/sandbox/types.ts";
 
 export const ACCOUNT = "a".repeat(32);
 export const NAMESPACE = "b".repeat(32);
@@ -42,11 +44,12 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
   const tokens = new Tokens(ACCOUNT, now);
   const limits = new Limits(options.limits ?? false, now);
   const title = options.empty ? null : "KV_CANARY_CONFIG";
+  const worker = new AccountWorker({ name: WORKER_NAME, run: async () => undefined });
   const held = {
     namespaces: new Namespaces({ id: NAMESPACE, title, store }, now),
     buckets: new Set<string>(),
     jobs: [],
-    secrets: new Map<string, string>(),
+    secrets: worker.secrets,
   };
   const server = new ApiServer(
     createApi(
@@ -55,6 +58,8 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
         limits,
         r2: { names: held.buckets, bucket: noBuckets },
         ...held,
+        worker,
+        boundNamespaceId: NAMESPACE,
         accountId: ACCOUNT,
         now,
       },

@@ -133,10 +133,10 @@ describe("Logpush files", () => {
 });
 
 describe("one record", () => {
+  const OF = { name: "pix-sandbox", versionId: "sandbox" };
   const trace = (logs: unknown[], exceptions: unknown[] = []): Trace => {
-    const [found] = tracesOf([
-      { outcome: "exception", exceptions, logs, eventTimestamp: 5, event: null },
-    ]);
+    const json = [{ outcome: "exception", exceptions, logs, eventTimestamp: 5, event: null }];
+    const [found] = tracesOf(json, OF);
     if (found === undefined) throw new Error("no trace");
     return found;
   };
@@ -165,9 +165,10 @@ describe("one record", () => {
       method: "GET",
       headers: { authorization: "Bearer abc", cookie: "s=1", accept: "*/*" },
     };
-    const [found] = tracesOf([
+    const json = [
       { outcome: "ok", exceptions: [], logs: [], eventTimestamp: 5, event: { request } },
-    ]);
+    ];
+    const [found] = tracesOf(json, OF);
     expect(found?.event?.request?.headers).toEqual({
       authorization: "REDACTED",
       cookie: "REDACTED",

@@ -1,6 +1,7 @@
 /** Who may ask the API what, and what each answer's handler gets. */
 import type { Context } from "hono";
 import type { Bucket } from "../edge/backstage.ts";
+import type { AccountWorker } from "./account-worker.ts";
 import { CODES, failure } from "./envelope.ts";
 import type { Limits } from "./limits.ts";
 import type { LogpushJob } from "./logpush-job.ts";
@@ -14,8 +15,9 @@ export interface ApiDeps {
   limits: Limits;
   r2: R2Access;
   jobs: LogpushJob[];
-  /** Of the Worker, by name. */
-  secrets: Map<string, string>;
+  worker: AccountWorker;
+  /** Of the namespace that the locations have copies of. */
+  boundNamespaceId: string;
   accountId: string;
   now: () => number;
 }

@@ -14,6 +14,7 @@ import { CODES, failure } from "./envelope.ts";
 import { kvRoutes } from "./kv-routes.ts";
 import { logpushRoutes } from "./logpush-routes.ts";
 import { r2Routes } from "./r2-routes.ts";
+import { scriptRoutes } from "./script-routes.ts";
 import { secretRoutes } from "./secret-routes.ts";
 
 /** Also the seam for the endpoints that come later: `extend` adds routes behind the same checks. */
@@ -37,6 +38,7 @@ export function createApi(deps: ApiDeps, extend?: (api: Hono<ApiEnv>) => void): 
   bucketRoutes(api, deps);
   r2Routes(api, deps);
   logpushRoutes(api, deps);
+  scriptRoutes(api, deps);
   secretRoutes(api, deps);
   extend?.(api);
   app.route("/client/v4", api);

@@ -24,6 +24,9 @@ export const CODES = {
   scriptNotFound: 10007,
   tooManyTails: 10019,
   invalidSecret: 10021,
+  invalidScript: 10021,
+  noBoundNamespace: 10041,
+  noBoundBucket: 10085,
   invalidJob: 1002,
   jobNotFound: 1003,
 } as const;

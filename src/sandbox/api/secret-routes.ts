@@ -1,38 +1,54 @@
-/** The secrets of a Worker: set here, named here, and never told. */
+/** The secrets of the Worker: set here, named here, and never told. */
 import type { Hono } from "hono";
 import * as z from "zod";
-import { WORKER_NAME } from "../types.ts";
-import { type ApiContext, type ApiDeps, type ApiEnv, refuse } from "./access.ts";
+import type { ApiDeps, ApiEnv } from "./access.ts";
 import { CODES, failure, ok } from "./envelope.ts";
 import { json } from "./json-body.ts";
-import type { Scope } from "./permissions.ts";
+import { refuseScript } from "./script-routes.ts";
 
-const BASE = "/accounts/:account/workers/scripts/:script/secrets";
+const SCRIPT = "/accounts/:account/workers/scripts/:script";
+const BASE = `${SCRIPT}/secrets`;
 
 const secretSchema = z.object({
   name: z.string().regex(/^[A-Za-z_$][\w$]{0,254}$/),
   text: z.string().max(5_120),
   type: z.literal("secret_text"),
 });
+const bulkSchema = z.object({ secrets: z.record(z.string(), secretSchema.nullable()) });
 
-export function secretRoutes(
-  api: Hono<ApiEnv>,
-  deps: Pick<ApiDeps, "accountId" | "secrets">,
-): void {
-  const refused = (c: ApiContext, scope: Scope): Response | null =>
-    refuse(c, deps, scope) ??
-    (c.req.param("script") === WORKER_NAME
-      ? null
-      : failure(404, CODES.scriptNotFound, "This Worker does not exist on your account."));
+export function secretRoutes(api: Hono<ApiEnv>, deps: Pick<ApiDeps, "accountId" | "worker">): void {
+  const { worker } = deps;
   const shown = (name: string) => ({ name, type: "secret_text" });
+  const invalid = () => failure(400, CODES.invalidSecret, "the secret is not valid");
 
-  api.get(BASE, (c) => refused(c, "scripts:read") ?? ok([...deps.secrets.keys()].map(shown)));
+  api.get(BASE, (c) => {
+    const refused = refuseScript(c, deps, "scripts:read");
+    return refused ?? ok([...worker.secrets.keys()].map(shown));
+  });
   api.put(BASE, async (c) => {
-    const answer = refused(c, "scripts:write");
-    if (answer !== null) return answer;
+    const refused = refuseScript(c, deps, "scripts:write");
+    if (refused !== null) return refused;
     const parsed = secretSchema.safeParse(await json(c));
-    if (!parsed.success) return failure(400, CODES.invalidSecret, "the secret is not valid");
-    deps.secrets.set(parsed.data.name, parsed.data.text);
-    return ok(shown(parsed.data.name));
+    if (!parsed.success) return invalid();
+    const { name, text } = parsed.data;
+    await worker.setSecrets({ [name]: text });
+    return ok(shown(name));
+  });
+  api.delete(`${BASE}/:name`, async (c) => {
+    const refused = refuseScript(c, deps, "scripts:write");
+    if (refused !== null) return refused;
+    await worker.setSecrets({ [c.req.param("name") ?? ""]: null });
+    return ok(null);
+  });
+  api.patch(`${SCRIPT}/secrets-bulk`, async (c) => {
+    const refused = refuseScript(c, deps, "scripts:write");
+    if (refused !== null) return refused;
+    const parsed = bulkSchema.safeParse(await json(c));
+    if (!parsed.success) return invalid();
+    const entries = Object.entries(parsed.data.secrets);
+    await worker.setSecrets(
+      Object.fromEntries(entries.map(([name, secret]) => [name, secret?.text ?? null])),
+    );
+    return ok([...worker.secrets.keys()].map(shown));
   });
 }

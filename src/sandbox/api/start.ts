@@ -9,11 +9,13 @@ import {
 import { LOGS_PREFIX } from "../../domain/setup/wanted.ts";
 import type { AnalyticsEngine } from "../analytics/engine.ts";
 import type { Closers } from "../closers.ts";
+import type { RunningWorker } from "../edge/worker.ts";
 import type { CentralStore } from "../kv/central-store.ts";
 import type { Logs } from "../logs/logs.ts";
 import type { Settings } from "../settings.ts";
 import { LOGS_BUCKET, MEDIA_BUCKET, WORKER_NAME } from "../types.ts";
 import type { ApiDeps, R2Access } from "./access.ts";
+import { AccountWorker } from "./account-worker.ts";
 import { analyticsRoutes } from "./analytics-routes.ts";
 import { createApi } from "./app.ts";
 import { Limits } from "./limits.ts";
@@ -31,7 +33,9 @@ export interface Cloudflare {
   accountId: string;
   namespaceId: string;
   /** What the account holds. */
-  held: Pick<ApiDeps, "jobs" | "namespaces" | "secrets"> & { buckets: Set<string> };
+  held: Pick<ApiDeps, "jobs" | "namespaces"> &
+    Pick<AccountWorker, "secrets"> & { buckets: Set<string> };
+  worker: AccountWorker;
 }
 
 interface Behind {
@@ -58,13 +62,22 @@ function logJob(accountId: string): ApiDeps["jobs"][number] {
   };
 }
 
+/** What the API asks of the running sandbox. */
+interface Running {
+  bucket: R2Access["bucket"];
+  run(worker: RunningWorker): Promise<void>;
+}
+
 export async function startApi(
   { settings, closers, store, analytics, logs, secrets }: Behind,
-  bucket: R2Access["bucket"],
+  { bucket, run }: Running,
 ): Promise<Cloudflare> {
   const accountId = randomBytes(16).toString("hex");
   const namespaceId = randomBytes(16).toString("hex");
   const tokens = new Tokens(accountId);
+  const worker = settings.empty
+    ? new AccountWorker({ name: null, run })
+    : new AccountWorker({ name: WORKER_NAME, secrets: Object.entries(secrets), run });
   const limits = new Limits(settings.rateLimits);
   const deps: ApiDeps = {
     namespaces: new Namespaces({
@@ -77,7 +90,8 @@ export async function startApi(
     accountId,
     r2: { names: new Set(settings.empty ? [] : [MEDIA_BUCKET, LOGS_BUCKET]), bucket },
     jobs: settings.empty ? [] : [logJob(accountId)],
-    secrets: new Map(settings.empty ? [] : Object.entries(secrets)),
+    worker,
+    boundNamespaceId: namespaceId,
     now: Date.now,
   };
   closers.add(() => analytics.close());
@@ -90,6 +104,6 @@ export async function startApi(
   const apiBaseUrl = await api.start();
   closers.add(() => api.close());
   const apiToken = tokens.create("full");
-  const held = { ...deps, buckets: deps.r2.names };
-  return { api, tokens, limits, apiToken, apiBaseUrl, accountId, namespaceId, held };
+  const held = { ...deps, buckets: deps.r2.names, secrets: worker.secrets };
+  return { worker, api, tokens, limits, apiToken, apiBaseUrl, accountId, namespaceId, held };
 }

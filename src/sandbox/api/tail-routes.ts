@@ -2,22 +2,18 @@
 import type { Hono } from "hono";
 import { filtersSchema } from "../logs/tail-filters.ts";
 import { MAX_TAILS, type Tails } from "../logs/tails.ts";
-import { WORKER_NAME } from "../types.ts";
-import { type ApiContext, type ApiDeps, type ApiEnv, refuse } from "./access.ts";
+import type { ApiContext, ApiDeps, ApiEnv } from "./access.ts";
 import { CODES, failure, ok } from "./envelope.ts";
+import { refuseScript } from "./script-routes.ts";
 
 const BASE = "/accounts/:account/workers/scripts/:script/tails";
 
 export function tailRoutes(
   api: Hono<ApiEnv>,
-  deps: Pick<ApiDeps, "accountId">,
+  deps: Pick<ApiDeps, "accountId" | "worker">,
   tails: Tails,
 ): void {
-  const refused = (c: ApiContext): Response | null =>
-    refuse(c, deps, "tail:read") ??
-    (c.req.param("script") === WORKER_NAME
-      ? null
-      : failure(404, CODES.scriptNotFound, "This Worker does not exist on your account."));
+  const refused = (c: ApiContext): Response | null => refuseScript(c, deps, "tail:read");
 
   api.get(BASE, (c) => refused(c) ?? ok(tails.list()));
   api.post(BASE, async (c) => refused(c) ?? create(await c.req.text(), tails));

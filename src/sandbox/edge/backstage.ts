@@ -6,7 +6,6 @@
 import type { WorkerOptions } from "miniflare";
 import { Agent, request } from "undici";
 import * as z from "zod";
-import { LOGS_BUCKET, MEDIA_BUCKET } from "../types.ts";
 import { HELPER_DATE } from "./scripts.ts";
 
 const objectSchema = z.object({
@@ -55,10 +54,6 @@ const LIMIT_MS = 30_000;
 /** Percent-encoded JSON: a key may hold anything. */
 const CALL_HEADER = "x-sandbox-call";
 const OBJECT_HEADER = "x-sandbox-object";
-const BINDINGS: Readonly<Record<string, string>> = {
-  [MEDIA_BUCKET]: "MEDIA",
-  [LOGS_BUCKET]: "LOGS",
-};
 
 const SCRIPT = `
 const HANDLERS = {
@@ -95,8 +90,11 @@ export default {
   },
 };`;
 
-/** `workers` are the names of those whose `scheduled` handler may be run. */
-export function backstageWorker(workers: readonly string[]): WorkerOptions {
+/** `workers` are the names of those whose `scheduled` handler may be run; each bucket is bound by its name. */
+export function backstageWorker(
+  workers: readonly string[],
+  buckets: readonly string[],
+): WorkerOptions {
   return {
     name: BACKSTAGE,
     modules: true,
@@ -104,7 +102,7 @@ export function backstageWorker(workers: readonly string[]): WorkerOptions {
     compatibilityDate: HELPER_DATE,
     // `scheduled` of a binding.
     compatibilityFlags: ["service_binding_extra_handlers"],
-    r2Buckets: { MEDIA: MEDIA_BUCKET, LOGS: LOGS_BUCKET },
+    r2Buckets: [...buckets],
     serviceBindings: Object.fromEntries(workers.map((name) => [name, name])),
     unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
   };
@@ -112,14 +110,16 @@ export function backstageWorker(workers: readonly string[]): WorkerOptions {
 
 export class Backstage {
   readonly #url: URL;
+  readonly #ready: () => Promise<void>;
   readonly #agent = new Agent({ keepAliveTimeout: 1_000 });
 
-  constructor(url: URL) {
+  /** `ready` resolves when the runtime, which may be starting anew, answers again. */
+  constructor(url: URL, ready: () => Promise<void>) {
     this.#url = url;
+    this.#ready = ready;
   }
 
-  bucket(name: string): Bucket {
-    const bucket = BINDINGS[name];
+  bucket(bucket: string): Bucket {
     return {
       put: async (key, body, metadata) => {
         const call = { operation: "put", bucket, key, contentType: metadata?.contentType };
@@ -149,6 +149,7 @@ export class Backstage {
   }
 
   async #call(call: object, body: string | Uint8Array = "") {
+    await this.#ready().catch(() => undefined);
     const {
       statusCode,
       headers,

@@ -4,43 +4,27 @@ import type { Readable } from "node:stream";
 import { Miniflare, type MiniflareOptions, NoOpLog, type WorkerOptions } from "miniflare";
 import { Closers } from "../closers.ts";
 import type { NativeFaults } from "../native-faults.ts";
-import { type Sessions, sessionsService } from "../sessions.ts";
-import { MEDIA_BUCKET } from "../types.ts";
+import type { Sessions } from "../sessions.ts";
+import { LOGS_BUCKET, MEDIA_BUCKET } from "../types.ts";
 import { BACKSTAGE, Backstage, type Bucket, backstageWorker } from "./backstage.ts";
-import type { WorkerBundle } from "./bundle.ts";
+import { bindingsOf, bucketWorker, canaryWorker, TAIL } from "./canary-worker.ts";
 import type { KvService } from "./kv-service.ts";
 import { NodeServices } from "./node-services.ts";
-import {
-  ENTRY_SCRIPT,
-  frontScript,
-  HELPER_DATE,
-  KV_SCRIPT,
-  patienceScript,
-  R2_SCRIPT,
-  TAIL_SCRIPT,
-} from "./scripts.ts";
-import {
-  chaosService,
-  logsService,
-  type MailSink,
-  mailService,
-  metricsService,
-  type PointListener,
-  r2Switch,
-} from "./services.ts";
+import { frontScript, HELPER_DATE, KV_SCRIPT, R2_SCRIPT, TAIL_SCRIPT } from "./scripts.ts";
+import { type CaughtPoint, logsService, type MailSink, r2Switch } from "./services.ts";
+import type { RunningWorker } from "./worker.ts";
 
 export interface EdgesOptions {
   locations: readonly string[];
-  bundle: WorkerBundle;
-  /** Vars and secrets, as the Worker's environment holds them. */
-  vars: Record<string, string>;
+  /** What they run at first. */
+  worker: RunningWorker;
   databaseUrl: string;
   kv: KvService;
   native: NativeFaults;
   /** By this the Worker's time limits are multiplied, and how often a token may ask `/qa`. */
   patience: number;
   sessions: Sessions;
-  onPoint: PointListener;
+  onPoint: (point: CaughtPoint, dataset: string) => void;
   /** The Worker's trace events, as a tail Worker gets them; null: none are made. */
   onTraces: ((json: unknown) => void) | null;
   /** What the Worker's e-mail binding sends; null: there is no such binding. */
@@ -52,14 +36,15 @@ export interface EdgesOptions {
 export interface Edges {
   urls: Map<string, URL>;
   bucket(name: string): Bucket;
+  /**
+   * Runs this Worker at every location, at the same addresses. Unlike at Cloudflare, requests in flight are
+   * cut off: the runtime starts anew. What is in buckets stays. Resolves when all locations answer with it.
+   */
+  run(worker: RunningWorker): Promise<void>;
   /** Runs the Worker's `scheduled` handler at this location. */
   scheduled(colo: string, scheduledTime?: Date): Promise<void>;
   close(): Promise<void>;
 }
-
-const ANON_LIMIT = { limit: 10, period: 60 };
-const TOKEN_LIMIT = { limit: 300, period: 60 };
-const TAIL = "log-tail";
 
 /** Whatever had been started is ended again when it rejects. */
 export async function startEdges(options: EdgesOptions): Promise<Edges> {
@@ -76,10 +61,19 @@ async function start(options: EdgesOptions, closers: Closers): Promise<Edges> {
   const services = new NodeServices();
   await services.start();
   closers.add(() => services.close());
-  const miniflare = new Miniflare(miniflareOptions(options, services));
+  const miniflare = new Miniflare(miniflareOptions(options.worker, options, services));
   closers.add(() => miniflare.dispose());
   await miniflare.ready;
-  const backstage = new Backstage(await miniflare.unsafeGetDirectURL(BACKSTAGE));
+  // One start after the other; what needs the runtime meanwhile waits for the last of them.
+  let started: Promise<void> = Promise.resolve();
+  const run = (worker: RunningWorker): Promise<void> => {
+    const next = started
+      .catch(() => undefined)
+      .then(() => miniflare.setOptions(miniflareOptions(worker, options, services)));
+    started = next;
+    return next;
+  };
+  const backstage = new Backstage(await miniflare.unsafeGetDirectURL(BACKSTAGE), () => started);
   closers.add(() => backstage.close());
   const urls = new Map<string, URL>();
   for (const colo of options.locations) {
@@ -88,12 +82,19 @@ async function start(options: EdgesOptions, closers: Closers): Promise<Edges> {
   return {
     urls,
     bucket: (name) => backstage.bucket(name),
+    run,
     scheduled: (colo, at) => backstage.scheduled(`pix-${colo}`, at),
     close: () => closers.run(),
   };
 }
 
-function miniflareOptions(options: EdgesOptions, services: NodeServices): MiniflareOptions {
+function miniflareOptions(
+  worker: RunningWorker,
+  options: EdgesOptions,
+  services: NodeServices,
+): MiniflareOptions {
+  const bound = bindingsOf(worker, "r2_bucket").map(({ bucket_name }) => bucket_name);
+  const buckets = [...new Set([MEDIA_BUCKET, LOGS_BUCKET, ...bound])];
   return {
     host: "127.0.0.1",
     port: 0,
@@ -105,10 +106,13 @@ function miniflareOptions(options: EdgesOptions, services: NodeServices): Minifl
       readLines(stderr, options.onLog);
     },
     workers: [
-      backstageWorker(options.locations.map((colo) => `pix-${colo}`)),
-      r2Worker(options, services),
+      backstageWorker(
+        options.locations.map((colo) => `pix-${colo}`),
+        buckets,
+      ),
+      ...buckets.map((bucket) => r2Worker(bucket, options, services)),
       ...(options.onTraces === null ? [] : [tailWorker(options.onTraces, services)]),
-      ...options.locations.flatMap((colo) => at(colo, options, services)),
+      ...options.locations.flatMap((colo) => at(colo, worker, options, services)),
     ],
   };
 }
@@ -117,7 +121,12 @@ function readLines(stream: Readable, onLine: (line: string) => void): void {
   createInterface({ input: stream }).on("line", onLine);
 }
 
-function at(colo: string, options: EdgesOptions, services: NodeServices): WorkerOptions[] {
+function at(
+  colo: string,
+  worker: RunningWorker,
+  options: EdgesOptions,
+  services: NodeServices,
+): WorkerOptions[] {
   return [
     {
       name: `edge-${colo}`,
@@ -127,7 +136,7 @@ function at(colo: string, options: EdgesOptions, services: NodeServices): Worker
       serviceBindings: { PIX: `pix-${colo}` },
       unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
     },
-    canaryWorker(colo, options, services),
+    canaryWorker(colo, worker, options, services),
     {
       name: `kv-${colo}`,
       modules: true,
@@ -137,51 +146,12 @@ function at(colo: string, options: EdgesOptions, services: NodeServices): Worker
   ];
 }
 
-function canaryWorker(colo: string, options: EdgesOptions, services: NodeServices): WorkerOptions {
-  const { bundle, vars } = options;
+function r2Worker(bucket: string, { native }: EdgesOptions, services: NodeServices): WorkerOptions {
   return {
-    name: `pix-${colo}`,
-    modules: [
-      { type: "ESModule", path: "entry.js", contents: ENTRY_SCRIPT },
-      { type: "ESModule", path: "patience.js", contents: patienceScript(options.patience) },
-      { type: "ESModule", path: "index.js", contents: bundle.script },
-    ],
-    compatibilityDate: bundle.compatibilityDate,
-    compatibilityFlags: ["nodejs_compat", "enable_request_signal"],
-    ...(options.onTraces === null ? {} : { tails: [TAIL] }),
-    bindings: {
-      ...vars,
-      CF_VERSION_METADATA: { id: "sandbox", tag: "sandbox", timestamp: "2026-01-01T00:00:00Z" },
-    },
-    wrappedBindings: {
-      KV_CANARY_CONFIG: { scriptName: `kv-${colo}` },
-      MEDIA: { scriptName: "media" },
-    },
-    serviceBindings: {
-      SANDBOX_METRICS: services.bind(`metrics-${colo}`, metricsService(colo, options.onPoint)),
-      CHAOS: services.bind("chaos", chaosService(options.native, options.patience)),
-      SESSIONS: services.bind("sessions", sessionsService(options.sessions)),
-      ...(options.onMail === null
-        ? {}
-        : { SANDBOX_MAIL: services.bind("mail", mailService(options.onMail)) }),
-    },
-    hyperdrives: { HYPERDRIVE: options.databaseUrl },
-    ratelimits: {
-      QA_LIMIT_ANON: { namespace_id: `anon-${colo}`, simple: ANON_LIMIT },
-      QA_LIMIT_TOKEN: {
-        namespace_id: `token-${colo}`,
-        simple: { ...TOKEN_LIMIT, limit: TOKEN_LIMIT.limit * options.patience },
-      },
-    },
-  };
-}
-
-function r2Worker({ native }: EdgesOptions, services: NodeServices): WorkerOptions {
-  return {
-    name: "media",
+    name: bucketWorker(bucket),
     modules: true,
     script: R2_SCRIPT,
-    r2Buckets: { BUCKET: MEDIA_BUCKET },
+    r2Buckets: { BUCKET: bucket },
     serviceBindings: { SWITCH: services.bind("r2-switch", r2Switch(native)) },
   };
 }

@@ -98,15 +98,16 @@ export default function (env) {
  * call to another Worker that nobody waits for is cancelled with the request.) And the one for e-mail,
  * whose failures carry a code.
  */
-export const ENTRY_SCRIPT = `
-import "./patience.js";
+export function entryScript(main: string): string {
+  return `
+import "./sandbox-patience.js";
 import { waitUntil } from "cloudflare:workers";
-import worker from "./index.js";
-export * from "./index.js";
+import worker from ${JSON.stringify(`./${main}`)};
+export * from ${JSON.stringify(`./${main}`)};
 let adapted = null;
 function adapt(env) {
   if (adapted !== null) return adapted;
-  const METRICS = {
+  const METRICS = env.SANDBOX_METRICS && {
     writeDataPoint(point) {
       const body = JSON.stringify(point ?? {});
       waitUntil(env.SANDBOX_METRICS.fetch("http://metrics/", { method: "POST", body }).catch(() => {}));
@@ -121,13 +122,14 @@ function adapt(env) {
       return { messageId: crypto.randomUUID() };
     },
   };
-  adapted = { ...rest, METRICS, ...(NOTIFY_EMAIL && { NOTIFY_EMAIL }) };
+  adapted = { ...rest, ...(METRICS && { METRICS }), ...(NOTIFY_EMAIL && { NOTIFY_EMAIL }) };
   return adapted;
 }
 export default {
   fetch: (request, env, ctx) => worker.fetch(request, adapt(env), ctx),
   scheduled: (event, env, ctx) => worker.scheduled?.(event, adapt(env), ctx),
 };`;
+}
 
 /** Hands the trace events of the Workers on as they are. */
 export const TAIL_SCRIPT = `

@@ -4,7 +4,7 @@ import type { Random } from "../random.ts";
 import type { LogpushRecord } from "./logpush-record.ts";
 import { LogPipeline, type PipelineState, PROMPT_DELIVERY } from "./pipeline.ts";
 import { PLAIN_TAILS, type TailSettings, Tails } from "./tails.ts";
-import { tracesOf } from "./trace.ts";
+import { type TracedWorker, tracesOf } from "./trace.ts";
 
 const LOGS_PREFIX = "b2a";
 
@@ -39,8 +39,8 @@ export class Logs {
   }
 
   /** What a tail Worker was given, as it came. */
-  receive(json: unknown): void {
-    for (const trace of tracesOf(json)) {
+  receive(json: unknown, of: TracedWorker): void {
+    for (const trace of tracesOf(json, of)) {
       this.#pipeline.add(trace);
       this.tails.publish(trace);
     }

@@ -1,6 +1,5 @@
 /** Trace events as workerd hands them to a tail Worker. */
 import * as z from "zod";
-import { WORKER_NAME } from "../types.ts";
 
 const timestamp = z.number().nullable();
 
@@ -45,16 +44,22 @@ export interface Trace extends z.output<typeof traceSchema> {
   scriptVersion: { id: string };
 }
 
+/** The one that runs at every location. */
+export interface TracedWorker {
+  name: string;
+  versionId: string;
+}
+
 /** What a tail Worker was given; whatever is no trace event is left out. */
-export function tracesOf(json: unknown): Trace[] {
+export function tracesOf(json: unknown, of: TracedWorker): Trace[] {
   const items: unknown[] = Array.isArray(json) ? json : [];
   return items.flatMap((item) => {
     const parsed = traceSchema.safeParse(item);
-    return parsed.success ? [named(parsed.data)] : [];
+    return parsed.success ? [named(parsed.data, of)] : [];
   });
 }
 
-function named(trace: z.output<typeof traceSchema>): Trace {
+function named(trace: z.output<typeof traceSchema>, { name, versionId }: TracedWorker): Trace {
   const { event } = trace;
   const request =
     event?.request === undefined
@@ -63,8 +68,8 @@ function named(trace: z.output<typeof traceSchema>): Trace {
   return {
     ...trace,
     event: event === null ? null : { ...event, ...(request === undefined ? {} : { request }) },
-    scriptName: WORKER_NAME,
-    scriptVersion: { id: "sandbox" },
+    scriptName: name,
+    scriptVersion: { id: versionId },
   };
 }
 
