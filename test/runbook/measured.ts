@@ -46,7 +46,7 @@ export async function measure(sandbox: Sandbox, condition: Condition): Promise<v
   }
 }
 
-function requests(atMs: number, condition: Condition) {
+export function requests(atMs: number, condition: Condition) {
   const failing = condition === "failing" ? FAILING_PERCENT : 0;
   return [...points("native", atMs, failing), ...points("proxy", atMs, 0)];
 }

@@ -50,6 +50,7 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
     buckets: new Set<string>(),
     jobs: [],
     secrets: worker.secrets,
+    worker,
   };
   const server = new ApiServer(
     createApi(
@@ -58,7 +59,6 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
         limits,
         r2: { names: held.buckets, bucket: noBuckets },
         ...held,
-        worker,
         boundNamespaceId: NAMESPACE,
         accountId: ACCOUNT,
         now,

@@ -33,7 +33,7 @@ export interface Cloudflare {
   accountId: string;
   namespaceId: string;
   /** What the account holds. */
-  held: Pick<ApiDeps, "jobs" | "namespaces"> &
+  held: Pick<ApiDeps, "jobs" | "namespaces" | "worker"> &
     Pick<AccountWorker, "secrets"> & { buckets: Set<string> };
   worker: AccountWorker;
 }

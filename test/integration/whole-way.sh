@@ -1,0 +1,59 @@
+# From an empty account to a closed incident: every command that an operator types, in order. It is run
+# by whole-way.test.ts, and is written to be read.
+#
+# Around it: a folder with worker/ and dist/worker/ as a clone has them, an API token, an R2 key, and of the sandbox
+#   ORIGIN_URL, QA_URLS    the legacy origin, and /qa at each location
+#   SANDBOX_CONTROL        what no operator has: visitors, faults, a hand on the clock
+# Only lines that begin with `sandbox` are no commands of pixcanary or wrangler.
+
+sandbox() { # METHOD path [body]
+  curl --silent --show-error --fail --output /dev/null --request "$1" "$SANDBOX_CONTROL/$2" \
+    ${3:+--header 'content-type: application/json' --data "$3"}
+}
+
+### From clone to production (README)
+
+pixcanary setup --env production --qa-url "$QA_URLS" --yes
+(cd worker && npx wrangler deploy --env production --var "ORIGIN_URL:$ORIGIN_URL")
+(cd worker && npx wrangler secret bulk --env production < ~/.config/pixcanary/production/worker-secrets.json)
+pixcanary doctor --env production
+pixcanary restore --env production --to 50 --reason "first visitors" --yes
+
+### A fault, and that it is noticed
+
+sandbox PUT traffic '{"visitors":40,"ratePerS":25,"mix":{"upload":1,"jobs":1,"other":0},"actionsPerVisitor":4}'
+sandbox PUT native '{"databaseDown":true}'
+# The policy counts minutes, and a test does not wait for them: what visitors saw in the last six is
+# added as data points of the past.
+past-minutes > past-minutes.json
+sandbox POST points @past-minutes.json
+
+pixcanary watch --env production --for 3s
+pixcanary assess --env production || test $? = 20
+pixcanary incident open --env production "uploads fail on native" --at 7m
+
+### The stop, and its proof
+
+pixcanary not-aus --env production --reason "5xx spike on native"
+pixcanary verify --env production --fleet
+pixcanary incident note --env production "database pool exhausted: 10 of 10 connections"
+pixcanary incident message slack --env production --next "pool size is being raised"
+
+### The cause
+
+sandbox PUT logs '{"flush":true}'
+pixcanary logs pull --env production --since 1h --out incident-logs
+pixcanary logs errors incident-logs
+
+### The way back
+
+sandbox POST heal
+pixcanary restore --env production --to 25 --reason "pool size is 50" --yes
+pixcanary ramp start --env production --plan "30:1s,50" --force --reason "pool size is 50" --yes
+sandbox DELETE traffic
+
+### The report
+
+sandbox PUT logs '{"flush":true}'
+pixcanary logs pull --env production --since 1h --out incident-logs
+pixcanary incident close --env production --logs incident-logs
