@@ -10,22 +10,21 @@ import { writeConfigFile } from "./config-file.ts";
 import { SandboxControl } from "./control/control.ts";
 import { handleControls, serveControl } from "./control/http.ts";
 import { type Database, startDatabase } from "./database/database.ts";
-import type { Bucket } from "./edge/backstage.ts";
-import { loadWorker, packageRoot } from "./edge/bundle.ts";
+import { packageRoot } from "./edge/bundle.ts";
 import { startCron } from "./edge/cron.ts";
 import { type Edges, startEdges } from "./edge/edges.ts";
 import { EdgeFront } from "./edge/front.ts";
 import { kvService } from "./edge/kv-service.ts";
 import type { CaughtPoint } from "./edge/services.ts";
-import { builtWorker, metricsVars, workerSecrets, workerVars } from "./edge/vars.ts";
-import { NO_WORKER, type RunningWorker } from "./edge/worker.ts";
+import { metricsVars, workerSecrets, workerVars } from "./edge/vars.ts";
+import { firstWorker, placeOfJobs } from "./first-state.ts";
 import type { Sandbox } from "./handle.ts";
 import { CentralStore } from "./kv/central-store.ts";
 import { Replicas } from "./kv/replicas.ts";
-import { Logs } from "./logs/logs.ts";
+import { Logs, USUAL_PLACE } from "./logs/logs.ts";
 import { NativeFaults } from "./native-faults.ts";
 import { NoticeReceivers } from "./notices/receivers.ts";
-import { notifyVars, startNotices } from "./notices/wiring.ts";
+import { type NoticeUrls, notifyVars, startNotices } from "./notices/wiring.ts";
 import { OriginServer } from "./origin/server.ts";
 import { type Random, seededRandom } from "./random.ts";
 import { Sessions } from "./sessions.ts";
@@ -37,7 +36,6 @@ import {
   MEDIA_BUCKET,
   type SandboxDescription,
   type SandboxOptions,
-  WORKER_NAME,
 } from "./types.ts";
 
 const KEPT_POINTS = 100_000;
@@ -80,18 +78,17 @@ async function start(
   closers: Closers,
   warn: (text: string) => void,
 ): Promise<Sandbox> {
-  const world = createWorld(settings, closers, warn, () => edges.bucket(LOGS_BUCKET));
+  const world = createWorld(settings, closers, warn, {
+    bucket: (name) => edges.bucket(name),
+    place: () => (settings.empty ? placeOfJobs(cloudflare) : USUAL_PLACE),
+  });
   const { origin, originUrl, database } = await startBackends(world);
   const cloudflare = await startApi(world, {
     bucket: (name) => edges.bucket(name),
     run: (worker) => edges.run(worker),
   });
   const noticeUrls = await startNotices(world.notices, settings.notices, closers);
-  const vars = {
-    ...workerVars(originUrl),
-    ...metricsVars(settings, cloudflare),
-    ...notifyVars(noticeUrls, world.notices),
-  };
+  const vars = varsOf(world, cloudflare, originUrl, noticeUrls);
   const { edges, edgeUrl } = await startEdge(world, cloudflare, vars, database.url);
   const locations = [...edges.urls].map(([colo, url]) => ({ colo, url: url.origin }));
   const urls = locations.map(({ url }) => url);
@@ -138,11 +135,25 @@ async function start(
   return { description, control, close: () => closers.run() };
 }
 
+function varsOf(
+  { settings, notices }: World,
+  cloudflare: Cloudflare,
+  originUrl: string,
+  noticeUrls: NoticeUrls | null,
+): Record<string, string> {
+  return {
+    ...workerVars(originUrl),
+    ...metricsVars(settings, cloudflare),
+    ...notifyVars(noticeUrls, notices),
+    ...settings.vars,
+  };
+}
+
 function createWorld(
   settings: Settings,
   closers: Closers,
   warn: (text: string) => void,
-  logsBucket: () => Bucket,
+  logs: ConstructorParameters<typeof Logs>[0],
 ): World {
   const { locations, lagMs, percent, empty } = settings;
   const qaToken = randomBytes(24).toString("base64url");
@@ -165,7 +176,7 @@ function createWorld(
     // A generator of its own: what it draws must not change what visitors do.
     analytics: new AnalyticsEngine(seededRandom(number ^ 0x5bd1e995)),
     logLines: [],
-    logs: new Logs(logsBucket, seededRandom(number ^ 0x1b873593)),
+    logs: new Logs(logs, seededRandom(number ^ 0x1b873593)),
     notices: new NoticeReceivers(),
     qaToken,
     secrets: workerSecrets(qaToken, settings.vars),
@@ -191,18 +202,6 @@ async function startBackends({
   return { origin, originUrl, database };
 }
 
-/** An empty account has no Worker: its locations run what is deployed. */
-function firstWorker(
-  { settings, warn }: World,
-  { worker, namespaceId }: Cloudflare,
-  vars: Record<string, string>,
-): RunningWorker {
-  if (settings.empty) return NO_WORKER;
-  const bundle = loadWorker(packageRoot(), settings.workerPath);
-  if (!bundle.built) warn("the Worker has not been built: a stub serves instead of the Worker");
-  return worker.begin(WORKER_NAME, builtWorker(bundle, vars, namespaceId));
-}
-
 async function startEdge(
   world: World,
   cloudflare: Cloudflare,
@@ -213,8 +212,9 @@ async function startEdge(
   const closing = new AbortController();
   const edges = await startEdges({
     locations: settings.locations,
-    worker: firstWorker(world, cloudflare, { ...vars, ...settings.vars }),
+    worker: firstWorker(world, cloudflare, vars),
     databaseUrl,
+    buckets: () => cloudflare.held.buckets,
     kv: kvService(store, replicas, closing.signal),
     native,
     patience: settings.patience,

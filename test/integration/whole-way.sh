@@ -1,10 +1,9 @@
-# From an empty account to a closed incident: every command that an operator types, in order. It is run
-# by whole-way.test.ts, and is written to be read.
+# From an empty account to a closed incident: what an operator types, in order. whole-way.test.ts runs it in a folder
+# with worker/ and dist/worker/ as a clone has them, and compares the report with what the sandbox knows.
 #
-# Around it: a folder with worker/ and dist/worker/ as a clone has them, an API token, an R2 key, and of the sandbox
-#   ORIGIN_URL, QA_URLS    the legacy origin, and /qa at each location
-#   SANDBOX_CONTROL        what no operator has: visitors, faults, a hand on the clock
-# Only lines that begin with `sandbox` are no commands of pixcanary or wrangler.
+# Set are CLOUDFLARE_API_TOKEN, PIXCANARY_R2_KEY and, of the sandbox, ORIGIN_URL (the legacy origin), QA_URLS (/qa at
+# each location) and SANDBOX_CONTROL. Only lines that begin with `sandbox` are no commands of an operator: they make
+# visitors and faults.
 
 sandbox() { # METHOD path [body]
   curl --silent --show-error --fail --output /dev/null --request "$1" "$SANDBOX_CONTROL/$2" \
@@ -19,12 +18,12 @@ pixcanary setup --env production --qa-url "$QA_URLS" --yes
 pixcanary doctor --env production
 pixcanary restore --env production --to 50 --reason "first visitors" --yes
 
-### A fault, and that it is noticed
+### A fault, and how it is noticed
 
-sandbox PUT traffic '{"visitors":40,"ratePerS":25,"mix":{"upload":1,"jobs":1,"other":0},"actionsPerVisitor":4}'
 sandbox PUT native '{"databaseDown":true}'
-# The policy counts minutes, and a test does not wait for them: what visitors saw in the last six is
-# added as data points of the past.
+sandbox PUT traffic '{"visitors":40,"ratePerS":25,"mix":{"upload":1,"jobs":1,"other":0},"actionsPerVisitor":4}'
+# The policy judges minutes, for which a test does not wait: what visitors saw in the last six is added as data
+# points of the past.
 past-minutes > past-minutes.json
 sandbox POST points @past-minutes.json
 
@@ -43,13 +42,13 @@ pixcanary incident message slack --env production --next "pool size is being rai
 
 sandbox PUT logs '{"flush":true}'
 pixcanary logs pull --env production --since 1h --out incident-logs
-pixcanary logs errors incident-logs
+pixcanary logs errors --env production incident-logs
 
 ### The way back
 
 sandbox POST heal
 pixcanary restore --env production --to 25 --reason "pool size is 50" --yes
-pixcanary ramp start --env production --plan "30:1s,50" --force --reason "pool size is 50" --yes
+pixcanary ramp start --env production --plan "30:1s,50" --force --reason "no errors at 25 %" --yes
 sandbox DELETE traffic
 
 ### The report

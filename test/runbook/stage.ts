@@ -30,7 +30,7 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const NPX = `#!/bin/sh\n[ "$1" = wrangler ] || exit 127\nshift\nexec ${WRANGLER.map((word) => `'${word}'`).join(" ")} "$@"\n`;
 
 /** `stdout` and `stderr` as they came. */
-interface Said {
+export interface Said {
   exitCode: number | undefined;
   output: string;
 }

@@ -19,6 +19,8 @@ export interface EdgesOptions {
   /** What they run at first. */
   worker: RunningWorker;
   databaseUrl: string;
+  /** Of the account; those that come later can be used from the next `run` on. */
+  buckets: () => Iterable<string>;
   kv: KvService;
   native: NativeFaults;
   /** By this the Worker's time limits are multiplied, and how often a token may ask `/qa`. */
@@ -94,7 +96,7 @@ function miniflareOptions(
   services: NodeServices,
 ): MiniflareOptions {
   const bound = bindingsOf(worker, "r2_bucket").map(({ bucket_name }) => bucket_name);
-  const buckets = [...new Set([MEDIA_BUCKET, LOGS_BUCKET, ...bound])];
+  const buckets = [...new Set([MEDIA_BUCKET, LOGS_BUCKET, ...bound, ...options.buckets()])];
   return {
     host: "127.0.0.1",
     port: 0,

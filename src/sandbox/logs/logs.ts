@@ -1,12 +1,21 @@
 /** What becomes of the Workers' trace events: Logpush files, live tails, and how to disturb both. */
 import type { Bucket } from "../edge/backstage.ts";
 import type { Random } from "../random.ts";
+import { LOGS_BUCKET } from "../types.ts";
 import type { LogpushRecord } from "./logpush-record.ts";
 import { LogPipeline, type PipelineState, PROMPT_DELIVERY } from "./pipeline.ts";
 import { PLAIN_TAILS, type TailSettings, Tails } from "./tails.ts";
 import { type TracedWorker, tracesOf } from "./trace.ts";
 
-const LOGS_PREFIX = "b2a";
+/** A bucket of the account, and a folder in it. */
+export interface LogsPlace {
+  bucket: string;
+  /** Without a slash at its end. */
+  prefix: string;
+}
+
+/** Where logs are put and looked for by hand, whether a job delivers any or not. */
+export const USUAL_PLACE: LogsPlace = { bucket: LOGS_BUCKET, prefix: "b2a" };
 
 export interface LogsChange {
   batchMs?: number;
@@ -22,10 +31,18 @@ export class Logs {
   readonly tails: Tails;
   readonly #pipeline: LogPipeline;
   readonly #bucket: () => Bucket;
+  /** Null: no job delivers any. */
+  readonly #place: () => LogsPlace | null;
 
-  constructor(bucket: () => Bucket, random: Random) {
-    this.#bucket = bucket;
-    this.#pipeline = new LogPipeline({ bucket, prefix: LOGS_PREFIX, random });
+  constructor(
+    { bucket, place }: { bucket: (name: string) => Bucket; place: () => LogsPlace | null },
+    random: Random,
+  ) {
+    const known = (): LogsPlace => place() ?? USUAL_PLACE;
+    this.#place = place;
+    this.#bucket = () => bucket(known().bucket);
+    const target = () => ({ bucket: this.#bucket(), prefix: known().prefix });
+    this.#pipeline = new LogPipeline({ place: target, random });
     this.tails = new Tails(random);
   }
 
@@ -41,7 +58,7 @@ export class Logs {
   /** What a tail Worker was given, as it came. */
   receive(json: unknown, of: TracedWorker): void {
     for (const trace of tracesOf(json, of)) {
-      this.#pipeline.add(trace);
+      if (this.#place() !== null) this.#pipeline.add(trace);
       this.tails.publish(trace);
     }
   }

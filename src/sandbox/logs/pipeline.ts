@@ -43,10 +43,8 @@ interface Batch {
 }
 
 export interface PipelineOptions {
-  /** Where the files go. */
-  bucket: () => Bucket;
-  /** Without a slash at its end. */
-  prefix: string;
+  /** Where the files go; the prefix without a slash at its end. */
+  place: () => { bucket: Bucket; prefix: string };
   random: Random;
   now?: () => number;
 }
@@ -151,12 +149,8 @@ export class LogPipeline {
   /** Names have whole seconds: the range is widened to them. */
   async #put({ fromMs, toMs, text }: Batch): Promise<string> {
     const hash = createHash("sha256").update(text).digest("hex").slice(0, 8);
-    const key = batchKey(
-      this.#options.prefix,
-      { fromMs, toMs: Math.ceil(toMs / 1000) * 1000 },
-      hash,
-    );
-    const bucket = this.#options.bucket();
+    const { bucket, prefix } = this.#options.place();
+    const key = batchKey(prefix, { fromMs, toMs: Math.ceil(toMs / 1000) * 1000 }, hash);
     await bucket.put(key, await compress(text), { contentType: "application/gzip" });
     return key;
   }

@@ -1,0 +1,400 @@
+/**
+ * A post-incident report, written once more from what the sandbox knows: its data points, the journal in KV, the lines
+ * that the Workers logged. Shares nothing with the program but how numbers and times are written.
+ */
+import { BLOBS, DOUBLES } from "../../src/domain/metrics/point.ts";
+import { countText, isoSeconds, percentText, roughDuration } from "../../src/domain/text/format.ts";
+
+export interface SeenPoint {
+  atMs: number;
+  blobs: readonly (string | null)[];
+  doubles: readonly number[];
+  sampleInterval?: number;
+}
+
+export interface SeenEntry {
+  at: string;
+  incident: string | null;
+  command: string;
+  verification: { outcome: string; locations: string[]; elapsed_ms: number };
+  notes: string[];
+  event?: { kind: string; when: string | null };
+}
+
+export interface SeenError {
+  timestamp: string;
+  rayID: string;
+  cohort: string;
+  route: string;
+  error_msg: string;
+  context: { error: string };
+}
+
+export interface SeenWorld {
+  /** Everything that was measured, and added as measured. */
+  points: readonly SeenPoint[];
+  /** In order of time. */
+  journal: readonly SeenEntry[];
+  errors: readonly SeenError[];
+}
+
+const MINUTE_MS = 60_000;
+const BY = "oncall@laptop";
+const BLANK = {
+  timeline:
+    "[fill in: what only people saw: who was called, what was tried, when the cause was found]",
+  cause: "[fill in: what failed, and why it reached visitors]",
+  users: "[fill in: what users saw, and how many reported it]",
+  data: "[fill in: none, or what was lost]",
+  revenue: "[fill in: none, or how much]",
+  fix: "[fill in: what was changed so that it is fixed, and where]",
+  prevention: "[fill in: what keeps it from happening again, and who does it]",
+  lessons: "[fill in: what worked, what delayed us, what the runbook should have said]",
+  commander: "[fill in: name]",
+};
+
+export interface Times {
+  begunMs: number;
+  endMs: number;
+}
+
+/** Line by line; hashes of blocks are left out. */
+export function documentOf(world: SeenWorld, incident: string, times: Times): string[] {
+  const { begunMs, endMs } = times;
+  const block = (name: string, lines: readonly string[]): string[] => [
+    `<!-- pixcanary:begin ${name} ${incident} complete -->`,
+    ...lines,
+    `<!-- pixcanary:end ${name} -->`,
+  ];
+  const day = isoSeconds(begunMs).slice(0, 10);
+  const impact = impactOf(world.points, times);
+  const length = roughDuration((endMs - begunMs) / 1_000);
+  const chart = `${day}_b2a_incident`;
+  return [
+    "# B2a Incident - uploads fail on native",
+    "",
+    ...block("header", [
+      `**Incident:** ${incident}, production\\`,
+      `**Date:** ${day}\\`,
+      "**Severity:** Critical\\",
+      `**Duration:** ${clock(begunMs)} - ${clock(endMs)} UTC (${length})\\`,
+      `**Impact:** ${impact.all.failedText}; native: ${impact.native.failedText}; proxy: ${impact.proxy.failedText}`,
+    ]),
+    ...["", "## Timeline (UTC)", ""],
+    ...block("timeline", timelineOf(world, incident, times)),
+    ...["", `- **[HH:MM]** - ${BLANK.timeline}`],
+    ...["", "## Root Cause", "", BLANK.cause],
+    ...["", "## Impact Analysis", ""],
+    ...block("impact", impact.lines),
+    ...["", `- **Users Affected:** ${BLANK.users}`],
+    ...[`- **Data Loss:** ${BLANK.data}`, `- **Revenue Impact:** ${BLANK.revenue}`],
+    ...["", "### Charts", ""],
+    ...block("charts", [
+      `![Error rate by cohort](${chart}_error-rate.svg)`,
+      "",
+      `![Share of native](${chart}_share.svg)`,
+    ]),
+    ...["", "### Errors", ""],
+    ...block("errors", errorLines(world.errors, times)),
+    ...["", "## Fix", "", "What pixcanary did, and how far each change was proved:", ""],
+    ...block("actions", actionLines(world.journal)),
+    ...["", `1. ${BLANK.fix}`, "", "## Prevention", "", `- [ ] ${BLANK.prevention}`],
+    ...["", "## Lessons Learned", "", `1. ${BLANK.lessons}`, "", "## Sign-Off", ""],
+    ...block("sign-off", [`- **Date Closed:** ${isoSeconds(closedAt(world.journal))}, by ${BY}`]),
+    `- **Incident Commander:** ${BLANK.commander}`,
+    "",
+  ];
+}
+
+const clock = (ms: number): string => isoSeconds(ms).slice(11, 19);
+
+export function closedAt(journal: readonly SeenEntry[]): number {
+  return Date.parse(journal.find(({ event }) => event?.kind === "closed")?.at ?? "");
+}
+
+// --- Impact --------------------------------------------------------------------------------------
+
+/** What is in its columns, by name. */
+export function columnOf(
+  { blobs, doubles }: Pick<SeenPoint, "blobs" | "doubles">,
+  name: (typeof BLOBS)[number] | (typeof DOUBLES)[number],
+): string | number {
+  const blob = BLOBS.indexOf(name as never);
+  return blob >= 0 ? (blobs[blob] ?? "") : (doubles[DOUBLES.indexOf(name as never)] ?? 0);
+}
+
+const weight = ({ sampleInterval = 1 }: SeenPoint): number => sampleInterval;
+const sum = (points: readonly SeenPoint[]): number =>
+  points.reduce((all, one) => all + weight(one), 0);
+const isFailed = (point: SeenPoint): boolean => Number(columnOf(point, "status")) >= 500;
+
+/** Requests of visitors that were answered. */
+export function isRequest(point: SeenPoint): boolean {
+  const visitor = columnOf(point, "kind") === "request" && columnOf(point, "route") !== "/qa";
+  return visitor && columnOf(point, "status") !== 499;
+}
+
+function impactOf(points: readonly SeenPoint[], { begunMs, endMs }: Times) {
+  const [fromS, toS] = [Math.floor(begunMs / 1_000), Math.ceil(endMs / 1_000)];
+  const inTime = points.filter(
+    ({ atMs }) => Math.floor(atMs / 1_000) >= fromS && atMs / 1_000 < toS,
+  );
+  const requests = inTime.filter(isRequest);
+  const of = (own: readonly SeenPoint[]) => {
+    const [all, failed] = [sum(own), sum(own.filter(isFailed))];
+    const share = percentText((100 * failed) / all);
+    const fresh = own.filter((point) => columnOf(point, "reason") === "sampled");
+    const failedText = `${countText(failed)} of ${countText(all)} requests failed (${share})`;
+    const counts = [countText(all), countText(failed), share, `${countText(p90(own))} ms`];
+    const freshFailed = sum(fresh.filter(isFailed));
+    return {
+      failedText,
+      freshFailed,
+      cells: [...counts, countText(sum(fresh)), countText(freshFailed)],
+    };
+  };
+  const cohort = (name: string) =>
+    of(requests.filter((point) => columnOf(point, "cohort") === name));
+  const [all, native, proxy] = [of(requests), cohort("native"), cohort("proxy")];
+  const lines = [
+    `- **Requests Failed:** ${all.failedText}`,
+    `- **Visitors:** at least ${countText(all.freshFailed)} new visitors, whose first request failed`,
+    "",
+    "| Cohort | Requests | Failed | Failed, % | p90 | New visitors | Of these failed |",
+    "| --- | --- | --- | --- | --- | --- | --- |",
+    `| native | ${native.cells.join(" | ")} |`,
+    `| proxy | ${proxy.cells.join(" | ")} |`,
+    "",
+    "Failed means answered with 5xx, or failed on native before proxy answered instead; requests to `/qa` are left out. " +
+      "New visitors are those whose cohort was drawn in that time, of whom the first request is counted: who came back " +
+      "with a cookie is not among them. Under heavy traffic counts are estimates.",
+  ];
+  return { all, native, proxy, lines };
+}
+
+/** Of the durations, each as often as it stands for. */
+function p90(points: readonly SeenPoint[]): number {
+  const sorted = points.toSorted((a, b) => durationOf(a) - durationOf(b));
+  const wanted = Math.ceil(sum(sorted) * 0.9);
+  let passed = 0;
+  const at = sorted.find((point) => {
+    passed += weight(point);
+    return passed >= wanted;
+  });
+  return at === undefined ? 0 : durationOf(at);
+}
+
+const durationOf = (point: SeenPoint): number => Number(columnOf(point, "duration_ms"));
+
+// --- Timeline and actions ------------------------------------------------------------------------
+
+/** What the script did, in order: name, change, reason. */
+const CHANGES = [
+  ["restore", "0 % → 50 %", "first visitors"],
+  ["not-aus", "50 % → STOP", "5xx spike on native"],
+  ["restore", "STOP → 25 %", "pool size is 50"],
+  ["ramp", "25 % → 30 %", "no errors at 25 %"],
+  ["ramp", "30 % → 50 %", "no errors at 25 %"],
+  ["ramp", "50 % → 50 %", "no errors at 25 %"],
+] as const;
+
+/** Each change with the entry that the journal has of it. */
+function changesIn(journal: readonly SeenEntry[]) {
+  const entries = journal.filter(({ event }) => event === undefined);
+  return entries.map((entry, nth) => {
+    const [command, change, reason] = CHANGES[nth] ?? ["?", "?", "?"];
+    const { outcome, locations, elapsed_ms: ms } = entry.verification;
+    const took = `${(ms / 1_000).toFixed(ms < 10_000 ? 2 : 1)} s`;
+    const proof = locations.length === 0 ? outcome : `live at ${locations.join(", ")} in ${took}`;
+    return { ...{ entry, command, change, reason, proof }, took: outcome === "live" ? took : "–" };
+  });
+}
+
+function actionLines(journal: readonly SeenEntry[]): string[] {
+  return [
+    "| Time (UTC) | Action | Change | By | Why | Proof | Took |",
+    "| --- | --- | --- | --- | --- | --- | --- |",
+    ...changesIn(journal).map(
+      ({ entry, command, change, reason, proof, took }) =>
+        `| ${isoSeconds(entry.at)} | ${command} | ${change} | ${BY} | ${reason} | ${proof} | ${took} |`,
+    ),
+  ];
+}
+
+function timelineOf(world: SeenWorld, incident: string, times: Times): string[] {
+  const events: Readonly<Record<string, string>> = {
+    opened: `incident ${incident} opened by ${BY}`,
+    noted: `database pool exhausted: 10 of 10 connections (${BY})`,
+    closed: `incident closed by ${BY}`,
+  };
+  const lines = [
+    { atMs: times.begunMs, text: "incident began" },
+    ...world.journal.flatMap(({ at, event }) =>
+      event === undefined ? [] : [{ atMs: Date.parse(at), text: events[event.kind] ?? "?" }],
+    ),
+    ...changesIn(world.journal).map(({ entry, command, change, reason, proof }) => {
+      const name = command === "not-aus" ? "NOT-AUS" : command;
+      const note = command === "ramp" ? `, ${entry.notes[0]}` : "";
+      return {
+        atMs: Date.parse(entry.at),
+        text: `${name} ${change} by ${BY}: ${reason} (${proof}${note})`,
+      };
+    }),
+    ...findingLines(world.points, times),
+  ];
+  return lines
+    .toSorted((a, b) => a.atMs - b.atMs || (a.text < b.text ? -1 : 1))
+    .map(({ atMs, text }) => `- **${clock(atMs)}** - ${text}`);
+}
+
+/** When native's error rate was over the policy's two limits, in each of 3 and of 5 minutes. */
+function findingLines(points: readonly SeenPoint[], { endMs }: Times) {
+  const minutes = minutesOf(points, Math.floor(endMs / MINUTE_MS));
+  const critical = failing(minutes, { rate: 3, minutes: 3, errors: 3 });
+  const warning = failing(minutes, { rate: 1.5, minutes: 5, errors: 2 });
+  const caused = warning?.ends.every((end) => critical?.ends.includes(end));
+  return [
+    ...findingText("error rate, critical: over 3 %", "", critical, minutes),
+    ...findingText(
+      "error rate, warning: over 1.5 %",
+      caused ? " (caused by: error rate, critical)" : "",
+      warning,
+      minutes,
+    ),
+  ];
+}
+
+interface Minute {
+  number: number;
+  requests: number;
+  errors: number;
+}
+
+/** Native's, of the routes that both cohorts have; those that were over by then. */
+function minutesOf(points: readonly SeenPoint[], end: number): Minute[] {
+  const own = points.filter(
+    (point) =>
+      isRequest(point) &&
+      columnOf(point, "cohort") === "native" &&
+      columnOf(point, "phase") !== "proxy",
+  );
+  const numberOf = ({ atMs }: SeenPoint): number => Math.floor(atMs / MINUTE_MS);
+  const first = Math.min(...own.map(numberOf));
+  return Array.from({ length: end - first }, (_, nth) => {
+    const inside = own.filter((point) => numberOf(point) === first + nth);
+    return { number: first + nth, requests: sum(inside), errors: inside.filter(isFailed).length };
+  });
+}
+
+interface Failing {
+  /** The minutes after which the rule failed. */
+  ends: number[];
+  fromMs: number;
+  toMs: number;
+  worst: number;
+}
+
+const rateOf = ({ requests, errors }: Minute): number => (100 * errors) / requests;
+
+function failing(
+  minutes: readonly Minute[],
+  limit: { rate: number; minutes: number; errors: number },
+): Failing | null {
+  const over = (minute: Minute): boolean =>
+    minute.errors >= limit.errors && rateOf(minute) > limit.rate;
+  const lasts = minutes.filter((_, nth) => {
+    const looked = minutes.slice(Math.max(0, nth + 1 - limit.minutes), nth + 1);
+    return looked.length === limit.minutes && looked.every(over);
+  });
+  const [first, last] = [lasts[0], lasts.at(-1)];
+  if (first === undefined || last === undefined) return null;
+  const from = first.number + 1 - limit.minutes;
+  const looked = minutes.filter(({ number }) => number >= from && number <= last.number);
+  return {
+    ends: lasts.map(({ number }) => number),
+    fromMs: from * MINUTE_MS,
+    toMs: (last.number + 1) * MINUTE_MS,
+    worst: Math.max(...looked.map(rateOf)),
+  };
+}
+
+function findingText(
+  label: string,
+  cause: string,
+  found: Failing | null,
+  minutes: readonly Minute[],
+) {
+  if (found === null) return [];
+  const judgedUntil = ((minutes.at(-1)?.number ?? 0) + 1) * MINUTE_MS;
+  const worst = countText(found.worst, found.worst >= 100 ? 0 : 1);
+  const begins = { atMs: found.fromMs, text: `${label}, up to ${worst} %${cause}` };
+  const ends = { atMs: found.toMs, text: label.replace(": over", ": no longer over") };
+  return found.toMs < judgedUntil ? [begins, ends] : [begins];
+}
+
+// --- Errors --------------------------------------------------------------------------------------
+
+/** Fifteen minutes and what led to them are looked through before an incident began. */
+function errorLines(errors: readonly SeenError[], { begunMs, endMs }: Times): string[] {
+  const lookedMinutes = Math.ceil((Math.floor(endMs / 1_000) - begunMs / 1_000) / 60 + 15);
+  const fromMs = (Math.floor(endMs / MINUTE_MS) - lookedMinutes) * MINUTE_MS;
+  const toMs = Math.ceil(endMs / 1_000) * 1_000;
+  const groups = Object.entries(Object.groupBy(errors, messageOf)).map(([message, own = []]) => ({
+    message,
+    own,
+  }));
+  groups.sort((a, b) => b.own.length - a.own.length || (a.message < b.message ? -1 : 1));
+  return [
+    `Logged at level ERROR from ${isoSeconds(fromMs)} to ${isoSeconds(toMs)}:`,
+    "",
+    "| Errors | Message | Cohort | Route | First, last (UTC) | Ray id |",
+    "| --- | --- | --- | --- | --- | --- |",
+    ...groups.map(({ message, own }) => {
+      const times = own.map(({ timestamp }) => timestamp).toSorted();
+      const cells = [
+        `${countText(own.length)} (${percentText((100 * own.length) / errors.length)})`,
+        message,
+        counts(own.map(({ cohort }) => cohort)),
+        counts(own.map(({ route }) => route)),
+        `${isoSeconds(times[0] ?? "")}, ${isoSeconds(times.at(-1) ?? "")}`,
+        "a ray of it",
+      ];
+      return `| ${cells.join(" | ")} |`;
+    }),
+    "",
+    "Likely causes: Database Connection (look at database dashboard, connection count)",
+  ];
+}
+
+export function messageOf({ context, error_msg: said }: SeenError): string {
+  return said.includes(context.error) ? said : `${context.error}: ${said}`;
+}
+
+function counts(values: readonly string[]): string {
+  const groups = Object.entries(Object.groupBy(values, (value) => value));
+  const pairs = groups.map(([value, own = []]) => ({ value, count: own.length }));
+  pairs.sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1));
+  return pairs.map(({ value, count }) => `${value} ${countText(count)}`).join(", ");
+}
+
+/**
+ * A document's lines without the hashes of its blocks, which are the program's own, and with what may be written in
+ * either order in one: equal counts by name. A ray id is replaced where it is one of the errors of its row.
+ */
+export function comparable(text: string, errors: readonly SeenError[]): string[] {
+  return text.split("\n").map((line) => {
+    const cells = line.split(" | ");
+    const [message = "", ray = ""] = [cells[1], cells[5]?.replace(/ \|$/, "")];
+    const isOurs = errors.some((error) => error.rayID === ray && messageOf(error) === message);
+    if (!isOurs) return line.replace(/ complete [0-9a-f]{16} -->$/, " complete -->");
+    return [...cells.slice(0, 3), byCount(cells[3] ?? ""), cells[4], "a ray of it |"].join(" | ");
+  });
+}
+
+function byCount(cell: string): string {
+  const pairs = cell.split(", ").map((pair) => /^(.*) ([\d,]+)$/.exec(pair) ?? [pair, pair, "0"]);
+  const sorted = pairs.toSorted(
+    ([, a = "", m], [, b = "", n]) => Number(n) - Number(m) || (a < b ? -1 : 1),
+  );
+  return sorted.map(([pair]) => pair).join(", ");
+}
