@@ -7,6 +7,7 @@ export type { TokenKind } from "./api/tokens.ts";
 export { SandboxControl, type SandboxState } from "./control/control.ts";
 export { SANDBOX_CONTROL_HELP } from "./control/help.ts";
 export type { FlowsInput, PointsInput, TrafficInput } from "./control/schema.ts";
+export { packageRoot } from "./edge/bundle.ts";
 export type { CaughtPoint } from "./edge/services.ts";
 export type { Sandbox } from "./handle.ts";
 export type { ArrivedNotice, NoticeChannel, NoticesState } from "./notices/receivers.ts";

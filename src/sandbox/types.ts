@@ -7,8 +7,9 @@ export interface SandboxOptions {
   /** How long a write takes to reach a location; drawn per write and location. 0 = visible at ack. */
   lagMs?: LagRange;
   /**
-   * An account as it is given to its owner: without namespace, buckets, Logpush jobs and secrets of the
-   * Worker. The first namespace to be created is that of the Workers, which run all the same.
+   * An account as it is given to its owner: without namespace, buckets, Logpush jobs and Worker. The locations
+   * run the Worker that is deployed by the API, with its bindings, vars and secrets; `vars`, `percent`, `workerPath`
+   * and `qaMetrics` then mean nothing. They have copies of the first namespace to be created.
    */
   empty?: boolean;
   /** The share of native traffic at the start. */
@@ -48,6 +49,7 @@ export interface SandboxDescription {
   /** Of an empty account: the id that the first namespace will have. */
   kvNamespaceId: string;
   apiToken: string;
+  /** Of an empty account: of no use, `setup` makes one. */
   qaToken: string;
   /** The `Cookie` header of a user who is logged in; more with `POST /api/login`. */
   session: string;

@@ -1,4 +1,4 @@
-/** What `pixcanary sandbox --empty` says to type leads to a `doctor` that passes: by commands alone. */
+/** What `pixcanary sandbox --empty` says to type, in an empty folder, leads to a `doctor` that passes. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -6,8 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { ensureCli, NODE, PLAIN_ENV, PROGRAM } from "../support/cli.ts";
+import { ensureCli, NODE, PLAIN_ENV, PROGRAM, ROOT } from "../support/cli.ts";
 import { HANG_MS } from "../support/patience.ts";
+import { WRANGLER } from "../support/wrangler.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 
 let dir = "";
@@ -28,14 +29,15 @@ async function started(sandbox: ReturnType<typeof spawn>): Promise<string[]> {
   throw new Error(`the sandbox has ended:\n${said}`);
 }
 
-test("setup, then doctor", async () => {
+test("setup, wrangler deploy, secrets, doctor", async () => {
   const env = { ...PLAIN_ENV, HOME: dir, XDG_STATE_HOME: join(dir, "state"), CI: "true" };
   const words = [PROGRAM, "sandbox", "--empty", "--lag", "0", "--locations", "FRA"];
   const sandbox = spawn(NODE, words, { env, cwd: dir, stdio: ["ignore", "pipe", "ignore"] });
   const ended = once(sandbox, "close");
   try {
     const commands = await started(sandbox);
-    const shim = `pixcanary() { "${NODE}" "${PROGRAM}" "$@"; }`;
+    const shim = `pixcanary() { "${NODE}" "${PROGRAM}" "$@"; }
+      npx() { [ "$1 $2 $3" = "--prefix ${ROOT.replace(/\/$/, "")} wrangler" ]; shift 3; "${WRANGLER.join('" "')}" "$@"; }`;
     const typed = commands.join("\n").replace("pixcanary setup", "pixcanary setup --yes");
     const { stdout, exitCode } = await execa("bash", ["-ec", `${shim}\n${typed}`], {
       cwd: dir,
@@ -45,6 +47,7 @@ test("setup, then doctor", async () => {
     });
     expect(exitCode).toBe(0);
     expect(stdout).toContain("✔ setup: done");
+    expect(stdout).toContain("3 secrets successfully created");
     expect(stdout).toMatch(/✔ \/qa FRA +answers, state from KV/);
   } finally {
     sandbox.kill("SIGINT");

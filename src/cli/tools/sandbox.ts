@@ -1,9 +1,11 @@
 /** `pixcanary sandbox`: runs the embedded Cloudflare until it is interrupted. */
 import { once } from "node:events";
-import { dirname } from "node:path";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { Command } from "commander";
 import * as z from "zod";
 import { count, flag, oneOf, onOff, parsed, percentInput } from "../../commands/flag.ts";
+import { shellWord } from "../../commands/lib/format.ts";
 import type { SandboxDescription } from "../../sandbox/index.ts";
 import { addFlags, type GlobalFlags, ownInput } from "../program.ts";
 import { jsonForTerminal } from "../report.ts";
@@ -41,7 +43,7 @@ export const input = z.object({
     "seconds between cron runs (60)",
     count(1, 3_600, "seconds").default(60),
   ),
-  empty: onOff("--empty", "an account without namespace, buckets, jobs and secrets, to try setup"),
+  empty: onOff("--empty", "an account with nothing in it, to try setup and wrangler deploy"),
   databaseUrl: flag(
     "--database-url <url>",
     "PostgreSQL to use instead of the embedded one",
@@ -88,13 +90,17 @@ async function runSandbox(
     vars: { GUARDIAN: guardian },
     ...(databaseUrl === undefined ? {} : { databaseUrl }),
   };
-  const { startSandbox } = await loadSandbox();
+  const { startSandbox, packageRoot } = await loadSandbox();
   shell.console.err("sandbox: starting the Worker, the API, the origin and the database …");
   const interrupt = shell.interrupt(shell.console.err);
   const sandbox = await startSandbox(options);
   try {
     if (flags.json) shell.console.out(jsonForTerminal(sandbox.description));
-    else shell.console.out(welcome(sandbox.description, empty));
+    else {
+      const { description } = sandbox;
+      const next = empty ? setupCommands(description, packageRoot()) : commandsFor(description);
+      shell.console.out(welcome(description, next, empty));
+    }
     if (!interrupt.aborted) await once(interrupt, "abort");
   } finally {
     await sandbox.close();
@@ -102,7 +108,7 @@ async function runSandbox(
   return 0;
 }
 
-function welcome(d: SandboxDescription, empty: boolean): string {
+function welcome(d: SandboxDescription, next: readonly string[], empty: boolean): string {
   return [
     "✔ sandbox: ready, Ctrl-C to stop",
     `  locations ${d.locations.map((l) => `${l.colo} ${l.url}`).join(" · ")}`,
@@ -110,7 +116,7 @@ function welcome(d: SandboxDescription, empty: boolean): string {
     `  control   ${d.controlUrl}   (faults, KV lag, traffic; GET shows how)`,
     ...(empty ? [] : [`  config    ${d.configPath}`]),
     `→ next, in another terminal${empty ? " and an empty folder" : ""}:`,
-    ...(empty ? setupCommands(d) : commandsFor(d)).map((command) => `    ${command}`),
+    ...next.map((command) => `    ${command}`),
   ].join("\n");
 }
 
@@ -118,16 +124,25 @@ function commandsFor({ configPath }: SandboxDescription): string[] {
   return [`pixcanary status --config ${configPath}`, `pixcanary not-aus --config ${configPath}`];
 }
 
-/** The Workers run with a /qa token already, which `setup` finds in the sandbox's own folder and adopts. */
-function setupCommands(d: SandboxDescription): string[] {
-  const folder = dirname(d.configPath);
-  const names =
-    `--worker pix-sandbox --dataset canary_requests --logs-bucket ${d.logsBucket} ` +
-    `--media-bucket ${d.mediaBucket}`;
+/**
+ * From the account to a `doctor` that passes. The folder gets what a clone has; secrets stay in that of the sandbox,
+ * which ends with it: those of a real environment with this name are neither used nor replaced.
+ */
+function setupCommands(d: SandboxDescription, root: string): string[] {
+  const folder = shellWord(dirname(d.configPath));
+  const from = shellWord(root);
+  const wrangler = existsSync(join(root, "node_modules/wrangler"))
+    ? `npx --prefix ${from} wrangler`
+    : "npx wrangler";
+  const qaUrls = d.locations.map(({ url }) => `${url}/qa`).join(",");
   return [
     `export CLOUDFLARE_API_BASE_URL=${d.apiBaseUrl} CLOUDFLARE_ACCOUNT_ID=${d.accountId}`,
     `export CLOUDFLARE_API_TOKEN=$(cat ${folder}/api-token) PIXCANARY_R2_KEY=sandbox-key:sandbox-secret-key`,
-    `pixcanary setup --env sandbox ${names} --secrets-dir ${folder} --qa-url ${d.locations[0]?.url}/qa`,
+    "mkdir -p worker dist/worker",
+    `cp ${from}/worker/wrangler.jsonc ${from}/worker/build.js worker && cp ${from}/dist/worker/index.js dist/worker`,
+    `pixcanary setup --env staging --secrets-dir ${folder}/staging --qa-url ${qaUrls}`,
+    `(cd worker && ${wrangler} deploy --env staging --var ORIGIN_URL:${d.originUrl})`,
+    `(cd worker && ${wrangler} secret bulk --env staging < ${folder}/staging/worker-secrets.json)`,
     "pixcanary doctor",
   ];
 }

@@ -1,4 +1,4 @@
-/** The KV namespaces of the account. The Workers are bound to one of them, whether it has been created or not. */
+/** The KV namespaces of the account. The locations have copies of one of them. */
 import { randomBytes } from "node:crypto";
 import { CentralStore } from "../kv/central-store.ts";
 
@@ -9,7 +9,7 @@ export interface Namespace {
 
 export interface BoundNamespace {
   id: string;
-  /** Null: the first one to be created is that of the Workers. */
+  /** Null: it is the first one to be created. */
   title: string | null;
   store: CentralStore;
 }

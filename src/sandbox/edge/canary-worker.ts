@@ -1,8 +1,8 @@
 /** An uploaded Worker as the runtime gets it for one location: what the sandbox simulates is behind its bindings. */
 import type { WorkerOptions } from "miniflare";
 import { sessionsService } from "../sessions.ts";
-import type { EdgesOptions } from "./edges.ts";
 import type { NodeServices, ServiceBinding } from "./node-services.ts";
+import type { EdgesOptions } from "./options.ts";
 import { entryScript, patienceScript } from "./scripts.ts";
 import { chaosService, mailService, metricsService, type PointListener } from "./services.ts";
 import type { Binding, RunningWorker } from "./worker.ts";

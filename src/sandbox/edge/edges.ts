@@ -3,37 +3,14 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { Miniflare, type MiniflareOptions, NoOpLog, type WorkerOptions } from "miniflare";
 import { Closers } from "../closers.ts";
-import type { NativeFaults } from "../native-faults.ts";
-import type { Sessions } from "../sessions.ts";
 import { LOGS_BUCKET, MEDIA_BUCKET } from "../types.ts";
 import { BACKSTAGE, Backstage, type Bucket, backstageWorker } from "./backstage.ts";
 import { bindingsOf, bucketWorker, canaryWorker, TAIL } from "./canary-worker.ts";
-import type { KvService } from "./kv-service.ts";
 import { NodeServices } from "./node-services.ts";
+import type { EdgesOptions } from "./options.ts";
 import { frontScript, HELPER_DATE, KV_SCRIPT, R2_SCRIPT, TAIL_SCRIPT } from "./scripts.ts";
-import { type CaughtPoint, logsService, type MailSink, r2Switch } from "./services.ts";
+import { logsService, r2Switch } from "./services.ts";
 import type { RunningWorker } from "./worker.ts";
-
-export interface EdgesOptions {
-  locations: readonly string[];
-  /** What they run at first. */
-  worker: RunningWorker;
-  databaseUrl: string;
-  /** Of the account; those that come later can be used from the next `run` on. */
-  buckets: () => Iterable<string>;
-  kv: KvService;
-  native: NativeFaults;
-  /** By this the Worker's time limits are multiplied, and how often a token may ask `/qa`. */
-  patience: number;
-  sessions: Sessions;
-  onPoint: (point: CaughtPoint, dataset: string) => void;
-  /** The Worker's trace events, as a tail Worker gets them; null: none are made. */
-  onTraces: ((json: unknown) => void) | null;
-  /** What the Worker's e-mail binding sends; null: there is no such binding. */
-  onMail: MailSink | null;
-  /** A line that a Worker or the runtime printed. */
-  onLog: (line: string) => void;
-}
 
 export interface Edges {
   urls: Map<string, URL>;
@@ -112,9 +89,10 @@ function miniflareOptions(
         options.locations.map((colo) => `pix-${colo}`),
         buckets,
       ),
-      ...buckets.map((bucket) => r2Worker(bucket, options, services)),
       ...(options.onTraces === null ? [] : [tailWorker(options.onTraces, services)]),
       ...options.locations.flatMap((colo) => at(colo, worker, options, services)),
+      // Last: Miniflare keeps an address by its Worker's place in this list, and buckets come later.
+      ...buckets.map((bucket) => r2Worker(bucket, options, services)),
     ],
   };
 }
