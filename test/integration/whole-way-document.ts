@@ -21,13 +21,14 @@ export interface SeenEntry {
   event?: { kind: string; when: string | null };
 }
 
+/** Logged at level ERROR, or thrown and logged by nobody. */
 export interface SeenError {
-  timestamp: string;
-  rayID: string;
-  cohort: string;
-  route: string;
-  error_msg: string;
-  context: { error: string };
+  atMs: number;
+  ray: string;
+  /** Null where no line of the Worker's tells of the request. */
+  cohort: string | null;
+  route: string | null;
+  message: string;
 }
 
 export interface SeenWorld {
@@ -339,10 +340,12 @@ function errorLines(errors: readonly SeenError[], { begunMs, endMs }: Times): st
   const lookedMinutes = Math.ceil((Math.floor(endMs / 1_000) - begunMs / 1_000) / 60 + 15);
   const fromMs = (Math.floor(endMs / MINUTE_MS) - lookedMinutes) * MINUTE_MS;
   const toMs = Math.ceil(endMs / 1_000) * 1_000;
-  const groups = Object.entries(Object.groupBy(errors, messageOf)).map(([message, own = []]) => ({
-    message,
-    own,
-  }));
+  const groups = Object.entries(Object.groupBy(errors, (error) => error.message)).map(
+    ([message, own = []]) => ({
+      message,
+      own,
+    }),
+  );
   groups.sort((a, b) => b.own.length - a.own.length || (a.message < b.message ? -1 : 1));
   return [
     `Logged at level ERROR from ${isoSeconds(fromMs)} to ${isoSeconds(toMs)}:`,
@@ -350,13 +353,13 @@ function errorLines(errors: readonly SeenError[], { begunMs, endMs }: Times): st
     "| Errors | Message | Cohort | Route | First, last (UTC) | Ray id |",
     "| --- | --- | --- | --- | --- | --- |",
     ...groups.map(({ message, own }) => {
-      const times = own.map(({ timestamp }) => timestamp).toSorted();
+      const times = own.map(({ atMs }) => atMs);
       const cells = [
         `${countText(own.length)} (${percentText((100 * own.length) / errors.length)})`,
         message,
         counts(own.map(({ cohort }) => cohort)),
         counts(own.map(({ route }) => route)),
-        `${isoSeconds(times[0] ?? "")}, ${isoSeconds(times.at(-1) ?? "")}`,
+        `${isoSeconds(Math.min(...times))}, ${isoSeconds(Math.max(...times))}`,
         "a ray of it",
       ];
       return `| ${cells.join(" | ")} |`;
@@ -366,12 +369,9 @@ function errorLines(errors: readonly SeenError[], { begunMs, endMs }: Times): st
   ];
 }
 
-export function messageOf({ context, error_msg: said }: SeenError): string {
-  return said.includes(context.error) ? said : `${context.error}: ${said}`;
-}
-
-function counts(values: readonly string[]): string {
-  const groups = Object.entries(Object.groupBy(values, (value) => value));
+function counts(values: readonly (string | null)[]): string {
+  const known = values.filter((value) => value !== null);
+  const groups = Object.entries(Object.groupBy(known, (value) => value));
   const pairs = groups.map(([value, own = []]) => ({ value, count: own.length }));
   pairs.sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1));
   return pairs.map(({ value, count }) => `${value} ${countText(count)}`).join(", ");
@@ -385,7 +385,7 @@ export function comparable(text: string, errors: readonly SeenError[]): string[]
   return text.split("\n").map((line) => {
     const cells = line.split(" | ");
     const [message = "", ray = ""] = [cells[1], cells[5]?.replace(/ \|$/, "")];
-    const isOurs = errors.some((error) => error.rayID === ray && messageOf(error) === message);
+    const isOurs = errors.some((error) => error.ray === ray && error.message === message);
     if (!isOurs) return line.replace(/ complete [0-9a-f]{16} -->$/, " complete -->");
     return [...cells.slice(0, 3), byCount(cells[3] ?? ""), cells[4], "a ray of it |"].join(" | ");
   });

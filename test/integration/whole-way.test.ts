@@ -20,10 +20,10 @@ import {
   documentOf,
   isRequest,
   type SeenEntry,
-  type SeenError,
   type SeenPoint,
   type SeenWorld,
 } from "./whole-way-document.ts";
+import { errorsIn } from "./whole-way-logs.ts";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const CLONE = ["worker/wrangler.jsonc", "worker/build.js", "dist/worker/index.js"];
@@ -75,14 +75,10 @@ async function worldOf(): Promise<SeenWorld> {
   const { control } = sandbox;
   const past = JSON.parse(await readFile(join(shell.folder, "past-minutes.json"), "utf8"));
   const keys = control.store.list({ prefix: "journal/", limit: 1_000 }).keys;
-  const lines = control.logLines().flatMap((line): SeenError[] => {
-    const parsed = line.startsWith('{"timestamp"') ? JSON.parse(line) : {};
-    return parsed.level === "ERROR" ? [parsed] : [];
-  });
   return {
     points: [...control.points(), ...(past as SeenPoint[])],
     journal: keys.map(({ name }) => JSON.parse(control.store.text(name) ?? "") as SeenEntry),
-    errors: lines,
+    errors: await errorsIn(sandbox),
   };
 }
 
@@ -165,6 +161,62 @@ describe("the report", () => {
     const fellBack = Object.values(requests.fellBack);
     const all = [...failedSeen.map(([, count]) => count), ...fellBack];
     expect(all.reduce((sum, count) => sum + count, 0)).toBe(failed.length);
+  });
+});
+
+describe("afterwards", () => {
+  const rotated = async (...more: string[]): Promise<unknown> => {
+    const words = ["pixcanary setup rotate-keys --env production --json", ...more].join(" ");
+    const { output } = await shell.type(`${words} 2> /dev/null`);
+    return JSON.parse(output);
+  };
+  const shown = async (): Promise<unknown[]> => {
+    const token = sandbox.control.account.secrets.get("QA_TOKEN") ?? "";
+    const headers = { authorization: `Bearer ${token}` };
+    const urls = sandbox.description.locations.map(({ url }) => `${url}/qa`);
+    const answers = await Promise.all(urls.map((url) => fetch(url, { headers })));
+    const documents = await Promise.all(answers.map((answer) => answer.json()));
+    return documents.map((one) => (one as { cookie_key_ids: unknown }).cookie_key_ids);
+  };
+
+  test("its keys rotate, move by move, as every location shows them", async () => {
+    await rotated("--dry-run");
+    expect(await shown()).toEqual([["k1"], ["k1"]]);
+    expect(await rotated("--yes")).toMatchObject({ move: "add", key_ids: ["k1", "k2"] });
+    expect(await shown()).toEqual([
+      ["k1", "k2"],
+      ["k1", "k2"],
+    ]);
+    expect(await rotated("--yes")).toMatchObject({ move: "sign", key_ids: ["k2", "k1"] });
+    expect(await rotated("--yes")).toMatchObject({ outcome: "pending", move: "wait" });
+  });
+
+  test("another deployment keeps the secrets; one that does not start changes nothing", async () => {
+    const deploy =
+      'cd worker && npx wrangler deploy --env production --var "ORIGIN_URL:$ORIGIN_URL"';
+    const { worker } = sandbox.control.account;
+    const first = worker.deployed;
+    expect(await shell.type(deploy)).toMatchObject({ exitCode: 0 });
+    const second = worker.deployed;
+    expect(second?.number).toBe((first?.number ?? 0) + 1);
+    expect(await shown()).toEqual([
+      ["k2", "k1"],
+      ["k2", "k1"],
+    ]);
+    await writeFile(
+      join(shell.folder, "dist/worker/index.js"),
+      'throw new Error("no start");\nexport default {};',
+    );
+    const broken = await shell.type(deploy);
+    expect([broken.exitCode, broken.output]).toEqual([
+      1,
+      expect.stringContaining("does not start"),
+    ]);
+    expect(worker.deployed).toBe(second);
+    expect(await shown()).toEqual([
+      ["k2", "k1"],
+      ["k2", "k1"],
+    ]);
   });
 });
 

@@ -5,7 +5,8 @@ import type { ApiDeps } from "./access.ts";
 import { CODES } from "./envelope.ts";
 
 const metadataSchema = z.object({
-  main_module: z.string().min(1),
+  /** Of ES modules. */
+  main_module: z.string().optional(),
   compatibility_date: z.iso.date().default("2026-07-01"),
   compatibility_flags: z.array(z.string()).default([]),
   bindings: z.array(z.looseObject({ type: z.string(), name: z.string() })).default([]),
@@ -75,7 +76,11 @@ async function metadataOf(form: FormData): Promise<unknown> {
 }
 
 /** The main one first. */
-async function modulesOf(form: FormData, main: string): Promise<WorkerUpload["modules"] | Refusal> {
+async function modulesOf(
+  form: FormData,
+  main: string | undefined,
+): Promise<WorkerUpload["modules"] | Refusal> {
+  if (main === undefined) return refusal("the sandbox runs ES modules only: export a default");
   const modules = [];
   for (const [path, part] of form) {
     if (typeof part === "string" || path === "metadata" || part.type === SOURCE_MAP) continue;
