@@ -1,6 +1,7 @@
 /** `pixcanary sandbox`: runs the embedded Cloudflare until it is interrupted. */
 import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Command } from "commander";
 import * as z from "zod";
@@ -91,14 +92,17 @@ async function runSandbox(
     ...(databaseUrl === undefined ? {} : { databaseUrl }),
   };
   const { startSandbox, packageRoot } = await loadSandbox();
-  shell.console.err("sandbox: starting the Worker, the API, the origin and the database …");
+  const first = empty ? "" : "the Worker, ";
+  shell.console.err(`sandbox: starting ${first}the API, the origin and the database …`);
   const interrupt = shell.interrupt(shell.console.err);
   const sandbox = await startSandbox(options);
   try {
     if (flags.json) shell.console.out(jsonForTerminal(sandbox.description));
     else {
       const { description } = sandbox;
-      const next = empty ? setupCommands(description, packageRoot()) : commandsFor(description);
+      const next = empty
+        ? await setupCommands(description, packageRoot())
+        : commandsFor(description);
       shell.console.out(welcome(description, next, empty));
     }
     if (!interrupt.aborted) await once(interrupt, "abort");
@@ -112,10 +116,11 @@ function welcome(d: SandboxDescription, next: readonly string[], empty: boolean)
   return [
     "✔ sandbox: ready, Ctrl-C to stop",
     `  locations ${d.locations.map((l) => `${l.colo} ${l.url}`).join(" · ")}`,
+    ...(empty ? ["            none has a Worker yet"] : []),
     `  edge      ${d.edgeUrl}`,
     `  control   ${d.controlUrl}   (faults, KV lag, traffic; GET shows how)`,
     ...(empty ? [] : [`  config    ${d.configPath}`]),
-    `→ next, in another terminal${empty ? " and an empty folder" : ""}:`,
+    `→ next, in another terminal${empty ? ", in an empty folder" : ""}:`,
     ...next.map((command) => `    ${command}`),
   ].join("\n");
 }
@@ -128,21 +133,33 @@ function commandsFor({ configPath }: SandboxDescription): string[] {
  * From the account to a `doctor` that passes. The folder gets what a clone has; secrets stay in that of the sandbox,
  * which ends with it: those of a real environment with this name are neither used nor replaced.
  */
-function setupCommands(d: SandboxDescription, root: string): string[] {
-  const folder = shellWord(dirname(d.configPath));
-  const from = shellWord(root);
-  const wrangler = existsSync(join(root, "node_modules/wrangler"))
-    ? `npx --prefix ${from} wrangler`
-    : "npx wrangler";
-  const qaUrls = d.locations.map(({ url }) => `${url}/qa`).join(",");
+async function setupCommands(d: SandboxDescription, root: string): Promise<string[]> {
+  const folder = dirname(d.configPath);
+  const variables = {
+    CLOUDFLARE_API_BASE_URL: d.apiBaseUrl,
+    CLOUDFLARE_ACCOUNT_ID: d.accountId,
+    CLOUDFLARE_API_TOKEN: d.apiToken,
+    PIXCANARY_R2_KEY: "sandbox-key:sandbox-secret-key",
+    ORIGIN_URL: d.originUrl,
+    QA_URLS: d.locations.map(({ url }) => `${url}/qa`).join(","),
+    SECRETS: join(folder, "staging"),
+    CLONE: root,
+  };
+  const lines = Object.entries(variables).map(([name, value]) => `${name}=${shellWord(value)}`);
+  const file = join(folder, "env");
+  await writeFile(file, `${lines.map((line) => `export ${line}\n`).join("")}`, { mode: 0o600 });
+  const isClone = existsSync(join(root, "node_modules/wrangler"));
+  const wrangler = `npx ${isClone ? '--prefix "$CLONE" ' : ""}wrangler`;
   return [
-    `export CLOUDFLARE_API_BASE_URL=${d.apiBaseUrl} CLOUDFLARE_ACCOUNT_ID=${d.accountId}`,
-    `export CLOUDFLARE_API_TOKEN=$(cat ${folder}/api-token) PIXCANARY_R2_KEY=sandbox-key:sandbox-secret-key`,
+    `. ${shellWord(file)}`,
     "mkdir -p worker dist/worker",
-    `cp ${from}/worker/wrangler.jsonc ${from}/worker/build.js worker && cp ${from}/dist/worker/index.js dist/worker`,
-    `pixcanary setup --env staging --secrets-dir ${folder}/staging --qa-url ${qaUrls}`,
-    `(cd worker && ${wrangler} deploy --env staging --var ORIGIN_URL:${d.originUrl})`,
-    `(cd worker && ${wrangler} secret bulk --env staging < ${folder}/staging/worker-secrets.json)`,
+    'cp "$CLONE"/worker/wrangler.jsonc "$CLONE"/worker/build.js worker',
+    'cp "$CLONE"/dist/worker/index.js dist/worker',
+    'pixcanary setup --env staging --qa-url $QA_URLS --secrets-dir "$SECRETS"',
+    "cd worker",
+    `${wrangler} deploy --env staging --var ORIGIN_URL:$ORIGIN_URL`,
+    `${wrangler} secret bulk --env staging < "$SECRETS"/worker-secrets.json`,
+    "cd ..",
     "pixcanary doctor",
   ];
 }

@@ -78,7 +78,13 @@ export async function prepare(
     interrupt,
   };
   const next = await nextCommands(wanted, known, secretFiles.secretsPath, flags, shell);
-  return { wanted, files: known, next, ports, redact: redactor.redact };
+  return {
+    wanted,
+    files: { ...known, short: (path) => shortPath(path, shell) },
+    next,
+    ports,
+    redact: redactor.redact,
+  };
 }
 
 function machineOf(
@@ -199,6 +205,11 @@ async function qaUrlsOf(present: unknown, shell: Shell): Promise<readonly string
 
 function withSlash(prefix: string): string {
   return prefix === "" || prefix.endsWith("/") ? prefix : `${prefix}/`;
+}
+
+/** From this folder where it is below it, else as people write it. */
+function shortPath(path: string, { cwd, home }: Shell): string {
+  return path.startsWith(`${cwd}/`) ? path.slice(cwd.length + 1) : withTilde(path, home);
 }
 
 /** As people write it; a file in a repository must not name one person's home. */

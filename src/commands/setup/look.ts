@@ -26,6 +26,8 @@ export interface SetupFiles {
   configPath: string;
   /** Null: none was found. */
   wranglerPath: string | null;
+  /** As it is shown: from this folder, or from the operator's home. */
+  short(path: string): string;
 }
 
 /** What keeps it from being looked at: permissions that the token lacks, or another failure. */
@@ -75,7 +77,7 @@ export async function look(
     files: { ...(await ports.secretFiles.present()), ...ports.secretFiles },
     ...(await lookAtFiles(wanted, files, keys.namespaceId, ports)),
   };
-  return { wanted, found, parts: partsOf(wanted, found) };
+  return { wanted, found, parts: partsOf(wanted, asShown(found, files)) };
 }
 
 function refusedIn(
@@ -141,6 +143,18 @@ function jobOf(wanted: Wanted, jobs: readonly LogJob[], { r2Key }: SetupPorts): 
     );
   }
   return job;
+}
+
+function asShown(found: Found, { short }: SetupFiles): Found {
+  const { files, configFile, wranglerFile } = found;
+  const { secretsPath, qaTokenPath } = files;
+  const path = wranglerFile.path === null ? null : short(wranglerFile.path);
+  return {
+    ...found,
+    files: { ...files, secretsPath: short(secretsPath), qaTokenPath: short(qaTokenPath) },
+    configFile: { ...configFile, path: short(configFile.path) },
+    wranglerFile: { ...wranglerFile, path },
+  };
 }
 
 async function lookAtFiles(
