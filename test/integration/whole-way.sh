@@ -21,7 +21,7 @@ pixcanary restore --env production --to 50 --reason "first visitors" --yes
 ### A fault, and how it is noticed
 
 sandbox PUT native '{"databaseDown":true}'
-sandbox PUT traffic '{"visitors":40,"ratePerS":25,"mix":{"upload":1,"jobs":1,"other":0},"actionsPerVisitor":4}'
+sandbox PUT traffic '{"visitors":30,"ratePerS":15,"mix":{"upload":1,"jobs":1,"other":0},"actionsPerVisitor":4}'
 # The policy judges minutes, for which a test does not wait: what visitors saw in the last six is added as data
 # points of the past.
 past-minutes > past-minutes.json

@@ -97,6 +97,14 @@ test("the script runs to its end", () => {
     expect(said.output).toContain(line);
 });
 
+test("its doctor warns of nothing but that there are no metrics yet", () => {
+  const [, after = ""] = said.output.split("doctor → production");
+  const checks = after.split("restore → production")[0]?.match(/^ {2}[✔!✖] \S.*$/gm) ?? [];
+  expect(checks.length).toBeGreaterThan(10);
+  const bad = checks.filter((line) => !line.startsWith("  ✔ "));
+  expect(bad).toEqual([expect.stringContaining("! metrics      no metrics yet")]);
+});
+
 describe("the deployed Worker", () => {
   test("is the bundle, byte by byte, with the secrets of the operator's file", async () => {
     const { worker, secrets } = sandbox.control.account;

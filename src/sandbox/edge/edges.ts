@@ -72,8 +72,8 @@ function miniflareOptions(
   options: EdgesOptions,
   services: NodeServices,
 ): MiniflareOptions {
-  const bound = bindingsOf(worker, "r2_bucket").map(({ bucket_name }) => bucket_name);
-  const buckets = [...new Set([MEDIA_BUCKET, LOGS_BUCKET, ...bound, ...options.buckets()])];
+  const bound = new Set(bindingsOf(worker, "r2_bucket").map(({ bucket_name }) => bucket_name));
+  const buckets = new Set([MEDIA_BUCKET, LOGS_BUCKET, ...bound, ...options.buckets()]);
   return {
     host: "127.0.0.1",
     port: 0,
@@ -87,12 +87,12 @@ function miniflareOptions(
     workers: [
       backstageWorker(
         options.locations.map((colo) => `pix-${colo}`),
-        buckets,
+        [...buckets],
       ),
       ...(options.onTraces === null ? [] : [tailWorker(options.onTraces, services)]),
       ...options.locations.flatMap((colo) => at(colo, worker, options, services)),
       // Last: Miniflare keeps an address by its Worker's place in this list, and buckets come later.
-      ...buckets.map((bucket) => r2Worker(bucket, options, services)),
+      ...[...bound].map((bucket) => r2Worker(bucket, options, services)),
     ],
   };
 }
