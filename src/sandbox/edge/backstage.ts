@@ -94,6 +94,7 @@ export default {
 export function backstageWorker(
   workers: readonly string[],
   buckets: readonly string[],
+  port: number,
 ): WorkerOptions {
   return {
     name: BACKSTAGE,
@@ -104,7 +105,7 @@ export function backstageWorker(
     compatibilityFlags: ["service_binding_extra_handlers"],
     r2Buckets: [...buckets],
     serviceBindings: Object.fromEntries(workers.map((name) => [name, name])),
-    unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+    unsafeDirectSockets: [{ host: "127.0.0.1", port }],
   };
 }
 

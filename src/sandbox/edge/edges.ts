@@ -8,6 +8,7 @@ import { BACKSTAGE, Backstage, type Bucket, backstageWorker } from "./backstage.
 import { bindingsOf, bucketWorker, canaryWorker, TAIL } from "./canary-worker.ts";
 import { NodeServices } from "./node-services.ts";
 import type { EdgesOptions } from "./options.ts";
+import { quietPorts } from "./ports.ts";
 import { frontScript, HELPER_DATE, KV_SCRIPT, R2_SCRIPT, TAIL_SCRIPT } from "./scripts.ts";
 import { logsService, r2Switch } from "./services.ts";
 import type { RunningWorker } from "./worker.ts";
@@ -25,6 +26,8 @@ export interface Edges {
   close(): Promise<void>;
 }
 
+const STARTS = 3;
+
 /** Whatever had been started is ended again when it rejects. */
 export async function startEdges(options: EdgesOptions): Promise<Edges> {
   const closers = new Closers();
@@ -40,15 +43,14 @@ async function start(options: EdgesOptions, closers: Closers): Promise<Edges> {
   const services = new NodeServices();
   await services.start();
   closers.add(() => services.close());
-  const miniflare = new Miniflare(miniflareOptions(options.worker, options, services));
+  const { miniflare, ports } = await startRuntime(options, services);
   closers.add(() => miniflare.dispose());
-  await miniflare.ready;
   // One start after the other; what needs the runtime meanwhile waits for the last of them.
   let started: Promise<void> = Promise.resolve();
   const run = (worker: RunningWorker): Promise<void> => {
     const next = started
       .catch(() => undefined)
-      .then(() => miniflare.setOptions(miniflareOptions(worker, options, services)));
+      .then(() => miniflare.setOptions(miniflareOptions(worker, options, services, ports)));
     started = next;
     return next;
   };
@@ -67,16 +69,41 @@ async function start(options: EdgesOptions, closers: Closers): Promise<Edges> {
   };
 }
 
+/** Of its own, of the backstage, and of each location. */
+interface Ports {
+  entry: number;
+  backstage: number;
+  locations: ReadonlyMap<string, number>;
+}
+
+/** Once more with other ports where another program was quicker. */
+async function startRuntime(options: EdgesOptions, services: NodeServices) {
+  for (let left = STARTS; ; left -= 1) {
+    const [entry = 0, backstage = 0, ...others] = await quietPorts(options.locations.length + 2);
+    const locations = new Map(options.locations.map((colo, nth) => [colo, others[nth] ?? 0]));
+    const ports: Ports = { entry, backstage, locations };
+    const miniflare = new Miniflare(miniflareOptions(options.worker, options, services, ports));
+    try {
+      await miniflare.ready;
+      return { miniflare, ports };
+    } catch (error) {
+      await miniflare.dispose().catch(() => undefined);
+      if (left <= 1) throw error;
+    }
+  }
+}
+
 function miniflareOptions(
   worker: RunningWorker,
   options: EdgesOptions,
   services: NodeServices,
+  ports: Ports,
 ): MiniflareOptions {
   const bound = new Set(bindingsOf(worker, "r2_bucket").map(({ bucket_name }) => bucket_name));
   const buckets = new Set([MEDIA_BUCKET, LOGS_BUCKET, ...bound, ...options.buckets()]);
   return {
     host: "127.0.0.1",
-    port: 0,
+    port: ports.entry,
     cf: false,
     telemetry: { enabled: false },
     log: new NoOpLog(),
@@ -88,10 +115,13 @@ function miniflareOptions(
       backstageWorker(
         options.locations.map((colo) => `pix-${colo}`),
         [...buckets],
+        ports.backstage,
       ),
       ...(options.onTraces === null ? [] : [tailWorker(options.onTraces, services)]),
-      ...options.locations.flatMap((colo) => at(colo, worker, options, services)),
-      // Last: Miniflare keeps an address by its Worker's place in this list, and buckets come later.
+      ...options.locations.flatMap((colo) => {
+        const port = ports.locations.get(colo) ?? 0;
+        return at({ colo, port }, worker, options, services);
+      }),
       ...[...bound].map((bucket) => r2Worker(bucket, options, services)),
     ],
   };
@@ -102,7 +132,7 @@ function readLines(stream: Readable, onLine: (line: string) => void): void {
 }
 
 function at(
-  colo: string,
+  { colo, port }: { colo: string; port: number },
   worker: RunningWorker,
   options: EdgesOptions,
   services: NodeServices,
@@ -114,7 +144,7 @@ function at(
       script: frontScript(colo),
       compatibilityDate: HELPER_DATE,
       serviceBindings: { PIX: `pix-${colo}` },
-      unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+      unsafeDirectSockets: [{ host: "127.0.0.1", port }],
     },
     canaryWorker(colo, worker, options, services),
     {
