@@ -15,15 +15,13 @@ import { ensureBundle } from "../worker/bundle.ts";
 import { R2_KEY } from "./setup-stage.ts";
 import {
   closedAt,
-  columnOf,
   comparable,
   documentOf,
-  isRequest,
   type SeenEntry,
-  type SeenPoint,
   type SeenWorld,
 } from "./whole-way-document.ts";
 import { errorsIn } from "./whole-way-logs.ts";
+import { columnOf, isRequest, type SeenPoint } from "./whole-way-measured.ts";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const CLONE = ["worker/wrangler.jsonc", "worker/build.js", "dist/worker/index.js"];
