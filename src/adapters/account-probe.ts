@@ -35,8 +35,11 @@ const tokenSchema = z.object({
 const namespaceSchema = z.object({ title: z.string().max(1_000) });
 const accountsSchema = z.array(z.object({ id: z.string().max(100) }));
 
-/** "Cannot use the access token from location: …" */
-const OTHER_ADDRESS = 9109;
+/** As many as the API lists at once. */
+const ACCOUNTS = 50;
+
+/** "Cannot use the access token from location: …"; the same code says "Unauthorized to access requested resource". */
+const OTHER_ADDRESS = { code: 9109, words: /from location/i };
 
 /** One attempt per call; all methods throw UpstreamError. */
 export function createAccountProbe(options: AccountProbeOptions): AccountProbe {
@@ -50,11 +53,10 @@ export function createAccountProbe(options: AccountProbeOptions): AccountProbe {
     },
     writable: (call) => proveWritable(options, call),
     async accounts({ signal }) {
-      const { result } = await ask(options, "list the accounts", "/accounts", signal);
-      return accountsSchema
-        .catch([])
-        .parse(result)
-        .map(({ id }) => id);
+      const path = `/accounts?per_page=${ACCOUNTS}`;
+      const { result } = await ask(options, "list the accounts", path, signal);
+      const found = accountsSchema.catch([]).parse(result);
+      return found.length < ACCOUNTS ? found.map(({ id }) => id) : [];
     },
     async tails(worker, { signal }) {
       const scripts = `/accounts/${encodeURIComponent(options.accountId)}/workers/scripts`;
@@ -99,8 +101,9 @@ async function verifyAt(
     const { status, expires_on: expiresOn = null, not_before: notBefore = null } = parsed.data;
     return { status, expiresOn, notBefore, budget: budgetOf(answer) };
   } catch (error) {
-    const elsewhere = error instanceof ApiFailure && error.codes.includes(OTHER_ADDRESS);
-    if (!elsewhere) throw error;
+    const { code, words } = OTHER_ADDRESS;
+    const elsewhere = error instanceof ApiFailure && error.codes.includes(code);
+    if (!elsewhere || !words.test(error.message)) throw error;
     return { status: NOT_FROM_HERE, expiresOn: null };
   }
 }
@@ -119,13 +122,20 @@ function budgetOf({ header }: ApiAnswer): NonNullable<TokenFacts["budget"]> | nu
  * A key of its own for each run: KV takes one write per key and second. It is deleted whatever
  * happens; should that fail, it expires by itself, which is no reason to call the namespace sick.
  */
-async function proveWritable(options: AccountProbeOptions, { signal }: CallOptions): Promise<void> {
+async function proveWritable(
+  options: AccountProbeOptions,
+  { signal }: CallOptions,
+): Promise<"read-back" | "written"> {
   const value = randomUUID();
   const key = `${PROBE_KEY}-${value}`;
   const call = { signal, timeoutMs: CALL_MS };
   await putValue(options, key, value, { ...call, ttlS: PROBE_TTL_S });
   try {
     await readBack(options, { key, value }, call);
+    return "read-back";
+  } catch (error) {
+    if (signal.aborted) return "written";
+    throw error;
   } finally {
     await remove(options, key, signal).catch(() => undefined);
   }

@@ -201,7 +201,7 @@ function fromStatus(answer: ApiAnswer, client: CloudflareClient, call: FailedCal
   const kind = kindOf(status, codes, call);
   const said = errors.length > 0 ? words(client, errors) : plainWords(client, answer);
   // Of a token that is not accepted, the API's own words name headers.
-  const what = kind === "auth" ? TOKEN_REFUSED : `${statusWords(status, call)}${said}`;
+  const what = kind === "auth" ? TOKEN_REFUSED : `${statusWords(status, kind, call)}${said}`;
   const message = `${call.what}: HTTP ${status}${what}`;
   return new ApiFailure(kind, message, {
     status,
@@ -212,12 +212,14 @@ function fromStatus(answer: ApiAnswer, client: CloudflareClient, call: FailedCal
 
 /** "Invalid request headers" and "invalid format for Authorization header": a token of no known form. */
 const MALFORMED_TOKEN = [6003, 6111];
+/** "Please enable R2 through the Cloudflare Dashboard", with status 403: no token could do it. */
+const NO_R2 = 10042;
 
-/** The HTTP status decides; the API's own codes are not documented well enough to, with one exception. */
+/** The HTTP status decides; the API's own codes are not documented well enough to, with two exceptions. */
 function kindOf(status: number, codes: readonly number[], call: FailedCall): UpstreamKind {
   if (status === 400 && codes.some((code) => MALFORMED_TOKEN.includes(code))) return "auth";
   if (status === 401) return "auth";
-  if (status === 403) return "forbidden";
+  if (status === 403) return codes.includes(NO_R2) ? "rejected" : "forbidden";
   if (status === 404) return "not-found";
   if (status === 408 || status === 425 || status === 429) return "unavailable";
   return status >= 500 ? lostAnswer(call) : "rejected";
@@ -230,8 +232,8 @@ function lostAnswer(call: Pick<ApiCall, "method">): UpstreamKind {
 
 const TOKEN_REFUSED = " (the token is not accepted)";
 
-function statusWords(status: number, { method, path }: FailedCall): string {
-  if (status === 403) {
+function statusWords(status: number, kind: UpstreamKind, { method, path }: FailedCall): string {
+  if (kind === "forbidden") {
     const permission = permissionFor(method, path);
     return ` (the token may not do this${permission === null ? "" : `; it needs ${permission}`})`;
   }

@@ -82,9 +82,9 @@ export const NOT_FROM_HERE = "refused from this address";
 export interface AccountProbe {
   token(options: CallOptions): Promise<TokenFacts>;
   namespace(options: CallOptions): Promise<{ title: string }>;
-  /** Writes, reads and deletes a probe key with a short life. */
-  writable(options: CallOptions): Promise<void>;
-  /** Ids of the accounts that the token sees: a page of them, empty where it may not list them. */
+  /** Writes, reads and deletes a probe key with a short life; `written`: taken, but there was no time to read it. */
+  writable(options: CallOptions): Promise<"read-back" | "written">;
+  /** Ids of all accounts that the token sees; empty where it may not list them, or they are too many for one page. */
   accounts(options: CallOptions): Promise<string[]>;
   /** Resolves where the token may list the live tails of this Worker, which is deployed. */
   tails(worker: string, options: CallOptions): Promise<void>;

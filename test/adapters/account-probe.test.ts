@@ -66,6 +66,11 @@ describe("the token", () => {
     expect((await probe().token(never)).status).toBe(NOT_FROM_HERE);
   });
 
+  test("the same code without a place is a refusal", async () => {
+    server.reply(failure(403, 9109, "Unauthorized to access requested resource"));
+    await expect(probe().token(never)).rejects.toMatchObject({ kind: "forbidden" });
+  });
+
   test.each([
     ["cfat_0123456789", [`/accounts/${ACCOUNT}/tokens/verify`]],
     ["old-0123456789", ["/user/tokens/verify", `/accounts/${ACCOUNT}/tokens/verify`]],
@@ -94,11 +99,20 @@ test("the namespace has a title, or the error says that its id may be wrong", as
   await expect(probe().namespace(never)).rejects.toMatchObject({ kind: "not-found" });
 });
 
+test("accounts are all that the token sees, or none where there may be more", async () => {
+  const ids = (count: number) => Array.from({ length: count }, (_, nth) => ({ id: `a${nth}` }));
+  server.reply(success(ids(2)));
+  expect(await probe().accounts(never)).toEqual(["a0", "a1"]);
+  expect(paths()).toEqual(["/accounts?per_page=50"]);
+  server.reply(success(ids(50)));
+  expect(await probe().accounts(never)).toEqual([]);
+});
+
 describe("writable", () => {
   test("writes a value that expires by itself, reads it back and deletes it", async () => {
     const kv = new Map<string, string>();
     server.reply(kvReply(kv));
-    await probe().writable(never);
+    expect(await probe().writable(never)).toBe("read-back");
     expect(server.seen.map((seen) => seen.method)).toEqual(["PUT", "GET", "DELETE"]);
     expect(server.seen[0]?.url).toMatch(
       new RegExp(`/values/${PROBE_KEY}-[0-9a-f-]{36}\\?expiration_ttl=60$`),
@@ -109,6 +123,16 @@ describe("writable", () => {
   test("a read-only token is forbidden", async () => {
     server.reply(failure(403, 10000, "Authentication error"));
     await expect(probe().writable(never)).rejects.toMatchObject({ kind: "forbidden" });
+  });
+
+  test("a write that was taken counts where there is no time left to read it", async () => {
+    const kv = new Map<string, string>();
+    const over = new AbortController();
+    server.reply((res, seen) => {
+      if (seen.method === "GET") over.abort();
+      else kvReply(kv)(res, seen);
+    });
+    expect(await probe().writable({ signal: over.signal })).toBe("written");
   });
 
   test("a read-back that lags is repeated; one that never comes fails and still cleans up", async () => {
@@ -127,5 +151,16 @@ describe("writable", () => {
     await expect(probe().writable(never)).rejects.toThrow(/reads do not show it/);
     expect(reads).toBe(4);
     expect(kv.size).toBe(0);
+  });
+});
+
+test("an account without R2 refuses everybody: no permission is named", async () => {
+  server.reply(failure(403, 10042, "Please enable R2 through the Cloudflare Dashboard."));
+  const error = await probe()
+    .tails("pix", never)
+    .catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({
+    kind: "rejected",
+    message: expect.stringMatching(/HTTP 403: Please enable R2 .* \[10042\]$/),
   });
 });

@@ -5,7 +5,7 @@ import { roughDuration } from "../../domain/text/format.ts";
 import type { TokenFacts } from "../../ports/api.ts";
 import { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
-import { type Check, failed, passed, skipped } from "../lib/check.ts";
+import { type Check, failed, passed, skipped, warned } from "../lib/check.ts";
 import { asUpstream } from "../lib/write-result.ts";
 import { tokenProblem } from "./token.ts";
 import { UPSTREAM_FIXES } from "./upstream-fixes.ts";
@@ -16,7 +16,7 @@ export interface Asked {
   namespace: { title: string } | UpstreamError;
   /** The accounts that the token sees, asked where it may not read the namespace. */
   accounts: string[] | null;
-  writable: "yes" | UpstreamError;
+  writable: "read-back" | "written" | UpstreamError;
   raw: RawState | UpstreamError;
 }
 
@@ -42,7 +42,7 @@ export async function askAccount(
   const [token, name, writable, raw] = await Promise.all([
     attempt(account.token(call)),
     named(),
-    attempt(account.writable(call).then(() => "yes" as const)),
+    attempt(account.writable(call)),
     attempt(store.read({ ...call, once: true })),
   ]);
   return { token, ...name, writable, raw };
@@ -60,7 +60,10 @@ export function blockade(
   if (errors.length === all.length && errors.every(({ kind }) => kind === "unavailable")) {
     return unreachable(errors, sightings);
   }
-  return tokenProblem(asked.token, nowMs, ports) ?? otherAccount(asked, ports);
+  // Whatever is said of a token that has just read KV: it is good for that.
+  const isGood = isError(asked.token) && !isError(asked.raw);
+  const problem = isGood ? null : tokenProblem(asked.token, nowMs, ports);
+  return problem ?? otherAccount(asked, ports);
 }
 
 /** Whoever has no network needs no new token. */
@@ -94,8 +97,8 @@ function otherAccount(
   );
 }
 
-/** `preview`: wrangler's own, for development. */
-const PREVIEW = /preview/i;
+/** As wrangler names the one that it makes for development; an environment may be called preview, too. */
+const PREVIEW = /_preview$/;
 
 /** Where `blocked` is null. Two checks: the namespace, and whether it takes a write. */
 export function namespaceChecks(
@@ -117,9 +120,9 @@ export function namespaceChecks(
 }
 
 function writeCheck(name: string, writable: Asked["writable"]): Check {
-  return isError(writable)
-    ? refusedBy(name, writable)
-    : passed(name, "probe key written, read and deleted");
+  if (isError(writable)) return refusedBy(name, writable);
+  if (writable === "read-back") return passed(name, "probe key written and read");
+  return warned(name, "probe key written, too slowly to read it back", UPSTREAM_FIXES.unavailable);
 }
 
 export function refusedBy(name: string, error: UpstreamError): Check {

@@ -6,6 +6,7 @@ import type { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Check } from "../lib/check.ts";
 import { asUpstream } from "../lib/write-result.ts";
+import { noR2Fix } from "./upstream-fixes.ts";
 
 /** The user's runbook pages at 80 % of a pool; from 95 % on, the next deployment finds no connection. */
 const FULL_PERCENT = 80;
@@ -107,7 +108,8 @@ async function mediaChecks({ media }: Backends, signal: AbortSignal): Promise<Ch
     const detail = `${bucket}: an object written, read and deleted`;
     return [{ name: "R2", result: "pass", detail, fix: null }];
   } catch (thrown) {
-    const { kind, message } = asUpstream(thrown);
+    const error = asUpstream(thrown);
+    const { kind, message } = error;
     if (kind === "not-found") {
       const detail = `no bucket ${bucket} in this account`;
       return [{ name: "R2", result: "fail", detail, fix: 'check "mediaBucket" in pixcanary.json' }];
@@ -115,7 +117,7 @@ async function mediaChecks({ media }: Backends, signal: AbortSignal): Promise<Ch
     const refused = kind === "auth" || kind === "forbidden";
     const fix = refused
       ? "give the token Workers R2 Storage: Edit"
-      : "check www.cloudflarestatus.com, then run doctor --deep again";
+      : (noR2Fix(error) ?? "check www.cloudflarestatus.com, then run doctor --deep again");
     return [{ name: "R2", result: refused ? "warn" : "fail", detail: message, fix }];
   }
 }

@@ -38,6 +38,7 @@ import { tokenChecks } from "./token.ts";
 
 /** For all looks together: an API that takes longer would not take a stop in time either. */
 const LOOK_LIMIT_MS = 4_000;
+const LOOKS = 4;
 const SKEW_FAILURE_MS = 30_000;
 
 export interface DoctorData {
@@ -125,15 +126,21 @@ export async function examine(
   return { checks, token: asked.token, sightings };
 }
 
-/** The first read of a new isolate may be too slow for it: only a second look says that it cannot read KV. */
+/** The first reads of a new isolate may be too slow for it: only so many looks say that it cannot read KV. */
 async function lookWell(ports: Ports, signal: AbortSignal): Promise<Sighting[]> {
   const first = await lookEverywhere(ports, "full", signal);
-  const again = first.map(async (sighting) => {
-    if (sighting.qa === null || sighting.qa.canary.source === "kv") return sighting;
-    const second = await ports.qa.look(sighting.url, { signal, health: "full" });
-    return second.qa === null ? sighting : second;
-  });
-  return Promise.all(again);
+  return Promise.all(first.map((sighting) => lookAgain(sighting, ports, signal)));
+}
+
+async function lookAgain(first: Sighting, { qa }: Ports, signal: AbortSignal): Promise<Sighting> {
+  let shown = first;
+  for (let looks = 1; looks < LOOKS && shown.qa !== null; looks += 1) {
+    if (shown.qa.canary.source === "kv") break;
+    const next = await qa.look(shown.url, { signal, health: "full" });
+    if (next.qa === null) break;
+    shown = next;
+  }
+  return shown;
 }
 
 interface Found {

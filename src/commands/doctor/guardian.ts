@@ -1,5 +1,6 @@
 /** Whether the Worker's cron runs, and what there is besides config and stop. */
 
+import { wrangler } from "../../domain/config/manual.ts";
 import { GUARDIAN_CAP_KEY } from "../../domain/guardian/cap.ts";
 import { GUARDIAN_ARM_KEY, GUARDIAN_KEY, parseGuardian } from "../../domain/guardian/document.ts";
 import { timeOf } from "../../domain/lib/time.ts";
@@ -41,8 +42,7 @@ export function oddChecks(
   return oddKeys(raw, side, nowMs).flatMap((line) => {
     const [key = ""] = line.split(" ");
     if (own.includes(key)) return [];
-    const remove = `npx wrangler kv key delete --namespace-id ${target.namespaceId} --remote ${key}`;
-    return [warned(key, line.slice(key.length + 1), remove)];
+    return [warned(key, line.slice(key.length + 1), wrangler(target, "delete", key))];
   });
 }
 

@@ -74,7 +74,7 @@ function qaChecks(sighting: Sighting, seen: Seen, ports: Given): Check[] {
   const copy = copyCheck(name, sighting, qa, seen.nowMs);
   if (copy !== null) return [copy];
   const wrong = [
-    ...versionChecks(name, qa),
+    ...versionChecks(name, qa, ports),
     ...stateChecks(name, sighting, qa, seen, ports),
     ...healthChecks(name, qa, ports),
     ...keyChecks(name, qa, ports),
@@ -115,10 +115,15 @@ function copyCheck(name: string, seen: Sighting, qa: QaDocument, nowMs: number):
   return failed(name, detail, "check qaUrls in pixcanary.json: who answers there?");
 }
 
-function versionChecks(name: string, { emergencies, guardian }: QaDocument): Check[] {
+function versionChecks(
+  name: string,
+  { emergencies, guardian }: QaDocument,
+  { target }: Given,
+): Check[] {
   if (emergencies !== undefined && guardian !== undefined) return [];
   const detail = "an older Worker than this pixcanary: its /qa tells less";
-  return [warned(name, detail, "deploy this version's Worker: npx wrangler deploy --env <env>")];
+  const fix = `(cd worker && npx wrangler deploy --env ${target.env})   # of this version`;
+  return [warned(name, detail, fix)];
 }
 
 function stateChecks(
@@ -165,7 +170,7 @@ function healthChecks(
   }
   if (proxy.status === "failing") {
     const problem = proxy.problem ?? "unknown";
-    const fix = fixOf(problem, "look at the legacy origin: curl -si <ORIGIN_URL>/health");
+    const fix = fixOf(problem, "look at the legacy origin itself: ORIGIN_URL in wrangler.jsonc");
     checks.push(failed(name, `legacy origin (proxy) failing: ${problem}`, fix));
   }
   return checks;
@@ -174,7 +179,8 @@ function healthChecks(
 function keyChecks(name: string, { cookie_key_ids: keys }: QaDocument, { target }: Given): Check[] {
   if (keys.length === 0) {
     const detail = "no cookie keys: all new visitors go to proxy";
-    return [warned(name, detail, "npx wrangler secret put COOKIE_KEYS --env <env>   # see README")];
+    const fix = `npx wrangler secret put COOKIE_KEYS --name ${target.worker}   # see wrangler.jsonc`;
+    return [warned(name, detail, fix)];
   }
   if (keys.length === 1) return [];
   const detail = `cookie keys ${keys.join(", ")}: a rotation is not finished`;

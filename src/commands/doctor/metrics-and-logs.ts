@@ -10,6 +10,7 @@ import type { Ports } from "../../ports/ports.ts";
 import { type Check, passed, skipped, warned } from "../lib/check.ts";
 import { invocation } from "../lib/format.ts";
 import { asUpstream } from "../lib/write-result.ts";
+import { noR2Fix } from "./upstream-fixes.ts";
 
 const WINDOW_S = 600;
 const HOUR_MS = 3_600_000;
@@ -83,8 +84,11 @@ async function logsCheck(
     const what = done === true ? "no files from the last hour" : "files from the last hour";
     return { check: passed(name, `${place.bucket}/${place.prefix}, ${what}`) };
   } catch (thrown) {
+    const error = asUpstream(thrown);
+    const noR2 = noR2Fix(error);
+    if (noR2 !== null) return { check: warned(name, error.message, noR2), isMissing: true };
     const missing = `check "logsBucket" in pixcanary.json; to make it: ${invocation(target, "setup")}`;
-    return notSeen(name, asUpstream(thrown), "Workers R2 Storage: Read", missing);
+    return notSeen(name, error, "Workers R2 Storage: Read", missing);
   }
 }
 

@@ -2,9 +2,10 @@
 import { QA_TOKEN_FORM } from "../../domain/config/qa-token.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
 import type { Ports } from "../../ports/ports.ts";
+import { shellWord } from "../lib/format.ts";
 
-const NEW_QA_TOKEN =
-  "T=$(openssl rand -hex 32); printf %s $T | npx wrangler secret put QA_TOKEN --env <env>; export PIXCANARY_QA_TOKEN=$T";
+const newQaToken = (worker: string): string =>
+  `T=$(openssl rand -hex 32); printf %s $T | npx wrangler secret put QA_TOKEN --name ${worker}; export PIXCANARY_QA_TOKEN=$T`;
 const ACCESS = "Cloudflare Access guards it? add a Bypass policy for its path, /qa";
 const QA_URLS = "check qaUrls in pixcanary.json; is the Worker deployed there?";
 
@@ -14,17 +15,17 @@ type Fix = string | ((url: URL) => string);
 const BY_WORDS: readonly (readonly [RegExp, Fix])[] = [
   [
     /\(DNS\)|from DNS/,
-    ({ hostname }) => `correct qaUrls, or the DNS record: dig +short ${hostname}`,
+    ({ hostname }) => `correct qaUrls, or the DNS record: dig +short ${shellWord(hostname)}`,
   ],
   [
     /TLS/,
     ({ host, hostname }) =>
-      `look: openssl s_client -servername ${hostname} -connect ${withPort(host)}`,
+      `look: openssl s_client -servername ${shellWord(hostname)} -connect ${shellWord(withPort(host))}`,
   ],
   [/cloudflareaccess\.com|cdn-cgi\/access/, ACCESS],
   [/^redirects to /, "set qaUrls in pixcanary.json to the address that answers itself"],
   [/a web page/, ACCESS],
-  [/no complete answer/, ({ href }) => `does it answer at all? curl -m 10 -si ${href}`],
+  [/no complete answer/, ({ href }) => `does it answer at all? curl -m 10 -si ${shellWord(href)}`],
 ];
 
 /** The first check is that of the host: a page there is no `/qa`. */
@@ -34,7 +35,7 @@ export function qaFix(
 ): string {
   const words = problem ?? "";
   const at = URL.parse(url);
-  if (words.includes(QA_TOKEN_FORM)) return NEW_QA_TOKEN;
+  if (words.includes(QA_TOKEN_FORM)) return newQaToken(worker);
   if (at === null) return QA_URLS;
   if (at.origin === pagesOrigin) {
     return "qaUrls names the host of pagesOrigin: set it to the Worker's, e.g. https://api.…/qa";

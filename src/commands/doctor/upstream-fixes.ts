@@ -14,3 +14,10 @@ export const UPSTREAM_FIXES: Readonly<Record<UpstreamError["kind"], string>> = {
   unavailable: LATER,
   ambiguous: LATER,
 };
+
+/** R2 is off until somebody buys it; the API's own words say so. Null: something else is wrong. */
+export function noR2Fix({ kind, message }: UpstreamError): string | null {
+  return kind === "rejected" && /enable R2/i.test(message)
+    ? "switch R2 on in the dashboard: Storage & databases, R2"
+    : null;
+}

@@ -75,7 +75,7 @@ export function manualText(way: ManualWay): string {
 }
 
 /** The account is named because wrangler asks, and in a script fails, when a token sees several. */
-function wrangler(target: Target, verb: "put" | "get", key: string): string {
+export function wrangler(target: Target, verb: "put" | "get" | "delete", key: string): string {
   // Only the sandbox's API is not Cloudflare's.
   const elsewhere =
     target.apiBaseUrl === OFFICIAL_API_URL ? "" : `CLOUDFLARE_API_BASE_URL=${target.apiBaseUrl} `;

@@ -98,7 +98,7 @@ export function portsOf(world: World = {}): Ports {
     account: {
       token: async () => ({ status: "active", expiresOn: null }),
       namespace: async () => ({ title: "KV_CANARY_CONFIG" }),
-      writable: async () => undefined,
+      writable: async () => "read-back" as const,
       accounts: async () => [],
       tails: async () => undefined,
       logJobs: async () => [],

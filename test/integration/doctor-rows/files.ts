@@ -94,7 +94,7 @@ export const FILES: Row[] = [
   {
     name: "wrangler's preview namespace",
     breaks({ control: { account } }) {
-      const id = account.namespaces.create(`pix-KV_CANARY_CONFIG_preview-${Math.random()}`)?.id;
+      const id = account.namespaces.create("pix-KV_CANARY_CONFIG_preview")?.id;
       return { settings: { namespaceId: id } };
     },
     finds: ["fail", "namespace", /is for wrangler dev/, /not the preview_id/],
