@@ -62,8 +62,8 @@ interface Way {
   refused?: number | Record<string, number>;
   /** Where the mention of what it only uses is seen; its own words. */
   shown?: string[];
-  /** Runs until it is interrupted, which happens when this says so. */
-  until?: () => boolean;
+  /** Runs until it is interrupted, which happens when it has written this to standard output. */
+  until?: string;
 }
 
 let lane: Lane;
@@ -147,7 +147,7 @@ const WAYS: Record<string, Way> = {
   validate: { code: 20, refused: { "Workers KV Storage: Edit": 20 } },
   "logs pull": {},
   "logs errors": { code: 20 },
-  "logs tail": { code: 130, until: () => lane.sandbox.control.logs.tails.list().length > 0 },
+  "logs tail": { words: ["logs", "tail", "--json"], code: 130, until: '"type":"open"' },
   history: { refused: 0 },
   deliver: { stage: queued, refused: 21 },
   "incident open": { words: ["incident", "open", "slow"], refused: 0 },
@@ -174,8 +174,7 @@ async function run(
 ): Promise<Ended> {
   const token = lane.sandbox.control.createToken({ permissions });
   const stop = new AbortController();
-  const watching =
-    until === undefined ? undefined : setInterval(() => until() && stop.abort("SIGINT"), 20);
+  let out = "";
   const { code, stdout, stderr } = await runHere([...words, "--config", config], {
     // `watch --for` is a time to be waited for, not a limit.
     clock: patientClock(words[0] === "watch" ? 3 : undefined),
@@ -186,8 +185,11 @@ async function run(
       ...{ CLOUDFLARE_API_TOKEN: token, HOME: home, XDG_STATE_HOME: join(home, "state") },
     },
     interrupt: stop.signal,
+    onOut(chunk) {
+      out += chunk;
+      if (until !== undefined && out.includes(until)) stop.abort("SIGINT");
+    },
   });
-  clearInterval(watching);
   await lane.sandbox.control.stopTraffic();
   return { code, said: `${stdout}\n${stderr}`.replace(/\s+/g, " ") };
 }
