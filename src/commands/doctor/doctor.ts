@@ -13,7 +13,7 @@ import { counted } from "../../domain/text/format.ts";
 import type { TokenFacts } from "../../ports/api.ts";
 import type { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
-import type { Outcome, ReadingVerb } from "../command.ts";
+import type { Given, Outcome, ReadingVerb } from "../command.ts";
 import { onOff } from "../flag.ts";
 import { type Check, failed, passed, skipped, warned } from "../lib/check.ts";
 import { invocation } from "../lib/format.ts";
@@ -36,7 +36,7 @@ import { noticeChecks } from "./notifications.ts";
 import { stateChecks } from "./state.ts";
 import { tokenChecks } from "./token.ts";
 
-/** For all looks together: an API that takes longer would not take a stop in time either. */
+/** For all looks together, if --timeout says nothing else: who waits longer for an answer has no stop in time. */
 const LOOK_LIMIT_MS = 4_000;
 const LOOKS = 4;
 const SKEW_FAILURE_MS = 30_000;
@@ -50,7 +50,7 @@ const input = z.object({
   deep: onOff("--deep", "look at native's database (DATABASE_URL) and its R2 bucket, too"),
 });
 
-type Input = z.output<typeof input>;
+type Wanted = Pick<Given<typeof input>, "notify" | "deep" | "timeoutMs">;
 
 export const doctor: ReadingVerb<typeof input, DoctorData> = {
   name: "doctor",
@@ -67,7 +67,7 @@ export const doctor: ReadingVerb<typeof input, DoctorData> = {
     "pixcanary doctor --env production --deep",
   ],
   anyHost: true,
-  timeoutMs: 30_000,
+  timeoutMs: LOOK_LIMIT_MS,
   input,
   run: (given, ports) => diagnose(ports, given),
   render,
@@ -88,10 +88,11 @@ export interface Examined {
 export async function examine(
   ports: Ports,
   given: AbortSignal,
-  { notify, deep }: Input = { notify: false, deep: false },
+  { notify, deep, timeoutMs }: Wanted = { notify: false, deep: false, timeoutMs: LOOK_LIMIT_MS },
 ): Promise<Examined> {
-  const signal = anySignal([ports.clock.timeout(LOOK_LIMIT_MS), given]);
-  const deepSignal = anySignal([ports.clock.timeout(READ_LIMIT_MS * 2), given]);
+  const signal = anySignal([ports.clock.timeout(timeoutMs), given]);
+  const deepMs = Math.max(READ_LIMIT_MS * 2, timeoutMs);
+  const deepSignal = anySignal([ports.clock.timeout(deepMs), given]);
   // What is not going to be used is not waited for: some of it would be asked again and again.
   const rest = new AbortController();
   const restSignal = anySignal([signal, rest.signal]);
@@ -207,7 +208,7 @@ function blockedChecks(
   ];
 }
 
-async function diagnose(ports: Ports, given: Input): Promise<Outcome<DoctorData>> {
+async function diagnose(ports: Ports, given: Wanted): Promise<Outcome<DoctorData>> {
   const { checks, token } = await examine(ports, ports.interrupt, given);
   const data = { checks };
   const wrong = checks.filter((check) => check.result === "fail");

@@ -143,3 +143,16 @@ test("what is to be typed is safe to type, whatever the configuration says", asy
     expect(fix.replace(/'[^']*'/g, "")).not.toMatch(/\$\(|;/);
   }
 });
+
+test("--timeout is the limit of its looks", async () => {
+  const ports = portsOf();
+  const limits: number[] = [];
+  const timeout = (ms: number): AbortSignal => {
+    limits.push(ms);
+    return signal;
+  };
+  const given = { notify: false, deep: false, timeoutMs: 20_000 };
+  await examine({ ...ports, clock: { ...ports.clock, timeout } }, signal, given);
+  expect(limits).toContain(20_000);
+  expect(limits).not.toContain(4_000);
+});
