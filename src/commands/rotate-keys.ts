@@ -24,7 +24,7 @@ export interface RotationGiven {
   again: string;
 }
 
-export type RotationMove = Exclude<Move, { kind: "wait" }> | { kind: "qa-token" };
+export type RotationMove = Exclude<Move, { kind: "wait" | "behind" }> | { kind: "qa-token" };
 
 export interface RotationData {
   move: string;
@@ -44,6 +44,7 @@ export async function planRotation(
     await ports.keyFiles.rememberSigning(signingNow(rotation));
     const move = nextMove(rotation);
     const before = rotation.ids.join(", ");
+    if (move.kind === "behind") return { kind: "ended", outcome: behind(move.id, rotation) };
     if (move.kind === "wait") return { kind: "ended", outcome: waiting(move, given, rotation) };
     const after =
       move.kind === "hand-over" ? `${before}, given to the Worker again` : move.ids.join(", ");
@@ -72,6 +73,17 @@ async function look(given: RotationGiven, ports: RotationPorts): Promise<Rotatio
   ]);
   const shown = sightings.map(({ qa }) => qa?.cookie_key_ids ?? null);
   return { ids, signing, shown, nowMs: clock.now() };
+}
+
+/** Its keys in place of the Worker's would cost visitors their cohort. */
+function behind(id: string, { ids }: Rotation): Result {
+  return {
+    kind: "failed",
+    code: "conflict",
+    message: `/qa shows the key ${id}, which your worker-secrets.json (${ids.join(", ")}) does not hold`,
+    truth: "nothing was changed; somebody else has rotated",
+    next: "get worker-secrets.json from who rotated last, then run this again",
+  };
 }
 
 function waiting(

@@ -1,5 +1,5 @@
 /** Rotation of the Worker's keys in a sandbox: the Workers run with what its API was given, and show it at /qa. */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -152,6 +152,19 @@ describe("cookie keys", () => {
       ["k1", "k2"],
     ]);
     expect(await readFile(join(dir, "worker-secrets.json"), "utf8")).toBe(file);
+  });
+
+  test("of another operator's newer file are not replaced", async () => {
+    const mine = await readFile(join(dir, "worker-secrets.json"), "utf8");
+    expect(await rotate()).toMatchObject({ kind: "done", data: { move: "add" } });
+    const theirs = held("COOKIE_KEYS");
+    await writeFile(join(dir, "worker-secrets.json"), mine);
+    expect(await rotate()).toMatchObject({
+      kind: "failed",
+      code: "conflict",
+      message: expect.stringContaining("the key k2"),
+    });
+    expect(held("COOKIE_KEYS")).toBe(theirs);
   });
 
   test("stay as they are while a /qa does not show its own", async () => {

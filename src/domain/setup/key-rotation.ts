@@ -28,6 +28,8 @@ export type Move =
   | { kind: "add" | "sign" | "retire"; ids: readonly string[]; id: string }
   /** The Worker does not show what the file holds. */
   | { kind: "hand-over"; ids: readonly string[] }
+  /** The Worker knows a newer key than the file: somebody else's has it, and cookies are signed with it. */
+  | { kind: "behind"; id: string }
   /** `untilMs` is null where nobody knows. */
   | { kind: "wait"; why: string; untilMs: number | null };
 
@@ -37,6 +39,8 @@ export function nextMove(rotation: Rotation): Move {
   if (shown.length === 0 || shown.includes(null)) {
     return { kind: "wait", why: "a /qa that does not show its keys", untilMs: null };
   }
+  const newestShown = newestOf(shown.flatMap((one) => one ?? []));
+  if (numberOf(newestShown) > numberOf(newestOf(ids))) return { kind: "behind", id: newestShown };
   if (!shown.every((one) => one?.join() === ids.join())) return { kind: "hand-over", ids };
   if (others.length === 0) {
     const id = nextId(ids);
@@ -64,7 +68,7 @@ function numberOf(id: string): number {
 }
 
 function newestOf(ids: readonly string[]): string {
-  return ids.reduce((newest, id) => (numberOf(id) > numberOf(newest) ? id : newest));
+  return ids.reduce((newest, id) => (numberOf(id) > numberOf(newest) ? id : newest), ids[0] ?? "");
 }
 
 function nextId(ids: readonly string[]): string {

@@ -35,6 +35,17 @@ describe("the next move", () => {
       { kind: "hand-over" },
     ],
     [
+      "does not take a newer key from the Worker that this file never had",
+      at(["k1"], { shown: [["k2", "k1"], ["k1"]] }),
+      { kind: "behind", id: "k2" },
+    ],
+    [
+      "takes an old key from it that another run did not",
+      at(["k2"], { shown: [["k2", "k1"], ["k2"]] }),
+      { kind: "hand-over", ids: ["k2"] },
+    ],
+    ["gives keys to a Worker without any", at(["k1"], { shown: [[], []] }), { kind: "hand-over" }],
+    [
       "waits for a /qa that does not answer",
       at(["k1"], { shown: [["k1"], null] }),
       { kind: "wait", untilMs: null },
@@ -108,7 +119,9 @@ test("whenever it is run, and however late locations follow, each cookie's key i
       const rotation: Rotation = { ids: file, shown: locations, signing, nowMs };
       signing = signingNow(rotation);
       const move = nextMove(rotation);
-      if (move.kind === "wait") continue;
+      // Whoever has the only file is never behind.
+      expect(move.kind).not.toBe("behind");
+      if (move.kind === "wait" || move.kind === "behind") continue;
       if (move.kind === "retire") retired += 1;
       file = [...move.ids];
       if (!cut) worker = file;
