@@ -1,5 +1,7 @@
 /** What the sandbox's API takes of a deployment, and what it refuses with a reason. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { AccountWorker } from "../../src/sandbox/api/account-worker.ts";
+import type { RunningWorker } from "../../src/sandbox/edge/worker.ts";
 import { ACCOUNT, type ApiUnderTest, NAMESPACE, startApi } from "./api-harness.ts";
 
 let api: ApiUnderTest;
@@ -88,6 +90,38 @@ describe("an upload", () => {
       put({ bindings: [{ ...KV, namespace_id: other?.id }] }),
     );
     expect([status, message]).toEqual([400, expect.stringContaining(`only: ${NAMESPACE}`)]);
+  });
+});
+
+describe("the Worker of the account", () => {
+  const upload = (module: string) => ({
+    modules: [{ path: "index.js", contents: module }],
+    compatibilityDate: "2026-07-01",
+    compatibilityFlags: [],
+    bindings: [],
+  });
+  const runs: string[] = [];
+  const run = async ({ versionId, modules, secrets }: RunningWorker): Promise<void> => {
+    await Promise.resolve();
+    runs.push(`${versionId} ${Object.values(secrets)}`);
+    if (modules.some(({ contents }) => contents === "broken")) throw new Error("no start");
+  };
+  beforeEach(() => runs.splice(0));
+
+  test("is none after a first deployment that does not start", async () => {
+    const worker = new AccountWorker({ name: null, run });
+    const version = worker.add("pix", upload("broken"), "v1");
+    await expect(worker.deploy(version, { KEY: "a" })).rejects.toThrow("no start");
+    expect([worker.name, worker.deployed, [...worker.secrets]]).toEqual([null, null, []]);
+    expect(runs).toEqual(["v1 a", "none "]);
+  });
+
+  test("changes in turn: a secret that comes meanwhile is for the version that runs last", async () => {
+    const worker = new AccountWorker({ name: null, run });
+    await worker.deploy(worker.add("pix", upload(""), "v1"));
+    const second = worker.deploy(worker.add("pix", upload(""), "v2"));
+    await Promise.all([second, worker.setSecrets({ KEY: "b" })]);
+    expect([worker.deployed?.id, runs.at(-1)]).toEqual(["v2", "v2 b"]);
   });
 });
 

@@ -86,9 +86,8 @@ async function deployed(
   version: Version,
   secrets: Record<string, string> = {},
 ): Promise<Response | null> {
-  for (const [name, text] of Object.entries(secrets)) worker.secrets.set(name, text);
   try {
-    await worker.deploy(version);
+    await worker.deploy(version, secrets);
     return null;
   } catch (error) {
     const message = `the Worker does not start: ${error instanceof Error ? error.message : error}`;
