@@ -6,7 +6,7 @@ import { copyFile, mkdir, readdir, readFile, stat, writeFile } from "node:fs/pro
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Sandbox } from "../../src/sandbox/index.ts";
+import type { Permission, Sandbox } from "../../src/sandbox/index.ts";
 import { openShell, type Said, type Shell } from "../runbook/stage.ts";
 import { ensureCli, NODE, ROOT } from "../support/cli.ts";
 import { AMPLE_S, WORKER_PATIENCE } from "../support/patience.ts";
@@ -25,6 +25,11 @@ import { columnOf, isRequest, type SeenPoint } from "./whole-way-measured.ts";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const CLONE = ["worker/wrangler.jsonc", "worker/build.js", "dist/worker/index.js"];
+/** Of SECURITY.md: to set up, to operate, to investigate. Nothing of the user. */
+const PERMISSIONS: Permission[] = [
+  ...(["Workers KV Storage Write", "Workers R2 Storage Write", "Logs Write"] as const),
+  ...(["Workers Scripts Write", "Account Analytics Read", "Workers Tail Read"] as const),
+];
 /** An operator's limits are for an operator's machine. */
 const PATIENT = `pixcanary() { command pixcanary "$@" --timeout ${AMPLE_S}; }\n`;
 /** `verify --fleet` would wait for metrics that are late; those of the sandbox never are. */
@@ -43,7 +48,7 @@ beforeAll(async () => {
   const { description } = sandbox;
   shell = await openShell({
     CLOUDFLARE_API_BASE_URL: description.apiBaseUrl,
-    CLOUDFLARE_API_TOKEN: description.apiToken,
+    CLOUDFLARE_API_TOKEN: sandbox.control.createToken({ permissions: PERMISSIONS }),
     CLOUDFLARE_ACCOUNT_ID: description.accountId,
     PIXCANARY_R2_KEY: R2_KEY,
     ORIGIN_URL: description.originUrl,

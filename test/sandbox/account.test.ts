@@ -147,6 +147,8 @@ test.each<[Permission, string, string, unknown]>([
   ["Logs Write", JOBS, "GET", undefined],
   ["Workers Scripts Read", SECRETS, "GET", undefined],
   ["Workers Scripts Write", SECRETS, "PUT", { name: "A", text: "b", type: "secret_text" }],
+  ["User Details Read", "/user", "GET", undefined],
+  ["Memberships Read", "/memberships", "GET", undefined],
 ])("%s is what %s %s takes", async (permission, path, method, body) => {
   const enough = [permission, permission.replace(/Read$/, "Write")];
   const others = PERMISSIONS.filter((one) => !enough.includes(one));

@@ -2,7 +2,8 @@
 import type { Hono } from "hono";
 import type { ApiContext, ApiDeps, ApiEnv } from "./access.ts";
 import { forbidden } from "./access.ts";
-import { ok } from "./envelope.ts";
+import { CODES, failure, ok } from "./envelope.ts";
+import type { Scope } from "./permissions.ts";
 
 const ACCOUNT_NAME = "sandbox";
 const SINCE = "2025-01-01T00:00:00Z";
@@ -13,8 +14,10 @@ export function accountRoutes(api: Hono<ApiEnv>, deps: ApiDeps): void {
 
   api.get("/user/tokens/verify", verify);
   api.get("/accounts/:account/tokens/verify", (c) => own(c) ?? verify(c));
-  api.get("/user", () => ok(user));
+  api.get("/user", (c) => ofUser(c, "user:read") ?? ok(user));
   api.get("/memberships", (c) => {
+    const refused = ofUser(c, "memberships:read");
+    if (refused !== null) return refused;
     const mine = c.get("token").accountId === deps.accountId;
     const membership = { id: "membership", status: "accepted", account, roles: ["Administrator"] };
     return ok(mine ? [membership] : [], page(mine ? 1 : 0));
@@ -26,6 +29,12 @@ export function accountRoutes(api: Hono<ApiEnv>, deps: ApiDeps): void {
     const id = c.req.param("account");
     return id === deps.accountId && c.get("token").accountId === id ? null : forbidden();
   }
+}
+
+/** What a token that was made for an account does not tell of its user. */
+function ofUser(c: ApiContext, scope: Scope): Response | null {
+  if (c.get("token").scopes.has(scope)) return null;
+  return failure(403, CODES.notYours, "Unauthorized to access requested resource");
 }
 
 function verify(c: ApiContext): Response {

@@ -14,6 +14,7 @@ export const CODES = {
   missingHeaders: 9106,
   invalidToken: 1000,
   otherAddress: 9109,
+  notYours: 9109,
   noRoute: 7003,
   throttled: 971,
   internal: 10001,

@@ -12,7 +12,9 @@ export type Scope =
   /** Of Logpush jobs: to list them takes it, too. */
   | "logs:write"
   | "scripts:read"
-  | "scripts:write";
+  | "scripts:write"
+  | "user:read"
+  | "memberships:read";
 
 /** The dashboard says Edit for Write; either includes reading. */
 const GROUPS = {
@@ -27,6 +29,9 @@ const GROUPS = {
   "Logs Write": ["logs:write"],
   "Workers Scripts Read": ["scripts:read"],
   "Workers Scripts Write": ["scripts:read", "scripts:write"],
+  /** Of a user; a token of an account has neither. */
+  "User Details Read": ["user:read"],
+  "Memberships Read": ["memberships:read"],
 } as const satisfies Record<string, readonly Scope[]>;
 
 export type Permission = keyof typeof GROUPS;
