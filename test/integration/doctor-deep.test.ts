@@ -4,6 +4,7 @@ import { HEALTH_CHECK_OBJECT } from "../../src/adapters/media-probe.ts";
 import type { DoctorData } from "../../src/commands/doctor/doctor.ts";
 import { MEDIA_BUCKET } from "../../src/sandbox/types.ts";
 import { runCli } from "../support/cli.ts";
+import { AMPLE_S } from "../support/patience.ts";
 import { type Lane, oneLane, tokenEnv, writeConfig } from "./lane.ts";
 
 let lane: Lane;
@@ -16,7 +17,8 @@ async function deep(moreEnv: Record<string, string> = {}, mediaBucket = MEDIA_BU
   const { databaseUrl } = lane.sandbox.description;
   const env = { ...lane.env, ...tokenEnv(lane.sandbox), DATABASE_URL: databaseUrl, ...moreEnv };
   // As a program: the driver is a bundle of its own.
-  const result = await runCli(["doctor", "--deep", "--json", "--config", config], { env });
+  const words = ["doctor", "--deep", "--json", "--config", config, "--timeout", AMPLE_S];
+  const result = await runCli(words, { env });
   const { checks } = JSON.parse(result.stdout) as DoctorData;
   const of = (name: string) => checks.find((check) => check.name === name);
   return { ...result, of };

@@ -18,7 +18,7 @@ import type { QaDocument } from "../../src/domain/proof/qa-document.ts";
 import { qaSchema } from "../../src/domain/proof/qa-document.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
 import { DATASET, PAGES_ORIGIN, WORKER_NAME } from "../../src/sandbox/types.ts";
-import { HANG_MS, WORKER_PATIENCE } from "../support/patience.ts";
+import { AMPLE_S, HANG_MS, WORKER_PATIENCE } from "../support/patience.ts";
 import { startSandbox } from "../support/sandbox.ts";
 import { WRANGLER, WRANGLER_CACHE } from "../support/wrangler.ts";
 import { ensureBundle } from "../worker/bundle.ts";
@@ -56,7 +56,9 @@ export async function openShell(
 ): Promise<Shell & { folder: string }> {
   const folder = await mkdtemp(join(tmpdir(), "pixcanary-runbook-"));
   const program = await builtProgram();
-  const shim = `#!/bin/sh\nexec node '${program.path}' "$@"\n`;
+  // What doctor has not seen after 4 s it calls broken; on a busy machine it has the time that it needs.
+  const patient = `[ "$1" != doctor ] || set -- "$@" --timeout ${AMPLE_S}`;
+  const shim = `#!/bin/sh\n${patient}\nexec node '${program.path}' "$@"\n`;
   await mkdir(join(folder, "bin"));
   await writeFile(join(folder, "bin/pixcanary"), shim, { mode: 0o755 });
   await writeFile(join(folder, "bin/npx"), NPX, { mode: 0o755 });

@@ -94,6 +94,6 @@ export const STORED: Row[] = [
       stage.put("guardian", { ...guardian, last_tick: at(-HOUR_MS) });
       return {};
     },
-    finds: ["warn", "guardian", /its cron last ran .*60 min ago/, /"crons": \["\* \* \* \* \*"\]/],
+    finds: ["warn", "guardian", /its cron last ran .*6\d min ago/, /"crons": \["\* \* \* \* \*"\]/],
   },
 ];
