@@ -75,7 +75,8 @@ function unreachable(errors: readonly UpstreamError[], sightings: readonly Sight
     const fix = `wait ${wait}; end what else asks with this token (scripts, CI)`;
     return failed("API", throttled.message, fix);
   }
-  if (sightings.some(({ status }) => status !== null)) {
+  const answered = [...errors, ...sightings].some(({ status }) => status !== null);
+  if (answered) {
     return failed("API", errors[0]?.message ?? "no answer", UPSTREAM_FIXES.unavailable);
   }
   const detail = "no network: neither the API nor any /qa could be reached";

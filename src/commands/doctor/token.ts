@@ -15,10 +15,10 @@ const EXPIRY_WARNING_MS = 7 * 86_400_000;
 /** Of 1,200 in 5 min: a stop and its proof take some 30. */
 const LOW_BUDGET = 100;
 
-const FIXES: Readonly<Record<string, string>> = {
-  disabled: "enable it in the dashboard (API Tokens), or: export CLOUDFLARE_API_TOKEN=…",
-  [NOT_FROM_HERE]: "allow this address in the token's Client IP Address Filtering",
-};
+const FIXES: ReadonlyMap<string, string> = new Map([
+  ["disabled", "enable it in the dashboard (API Tokens), or: export CLOUDFLARE_API_TOKEN=…"],
+  [NOT_FROM_HERE, "allow this address in the token's Client IP Address Filtering"],
+]);
 
 /** Null where it is valid now. */
 export function tokenProblem(
@@ -33,7 +33,7 @@ export function tokenProblem(
   }
   const { status, notBefore } = token;
   if (status !== "active") {
-    return failed(NAME, `the token is ${status}`, FIXES[status] ?? NEW_TOKEN);
+    return failed(NAME, `the token is ${status}`, FIXES.get(status) ?? NEW_TOKEN);
   }
   const expiresMs = Date.parse(token.expiresOn ?? "");
   if (expiresMs <= nowMs) {

@@ -156,3 +156,29 @@ test("--timeout is the limit of its looks", async () => {
   expect(limits).toContain(20_000);
   expect(limits).not.toContain(4_000);
 });
+
+test("an API that answers with an error is no missing network", async () => {
+  const failing = async () => {
+    throw new UpstreamError("unavailable", "HTTP 503", { status: 503 });
+  };
+  const ports = account({ token: failing, namespace: failing });
+  const { checks } = await examine(
+    {
+      ...ports,
+      store: { ...ports.store, read: failing },
+      qa: {
+        ...ports.qa,
+        look: async (...given) => ({
+          ...(await ports.qa.look(...given)),
+          status: null,
+          qa: null,
+          problem: "connection refused",
+        }),
+      },
+    },
+    signal,
+  );
+  const bad = checks.filter(({ result }) => result === "fail").map(({ name }) => name);
+  expect(bad).toContain("API");
+  expect(bad).not.toContain("network");
+});
