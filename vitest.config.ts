@@ -11,6 +11,8 @@ const LONG = [
   "integration/fleet",
   "cli/relief",
   "integration/permissions",
+  "integration/whole-way",
+  "integration/doctor-setups",
   "commands/not-aus/race",
   "integration/fault-pairs",
   "integration/crippled",
