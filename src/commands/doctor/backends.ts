@@ -42,7 +42,7 @@ const MAY_NOT_LOOK: readonly UpstreamError["kind"][] = [
 const LATER = "look in the database's own console; can this machine reach it?";
 const MAY_LOOK = "GRANT pg_monitor TO the user of DATABASE_URL";
 const DATABASE_FIXES: Partial<Record<UpstreamError["kind"], string>> = {
-  "not-found": "export DATABASE_URL=postgres://… (a user with pg_monitor)",
+  "not-found": "export DATABASE_URL=postgres://…   # a user with pg_monitor",
   auth: "check user and password in DATABASE_URL",
   forbidden: MAY_LOOK,
   rejected: "export DATABASE_URL=postgres://user:password@host/name",

@@ -48,7 +48,7 @@ export function qaFix(
 function byStatus(status: number | null, words: string, worker: string): string {
   switch (status) {
     case 401:
-      return "export PIXCANARY_QA_TOKEN=… (the Worker's secret QA_TOKEN)";
+      return "export PIXCANARY_QA_TOKEN=…   # the Worker's secret QA_TOKEN";
     case 403:
       return "a firewall rule or bot protection? let /qa pass (Security, Events)";
     case 404:
