@@ -81,7 +81,7 @@ function behind(id: string, { ids }: Rotation): Result {
     kind: "failed",
     code: "conflict",
     message: `/qa shows the key ${id}, which your worker-secrets.json (${ids.join(", ")}) does not hold`,
-    truth: "nothing was changed; somebody else has rotated",
+    truth: "nothing was changed; another operator has rotated",
     next: "get worker-secrets.json from who rotated last, then run this again",
   };
 }
