@@ -65,7 +65,7 @@ async function drill(own: DrillFlags, flags: GlobalFlags, given: Given): Promise
   const { startSandbox } = await loadSandbox();
   const interrupt = shell.interrupt(shell.console.err);
   shell.console.err("drill → embedded sandbox: starting the Worker at 3 locations …");
-  const sandbox = await keepingSignals(() => startSandbox(optionsFor(own)));
+  const sandbox = await startSandbox(optionsFor(own));
   const inside = withinSandbox(sandbox, flags, shell);
   const keyboard = own.interactive ? openKeyboard(inside.shell, given.run) : null;
   try {
@@ -75,19 +75,6 @@ async function drill(own: DrillFlags, flags: GlobalFlags, given: Given): Promise
     keyboard?.close();
     await sandbox.close();
   }
-}
-
-/** Miniflare would end the process at a signal, before anything is said of it. */
-async function keepingSignals<T>(start: () => Promise<T>): Promise<T> {
-  const signals = ["SIGINT", "SIGTERM"] as const;
-  const own = new Set(signals.flatMap((signal) => process.listeners(signal)));
-  const started = await start();
-  for (const signal of signals) {
-    for (const listener of process.listeners(signal)) {
-      if (!own.has(listener)) process.off(signal, listener);
-    }
-  }
-  return started;
 }
 
 /** Before anything is started. */

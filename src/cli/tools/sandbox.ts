@@ -109,6 +109,7 @@ async function runSandbox(
   } finally {
     await sandbox.close();
   }
+  shell.console.err("✔ sandbox: ended, nothing is left behind");
   return 0;
 }
 

@@ -11,6 +11,7 @@ import type { EdgesOptions } from "./options.ts";
 import { quietPorts } from "./ports.ts";
 import { frontScript, HELPER_DATE, KV_SCRIPT, R2_SCRIPT, TAIL_SCRIPT } from "./scripts.ts";
 import { logsService, r2Switch } from "./services.ts";
+import { keepingSignals } from "./signals.ts";
 import type { RunningWorker } from "./worker.ts";
 
 export interface Edges {
@@ -82,7 +83,8 @@ async function startRuntime(options: EdgesOptions, services: NodeServices) {
     const [entry = 0, backstage = 0, ...others] = await quietPorts(options.locations.length + 2);
     const locations = new Map(options.locations.map((colo, nth) => [colo, others[nth] ?? 0]));
     const ports: Ports = { entry, backstage, locations };
-    const miniflare = new Miniflare(miniflareOptions(options.worker, options, services, ports));
+    const given = miniflareOptions(options.worker, options, services, ports);
+    const miniflare = keepingSignals(() => new Miniflare(given));
     try {
       await miniflare.ready;
       return { miniflare, ports };
