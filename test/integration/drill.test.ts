@@ -133,9 +133,18 @@ describe("each fault is detected, stopped and restored", () => {
 
 test("in a named environment: measured the same way, with report and date", async () => {
   await writeFile(join(folder, "RUNBOOK.md"), "**Last tested:** ________ by ________\n");
-  const words = ["drill", "--config", sandbox.description.configPath, "--env", "sandbox", "--yes"];
-  const env = { ...PLAIN_ENV, HOME: folder };
-  const run = await runHere([...words, "--json"], { env, cwd: folder, clock: patientClock() });
+  const words = ["drill", "--config", sandbox.description.configPath, "--env", "sandbox", "--json"];
+  const given = { env: { ...PLAIN_ENV, HOME: folder }, cwd: folder, clock: patientClock() };
+  const { store } = sandbox.control;
+  const stored = () => ["config", "stop"].map((key) => store.text(key));
+  const before = stored();
+  const unasked = await runHere(words, given);
+  expect([unasked.code, JSON.parse(unasked.stdout).next]).toEqual([
+    22,
+    `pixcanary ${words.join(" ")} --yes`,
+  ]);
+  expect(stored()).toEqual(before);
+  const run = await runHere([...words, "--yes"], given);
   const document = JSON.parse(run.stdout);
   const [json = "", markdown = ""] = (await readdir(join(folder, "docs/DRILLS"))).sort();
   expect(`${document.file}.json`).toBe(`docs/DRILLS/${json}`);

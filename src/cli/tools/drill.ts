@@ -9,14 +9,15 @@ import {
   performDrill,
   renderDrill,
 } from "../../commands/drill.ts";
+import { invocation } from "../../commands/lib/format.ts";
 import { FAULTS } from "../../domain/drill/faults.ts";
 import type { Sandbox } from "../../sandbox/index.ts";
 import { compose } from "../compose.ts";
 import { canAsk } from "../confirm.ts";
 import { UsageError } from "../errors.ts";
 import { addFlags, type GlobalFlags, ownInput } from "../program.ts";
-import { reportJson, reportText } from "../report.ts";
-import { fitted, parseOwn, timeoutOf } from "../run.ts";
+import { reportJson } from "../report.ts";
+import { decide, fitted, parseOwn, textOf, timeoutOf } from "../run.ts";
 import type { Shell } from "../shell.ts";
 import type { Exits } from "../start.ts";
 import { DRILL_LAG_MS, faultStageOf, rehearsalOf } from "./drill-stage.ts";
@@ -64,7 +65,8 @@ async function drill(own: DrillFlags, flags: GlobalFlags, given: Given): Promise
   refuseUnsuited(own, shell);
   const { startSandbox } = await loadSandbox();
   const interrupt = shell.interrupt(shell.console.err);
-  shell.console.err("drill → embedded sandbox: starting the Worker at 3 locations …");
+  if (!flags.quiet)
+    shell.console.err("drill → embedded sandbox: starting the Worker at 3 locations …");
   const sandbox = await startSandbox(optionsFor(own));
   const inside = withinSandbox(sandbox, flags, shell);
   const keyboard = own.interactive ? openKeyboard(inside.shell, given.run) : null;
@@ -123,14 +125,17 @@ async function onEnvironment(own: DrillFlags, flags: GlobalFlags, shell: Shell):
       "pixcanary drill --fault all   # without --env and PIXCANARY_ENV",
     );
   }
-  if (flags.yes !== true) {
-    throw new UsageError(
-      "this drill really changes the environment",
-      `pixcanary drill --env ${flags.env ?? ""} --yes`,
-    );
-  }
   return rehearse(own, { flags, shell }, shell.interrupt(shell.console.err), null);
 }
+
+/** It ends where it began, if every step holds: in an environment it is asked for all the same. */
+const PLAN = {
+  kind: "plan",
+  risk: "exposure",
+  changes: [{ what: "share", before: "in force", after: "stop, back, half, 0 %, and back" }],
+  notes: [],
+  steps: null,
+} as const;
 
 async function rehearse(
   own: DrillFlags,
@@ -152,11 +157,19 @@ async function rehearse(
     verify: true,
     timeoutMs: timeoutOf(flags, DRILL_BUDGET_MS),
   };
-  const outcome = await performDrill(own, given, ports, stage);
+  const { env } = ports.target;
+  const question = {
+    question: `drill in ${env}`,
+    asks: stage === null,
+    instead: invocation(ports.target, "status"),
+  };
+  const outcome = await decide(PLAN, question, flags, shell, () =>
+    performDrill(own, given, ports, stage),
+  );
   const verb = { name: "drill", render: renderDrill as never };
   const report = flags.json
-    ? reportJson("drill", ports.target.env, outcome)
-    : fitted(reportText(verb, outcome), shell);
+    ? reportJson("drill", env, outcome)
+    : fitted(textOf(verb, outcome, { quiet: flags.quiet === true }), shell);
   shell.console.out(redact(report.out));
   shell.console.err(redact(report.err));
   return report.exitCode;
