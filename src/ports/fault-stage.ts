@@ -36,10 +36,18 @@ export interface FaultStage {
 /** The engineer at the keyboard of an interactive drill. */
 export interface Keyboard {
   say(text: string): void;
-  /** Null: there will be no more. */
-  line(): Promise<string | null>;
-  /** The words that a line has, after the program's name; null: it must not be run here, and that was said. */
-  wordsOf(line: string): string[] | null;
-  /** Runs this program with these words, for the sandbox. Its exit code; null: a signal ended it. */
-  run(words: readonly string[]): Promise<number | null>;
+  /** Null: there will be no more, or `over` has come first. */
+  line(over: AbortSignal): Promise<string | null>;
+  /** What a line says, after the program's name. */
+  read(line: string): Typed;
+  /** Runs this program with these words, for the sandbox, until `over` at the latest. Its exit code. */
+  run(words: readonly string[], over: AbortSignal): Promise<number>;
+}
+
+export interface Typed {
+  words: readonly string[];
+  /** The first that is no option and no option's value; empty where there is none. */
+  verb: string;
+  /** It must not be run here, and that was said. */
+  refused: boolean;
 }

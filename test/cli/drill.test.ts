@@ -1,6 +1,6 @@
 /** What `drill` refuses before it starts anything, and what a typed line comes to. */
 import { describe, expect, test } from "vitest";
-import { leavesSandbox, wordsIn } from "../../src/cli/tools/keyboard.ts";
+import { meaningOf, wordsIn } from "../../src/cli/tools/keyboard.ts";
 import { runHere } from "../support/here.ts";
 
 describe("refused before anything is started", () => {
@@ -39,14 +39,26 @@ describe("a typed line", () => {
     expect(wordsIn(line)).toEqual(words);
   });
 
-  test.each(["--config x status", "status --config=x", "setup", "drill", "sandbox"])(
-    "%s would leave the sandbox",
-    (line) => {
-      expect(leavesSandbox(wordsIn(line))).toBeDefined();
-    },
-  );
+  test.each([
+    ["--config x status", "--config"],
+    ["status --config=x", "--config"],
+    ["setup", "setup"],
+    ["--env sandbox drill", "drill"],
+    ["-e x sandbox", "sandbox"],
+  ])("%s would leave the sandbox", (line, outside) => {
+    expect(meaningOf(wordsIn(line))).toMatchObject({ outside });
+  });
 
-  test("anything else stays in it", () => {
-    expect(leavesSandbox(wordsIn("restore --to 50 --reason fixed"))).toBeUndefined();
+  test.each([
+    // What a page of the sandbox says.
+    ["pixcanary not-aus --env sandbox", "not-aus"],
+    ["--env sandbox not-aus", "not-aus"],
+    ["restore --to 50 --reason drill", "restore"],
+    ["--reason --config status", "status"],
+    ["ramp pause --env sandbox", "ramp"],
+    ["status --reason", ""],
+    ["", ""],
+  ])("%s stays in it", (line, verb) => {
+    expect(meaningOf(wordsIn(line))).toEqual({ verb, outside: null });
   });
 });

@@ -29,7 +29,8 @@ function drill(words: string, answers: readonly Answer[]) {
 
 test("a page, a stop, a look, a restore with its question: scored, and a report", async () => {
   const { shown, code } = await drill("--fault errors", [
-    ["drill> ", "pixcanary not-aus --reason 'it is 5xx'\r"],
+    // As the page says, and a reason.
+    ["drill> ", "pixcanary not-aus --env sandbox --reason 'drill: it is 5xx'\r"],
     ["fixed: go back to normal", ""],
     ["drill> ", "watch\r"],
     // Ctrl-C ends the command and not the drill.

@@ -2,7 +2,10 @@
  * The terminal of an interactive drill: lines are read, split into words and run as this very program. It stays in
  * raw mode, where Ctrl-C is a key: as a signal it would end the sandbox's own processes as well.
  */
+import { Command, CommanderError } from "commander";
+import { anySignal } from "../../domain/lib/abort.ts";
 import type { Keyboard } from "../../ports/fault-stage.ts";
+import { addFlags, type GlobalFlags, globalInput } from "../program.ts";
 import type { Shell } from "../shell.ts";
 import { lastWords } from "./line-words.ts";
 
@@ -39,28 +42,30 @@ export function openKeyboard(shell: Shell, run: (shell: Shell) => Promise<number
   keepRaw();
   return {
     say: shell.console.err,
-    async line() {
+    async line(over) {
       isReading = true;
-      const line = await readLine(history).finally(() => {
+      const line = await readLine(history, over).finally(() => {
         isReading = false;
         keepRaw();
       });
       if (line !== null && line.trim() !== "") history = [line, ...history];
       return line;
     },
-    wordsOf(line) {
+    read(line) {
       const words = wordsIn(line);
-      const outside = leavesSandbox(words);
-      if (outside === undefined) return words;
-      shell.console.err(`✖ ${outside} is not for an interactive drill: it stays in the sandbox`);
-      return null;
+      const { verb, outside } = meaningOf(words);
+      if (outside !== null) {
+        shell.console.err(`✖ ${outside} is not for an interactive drill: it stays in the sandbox`);
+      }
+      return { words, verb, refused: outside !== null };
     },
-    async run(argv) {
+    async run(argv, over) {
       const { background: _, ...own } = shell;
-      const over = new AbortController();
-      command = over;
+      const stop = new AbortController();
+      const ended = anySignal([stop.signal, over]);
+      command = stop;
       try {
-        return await run({ ...own, argv, interrupt: () => over.signal });
+        return await run({ ...own, argv, interrupt: () => ended });
       } finally {
         command = null;
       }
@@ -80,9 +85,20 @@ export function wordsIn(line: string): string[] {
   return lastWords(`pixcanary ${typed} `).before;
 }
 
-/** The word that would. */
-export function leavesSandbox(words: readonly string[]): string | undefined {
-  return words.find((word) => word.startsWith("--config") || REFUSED_VERBS.includes(word));
+/** As the program takes them: a word may be an option's value. `outside`: what would leave the sandbox. */
+export function meaningOf(words: readonly string[]): { verb: string; outside: string | null } {
+  const program = new Command().exitOverride().configureOutput({ writeErr: () => undefined });
+  addFlags(program, globalInput);
+  try {
+    const [verb = ""] = program.parseOptions([...words]).operands;
+    const { config } = program.opts<Partial<GlobalFlags>>();
+    const isRefused = REFUSED_VERBS.includes(verb);
+    return { verb, outside: config !== undefined ? "--config" : isRefused ? verb : null };
+  } catch (error) {
+    // The program will say what is wrong with it, and do nothing.
+    if (error instanceof CommanderError) return { verb: "", outside: null };
+    throw error;
+  }
 }
 
 /** This process alone, not all that belong to the terminal. */
@@ -90,21 +106,25 @@ function interruptSelf(): void {
   process.kill(process.pid, "SIGINT");
 }
 
-/** Null at the end of the input, and at Ctrl-C. */
-async function readLine(history: string[]): Promise<string | null> {
+/** Null at the end of the input, at Ctrl-C, and when `over` comes first. */
+async function readLine(history: string[], over: AbortSignal): Promise<string | null> {
+  if (over.aborted) return null;
   const { createInterface } = await import("node:readline");
   const { stdin, stderr } = process;
   const reader = createInterface({ input: stdin, output: stderr, terminal: true, history });
+  const close = (): void => reader.close();
   reader.on("SIGINT", () => {
     interruptSelf();
-    reader.close();
+    close();
   });
+  over.addEventListener("abort", close);
   try {
     return await new Promise<string | null>((resolve) => {
       reader.once("close", () => resolve(null));
       reader.question("drill> ", resolve);
     });
   } finally {
-    reader.close();
+    over.removeEventListener("abort", close);
+    close();
   }
 }

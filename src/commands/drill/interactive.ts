@@ -115,15 +115,18 @@ async function untilRestored(session: Session): Promise<void> {
   const over = anySignal([ports.clock.timeout(DESK_LIMIT_MS), ports.interrupt, ended.signal]);
   const seen = watchStop(session, over);
   while (course.restoredMs === null && !over.aborted) {
-    const line = await keyboard.line();
+    const line = await keyboard.line(over);
     if (line === null || ENDINGS.includes(line.trim())) break;
     if (line.trim() === "") continue;
     const atMs = ports.clock.now() - pagedAtMs;
-    const words = keyboard.wordsOf(line);
-    const exitCode = words === null ? null : await keyboard.run(words);
+    const { words, verb, refused } = keyboard.read(line);
+    const exitCode = refused ? null : await keyboard.run(words, over);
     const endedMs = ports.clock.now() - pagedAtMs;
-    course.lines.push({ words: words ?? line.trim().split(/\s+/), atMs, endedMs, exitCode });
+    course.lines.push({ words, verb, atMs, endedMs, exitCode });
     if (!over.aborted) await follow(session, seen);
+  }
+  if (over.aborted && !ports.interrupt.aborted) {
+    keyboard.say(`\n! time limit reached: the drill ends after ${DESK_LIMIT_MS / 60_000} min`);
   }
   ended.abort();
   await seen;

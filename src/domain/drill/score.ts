@@ -5,6 +5,8 @@ import { NOT_MEASURED, type StageTimes, time } from "./stages.ts";
 export interface TypedLine {
   /** After the program's name. */
   words: readonly string[];
+  /** Which of them says what to do, as options may come first; empty where none does. */
+  verb: string;
   atMs: number;
   endedMs: number;
   /** Null: it was refused here, or ended by a signal. */
@@ -32,7 +34,7 @@ const STOP = "not-aus";
 const RESTORE = "restore";
 
 export function timesOf(course: Course): StageTimes {
-  const stop = firstOf(course, [STOP]);
+  const stop = stopOf(course);
   const since = (ms: number | null, fromMs: number | undefined): number | null =>
     ms === null || fromMs === undefined || ms < fromMs ? null : ms - fromMs;
   return {
@@ -47,14 +49,14 @@ export function timesOf(course: Course): StageTimes {
 
 export function scoreOf(course: Course, decideTargetMs: number): Score {
   const { lines, writtenMs, liveMs, healedMs, restoredMs } = course;
-  const stop = firstOf(course, [STOP]);
-  const back = lines.find((line) => verbOf(line) === RESTORE && line.atMs >= (healedMs ?? 0));
+  const stop = stopOf(course);
+  const back = lines.find((line) => line.verb === RESTORE && line.atMs >= (healedMs ?? 0));
   const between = (verbs: readonly string[], fromMs: number | null): TypedLine | undefined =>
     fromMs === null
       ? undefined
       : lines.find(
           (line) =>
-            verbs.includes(verbOf(line)) &&
+            verbs.includes(line.verb) &&
             line.atMs >= fromMs &&
             line.atMs < (back?.atMs ?? Infinity),
         );
@@ -75,12 +77,12 @@ export function scoreOf(course: Course, decideTargetMs: number): Score {
     {
       what: "verified what was live",
       good: proof !== undefined,
-      detail: proof === undefined ? `none of ${PROOFS.join(", ")}` : verbOf(proof),
+      detail: proof === undefined ? `none of ${PROOFS.join(", ")}` : proof.verb,
     },
     {
       what: "looked before restoring",
       good: look !== undefined,
-      detail: look === undefined ? `none of ${LOOKS.join(", ")}` : verbOf(look),
+      detail: look === undefined ? `none of ${LOOKS.join(", ")}` : look.verb,
     },
     {
       what: "native serves again",
@@ -95,20 +97,18 @@ export function scoreOf(course: Course, decideTargetMs: number): Score {
   ];
 }
 
-function firstOf({ lines }: Course, verbs: readonly string[]): TypedLine | undefined {
-  return lines.find((line) => verbs.includes(verbOf(line)));
-}
-
-/** Options may come first. */
-function verbOf({ words }: TypedLine): string {
-  return words.find((word) => /^[a-z]/.test(word)) ?? "";
+/** The one that set the stop: those before it were refused or wrong. Without a stop, the first. */
+function stopOf({ lines, writtenMs }: Course): TypedLine | undefined {
+  const stops = lines.filter(({ verb }) => verb === STOP);
+  if (writtenMs === null) return stops[0];
+  return stops.findLast(({ atMs }) => atMs <= writtenMs);
 }
 
 /** A change that was refused is one; an assessment that is bad is an answer. */
 function isBad(line: TypedLine): boolean {
   const { exitCode } = line;
   if (exitCode === null || !FINE.includes(exitCode)) return exitCode !== 21;
-  return exitCode === 20 && CHANGES.includes(verbOf(line));
+  return exitCode === 20 && CHANGES.includes(line.verb);
 }
 
 function badText({ words, exitCode }: TypedLine): string {

@@ -11,6 +11,9 @@ import type { Keyboard } from "../../../src/ports/fault-stage.ts";
 import { INPUT } from "../ramp/stage.ts";
 import { drillPorts, FakeFaults, stageAt } from "./world.ts";
 
+/** Who has left the desk types nothing more. */
+const AWAY = "away";
+
 /** Types these lines, each `afterMs` after the one before; `wrong` is refused before it runs. */
 async function type(lines: readonly string[], { afterMs = 5_000 } = {}) {
   const stage = stageAt(50);
@@ -35,11 +38,17 @@ async function type(lines: readonly string[], { afterMs = 5_000 } = {}) {
   const given = { ...INPUT, reason: "fixed" };
   const keyboard: Keyboard = {
     say: (text) => said.push(text),
-    async line() {
+    async line(over) {
       stage.nowMs += afterMs;
-      return left.shift() ?? null;
+      while (left[0] === AWAY && !over.aborted) {
+        await ports.clock.sleep(60_000, over).catch(() => undefined);
+      }
+      return over.aborted ? null : (left.shift() ?? null);
     },
-    wordsOf: (line) => (line === "wrong" ? null : line.split(" ")),
+    read(line) {
+      const words = line.split(" ");
+      return { words, verb: words[0] ?? "", refused: line === "wrong" };
+    },
     run: async ([verb = ""]) => (await run[verb]?.()) ?? 2,
   };
   const [fault] = faultsOf(["errors"]) ?? [];
@@ -100,6 +109,15 @@ describe("does not pass", () => {
     });
   });
 });
+
+test.each([[[AWAY]], [["not-aus", AWAY]]])(
+  "whoever has left the desk is not waited for: %j",
+  async (lines) => {
+    const { outcome, said } = await type(lines);
+    expect(outcome.kind).toBe("unhealthy");
+    expect(said).toContain("! time limit reached: the drill ends after 30 min");
+  },
+);
 
 test("mistakes cost score, and do not end the drill", async () => {
   const done = await type(["wrong", "asess", "", "not-aus", "restore"]);

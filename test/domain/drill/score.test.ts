@@ -4,6 +4,7 @@ import { type Course, scoreOf, type TypedLine, timesOf } from "../../../src/doma
 
 const line = (text: string, atMs: number, exitCode: number | null = 0): TypedLine => ({
   words: text.split(" "),
+  verb: text.split(" ")[0] ?? "",
   atMs,
   endedMs: atMs + 1_000,
   exitCode,
@@ -49,6 +50,14 @@ test.each([
   ["no restore that held", { restoredMs: null }, "native serves again"],
 ])("%s is a miss", (_, more, what) => {
   expect(misses({ ...GOOD, ...more })).toContain(what);
+});
+
+test("a stop that was refused is none: the one that came into force is timed", () => {
+  const lines = [line("not-aus --reasn x", 3_000, 2), ...GOOD.lines];
+  expect(timesOf({ ...GOOD, lines })).toMatchObject({ decide: 10_000, written: 300 });
+  const late = { writtenMs: 80_300, liveMs: 82_000, healedMs: 83_000, restoredMs: null };
+  const again = [line("not-aus --reasn x", 3_000, 2), line("not-aus", 80_000)];
+  expect(misses({ ...late, lines: again })).toContain("stop typed within 60.0 s");
 });
 
 test("a look after the restore is none before it", () => {
