@@ -54,9 +54,11 @@ export function verdictOf(
     const reason = `not started: ${why.join(", ")}; nothing was changed`;
     return { kind: "unhealthy", data, reason, next: status };
   }
-  const began = stateText(percent, again !== null);
+  // Too slow, but each step held, the last restore among them.
+  const isBack = signal === null && data.steps.every(({ held }) => held);
+  const began = stateText(data, { isBack, isGone: again !== null });
   const next =
-    again !== null || percent === null
+    again !== null || percent === null || isBack
       ? (again ?? status)
       : `${invocation(ports.target, `restore --to ${percent} --reason "drill over"`)}   # the share before`;
   if (signal !== null) {
@@ -69,9 +71,13 @@ export function verdictOf(
   return { kind: "unhealthy", data, reason: `${failed.join("; ")}; ${began}`, next };
 }
 
-function stateText(percent: number | null, isGone: boolean): string {
+function stateText(
+  { percent }: DrillData,
+  { isBack, isGone }: { isBack: boolean; isGone: boolean },
+): string {
   if (percent === null) return "nothing was changed";
-  return isGone ? "the sandbox is gone; nothing else was touched" : `it began at ${percent} %`;
+  if (isGone) return "the sandbox is gone; nothing else was touched";
+  return isBack ? `it is back at ${percent} %` : `it began at ${percent} %`;
 }
 
 function failuresIn({ steps, rehearsals }: DrillReport): string[] {

@@ -2,7 +2,7 @@
  * Fault by fault: break, detect, stop by the very command (or let the guardian do it), see it live everywhere,
  * repair, restore. Done means that each was detected, stopped and restored, each stage within its time.
  */
-import type { Fault } from "../../domain/drill/faults.ts";
+import { type Fault, faultsText } from "../../domain/drill/faults.ts";
 import type { Rehearsed } from "../../domain/drill/report.ts";
 import { NOT_MEASURED, TARGETS } from "../../domain/drill/stages.ts";
 import { anySignal, unlessAborted } from "../../domain/lib/abort.ts";
@@ -56,8 +56,7 @@ export async function performFaults(
       data.traffic = await unlessAborted(stage.stopVisitors(), ports.interrupt, () => null);
     }
   }
-  const names = faults.map(({ name }) => name).join(",");
-  return verdictOf(data, ports, `pixcanary drill --fault ${names}`);
+  return verdictOf(data, ports, `pixcanary drill --fault ${faultsText(faults)}`);
 }
 
 /** One that could not be restored leaves nothing to begin the next one with. */
@@ -158,14 +157,15 @@ async function proveLater(
   return null;
 }
 
-async function goBack({ times }: Trial, run: Run): Promise<string | null> {
+/** What was not stopped need not come back: that is no time of a restore. */
+async function goBack({ times, known }: Trial, run: Run): Promise<string | null> {
   const { clock, interrupt } = run.ports;
   const startedMs = clock.monotonic();
   const over = anySignal([clock.timeout(RESTORE_LIMIT_MS), interrupt]);
   for (;;) {
     const outcome = await execute(restore, run, { to: String(run.percent) });
     if (outcome.kind === "done") {
-      times.restored = clock.monotonic() - startedMs;
+      if (known.finding !== undefined) times.restored = clock.monotonic() - startedMs;
       return null;
     }
     if (outcome.kind !== "unhealthy" || over.aborted) return `restore: ${detailOf(outcome)}`;

@@ -161,7 +161,9 @@ async function follow(session: Session, seen: Promise<void>): Promise<void> {
     return;
   }
   const looks = await lookInFull(ports);
-  const isBack = looks.every(({ qa }) => qa?.canary.emergency_proxy === false);
+  const isBack = looks.every(
+    ({ qa }) => qa?.canary.emergency_proxy === false && (qa.canary.percent ?? 0) > 0,
+  );
   if (isBack) course.restoredMs = course.lines.at(-1)?.endedMs ?? null;
 }
 

@@ -66,9 +66,11 @@ function scoreLines({ score }: Rehearsed): string[] {
 function changeLines(one: Rehearsed): string[] {
   const stage = one.stages.find(({ stage }) => stage === "effective");
   if (one.earlier === null || stage === undefined) return [];
-  const change = changeText(slowerBy(stage, one));
-  if (change === "") return [];
-  return [`  ${one.fault}: effective ${change} than on ${isoSeconds(one.earlier.at).slice(0, 10)}`];
+  const slower = slowerBy(stage, one);
+  if (slower === null) return [];
+  const than = slower === 0 ? "as" : "than";
+  const day = isoSeconds(one.earlier.at).slice(0, 10);
+  return [`  ${one.fault}: effective ${changeText(slower)} ${than} on ${day}`];
 }
 
 function trafficLine(t: TrafficCounts): string {

@@ -51,6 +51,12 @@ export function faultsOf(names: readonly string[]): Fault[] | null {
   return FAULTS.filter(({ name }) => names.includes(name) || (all && name !== ON_REQUEST));
 }
 
+/** As `--fault` takes them. */
+export function faultsText(faults: readonly Fault[]): string {
+  const namesOf = (some: readonly Fault[] | null) => some?.map(({ name }) => name).join(",") ?? "";
+  return namesOf(faults) === namesOf(faultsOf(["all"])) ? "all" : namesOf(faults);
+}
+
 function nativeFault(native: NativeFault, what: string, finding: Rule): Fault {
   return { name: native, what, native, way: null, finding, stop: "manual", pends: false };
 }

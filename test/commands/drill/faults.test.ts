@@ -118,6 +118,7 @@ describe("too slow", () => {
     });
     // Nobody has stopped anything.
     expect(stage.stop).toBeNull();
+    expect(timesOf(outcome).restored).toBeNull();
   });
 });
 

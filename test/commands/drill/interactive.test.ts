@@ -33,6 +33,11 @@ async function type(lines: readonly string[], { afterMs = 5_000 } = {}) {
     },
     restore: async () =>
       (await execute(restore, { input: given, ports }, {})).kind === "done" ? 0 : 20,
+    /** `restore --to 0` */
+    nobody: async () => {
+      await execute(restore, { input: given, ports }, { to: "0" });
+      return 0;
+    },
     status: async () => 0,
   };
   const given = { ...INPUT, reason: "fixed" };
@@ -93,6 +98,7 @@ describe("does not pass", () => {
     [[], "no stop was set"],
     [["status", "exit"], "no stop was set"],
     [["not-aus", "quit"], "native was not restored"],
+    [["not-aus", "nobody", "done"], "native was not restored"],
   ])("who types %j: %s", async (lines, problem) => {
     const { outcome } = await type(lines);
     expect(outcome).toMatchObject({

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { performChecklist } from "../../../src/commands/drill/checklist.ts";
 import { keepReport } from "../../../src/commands/drill/keep-report.ts";
+import { renderDrill } from "../../../src/commands/drill/text.ts";
 import { readDrill } from "../../../src/domain/drill/report.ts";
 import { LocalError } from "../../../src/ports/errors.ts";
 import type { Ports } from "../../../src/ports/ports.ts";
@@ -87,6 +88,7 @@ test("a further drill of the day has a name of its own, and is compared with the
   const text = on.held.get(`out/${day}_model_drill_2.md`);
   expect(text).toContain("| stage | time | target |  | before | change |");
   expect(text).toContain(`Before: ${day}\\_model\\_drill.json`);
+  expect(renderDrill(kept)).toContain(`checklist: effective the same as on ${day}`);
 });
 
 test("a name of which one file is there is taken", async () => {
@@ -109,7 +111,10 @@ describe("RUNBOOK.md stays as it is", () => {
     const { kept, day } = await drill(on, { slow: true });
     expect(kept).toMatchObject({
       kind: "unhealthy",
-      reason: expect.stringContaining("checklist: too slow: written 20.0 s, target 10.0 s"),
+      reason: expect.stringMatching(
+        /checklist: too slow: written 20\.0 s, target 10\.0 s.*; it is back at 10 %$/,
+      ),
+      next: expect.stringMatching(/^pixcanary status /),
     });
     expect(on.held.get("./RUNBOOK.md")).toBe(RUNBOOK);
     expect(on.held.get(`out/${day}_model_drill.md`)).toContain("**Failed:**");

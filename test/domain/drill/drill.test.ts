@@ -1,7 +1,7 @@
 /** The rules of a drill: which faults, how long each stage may take, what the report says. (AT-31) */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { FAULT_NAMES, FAULTS, faultsOf } from "../../../src/domain/drill/faults.ts";
+import { FAULT_NAMES, FAULTS, faultsOf, faultsText } from "../../../src/domain/drill/faults.ts";
 import { withLastTested } from "../../../src/domain/drill/last-tested.ts";
 import { drillMarkdown } from "../../../src/domain/drill/markdown.ts";
 import {
@@ -72,6 +72,12 @@ describe("faults", () => {
     const names = faultsOf(["all"])?.map(({ name }) => name);
     expect(names).toEqual(FAULT_NAMES.filter((name) => name !== "slow-stop"));
     expect(faultsOf(["all", "slow-stop"])).toEqual([...FAULTS]);
+  });
+
+  test("are named as they are typed", () => {
+    for (const typed of ["all", "errors", "errors,r2", "errors,slow-stop"]) {
+      expect(faultsText(faultsOf(typed.split(",")) ?? [])).toBe(typed);
+    }
   });
 
   test("each once, however often it is named; an unknown name is none", () => {
