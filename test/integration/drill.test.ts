@@ -6,26 +6,27 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createClock } from "../../src/adapters/clock.ts";
-import { faultStageOf } from "../../src/cli/tools/drill-stage.ts";
+import { faultStageOf, rehearsalOf } from "../../src/cli/tools/drill-stage.ts";
 import { performFaults } from "../../src/commands/drill/faults.ts";
+import { performDrill } from "../../src/commands/drill.ts";
 import { notAus } from "../../src/commands/not-aus/not-aus.ts";
 import { WRITE_SHARE } from "../../src/commands/not-aus/write-and-prove.ts";
 import { FAULTS, faultsOf } from "../../src/domain/drill/faults.ts";
-import { readDrill } from "../../src/domain/drill/report.ts";
-import type { Targets } from "../../src/domain/drill/stages.ts";
+import { type DrillReport, readDrill } from "../../src/domain/drill/report.ts";
+import { anySignal } from "../../src/domain/lib/abort.ts";
 import { labelOf } from "../../src/domain/policy/rules.ts";
 import type { Clock } from "../../src/ports/machine.ts";
 import type { Ports } from "../../src/ports/ports.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
 import { PLAIN_ENV } from "../support/cli.ts";
 import { patientClock, runHere } from "../support/here.ts";
-import { WORKER_PATIENCE } from "../support/patience.ts";
+import { HANG_MS, WORKER_PATIENCE } from "../support/patience.ts";
 import { GIVEN, portsOf } from "../support/ports-of.ts";
 import { startSandbox } from "../support/sandbox.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 
 const NO_LAG = { min: 0, max: 0 };
+const LONGEST_PAUSE_MS = 500;
 
 let sandbox: Sandbox;
 let ports: Ports;
@@ -41,7 +42,7 @@ beforeAll(async () => {
     qaMetrics: true,
     vars: { GUARDIAN: "enforce" },
   });
-  ports = await portsOf(sandbox.description.configPath, "sandbox", {}, drillClock());
+  ports = await drillPorts();
   folder = await mkdtemp(join(tmpdir(), "pixcanary-drill-"));
 });
 afterAll(async () => {
@@ -49,22 +50,35 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Patient, but for a stop that is to be given up as pending. */
-function drillClock(): Clock {
-  const [clock, patient] = [createClock(), patientClock()];
+/**
+ * Patient, with shorter pauses. The stop that cannot be seen gets its time limit at once, when it is stored and each
+ * location was seen without it: more would not be known later.
+ */
+async function drillPorts(): Promise<Ports> {
   const own = [notAus.timeoutMs, notAus.timeoutMs * WRITE_SHARE];
-  return { ...patient, timeout: (ms) => (own.includes(ms) ? clock : patient).timeout(ms) };
-}
-
-async function rehearse(name: string, manual: Targets) {
-  const faults = faultsOf([name]) ?? [];
-  const stage = faultStageOf(sandbox, NO_LAG);
-  const targets = { manual, automatic: {} };
-  const outcome = await performFaults(GIVEN, ports, stage, { faults, targets });
-  if (!("data" in outcome) || outcome.data === undefined) throw new Error(outcome.kind);
-  const [one] = outcome.data.rehearsals;
-  const ms = Object.fromEntries(one?.stages.map(({ stage, ms }) => [stage, ms]) ?? []);
-  return { outcome, one, ms, rule: faults[0]?.finding };
+  const patient = patientClock();
+  const limits = new Set<AbortController>();
+  const blind = new Set<string>();
+  const clock: Clock = {
+    ...patient,
+    sleep: (ms, signal) => patient.sleep(Math.min(ms, LONGEST_PAUSE_MS), signal),
+    timeout(ms) {
+      if (!own.includes(ms)) return patient.timeout(ms);
+      const limit = new AbortController();
+      limits.add(limit);
+      blind.clear();
+      return anySignal([limit.signal, patient.timeout(ms)]);
+    },
+  };
+  const real = await portsOf(sandbox.description.configPath, "sandbox", {}, clock);
+  const stage: typeof real.progress.stage = (seen) => {
+    if (seen.kind === "waiting") blind.add(seen.location);
+    if (seen.kind === "stored") blind.add("stored");
+    if (blind.size <= real.qa.urls.length) return;
+    for (const limit of limits) limit.abort();
+    limits.clear();
+  };
+  return { ...real, progress: { ...real.progress, stage } };
 }
 
 test("each fault is what it says, and ends with its repair", async () => {
@@ -98,36 +112,55 @@ test("each fault is what it says, and ends with its repair", async () => {
   }
 });
 
-/** Those that take a way of their own; the others differ in what is broken alone. */
-const REHEARSED = ["latency", "database", "kv-outage", "lost-answer", "automatic"];
-
-describe("each fault is detected, stopped and restored", () => {
+describe("the report of a drill of all faults", () => {
   const MEASURED = ["detect", "decide", "written", "stored", "live", "effective", "restored"];
   const UNMEASURED: Record<string, string[]> = {
     // The outage lasts as long as the drill lets it; the guardian's write is its own affair.
     "kv-outage": ["effective"],
     automatic: ["written"],
   };
+  const ALL = faultsOf(["all"]) ?? [];
+  let report: DrillReport | "unknown" | undefined;
+  beforeAll(async () => {
+    const out = join(folder, "all");
+    const own = { fault: ALL, interactive: false, out, report: true };
+    const faults = faultStageOf(sandbox, NO_LAG);
+    const stage = { faults, rehearsal: rehearsalOf(sandbox), keyboard: null };
+    await performDrill(own, GIVEN, ports, stage);
+    const json = (await readdir(out)).find((name) => name.endsWith(".json")) ?? "";
+    report = readDrill(await readFile(join(out, json), "utf8"));
+  }, HANG_MS);
 
-  test.each(faultsOf(REHEARSED) ?? [])("$name: $what", async ({ name, pends }) => {
-    const { outcome, one, ms, rule } = await rehearse(name, {});
-    expect(outcome, JSON.stringify(outcome)).toMatchObject({ kind: "done" });
-    expect(one?.finding).toContain(labelOf(rule ?? "error_rate_critical"));
+  test("has a part for each, and no step that failed", () => {
+    expect(report).toMatchObject({ steps: [] });
+    const { rehearsals } = report as DrillReport;
+    expect(rehearsals.map(({ fault }) => fault)).toEqual(ALL.map(({ name }) => name));
+  });
+
+  test.each(ALL)("$name: $what", ({ name, pends, finding }) => {
+    const { rehearsals } = report as DrillReport;
+    const one = rehearsals.find(({ fault }) => fault === name);
+    expect(one).toMatchObject({ problem: null, advice: "not-aus" });
+    expect(one?.finding).toContain(labelOf(finding));
     expect(one?.notes).toContainEqual(expect.stringContaining("repeated over the 12 min"));
     expect(one?.page?.text).toContain("sandbox: ");
-    const unmeasured = MEASURED.filter((stage) => ms[stage] === null);
+    const stages = one?.stages ?? [];
+    expect(stages.map(({ stage }) => stage)).toEqual(MEASURED);
+    const unmeasured = stages.flatMap(({ stage, ms }) => (ms === null ? [stage] : []));
     expect(unmeasured).toEqual(UNMEASURED[name] ?? []);
     // A location whose last look was cut off goes by its address.
     if (pends) expect(one?.pending).toMatch(/^[^;]+: [^;]+; [^;]+: [^;]+; [^;]+: [^;]+$/);
     else expect(one?.pending).toBeNull();
   });
+});
 
-  test("a stop that is slow on purpose fails, and its stage is named", async () => {
-    const { outcome } = await rehearse("slow-stop", { written: 10_000 });
-    expect(outcome).toMatchObject({
-      kind: "unhealthy",
-      reason: expect.stringMatching(/^slow-stop: too slow: written [\d.]+ s, target 10\.0 s; /),
-    });
+test("a stop that is slow on purpose fails, and its stage is named", async () => {
+  const faults = faultsOf(["slow-stop"]) ?? [];
+  const targets = { manual: { written: 10_000 }, automatic: {} };
+  const stage = faultStageOf(sandbox, NO_LAG);
+  expect(await performFaults(GIVEN, ports, stage, { faults, targets })).toMatchObject({
+    kind: "unhealthy",
+    reason: expect.stringMatching(/^slow-stop: too slow: written [\d.]+ s, target 10\.0 s; /),
   });
 });
 
