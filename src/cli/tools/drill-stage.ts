@@ -112,7 +112,7 @@ function backdate(control: Control, fault: NativeFault): string | null {
   backdateGuardian(control, nowMs - PAST_MINUTES * MINUTE_MS);
   return (
     `the rule judges whole minutes: the ${points.length} data points that visitors' requests wrote under the fault ` +
-    `were repeated over the ${PAST_MINUTES} min before it, so "detect" holds no wait for the rule's window`
+    `were repeated over the ${PAST_MINUTES} min before it, so "detect" does not include the rule's minutes`
   );
 }
 

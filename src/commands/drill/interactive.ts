@@ -1,6 +1,6 @@
 /**
  * The engineer is paged, and types: a fault that is not named, the page as the on-call gets it, then command
- * lines until native serves again. Times him and scores him. In the sandbox alone.
+ * lines until native serves again. What was typed is timed and scored. In the sandbox alone.
  */
 import type { Fault } from "../../domain/drill/faults.ts";
 import { type Course, scoreOf, type TypedLine, timesOf } from "../../domain/drill/score.ts";

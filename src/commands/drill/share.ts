@@ -58,11 +58,16 @@ function emergencyOn({ state }: Base, looks: readonly Sighting[]): string | null
   return blind.length === 0 ? null : `no /qa document: ${blind.join("; ")}`;
 }
 
-/** As `ramp status` shows it. */
+/** As `ramp status` shows it. What could not be read is no sign that there is none. */
 async function rampInTheWay(input: CommonInput, ports: Ports): Promise<string | null> {
-  const outcome = await rampStatus.run({ ...Object(rampStatus.input.parse({})), ...input }, ports);
+  const unread: string[] = [];
+  const progress = { ...ports.progress, warn: (text: string) => void unread.push(text) };
+  const given = { ...Object(rampStatus.input.parse({})), ...input };
+  const outcome = await rampStatus.run(given, { ...ports, progress });
   const { ramp = null, state = null } = ("data" in outcome && outcome.data) || {};
-  if (ramp === null || isOver(ramp)) return null;
+  if (ramp === null || isOver(ramp)) {
+    return unread.length === 0 ? null : `whether a ramp runs is unknown: ${unread.join("; ")}`;
+  }
   const how = state === "silent" ? "has not ended, with no sign of life," : `is ${state}`;
   return `a ramp by ${ramp.by} ${how} at ${shareOf(ramp)}`;
 }

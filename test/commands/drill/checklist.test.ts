@@ -69,6 +69,20 @@ describe("changes nothing", () => {
     expect({ config: stage.config, stop: stage.stop }).toEqual({ config, stop });
   });
 
+  test("where it cannot be read whether a ramp runs", async () => {
+    const stage = stageAt(10);
+    const get = () => Promise.reject(new UpstreamError("forbidden", "403"));
+    const outcome = await drill(stage, (ports) => ({
+      ...ports,
+      documents: { ...ports.documents, get },
+    }));
+    expect(outcome).toMatchObject({
+      kind: "unhealthy",
+      reason: expect.stringMatching(/^not started: whether a ramp runs is unknown: .*403/),
+    });
+    expect(stage.writes).toEqual([]);
+  });
+
   test("where a location does not show the stored share yet", async () => {
     const stage = stageAt(10);
     const config = stage.config;

@@ -1,4 +1,4 @@
-/** An engineer's own drill: what he types is run, timed and scored; the drill is over when native serves again. */
+/** An engineer's own drill: what is typed is run, timed and scored; the drill is over when native serves again. */
 import { describe, expect, test } from "vitest";
 import type { DrillData } from "../../../src/commands/drill/data.ts";
 import { performInteractive } from "../../../src/commands/drill/interactive.ts";
