@@ -49,8 +49,12 @@ export function detailOf(outcome: Outcome<unknown>): string {
       return outcome.reason;
     case "failed":
       return `${outcome.message}; ${outcome.truth}`;
+    case "interrupted":
+      return `interrupted: ${outcome.truth}`;
+    case "declined":
+      return "declined";
     default:
-      return outcome.kind;
+      return outcome satisfies never;
   }
 }
 

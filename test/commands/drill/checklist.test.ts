@@ -110,6 +110,29 @@ test("says to what share it would have gone back when a step fails", async () =>
   });
 });
 
+test("Ctrl-C while it stops: what is true of the stop, and how to end it", async () => {
+  const stage = stageAt(10);
+  const stop = new AbortController();
+  const outcome = await drill(stage, (ports) => {
+    const writeStop: Ports["store"]["writeStop"] = async (document, options) => {
+      await ports.store.writeStop(document, options);
+      stop.abort("SIGINT");
+    };
+    return { ...ports, interrupt: stop.signal, store: { ...ports.store, writeStop } };
+  });
+  expect(outcome).toMatchObject({
+    kind: "interrupted",
+    truth: expect.stringContaining("it began at 10 %"),
+    next: expect.stringContaining("restore --env model --to 10 "),
+  });
+  const { steps } = ("data" in outcome && outcome.data) || {};
+  expect(steps?.at(-1)).toMatchObject({
+    step: "NOT-AUS, seen live",
+    held: false,
+    detail: expect.stringMatching(/^interrupted: the stop is /),
+  });
+});
+
 /** An answer a second, every tenth from native before the stop; one that was under way then comes late. */
 class SlowVisitors implements Rehearsal {
   readonly #stage: RampStage;
