@@ -47,7 +47,7 @@ export class SecretError extends Error {
   }
 }
 
-const NAMES = [
+export const SECRET_NAMES = [
   "CLOUDFLARE_API_TOKEN",
   "PIXCANARY_QA_TOKEN",
   "PIXCANARY_SESSION",
@@ -57,11 +57,11 @@ const NAMES = [
   "DATABASE_URL",
   "PIXCANARY_R2_KEY",
 ] as const;
-export type SecretName = (typeof NAMES)[number];
+export type SecretName = (typeof SECRET_NAMES)[number];
 
 /** What a command has not asked for yet may be quoted all the same. */
 export function secretsIn(env: SecretSources["env"]): Secret[] {
-  return NAMES.flatMap((name) => {
+  return SECRET_NAMES.flatMap((name) => {
     const value = env[name]?.trim();
     return value ? [new Secret(value, `environment ${name}`)] : [];
   });

@@ -1,5 +1,7 @@
 /** What `drill` refuses before it starts anything, and what a typed line comes to. */
 import { describe, expect, test } from "vitest";
+import { secretsIn } from "../../src/adapters/secrets.ts";
+import { sandboxEnv } from "../../src/cli/tools/drill.ts";
 import { meaningOf, wordsIn } from "../../src/cli/tools/keyboard.ts";
 import { runHere } from "../support/here.ts";
 
@@ -23,6 +25,18 @@ describe("refused before anything is started", () => {
     const { code, stdout, stderr } = await runHere(["drill", ...words]);
     expect([code, stdout, stderr]).toEqual([2, "", expect.stringContaining(why)]);
   });
+});
+
+test("the sandbox gets none of the operator's secrets: its notifications reach no real channel", () => {
+  const secret = {
+    PIXCANARY_SLACK_WEBHOOK: "https://hooks.slack.com/x",
+    DATABASE_URL: "postgres://",
+  };
+  const own = { ...secret, PIXCANARY_ENV: "production", PATH: "/bin" };
+  expect(secretsIn(own)).toHaveLength(2);
+  const env = sandboxEnv(own, "/tmp/sandbox.json");
+  expect(secretsIn(env)).toEqual([]);
+  expect(env).toMatchObject({ PATH: "/bin", PIXCANARY_ENV: "sandbox" });
 });
 
 describe("a typed line", () => {

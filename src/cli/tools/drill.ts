@@ -1,5 +1,6 @@
 /** `pixcanary drill`: on the embedded sandbox, or on a named environment that is not protected. */
 import type { Command } from "commander";
+import { SECRET_NAMES } from "../../adapters/secrets.ts";
 import {
   DRILL_BUDGET_MS,
   type DrillFlags,
@@ -107,15 +108,20 @@ interface Inside {
 }
 
 function withinSandbox({ description }: Sandbox, flags: GlobalFlags, shell: Shell): Inside {
-  // The operator's own tokens belong to other places than this one.
-  const none = { CLOUDFLARE_API_TOKEN: "", PIXCANARY_QA_TOKEN: "" };
   const { configPath } = description;
-  const place = { PIXCANARY_CONFIG: configPath, PIXCANARY_ENV: "sandbox" };
-  const env = { ...shell.env, ...none, ...place };
   return {
     flags: { ...flags, config: configPath, env: "sandbox" },
-    shell: { ...shell, env },
+    shell: { ...shell, env: sandboxEnv(shell.env, configPath) },
   };
+}
+
+/**
+ * The operator's own secrets belong to other places than this one: they go before those of a configuration, and
+ * a Slack webhook is the address itself.
+ */
+export function sandboxEnv(env: NodeJS.ProcessEnv, configPath: string): NodeJS.ProcessEnv {
+  const none = Object.fromEntries(SECRET_NAMES.map((name) => [name, ""]));
+  return { ...env, ...none, PIXCANARY_CONFIG: configPath, PIXCANARY_ENV: "sandbox" };
 }
 
 async function onEnvironment(own: DrillFlags, flags: GlobalFlags, shell: Shell): Promise<number> {
