@@ -21,33 +21,17 @@ export interface OpenKeyboard extends Keyboard {
 
 /** `run` is the program; what `shell` knows is for each command: the sandbox, and no token of the operator's. */
 export function openKeyboard(shell: Shell, run: (shell: Shell) => Promise<number>): OpenKeyboard {
-  const { stdin } = process;
   let history: string[] = [];
-  let isReading = false;
   /** What runs now. */
   let command: AbortController | null = null;
-  const onKey = (chunk: Buffer | string): void => {
-    if (isReading || !chunk.toString().includes(CTRL_C)) return;
+  const keys = rawKeys(() => {
     if (command === null) interruptSelf();
     else command.abort("SIGINT");
-  };
-  // A question of a command leaves it as questions do.
-  const keepRaw = (): void => {
-    if (isReading) return;
-    stdin.setRawMode(true);
-    stdin.resume();
-  };
-  stdin.on("data", onKey);
-  stdin.on("pause", keepRaw);
-  keepRaw();
+  });
   return {
     say: shell.console.err,
     async line(over) {
-      isReading = true;
-      const line = await readLine(history, over).finally(() => {
-        isReading = false;
-        keepRaw();
-      });
+      const line = await keys.without(() => readLine(history, over));
       if (line !== null && line.trim() !== "") history = [line, ...history];
       return line;
     },
@@ -69,6 +53,34 @@ export function openKeyboard(shell: Shell, run: (shell: Shell) => Promise<number
       } finally {
         command = null;
       }
+    },
+    close: keys.close,
+  };
+}
+
+/** Raw mode until `close`, but while `without` works: that reads keys itself. */
+function rawKeys(onInterrupt: () => void) {
+  const { stdin } = process;
+  let isOff = false;
+  const onKey = (chunk: Buffer | string): void => {
+    if (!isOff && chunk.toString().includes(CTRL_C)) onInterrupt();
+  };
+  // A question of a command leaves it as questions do.
+  const keepRaw = (): void => {
+    if (isOff) return;
+    stdin.setRawMode(true);
+    stdin.resume();
+  };
+  stdin.on("data", onKey);
+  stdin.on("pause", keepRaw);
+  keepRaw();
+  return {
+    async without<T>(work: () => Promise<T>): Promise<T> {
+      isOff = true;
+      return work().finally(() => {
+        isOff = false;
+        keepRaw();
+      });
     },
     close() {
       stdin.off("data", onKey);
