@@ -125,10 +125,8 @@ async function readLine(history: string[], over: AbortSignal): Promise<string | 
   const { stdin, stderr } = process;
   const reader = createInterface({ input: stdin, output: stderr, terminal: true, history });
   const close = (): void => reader.close();
-  reader.on("SIGINT", () => {
-    interruptSelf();
-    close();
-  });
+  // It ends by `over`, when the signal has come: a line that ends before would look like the input's end.
+  reader.on("SIGINT", interruptSelf);
   over.addEventListener("abort", close);
   try {
     return await new Promise<string | null>((resolve) => {
