@@ -25,6 +25,7 @@ export default defineConfig({
     relief: "src/cli/relief.ts",
     sandbox: "src/sandbox/index.ts",
     "database-probe": "src/adapters/database-probe.ts",
+    "dashboard-server": "src/adapters/dashboard-server.ts",
     "sandbox-help": "src/sandbox/control/help.ts",
     "chdb-child": "src/sandbox/analytics/chdb-child.ts",
   },
@@ -59,11 +60,14 @@ export default defineConfig({
       setup(build) {
         const apart = (filter: RegExp, bundle: string) =>
           build.onResolve({ filter }, ({ importer }) =>
-            importer.includes("/cli/") ? { path: `./${bundle}.js`, external: true } : undefined,
+            /\/(cli|adapters)\//.test(importer)
+              ? { path: `./${bundle}.js`, external: true }
+              : undefined,
           );
         apart(/sandbox\/index\.ts$/, "sandbox");
         apart(/sandbox\/control\/help\.ts$/, "sandbox-help");
         apart(/adapters\/database-probe\.ts$/, "database-probe");
+        apart(/dashboard-server\.ts$/, "dashboard-server");
         const filter = /^node:(process|child_process)$/;
         build.onResolve({ filter }, ({ path, importer }) =>
           /node_modules.commander/.test(importer) ? { path, namespace: "lean" } : undefined,

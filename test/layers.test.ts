@@ -25,7 +25,7 @@ const LAYERS: readonly Layer[] = [
   {
     at: "src/adapters",
     ours: [DOMAIN, PORTS],
-    packages: ["node:", "cloudflare", "zod", "ulid", "jsonc-parser", "pg"],
+    packages: ["node:", "cloudflare", "zod", "ulid", "jsonc-parser", "pg", "#dashboard-page"],
   },
   {
     at: "src/cli",
@@ -51,7 +51,9 @@ const LAYERS: readonly Layer[] = [
       "cloudflare:",
     ],
   },
-  { at: "worker", ours: [DOMAIN], packages: ["pg", "cloudflare:"] },
+  { at: "worker", ours: [DOMAIN], packages: ["pg", "jose", "cloudflare:", "#dashboard-page"] },
+  // In the browser.
+  { at: "src/dashboard", ours: [DOMAIN], packages: ["uplot"] },
 ];
 
 /** Pure: no clock, randomness, network, console or process. Types and comments do not count. */

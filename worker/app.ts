@@ -1,5 +1,6 @@
 /** A request's way through the Worker, in one place: route → (admit, for `/qa`) → decide → serve → observe. */
 import { CLIENT_GONE_STATUS } from "./client-gone.ts";
+import { serveDashboard } from "./dashboard/serve.ts";
 import { decideCohort, showDecision } from "./decide.ts";
 import type { Deps } from "./deps.ts";
 import type { Bindings } from "./env.ts";
@@ -8,7 +9,7 @@ import { NO_DECISION, pathOf } from "./exchange.ts";
 import { canChange, originFailure } from "./proxy.ts";
 import { admit } from "./qa/admission.ts";
 import { serveQa } from "./qa/serve.ts";
-import { QA, type Route, routeOf } from "./routes.ts";
+import { DASHBOARD, QA, type Route, routeOf } from "./routes.ts";
 import { passThrough, serve } from "./serve.ts";
 import { observe } from "./telemetry/observe.ts";
 
@@ -23,9 +24,7 @@ export function createApp(deps: Deps): App {
   return async (request, env, context) => {
     try {
       const route = routeOf(request.method, pathOf(request.url));
-      const response = await (route === null
-        ? passThrough(request, deps)
-        : answer(open(request, env, context, route, deps.now()), deps));
+      const response = await respond(route, request, env, context, deps);
       // What GET answers, without the body; what cannot be copied has none, as it is the origin's own.
       return request.method === "HEAD" && canChange(response)
         ? new Response(null, response)
@@ -35,6 +34,20 @@ export function createApp(deps: Deps): App {
       return originFailure();
     }
   };
+}
+
+function respond(
+  route: Route | null,
+  request: Request,
+  env: Bindings,
+  context: Pick<ExecutionContext, "waitUntil">,
+  deps: Deps,
+): Promise<Response> {
+  if (route === null) return passThrough(request, deps);
+  if (route === DASHBOARD) {
+    return serveDashboard({ request, env, context, colo: coloOf(request) }, deps);
+  }
+  return answer(open(request, env, context, route, deps.now()), deps);
 }
 
 async function answer(exchange: Exchange, deps: Deps): Promise<Response> {
@@ -84,14 +97,13 @@ function open(
   route: Route,
   startedAtMs: number,
 ): Exchange {
-  const colo = request.cf?.colo;
   return {
     request,
     env,
     context,
     startedAtMs,
     route,
-    colo: typeof colo === "string" ? colo : null,
+    colo: coloOf(request),
     decision: NO_DECISION,
     state: null,
     admission: null,
@@ -99,4 +111,8 @@ function open(
     fellBack: false,
     observed: false,
   };
+}
+
+function coloOf({ cf }: Request): string | null {
+  return typeof cf?.colo === "string" ? cf.colo : null;
 }

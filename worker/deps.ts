@@ -1,5 +1,6 @@
 /** What the app needs, built once per isolate in index.ts. */
 import type { CookieSigner } from "./cookie-signer.ts";
+import type { Dashboard } from "./dashboard/dashboard.ts";
 import type { Bindings, Settings } from "./env.ts";
 import type { UrlSigner } from "./native/url-signer.ts";
 import type { GuessLimit } from "./qa/guess-limit.ts";
@@ -20,6 +21,7 @@ export interface Deps {
   sessions(env: Bindings): Sessions;
   health: Health;
   metrics24h: Metrics24h;
+  dashboard: Dashboard;
   metrics: MetricSink;
   logs: LogSink;
   now(): number;

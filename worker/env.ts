@@ -8,6 +8,7 @@ import type { Policy } from "../src/domain/policy/numbers.ts";
 import { DEFAULT_POLICY, policySchema } from "../src/domain/policy/numbers.ts";
 import type { CookieKey } from "./cookie-signer.ts";
 import { parseCookieKeys } from "./cookie-signer.ts";
+import type { AccessSettings } from "./dashboard/access.ts";
 import type { NotifyBindings, NotifySettings } from "./notify/settings.ts";
 import { parseNotify } from "./notify/settings.ts";
 
@@ -22,6 +23,9 @@ export interface Bindings extends Env, NotifyBindings {
   /** In place of the official API, for the sandbox: https, or http on loopback. */
   ANALYTICS_API_URL?: string;
   NOTIFY_EMAIL?: SendEmail;
+  /** Of Cloudflare Access, for the dashboard: `https://<team>.cloudflareaccess.com`, and the application's tag. */
+  ACCESS_TEAM_URL?: string;
+  ACCESS_AUD?: string;
   /** Only where faults are drilled, never in production: see native/chaos.ts. */
   CHAOS?: Fetcher;
 }
@@ -43,6 +47,8 @@ export interface Settings {
   workerVersion: string | null;
   /** Null: `/qa` shows no figures. */
   analytics: AnalyticsSettings | null;
+  /** Cloudflare Access in front of the dashboard; null: there is none. */
+  access: AccessSettings | null;
   /** Whom the guardian tells. */
   notify: NotifySettings;
   guardian: { mode: GuardianMode; policy: Policy };
@@ -109,6 +115,8 @@ export function parseSettings(env: Bindings): Settings {
   if (urlSigningKey === null) problems.push("URL_SIGNING_KEY is missing or too short: no uploads");
   const analytics = parseAnalytics(env);
   if (typeof analytics === "string") problems.push(`${analytics}: /qa shows no metrics_24h`);
+  const access = parseAccess(env);
+  if (typeof access === "string") problems.push(`${access}: Access lets nobody in`);
   const { problems: silent, ...notify } = parseNotify(env);
   problems.push(...silent);
   return {
@@ -124,6 +132,7 @@ export function parseSettings(env: Bindings): Settings {
     urlSigningKey,
     workerVersion: env.CF_VERSION_METADATA?.id ?? null,
     analytics: typeof analytics === "string" ? null : analytics,
+    access: typeof access === "string" ? null : access,
     notify,
     guardian: parseGuardianSettings(env, problems),
     problems,
@@ -181,6 +190,15 @@ function parseAnalytics(env: Bindings): AnalyticsSettings | null | string {
   const base = parseApiUrl(env.ANALYTICS_API_URL ?? OFFICIAL_API_URL);
   if (base === null) return "ANALYTICS_API_URL is neither https nor on loopback";
   return { sqlUrl: `${base}/accounts/${account}/analytics_engine/sql`, token, dataset };
+}
+
+/** Null when there is nothing of it, and what is wrong when there is a part of it. */
+function parseAccess({ ACCESS_TEAM_URL, ACCESS_AUD }: Bindings): AccessSettings | null | string {
+  const [url = "", audience = ""] = [ACCESS_TEAM_URL, ACCESS_AUD];
+  if (url === "" && audience === "") return null;
+  const team = parseApiUrl(url);
+  if (team === null) return "ACCESS_TEAM_URL is not https://<team>.cloudflareaccess.com";
+  return audience === "" ? "ACCESS_AUD is missing" : { team, audience };
 }
 
 /** Without a slash at the end. The token must not go over a network in the clear. */

@@ -1,6 +1,7 @@
 /** The Worker: builds its parts once per isolate and hands requests to the app. */
 import { type App, createApp } from "./app.ts";
 import { createCookieSigner } from "./cookie-signer.ts";
+import { createDashboard } from "./dashboard/dashboard.ts";
 import type { Bindings } from "./env.ts";
 import { parseSettings } from "./env.ts";
 import { tick } from "./guardian/tick.ts";
@@ -37,6 +38,7 @@ function build(env: Bindings): App {
     sessions: ({ SESSIONS }) => boundSessions(SESSIONS),
     health: createHealth(now),
     metrics24h: createMetrics24h(settings.analytics, now),
+    dashboard: createDashboard(settings, now),
     metrics: analyticsEngineSink(env.METRICS),
     logs: consoleLogSink(),
     now,

@@ -1,4 +1,5 @@
 /** The one routing table: what a request counts as, and which native handler can serve it. */
+import { DASHBOARD_PATH } from "../src/domain/dashboard/page.ts";
 import type { Phase } from "../src/domain/metrics/point.ts";
 import type { NativeHandler } from "./native/context.ts";
 import { download, listJobs, showJob } from "./native/jobs.ts";
@@ -12,6 +13,8 @@ export interface Route {
   native: NativeHandler | null;
 }
 
+/** Decides about nobody, and is not observed: whoever looks is no visitor. */
+export const DASHBOARD: Route = { template: "/qa/dashboard", phase: "proxy", native: null };
 export const QA: Route = { template: "/qa", phase: "proxy", native: null };
 const OTHER: Route = { template: "/api/*", phase: "proxy", native: null };
 
@@ -26,6 +29,10 @@ interface Row {
 const ROUTES: readonly Row[] = [
   any("/qa", QA),
   any("/api/qa", QA),
+  any(DASHBOARD_PATH, DASHBOARD),
+  any(`${DASHBOARD_PATH}/*`, DASHBOARD),
+  any(`/api${DASHBOARD_PATH}`, DASHBOARD),
+  any(`/api${DASHBOARD_PATH}/*`, DASHBOARD),
   native("POST", "/api/pixcapture/upload/intent", "b1a", createIntent),
   native("PUT", "/api/pixcapture/upload/:id", "b1a", upload),
   native("POST", "/api/pixcapture/upload/finalize", "b1a", finalize),

@@ -3,6 +3,7 @@
 import { createClock } from "../adapters/clock.ts";
 import { ConfigError } from "../adapters/config-file.ts";
 import { createIdentity } from "../adapters/identity.ts";
+import { createPages } from "../adapters/pages.ts";
 import { createRedactor } from "../adapters/redact.ts";
 import { createReportFolders } from "../adapters/report-folder.ts";
 import { createRng } from "../adapters/rng.ts";
@@ -52,6 +53,7 @@ function withoutEnvironment(
     journal: { ...api.journal, recent: async () => ({ entries: [], warnings: [] }) },
     logs: { ...api.logs, ...localLogs(shell) },
     reports: createReportFolders(shell.cwd),
+    pages: createPages(),
     target: NOWHERE,
     identity: createIdentity({ env: shell.env, version: shell.version }),
     qa: { urls: [], look: refuse },

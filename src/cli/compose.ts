@@ -16,6 +16,7 @@ import { createLogArchive } from "../adapters/logs/r2-archive.ts";
 import { createLogReader } from "../adapters/logs/reader.ts";
 import { createLogTail } from "../adapters/logs/tail-socket.ts";
 import { createMediaProbe } from "../adapters/media-probe.ts";
+import { createPages } from "../adapters/pages.ts";
 import { createQaProbe } from "../adapters/qa-client.ts";
 import { createRampFile } from "../adapters/ramp-file.ts";
 import type { Redact } from "../adapters/redact.ts";
@@ -125,6 +126,7 @@ export async function composeWith(
     ...apiPorts,
     logs: { ...apiPorts.logs, ...localLogs(shell) },
     reports: createReportFolders(shell.cwd),
+    pages: createPages(),
     redact,
   };
   return { ports, redact };

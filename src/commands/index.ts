@@ -2,6 +2,7 @@
 import { assess } from "./assess.ts";
 import { card } from "./card.ts";
 import type { CommandDef } from "./command.ts";
+import { dashboard } from "./dashboard/dashboard.ts";
 import { deliver } from "./deliver.ts";
 import { doctor } from "./doctor/doctor.ts";
 import { explain } from "./explain.ts";
@@ -40,6 +41,7 @@ export const commands: readonly CommandDef[] = [
   rampAbort,
   status,
   watch,
+  dashboard,
   assess,
   verify,
   validate,

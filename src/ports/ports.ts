@@ -6,6 +6,7 @@ import type { AccountProbe, ApiClock, Documents, Journal, Metrics, StateStore } 
 import type { DatabaseProbe, MediaProbe } from "./backends.ts";
 import type { LogArchive, LogFolders, LogReader, LogTail } from "./logs.ts";
 import type { Clock, Debts, Identity, Notifier, RampFile, Rng } from "./machine.ts";
+import type { Pages } from "./pages.ts";
 import type { ReportFolders } from "./reports.ts";
 import type { Progress, Screen } from "./terminal.ts";
 import type { QaProbe, VisitorHttp } from "./visitors.ts";
@@ -32,6 +33,7 @@ export interface Ports {
   notifier: Notifier;
   logs: { archive: LogArchive; tail: LogTail; folders: LogFolders; reader: LogReader };
   reports: ReportFolders;
+  pages: Pages;
   /** Takes secrets out of what is kept in a document or a file. */
   redact(text: string): string;
   screen: Screen;

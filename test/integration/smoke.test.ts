@@ -1,7 +1,8 @@
 /** `verify --smoke` against the real Worker: all six pass, and each is broken by its own fault alone. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { SmokeReport } from "../../src/commands/smoke/checks.ts";
-import { runSmoke, SMOKE_CHECKS } from "../../src/commands/smoke/checks.ts";
+import { runSmoke } from "../../src/commands/smoke/checks.ts";
+import { SMOKE_CHECKS } from "../../src/domain/smoke/upload.ts";
 import { PAGES_ORIGIN } from "../../src/sandbox/types.ts";
 import { ensureCli, runCli } from "../support/cli.ts";
 import { patientClock } from "../support/here.ts";

@@ -199,6 +199,10 @@ export function modelPorts(store: StateStore): Ports {
         open: () => Promise.reject(new Error("no folders in these tests")),
       },
     },
+    pages: {
+      open: async () => false,
+      serve: () => Promise.reject(new Error("no pages in these tests")),
+    },
     reports: {
       at: (path) => ({
         path,

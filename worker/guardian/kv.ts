@@ -2,6 +2,7 @@
 import type { GuardianCap } from "../../src/domain/guardian/cap.ts";
 import { GUARDIAN_CAP_KEY, serialiseCap } from "../../src/domain/guardian/cap.ts";
 import { GUARDIAN_ARM_KEY, GUARDIAN_KEY } from "../../src/domain/guardian/document.ts";
+import type { Window } from "../../src/domain/metrics/sql.ts";
 import { RAMP_CONTROL_KEY, RAMP_KEY } from "../../src/domain/ramp/document.ts";
 import type { RampShare } from "../../src/domain/ramp/share.ts";
 import { RAMP_SHARE_KEY, serialiseRampShare } from "../../src/domain/ramp/share.ts";
@@ -103,11 +104,29 @@ export async function recentEntries(kv: KVNamespace, nowMs: number): Promise<Jou
   const days = [nowMs - DAY_MS, nowMs, nowMs + DAY_MS].map((ms) =>
     new Date(ms).toISOString().slice(0, 10),
   );
-  const keys = await Promise.all(days.map((day) => keysOf(kv, `${JOURNAL_PREFIX}${day}`)));
-  const newest = keys.flat().slice(-ENTRIES);
-  if (newest.length === 0) return [];
-  const found = await withLimit("KV read", READ_LIMIT_MS, kv.get(newest));
-  return newest.flatMap((key) => {
+  return entriesOf(kv, (await keysOfAll(kv, days)).slice(-ENTRIES));
+}
+
+/** Of these months ("2026-11", rising), the newest that were made before `toS`; in order of time. */
+export async function entriesOfMonths(
+  kv: KVNamespace,
+  months: readonly string[],
+  { toS }: Window,
+): Promise<JournalEntry[]> {
+  const keys = await keysOfAll(kv, months);
+  const end = `${JOURNAL_PREFIX}${new Date(toS * 1_000).toISOString()}`;
+  return entriesOf(kv, keys.filter((key) => key < end).slice(-ENTRIES));
+}
+
+async function keysOfAll(kv: KVNamespace, times: readonly string[]): Promise<string[]> {
+  const keys = await Promise.all(times.map((time) => keysOf(kv, `${JOURNAL_PREFIX}${time}`)));
+  return keys.flat();
+}
+
+async function entriesOf(kv: KVNamespace, keys: string[]): Promise<JournalEntry[]> {
+  if (keys.length === 0) return [];
+  const found = await withLimit("KV read", READ_LIMIT_MS, kv.get(keys));
+  return keys.flatMap((key) => {
     const entry = parseJournalEntry(found.get(key) ?? "");
     return entry === null ? [] : [entry];
   });

@@ -62,8 +62,8 @@ export function askOf({ analytics }: Settings): Ask {
 }
 
 /** The database knows exactly; when it does not answer, the metrics know nearly. */
-async function orphansOf(
-  given: ObserveGiven,
+export async function orphansOf(
+  given: Pick<ObserveGiven, "env" | "waitUntil">,
   ask: Ask,
   window: Window,
   nowS: number,
@@ -85,7 +85,7 @@ async function orphansOf(
 
 /** By the database's own clock, whose volatile functions keep Hyperdrive's cache from answering. */
 async function countOrphans(
-  { env, waitUntil }: ObserveGiven,
+  { env, waitUntil }: Pick<ObserveGiven, "env" | "waitUntil">,
   { fromS, toS }: Window,
   nowS: number,
 ): Promise<OrphanRow> {

@@ -33,10 +33,10 @@ export async function admit(
     const retryAfterS = Math.ceil(blockedMs / 1_000);
     return { kind: "limited", because: "wrong-tokens", retryAfterS };
   }
-  const verified = isTried && (await holdsToken(held, qaToken));
+  const verified = isTried && (await showsToken(BEARER.exec(held)?.[1] ?? "", qaToken));
   if (isTried && !verified) guesses.wrong(address);
   const limiter = verified ? env.QA_LIMIT_TOKEN : env.QA_LIMIT_ANON;
-  if (!(await withinLimit(limiter, verified ? "token" : "anon"))) {
+  if (!(await isWithinLimit(limiter, verified ? "token" : "anon"))) {
     return { kind: "limited", because: "rate", retryAfterS: RATE_PERIOD_S };
   }
   if (settings.qaGuarded && !verified) return { kind: "refused", openable: qaToken !== null };
@@ -44,10 +44,12 @@ export async function admit(
   return { kind: "admitted", verified };
 }
 
+/** What an `Authorization` header holds. */
+export const BEARER = /^Bearer +(\S+)$/i;
+
 /** Digests have equal lengths, so neither the token nor its length can be measured. */
-async function holdsToken(authorization: string, token: string): Promise<boolean> {
-  const match = /^Bearer +(\S+)$/i.exec(authorization);
-  const [held, wanted] = await Promise.all([digest(match?.[1] ?? ""), digest(token)]);
+export async function showsToken(shown: string, token: string): Promise<boolean> {
+  const [held, wanted] = await Promise.all([digest(shown), digest(token)]);
   return crypto.subtle.timingSafeEqual(held, wanted);
 }
 
@@ -56,7 +58,7 @@ function digest(text: string): Promise<ArrayBuffer> {
 }
 
 /** A limiter that is missing, fails or hangs limits nobody: verifying a stop matters more. */
-async function withinLimit(limiter: RateLimit | undefined, key: string): Promise<boolean> {
+export async function isWithinLimit(limiter: RateLimit | undefined, key: string): Promise<boolean> {
   if (limiter === undefined) return true;
   try {
     return (await withLimit("rate limiter", LIMITER_LIMIT_MS, limiter.limit({ key }))).success;

@@ -1,10 +1,10 @@
 /** Asks the metrics, again and again, which locations still decide by another state than the stored one. */
 
 import { locationsByRevision } from "../../domain/metrics/queries.ts";
+import { coloName } from "../../domain/proof/colo-name.ts";
 import type { FleetExpectation, FleetLocation, Propagation } from "../../domain/proof/fleet.ts";
 import {
   BEFORE_S,
-  coloName,
   fleetExpectation,
   fleetWindow,
   foldFleet,

@@ -1,7 +1,5 @@
 /** Small pieces of text that several verbs share. */
 
-import type { Target } from "../../domain/config/environment.ts";
-import { shellQuote } from "../../domain/config/manual.ts";
 import type { Verdict } from "../../domain/policy/verdict.ts";
 import type { Snapshot } from "../../domain/state/journal.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
@@ -10,6 +8,7 @@ import type { Outcome } from "../command.ts";
 import type { LiveProof } from "./prove-live.ts";
 
 export { age, timeWithAge } from "../../domain/text/age.ts";
+export { invocation, shellWord } from "../../domain/text/invocation.ts";
 export { durationText, seconds, share };
 
 /** The one sentence about KV that must not be forgotten when only some locations can be seen. */
@@ -32,22 +31,6 @@ export const VERDICT_MARKS = {
   inconclusive: "!",
   no_data: "?",
 } as const satisfies Record<Verdict, string>;
-
-/** A pasteable command line for this environment. */
-export function invocation(target: Pick<Target, "env" | "configPath">, words: string): string {
-  const all = words.split(" ");
-  const options = all.findIndex((word) => !/^[a-z][a-z-]*$/.test(word));
-  const verb = options === -1 ? all : all.slice(0, options);
-  const config = target.configPath === null ? [] : ["--config", shellWord(target.configPath)];
-  return ["pixcanary", ...verb, ...config, "--env", target.env, ...all.slice(verb.length)].join(
-    " ",
-  );
-}
-
-/** Quoted for a POSIX shell where that is needed. */
-export function shellWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : shellQuote(word);
-}
 
 export function liveLine(proof: Pick<LiveProof, "live" | "missing">): string {
   const live = [...proof.live]

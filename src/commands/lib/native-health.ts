@@ -5,7 +5,8 @@ import { orphanBuckets } from "../../domain/metrics/window-queries.ts";
 import { caughtWindows, uncaught } from "../../domain/policy/caught-intents.ts";
 import { evaluate } from "../../domain/policy/evaluate.ts";
 import type { Assessment } from "../../domain/policy/finding.ts";
-import type { Observations } from "../../domain/policy/observations.ts";
+import type { Policy } from "../../domain/policy/numbers.ts";
+import type { Ask, Observations } from "../../domain/policy/observations.ts";
 import { lastReduction } from "../../domain/policy/observations.ts";
 import { observeNative } from "../../domain/policy/observe.ts";
 import type { JournalEntry } from "../../domain/state/journal.ts";
@@ -38,19 +39,14 @@ export async function observe(
   entries?: readonly JournalEntry[],
 ): Promise<Observation> {
   const { policy } = ports.target;
-  const { bucketSeconds } = policy;
   const nowS = Math.floor(ports.clock.now() / 1_000);
   const ask = askOf(ports.metrics, signal);
   const reading =
     entries === undefined
       ? ports.journal.recent(ENTRIES, { signal })
       : Promise.resolve({ entries, warnings: [] });
-  const orphansIn = async (window: Window): Promise<Observations["orphans"]> => {
-    const rows = await ask((dataset) => orphanBuckets(dataset, window, { bucketSeconds, nowS }));
-    if (rows.kind === "unseen") return rows;
-    const caught = caughtWindows((await reading).entries, nowS, policy);
-    return { kind: "seen", value: uncaught(rows.value, caught, bucketSeconds) };
-  };
+  const orphansIn = async (window: Window): Promise<Observations["orphans"]> =>
+    uncaughtIn(window, { ask, nowS, policy, entries: (await reading).entries });
   const [observations, { warnings }] = await Promise.all([
     observeNative(nowS, policy, {
       ask,
@@ -62,6 +58,25 @@ export async function observe(
   const { health, failures, orphans } = observations;
   const isBlind = [health, failures, orphans].every(({ kind }) => kind === "unseen");
   return { observations, failure: isBlind ? errorOf(health) : null, warnings: [...warnings] };
+}
+
+interface OrphansGiven {
+  ask: Ask;
+  nowS: number;
+  policy: Policy;
+  entries: readonly JournalEntry[];
+}
+
+/** Intents made in the window that were not caught by an emergency. */
+export async function uncaughtIn(
+  window: Window,
+  { ask, nowS, policy, entries }: OrphansGiven,
+): Promise<Observations["orphans"]> {
+  const { bucketSeconds } = policy;
+  const rows = await ask((dataset) => orphanBuckets(dataset, window, { bucketSeconds, nowS }));
+  if (rows.kind === "unseen") return rows;
+  const caught = caughtWindows(entries, nowS, policy);
+  return { kind: "seen", value: uncaught(rows.value, caught, bucketSeconds) };
 }
 
 /** Never throws. */

@@ -5,19 +5,13 @@ import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
 import { compare, expectationOf } from "../../domain/proof/expectation.ts";
 import { stateShown } from "../../domain/proof/traffic.ts";
-import type {
-  Figures,
-  Known,
-  LookedAt,
-  Next,
-  Ping,
-  Situation,
-} from "../../domain/situation/known.ts";
+import type { Figures, Known, LookedAt, Ping, Situation } from "../../domain/situation/known.ts";
 import { NOT_ASKED } from "../../domain/situation/known.ts";
 import { situationOf } from "../../domain/situation/situation.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
-import { invocation, shellWord } from "./format.ts";
 import type { assessHealth } from "./native-health.ts";
+
+export { nextText } from "../../domain/situation/next-text.ts";
 
 type Asked = Pick<Known, "nowMs" | "state" | "figures"> & Partial<Known>;
 
@@ -67,14 +61,6 @@ export function pingsText(native: string | null, proxy: string | null): string {
       : [`${name} ${status === "failing" ? "FAILS" : "answers"}`];
   const parts = [...text("native", native), ...text("proxy", proxy)];
   return parts.length === 0 ? "" : `, ping: ${parts.join(", ")}`;
-}
-
-/** Ready to paste where it is a command. */
-export function nextText(next: Next, target: Target): string {
-  if (next.kind === "notify") return next.text;
-  const { words, reason, note } = next;
-  const why = reason === undefined ? "" : ` --reason ${reason === "" ? '"…"' : shellWord(reason)}`;
-  return `${invocation(target, words)}${why}${note === undefined ? "" : `   # ${note}`}`;
 }
 
 /** The verdict first, then all else that is not well. Not yet escaped. */

@@ -13,13 +13,7 @@ import {
 import { anySignal } from "../../domain/lib/abort.ts";
 import type { Verdict } from "../../domain/policy/verdict.ts";
 import { expectationOf } from "../../domain/proof/expectation.ts";
-import type { Ports } from "../../ports/ports.ts";
-import type { VisitorAnswer } from "../../ports/visitors.ts";
-import { isLive, proveLive } from "../lib/prove-live.ts";
-import { readBase } from "../lib/stored-state.ts";
-import { asUpstream } from "../lib/write-result.ts";
-import { checkCors } from "./cors.ts";
-import type { Flow, Judged } from "./upload.ts";
+import type { Flow, Judged, SmokeName } from "../../domain/smoke/upload.ts";
 import {
   checkApi,
   checkDownloads,
@@ -28,19 +22,16 @@ import {
   inconclusive,
   noData,
   pass,
+  SMOKE_CHECKS,
   SMOKE_FILE,
-} from "./upload.ts";
+} from "../../domain/smoke/upload.ts";
+import type { Ports } from "../../ports/ports.ts";
+import type { VisitorAnswer } from "../../ports/visitors.ts";
+import { isLive, proveLive } from "../lib/prove-live.ts";
+import { readBase } from "../lib/stored-state.ts";
+import { asUpstream } from "../lib/write-result.ts";
+import { checkCors } from "./cors.ts";
 import { createVisitor } from "./visitor.ts";
-
-export const SMOKE_CHECKS = [
-  "API URL",
-  "CORS",
-  "credentials",
-  "signed URLs",
-  "downloads",
-  "Worker canary config",
-] as const;
-type SmokeName = (typeof SMOKE_CHECKS)[number];
 
 interface SmokeCheck {
   name: SmokeName;
@@ -88,12 +79,21 @@ export async function runSmoke(ports: Ports, options: SmokeOptions): Promise<Smo
     asksForNative: wantsNative,
   });
   const content = `pixcanary smoke test, ${startedAt}, ${ports.rng.ulid(ports.clock.now())}\n`;
-  const flow: Flow = { visitor, ports, signal, content, wantsNative };
+  const flow: Flow = {
+    visitor,
+    sleep: (ms) => ports.clock.sleep(ms, signal),
+    random: () => ports.rng.next(),
+    notLoggedIn: ports.visitor.hasSession
+      ? "session expired; log in as the test user and renew PIXCANARY_SESSION"
+      : "not logged in; put the test user's cookie into PIXCANARY_SESSION",
+    content,
+    wantsNative,
+  };
   const qa: QaChecks = { ports, qaUrl, signal };
   const [cors, [credentials, config], flowChecks] = await Promise.all([
     timed(ports, signal, "CORS", () => checkCors({ ...qa, base })),
     checkWithToken(qa),
-    checkFlow(flow, ports),
+    checkFlow(flow, ports, signal),
   ]);
   const [api, signed, downloads] = flowChecks;
   const checks = [api, cors, credentials, signed, downloads, config];
@@ -107,8 +107,11 @@ function apiBaseOf(qaUrl: string): string | null {
 }
 
 /** A check that hangs on another one is not held against what it would have looked at. */
-async function checkFlow(flow: Flow, ports: Ports): Promise<[SmokeCheck, SmokeCheck, SmokeCheck]> {
-  const { signal } = flow;
+async function checkFlow(
+  flow: Flow,
+  ports: Ports,
+  signal: AbortSignal,
+): Promise<[SmokeCheck, SmokeCheck, SmokeCheck]> {
   const skipped = (name: SmokeName, because: SmokeName): SmokeCheck => ({
     name,
     ...noData(`skipped: ${because} did not pass`),

@@ -12,11 +12,11 @@ import {
   sampledPercent,
 } from "../../domain/decision/headers.ts";
 import { OVERRIDE_HEADER } from "../../domain/decision/override.ts";
+import type { Judged } from "../../domain/smoke/upload.ts";
+import { fail, inconclusive, pass } from "../../domain/smoke/upload.ts";
 import { counted } from "../../domain/text/format.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { VisitorAnswer } from "../../ports/visitors.ts";
-import type { Judged } from "./upload.ts";
-import { fail, inconclusive, pass } from "./upload.ts";
 
 /** Reserved (RFC 2606): nobody can have it, so nobody may be allowed it. */
 const FOREIGN_ORIGIN = "https://not-allowed.invalid";

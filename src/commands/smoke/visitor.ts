@@ -1,35 +1,9 @@
 /** One visitor of the API: keeps cookies, remembers which cohorts served, follows no redirect. */
 import type { Cohort } from "../../domain/decision/decide.ts";
-import type { SeenDecision } from "../../domain/decision/headers.ts";
-import {
-  CANARY_HEADER,
-  DECISION_HEADER,
-  parseCanaryHeader,
-} from "../../domain/decision/headers.ts";
 import { OVERRIDE_HEADER } from "../../domain/decision/override.ts";
-import type { VisitorAnswer, VisitorHttp, VisitorRequest } from "../../ports/visitors.ts";
-
-export interface Visit {
-  status: number;
-  decision: SeenDecision | null;
-  /** Native failed, and proxy served. */
-  fellBack: boolean;
-  /** Undefined for a body that is no JSON. */
-  json: unknown;
-  body: Uint8Array;
-}
-
-export interface Visitor {
-  /** `to` is a path or an absolute URL. Throws UpstreamError when there is no answer. */
-  go(method: VisitorRequest["method"], to: string, body?: Body): Promise<Visit>;
-  /** In the order in which they were first seen. */
-  cohorts(): Cohort[];
-}
-
-interface Body {
-  type: string;
-  content: string;
-}
+import type { Visitor } from "../../domain/smoke/visit.ts";
+import { visitOf } from "../../domain/smoke/visit.ts";
+import type { VisitorHttp, VisitorRequest } from "../../ports/visitors.ts";
 
 export interface VisitorOptions {
   http: VisitorHttp;
@@ -67,24 +41,6 @@ export function createVisitor({ http, base, signal, asksForNative }: VisitorOpti
     },
     cohorts: () => [...cohorts],
   };
-}
-
-function visitOf({ status, header, body }: VisitorAnswer): Visit {
-  return {
-    status,
-    decision: parseCanaryHeader(header(CANARY_HEADER)),
-    fellBack: header(DECISION_HEADER)?.includes("fell back") ?? false,
-    json: parseJson(body),
-    body,
-  };
-}
-
-function parseJson(body: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(body));
-  } catch {
-    return undefined;
-  }
 }
 
 function cookieHeader(jar: ReadonlyMap<string, string>): string {

@@ -1,7 +1,8 @@
 /** The receipt of `verify --fleet`, to be pasted into the incident as it is. */
 
+import { coloName } from "../../domain/proof/colo-name.ts";
 import type { FleetLocation } from "../../domain/proof/fleet.ts";
-import { coloName, QUIET_S } from "../../domain/proof/fleet.ts";
+import { QUIET_S } from "../../domain/proof/fleet.ts";
 import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import { counted, countText, isoSeconds } from "../../domain/text/format.ts";

@@ -4,6 +4,7 @@ import type { Target } from "../../domain/config/environment.ts";
 import type { Finding } from "../../domain/policy/finding.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { FleetLocation } from "../../domain/proof/fleet.ts";
+import { isBehind } from "../../domain/proof/fleet.ts";
 import { stateShown } from "../../domain/proof/traffic.ts";
 import { beforeStop } from "../../domain/situation/figures.ts";
 import { capText, originText } from "../../domain/situation/since.ts";
@@ -17,7 +18,7 @@ import { nextText } from "../lib/situation.ts";
 import { achievedText, changedText, configuredText } from "../lib/summary-text.ts";
 import type { Look, Part, WatchModel } from "./model.ts";
 import { partsOf } from "./model.ts";
-import { isBehind, LOST, situationNow } from "./situation.ts";
+import { LOST, situationNow } from "./situation.ts";
 
 type FactKind = "state" | "live" | "health" | "finding" | "share" | "location" | "journal" | "data";
 

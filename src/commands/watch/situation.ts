@@ -1,7 +1,8 @@
 /** What the parts of the view come to. */
 import type { Target } from "../../domain/config/environment.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
-import type { FleetLocation } from "../../domain/proof/fleet.ts";
+import { coloName } from "../../domain/proof/colo-name.ts";
+import { isBehind } from "../../domain/proof/fleet.ts";
 import type { LookedAt, Situation } from "../../domain/situation/known.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
 import { figuresOf, lookedAt, situationIn } from "../lib/situation.ts";
@@ -14,7 +15,7 @@ export function situationNow(model: WatchModel, target: Target, nowMs: number): 
   const { state, health, share, locations } = model;
   const figures =
     health.value === null ? (health.failure?.why ?? "loading …") : figuresOf(health.value, target);
-  const behind = (locations.value ?? []).filter(isBehind).map(({ colo }) => colo || "(unnamed)");
+  const behind = (locations.value ?? []).filter(isBehind).map(({ colo }) => coloName(colo));
   return situationIn(
     {
       nowMs,
@@ -31,10 +32,6 @@ export function situationNow(model: WatchModel, target: Target, nowMs: number): 
     },
     target,
   );
-}
-
-export function isBehind({ state }: FleetLocation): boolean {
-  return state === "lagging" || state === "reappeared";
 }
 
 /** A value that is kept says how it was; after two failures nobody should rely on it. */

@@ -6,6 +6,7 @@
 import type { Target } from "../../domain/config/environment.ts";
 import type { Finding } from "../../domain/policy/finding.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
+import { isBehind } from "../../domain/proof/fleet.ts";
 import { stateShown } from "../../domain/proof/traffic.ts";
 import { beforeStop } from "../../domain/situation/figures.ts";
 import type { Situation } from "../../domain/situation/known.ts";
@@ -21,7 +22,7 @@ import { locationText, storedOf } from "./changes.ts";
 import type { Look, WatchModel } from "./model.ts";
 import { partsOf } from "./model.ts";
 import { seriesLines } from "./series.ts";
-import { isBehind, situationNow } from "./situation.ts";
+import { situationNow } from "./situation.ts";
 
 export interface ViewOptions {
   target: Target;

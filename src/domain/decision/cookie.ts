@@ -6,8 +6,10 @@
 
 import { isValidTag } from "../state/documents.ts";
 import type { Cohort } from "./decide.ts";
+import { COHORT_COOKIE } from "./headers.ts";
 
-export const COHORT_COOKIE = "_canary_cohort";
+export { COHORT_COOKIE };
+
 export const COOKIE_MAX_AGE_S = 86_400;
 
 /** 32 bytes in base64url without padding. */

@@ -2,6 +2,8 @@
 import type { Cohort, Decision, Reason } from "./decide.ts";
 
 export const CANARY_HEADER = "X-Pix-Canary";
+/** The sticky cookie's name; what it holds: cookie.ts. */
+export const COHORT_COOKIE = "_canary_cohort";
 export const DECISION_HEADER = "X-Pix-Decision";
 
 const COHORTS: readonly string[] = ["native", "proxy"] satisfies Cohort[];

@@ -119,9 +119,9 @@ export function foldFleet(
     .sort(byColo);
 }
 
-/** A point written without a location has an empty name. */
-export function coloName(colo: string): string {
-  return colo === "" ? "(unnamed)" : colo;
+/** Seen to decide by another state than the one expected. */
+export function isBehind({ state }: Pick<FleetLocation, "state">): boolean {
+  return state === "lagging" || state === "reappeared";
 }
 
 /** Nobody who served requests serves anything else, and somebody does. */

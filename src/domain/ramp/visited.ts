@@ -2,7 +2,8 @@
 import { timeOf } from "../lib/time.ts";
 import { locationsByRevision } from "../metrics/queries.ts";
 import type { Ask, Observed } from "../policy/observations.ts";
-import { coloName, foldFleet } from "../proof/fleet.ts";
+import { coloName } from "../proof/colo-name.ts";
+import { foldFleet } from "../proof/fleet.ts";
 import type { RampDocument } from "./document.ts";
 
 export interface Visited {

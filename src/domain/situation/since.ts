@@ -11,7 +11,7 @@ interface Origin {
 }
 
 /** Of the document that says so; an unreadable one tells nothing, and `config` then speaks only for itself. */
-function originOf({ stop, config }: ParsedState): Origin {
+export function originOf({ stop, config }: ParsedState): Origin {
   if (stop.kind === "valid" && stop.value.active) return stop.value;
   if (config.kind !== "valid" || !config.value.emergency_proxy) return {};
   const { last_updated: at, updated_by: by, reason } = config.value;

@@ -1,10 +1,19 @@
-/** One upload from intent to download, as the QA page makes it, by one visitor. */
+/** One upload from intent to download, by one visitor: by the command line, or in the browser of who looks at the dashboard. */
+import type { Cohort } from "../decision/decide.ts";
+import type { Verdict } from "../policy/verdict.ts";
+import { counted } from "../text/format.ts";
+import type { Visit, Visitor } from "./visit.ts";
 
-import type { Cohort } from "../../domain/decision/decide.ts";
-import type { Verdict } from "../../domain/policy/verdict.ts";
-import { counted } from "../../domain/text/format.ts";
-import type { Ports } from "../../ports/ports.ts";
-import type { Visit, Visitor } from "./visitor.ts";
+/** In the order of the page. */
+export const SMOKE_CHECKS = [
+  "API URL",
+  "CORS",
+  "credentials",
+  "signed URLs",
+  "downloads",
+  "Worker canary config",
+] as const;
+export type SmokeName = (typeof SMOKE_CHECKS)[number];
 
 export interface Judged {
   verdict: Verdict;
@@ -28,8 +37,12 @@ const JOB_DELAY_MS = 300;
 
 export interface Flow {
   visitor: Visitor;
-  ports: Pick<Ports, "clock" | "rng" | "visitor">;
-  signal: AbortSignal;
+  /** Rejects when there is no time left. */
+  sleep(ms: number): Promise<void>;
+  /** In [0, 1). */
+  random(): number;
+  /** What a 401 means, and what to do about it. */
+  notLoggedIn: string;
   /** What is uploaded: ASCII, different in each run. */
   content: string;
   wantsNative: boolean;
@@ -63,7 +76,7 @@ export async function checkSignedUrls(flow: Flow): Promise<Uploaded> {
   const intent = await visitor.go("POST", `${UPLOAD}/intent`, json(fields));
   const intentId = textField(intent, "intent_id");
   const address = urlField(intent, "upload_url");
-  if (intent.status === 401) return nothing(inconclusive(notLoggedIn(flow)));
+  if (intent.status === 401) return nothing(inconclusive(`HTTP 401: ${flow.notLoggedIn}`));
   if (intent.status !== 201 && intent.status !== 200)
     return nothing(fail(refused("intent", intent)));
   if (intent.fellBack) return nothing(fail("intent: native failed, and proxy answered"));
@@ -80,12 +93,6 @@ export async function checkSignedUrls(flow: Flow): Promise<Uploaded> {
     ...settled(flow, pass(`uploaded ${counted(content.length, "byte")}; ${other.what}: refused`)),
     intentId,
   };
-}
-
-function notLoggedIn({ ports }: Flow): string {
-  return ports.visitor.hasSession
-    ? "HTTP 401: session expired; log in as the test user and renew PIXCANARY_SESSION"
-    : "HTTP 401: not logged in; put the test user's cookie into PIXCANARY_SESSION";
 }
 
 /** What was uploaded comes back as it was; an altered address is refused. */
@@ -112,14 +119,14 @@ export async function checkDownloads(flow: Flow, intentId: string): Promise<Judg
 }
 
 async function finishedJob(flow: Flow, jobId: string): Promise<Judged | { address: string }> {
-  const { visitor, ports, signal } = flow;
+  const { visitor } = flow;
   for (let look = 1; ; look += 1) {
     const job = await visitor.go("GET", `/api/jobs/${encodeURIComponent(jobId)}`);
     if (job.status !== 200) return fail(refused("job", job));
     const address = urlField(job, "download_url");
     if (address !== null) return { address };
     if (look >= JOB_LOOKS) return fail("the job has no download_url");
-    await ports.clock.sleep(JOB_DELAY_MS * look * (0.75 + ports.rng.next() / 2), signal);
+    await flow.sleep(JOB_DELAY_MS * look * (0.75 + flow.random() / 2));
   }
 }
 

@@ -1,0 +1,92 @@
+/**
+ * Opens the dashboard that the Worker serves, or serves the same page on this machine with the operator's own
+ * tokens, for when the Worker is the problem. Reads only.
+ */
+import * as z from "zod";
+import { DASHBOARD_PATH } from "../../domain/dashboard/page.ts";
+import type { Ports } from "../../ports/ports.ts";
+import type { Given, Outcome, ReadingVerb } from "../command.ts";
+import { interruptedBy } from "../command.ts";
+import { onOff } from "../flag.ts";
+import { invocation } from "../lib/format.ts";
+import { createDashboardReader } from "./reader.ts";
+
+/** The longest that a timer can wait: 24 days. */
+const UNLIMITED_MS = 2 ** 31 - 1;
+
+const input = z.object({
+  local: onOff("--local", "serve the page from this machine, with your own tokens, until Ctrl-C"),
+  print: onOff("--print", "print the address, open no browser"),
+});
+
+export interface DashboardData {
+  /** Null: no /qa address is configured. */
+  address: string | null;
+  opened: boolean;
+}
+
+export const dashboard: ReadingVerb<typeof input, DashboardData> = {
+  name: "dashboard",
+  summary: "Open the dashboard in the browser",
+  details:
+    "The Worker serves it beside /qa, and asks for the /qa token. With --local the same page comes from this " +
+    "machine, which asks the API, the metrics and every /qa with your own tokens: for when the Worker is the " +
+    "problem. Changes nothing.",
+  examples: [
+    "pixcanary dashboard --env production",
+    "pixcanary dashboard --env production --local",
+    "pixcanary dashboard --env production --print",
+  ],
+  anyHost: true,
+  timeoutMs: UNLIMITED_MS,
+  input,
+  run: (given, ports) => (given.local ? serve(given, ports) : open(given, ports)),
+  render: ({ kind, ...outcome }) => {
+    if (kind !== "done" || !("data" in outcome) || outcome.data === undefined) return "";
+    const { address, opened } = outcome.data;
+    return `  ${opened ? "opened" : "address"}   ${address}`;
+  },
+};
+
+/** Beside the first `/qa`; null where there is none. */
+export function dashboardAddress(urls: readonly string[]): string | null {
+  const url = URL.parse(urls[0] ?? "");
+  if (url === null || !/\/qa\/?$/.test(url.pathname)) return null;
+  const before = url.pathname.replace(/\/qa\/?$/, "");
+  return `${url.origin}${before}${DASHBOARD_PATH}`;
+}
+
+async function open({ print }: Given<typeof input>, ports: Ports): Promise<Outcome<DashboardData>> {
+  const address = dashboardAddress(ports.qa.urls);
+  if (address === null) {
+    return {
+      kind: "failed",
+      code: "usage",
+      message: "the dashboard's address is not known: the first of qaUrls must end in /qa",
+      truth: "nothing was opened",
+      next: invocation(ports.target, "dashboard --local"),
+    };
+  }
+  const opened = !print && !ports.screen.json && (await ports.pages.open(address));
+  return { kind: "done", changed: false, data: { address, opened } };
+}
+
+async function serve(
+  { print }: Given<typeof input>,
+  ports: Ports,
+): Promise<Outcome<DashboardData>> {
+  const reader = createDashboardReader(ports);
+  let address: string | null = null;
+  await ports.pages.serve((range) => reader.read(range), {
+    signal: ports.interrupt,
+    ready(url) {
+      address = url;
+      ports.progress.note(`dashboard at ${url}   (lets in one browser, once; Ctrl-C to stop)`);
+      if (!print && !ports.screen.json) void ports.pages.open(url);
+    },
+  });
+  const signal = interruptedBy(ports.interrupt) ?? "SIGINT";
+  const next = invocation(ports.target, "status");
+  const data = { address, opened: false };
+  return { kind: "interrupted", signal, truth: "nothing was changed", next, data };
+}

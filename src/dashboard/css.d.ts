@@ -1,0 +1,2 @@
+/** Bundled into one style sheet by build.js. */
+declare module "*.css";

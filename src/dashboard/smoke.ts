@@ -1,0 +1,141 @@
+/** The six smoke checks, made by the browser of who looks: with its cookies, from where it is. */
+
+import type { Cohort } from "../domain/decision/decide.ts";
+import { CANARY_HEADER, COHORT_COOKIE, parseCanaryHeader } from "../domain/decision/headers.ts";
+import type { Flow, Judged, SmokeName } from "../domain/smoke/upload.ts";
+import {
+  checkApi,
+  checkDownloads,
+  checkSignedUrls,
+  fail,
+  noData,
+  pass,
+  SMOKE_CHECKS,
+} from "../domain/smoke/upload.ts";
+import type { Visit, Visitor } from "../domain/smoke/visit.ts";
+import { visitOf } from "../domain/smoke/visit.ts";
+import { el, setText } from "./dom.ts";
+
+const LIMIT_MS = 10_000;
+const MARKS = { pass: "✔", fail: "✖", inconclusive: "!", no_data: "?" } as const;
+
+/** `isEmergency`: as the banner says; null: it does not. */
+export function createSmoke(isEmergency: () => boolean | null): HTMLElement {
+  const button = el("button", { type: "button" }, "Run the six checks");
+  const lines = new Map(SMOKE_CHECKS.map((name) => [name, el("li", {}, `${name}: not run yet`)]));
+  const told = (name: SmokeName, { verdict, detail }: Judged): void => {
+    const line = lines.get(name);
+    if (line !== undefined) setText(line, `${MARKS[verdict]} ${name}: ${detail}`);
+  };
+  button.addEventListener("click", () => {
+    button.disabled = true;
+    void runAll(told, isEmergency).finally(() => {
+      button.disabled = false;
+    });
+  });
+  return el(
+    "section",
+    { id: "smoke", class: "panel", "aria-labelledby": "smoke-title" },
+    el("h2", { id: "smoke-title" }, "Smoke checks"),
+    el("p", {}, "Run by this browser, as a visitor; they leave one small file behind."),
+    el("p", {}, button),
+    el("ul", { class: "checks", role: "status" }, ...lines.values()),
+  );
+}
+
+type Tell = (name: SmokeName, judged: Judged) => void;
+
+async function runAll(told: Tell, isEmergency: () => boolean | null): Promise<void> {
+  const seen: Cohort[] = [];
+  const visitor: Visitor = {
+    async go(method, to, body) {
+      const visit = await send(method, to, body);
+      const cohort = visit.decision?.cohort;
+      if (cohort !== undefined && !seen.includes(cohort)) seen.push(cohort);
+      return visit;
+    },
+    cohorts: () => seen,
+  };
+  const flow: Flow = {
+    visitor,
+    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    random: () => Math.random(),
+    notLoggedIn: "this browser is not logged in to the app: log in there, then run this again",
+    content: `pixcanary smoke test, ${new Date().toISOString()}, ${crypto.randomUUID()}\n`,
+    wantsNative: false,
+  };
+  told("CORS", noData("no other origin can be played here: pixcanary verify --smoke"));
+  const judge = async (name: SmokeName, work: () => Promise<Judged>): Promise<Judged> => {
+    const judged = await work().catch(() => fail("no answer"));
+    told(name, judged);
+    return judged;
+  };
+  await Promise.all([
+    judge("credentials", checkCredentials),
+    judge("Worker canary config", () => checkConfig(isEmergency())),
+    upAndDown(flow, judge),
+  ]);
+}
+
+async function upAndDown(
+  flow: Flow,
+  judge: (name: SmokeName, work: () => Promise<Judged>) => Promise<Judged>,
+): Promise<void> {
+  let intentId: string | null = null;
+  const skipped = (because: string) => async () => noData(`skipped: ${because} did not pass`);
+  const api = await judge("API URL", () => checkApi(flow));
+  const signed = await judge("signed URLs", async () => {
+    if (api.verdict !== "pass") return skipped("API URL")();
+    const uploaded = await checkSignedUrls(flow);
+    intentId = uploaded.intentId;
+    return uploaded;
+  });
+  await judge("downloads", async () =>
+    intentId === null || signed.verdict === "no_data"
+      ? skipped("signed URLs")()
+      : checkDownloads(flow, intentId),
+  );
+}
+
+/** `/qa` refuses who has no token, and no script can read the visitor's cookie. */
+async function checkCredentials(): Promise<Judged> {
+  const refused = await send("GET", "/qa");
+  if (document.cookie.includes(`${COHORT_COOKIE}=`)) {
+    return fail("a script of this page can read the visitor's cookie");
+  }
+  if (refused.status !== 401)
+    return fail(`/qa without a token answered HTTP ${refused.status}, not 401`);
+  return pass("401 without a token; no script can read the visitor's cookie");
+}
+
+/** What decides about this visitor is what the banner says. */
+async function checkConfig(emergency: boolean | null): Promise<Judged> {
+  if (emergency === null) return noData("the banner does not know the state");
+  const response = await fetch("/qa", {
+    redirect: "manual",
+    signal: AbortSignal.timeout(LIMIT_MS),
+  });
+  const decision = parseCanaryHeader(response.headers.get(CANARY_HEADER));
+  if (decision === null) return fail("no decision header: is this the canary Worker?");
+  const stopped = decision.reason === "emergency";
+  const shown = `decided ${decision.cohort} (${decision.reason})`;
+  return stopped === emergency ? pass(shown) : fail(`${shown}, and the banner says otherwise`);
+}
+
+async function send(
+  method: "GET" | "POST" | "PUT",
+  to: string,
+  body?: { type: string; content: string },
+): Promise<Visit> {
+  const response = await fetch(to, {
+    method,
+    redirect: "manual",
+    signal: AbortSignal.timeout(LIMIT_MS),
+    ...(body === undefined ? {} : { body: body.content, headers: { "content-type": body.type } }),
+  });
+  return visitOf({
+    status: response.status,
+    header: (name) => response.headers.get(name),
+    body: new Uint8Array(await response.arrayBuffer()),
+  });
+}

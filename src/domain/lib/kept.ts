@@ -1,0 +1,69 @@
+/** Answers that are dear, kept for a while: whoever asks while one is young, or on its way, gets that one. */
+
+/** Older ones than so many times their freshness are not shown while newer ones come: they are waited for. */
+const SHOWN_WHILE_ASKING = 3;
+/** Ranges around a moment are as many as people think of. */
+const MAX_KEYS = 16;
+
+interface Answer<T> {
+  value: T;
+  atMs: number;
+}
+
+interface Asking<T> {
+  answer: Promise<Answer<T>>;
+  startedAtMs: number;
+}
+
+export interface Kept<T> {
+  /** Rejects when nothing is known and nothing comes within the limit. */
+  current(key: string, freshMs: number, ask: () => Promise<T>, keepAlive: KeepAlive): Promise<T>;
+}
+
+/** Told of work that goes on after its caller has its answer; what is given never rejects. */
+export type KeepAlive = (work: Promise<unknown>) => void;
+
+interface Times {
+  now(): number;
+  /** Rejects when the work takes longer. */
+  limited<T>(limitMs: number, work: Promise<T>): Promise<T>;
+}
+
+export function createKept<T>(limitMs: number, { now, limited }: Times): Kept<T> {
+  const answers = new Map<string, Answer<T>>();
+  const asking = new Map<string, Asking<T>>();
+
+  const start = (key: string, ask: () => Promise<T>, keepAlive: KeepAlive): Asking<T> => {
+    const answer = ask().then((value) => {
+      const known = { value, atMs: now() };
+      answers.delete(key);
+      answers.set(key, known);
+      for (const oldest of answers.keys()) {
+        if (answers.size <= MAX_KEYS) break;
+        answers.delete(oldest);
+      }
+      return known;
+    });
+    const begun = { answer, startedAtMs: now() };
+    asking.set(key, begun);
+    const ended = (): void => {
+      if (asking.get(key) === begun) asking.delete(key);
+    };
+    keepAlive(answer.then(ended, ended));
+    return begun;
+  };
+
+  return {
+    async current(key, freshMs, ask, keepAlive) {
+      const known = answers.get(key);
+      const ageMs = known === undefined ? Number.POSITIVE_INFINITY : Math.abs(now() - known.atMs);
+      if (known !== undefined && ageMs <= freshMs) return known.value;
+      const running = asking.get(key);
+      // One that has overrun its limit belongs to a request that was torn down.
+      const joinable = running !== undefined && now() - running.startedAtMs <= limitMs;
+      const next = joinable ? running : start(key, ask, keepAlive);
+      if (known !== undefined && ageMs <= SHOWN_WHILE_ASKING * freshMs) return known.value;
+      return (await limited(limitMs, next.answer)).value;
+    },
+  };
+}
