@@ -116,7 +116,7 @@ export function parseSettings(env: Bindings): Settings {
   const analytics = parseAnalytics(env);
   if (typeof analytics === "string") problems.push(`${analytics}: /qa shows no metrics_24h`);
   const access = parseAccess(env);
-  if (typeof access === "string") problems.push(`${access}: Access lets nobody in`);
+  if (typeof access === "string") problems.push(`${access}: sign-in by Access is off`);
   const { problems: silent, ...notify } = parseNotify(env);
   problems.push(...silent);
   return {

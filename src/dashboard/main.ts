@@ -56,7 +56,7 @@ function told(answer: Answer): void {
       say("this page is of another version than its data: reload it");
       break;
     default:
-      say(`the data cannot be had now: ${answer.why}. On the command line: pixcanary status`);
+      say(`no answer: ${answer.why}. On the command line: pixcanary status`);
   }
   showAge();
 }

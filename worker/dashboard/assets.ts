@@ -6,7 +6,7 @@ const PROBLEMS = {
   "": "",
   wrong: "✖ That is not the token of this Worker's /qa. It is its secret QA_TOKEN.",
   limited: "✖ Too many attempts: wait a minute, then try again.",
-  "no-token": "✖ Nobody can sign in: the Worker's secret QA_TOKEN is missing or too short.",
+  "no-token": "✖ Sign-in is off: the Worker's secret QA_TOKEN is missing or too short.",
 } as const;
 
 export const page = {
