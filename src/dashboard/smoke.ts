@@ -39,7 +39,7 @@ export function createSmoke(isEmergency: () => boolean | null): HTMLElement {
     el("h2", { id: "smoke-title" }, "Smoke checks"),
     el("p", {}, "Run by this browser, as a visitor; they leave one small file behind."),
     el("p", {}, button),
-    el("ul", { class: "checks", role: "status" }, ...lines.values()),
+    el("div", { role: "status" }, el("ul", {}, ...lines.values())),
   );
 }
 

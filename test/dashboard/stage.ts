@@ -41,13 +41,14 @@ export async function startStage(options: SandboxOptions = {}): Promise<Stage> {
   };
 }
 
-/** A browser of its own, not signed in; nothing that it logs is an error of the page. */
+/** A browser of its own, not signed in. `clock`: its time can be moved. */
 export async function openPage(
   { browser, base }: Stage,
-  options: BrowserContextOptions = {},
+  { clock = false, ...options }: BrowserContextOptions & { clock?: boolean } = {},
 ): Promise<{ context: BrowserContext; page: Page; errors: string[] }> {
   const context = await browser.newContext(options);
   context.setDefaultTimeout(HANG_MS);
+  if (clock) await context.clock.install();
   const page = await context.newPage();
   const errors: string[] = [];
   page.on("pageerror", (error) => errors.push(error.message));
@@ -65,7 +66,10 @@ export async function signIn(page: Page, token: string): Promise<void> {
 }
 
 /** Signed in, with the first answer shown. */
-export async function openDashboard(stage: Stage, options: BrowserContextOptions = {}) {
+export async function openDashboard(
+  stage: Stage,
+  options: Parameters<typeof openPage>[1] = {},
+): ReturnType<typeof openPage> {
   const opened = await openPage(stage, options);
   await signIn(opened.page, stage.sandbox.description.qaToken);
   await opened.page.waitForSelector("#banner h1");
@@ -80,7 +84,7 @@ export function factsOf(page: Page, id: string): Promise<string[]> {
 /** The numbers behind a panel: rows of cells, the head first. */
 export function numbersOf(page: Page, id: string): Promise<string[][]> {
   return page
-    .locator(`#${id} tr`)
+    .locator(`#${id} .scroll tr`)
     .evaluateAll((rows) =>
       rows.map((row) => [...row.children].map((cell) => cell.textContent ?? "")),
     );

@@ -2,7 +2,13 @@
 import { dashboardOf } from "../../src/domain/dashboard/assemble.ts";
 import type { DashboardDocument, RangeFigures } from "../../src/domain/dashboard/document.ts";
 import type { Present } from "../../src/domain/dashboard/figures.ts";
-import { gatherPresent, gatherRange, presentKey } from "../../src/domain/dashboard/figures.ts";
+import {
+  agesOf,
+  gatherPresent,
+  gatherRange,
+  PRESENT_AGES,
+  presentKey,
+} from "../../src/domain/dashboard/figures.ts";
 import type { Range } from "../../src/domain/dashboard/range.ts";
 import { months } from "../../src/domain/dashboard/range.ts";
 import type { KeepAlive } from "../../src/domain/lib/kept.ts";
@@ -27,9 +33,8 @@ export interface ReadGiven {
   keepAlive: KeepAlive;
 }
 
-/** Judged at least as often as this, whatever range is shown. */
-const PRESENT_FRESH_MS = 15_000;
-const ENTRIES_FRESH_MS = 10_000;
+/** What was done last is worth a short wait. */
+const ENTRIES_AGES = { freshMs: 4_000, shownMs: 4_000 };
 
 /** Rejects only where nothing at all can be said: neither figures nor why there are none. */
 export async function readDashboard(range: Range, given: ReadGiven): Promise<DashboardDocument> {
@@ -52,13 +57,13 @@ export async function readDashboard(range: Range, given: ReadGiven): Promise<Das
   const [present, figures] = await Promise.all([
     dashboard.present.current(
       presentKey(state),
-      PRESENT_FRESH_MS,
+      PRESENT_AGES,
       (): Promise<Present> => gatherPresent({ ...sources, orphans }),
       keepAlive,
     ),
     dashboard.figures.current(
       range.key,
-      range.freshS * 1_000,
+      agesOf(range),
       (): Promise<RangeFigures> => gatherRange(range, sources),
       keepAlive,
     ),
@@ -110,7 +115,7 @@ async function entriesIn(
   try {
     const value = await deps.dashboard.entries.current(
       wanted.join(),
-      ENTRIES_FRESH_MS,
+      ENTRIES_AGES,
       () => entriesOfMonths(kv, wanted, range.window),
       keepAlive,
     );

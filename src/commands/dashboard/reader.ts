@@ -2,7 +2,13 @@
 import { dashboardOf } from "../../domain/dashboard/assemble.ts";
 import type { DashboardDocument, RangeFigures } from "../../domain/dashboard/document.ts";
 import type { Present, Sources } from "../../domain/dashboard/figures.ts";
-import { gatherPresent, gatherRange, presentKey } from "../../domain/dashboard/figures.ts";
+import {
+  agesOf,
+  gatherPresent,
+  gatherRange,
+  PRESENT_AGES,
+  presentKey,
+} from "../../domain/dashboard/figures.ts";
 import type { Range } from "../../domain/dashboard/range.ts";
 import { anySignal } from "../../domain/lib/abort.ts";
 import type { Kept } from "../../domain/lib/kept.ts";
@@ -18,7 +24,6 @@ import { lookedAt } from "../lib/situation.ts";
 import { READ_LIMIT_MS, readBase } from "../lib/stored-state.ts";
 
 const FIGURES_LIMIT_MS = 8_000;
-const PRESENT_FRESH_MS = 15_000;
 /** As many as the timeline shows. */
 const ENTRIES = 100;
 
@@ -80,8 +85,8 @@ async function read(range: Range, ports: Ports, kept: KeptFigures): Promise<Dash
   };
   const goOn = (): void => undefined;
   const [present, figures] = await Promise.all([
-    kept.present.current(presentKey(state), PRESENT_FRESH_MS, () => gatherPresent(sources), goOn),
-    kept.figures.current(range.key, range.freshS * 1_000, () => gatherRange(range, sources), goOn),
+    kept.present.current(presentKey(state), PRESENT_AGES, () => gatherPresent(sources), goOn),
+    kept.figures.current(range.key, agesOf(range), () => gatherRange(range, sources), goOn),
   ]);
   const ramp = parseRamp(rampText);
   return dashboardOf({

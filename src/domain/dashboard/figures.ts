@@ -1,4 +1,6 @@
 /** The dashboard's questions to the metrics, asked all at once; who answers differs between Worker and command line. */
+
+import type { Ages } from "../lib/kept.ts";
 import { errorGroups, latencyBins, phaseBuckets } from "../metrics/dashboard-queries.ts";
 import type { OrphanRow, Window } from "../metrics/queries.ts";
 import {
@@ -65,6 +67,13 @@ export async function gatherRange(
     })),
     error_groups: panel(groups, (rows) => [...rows]),
   };
+}
+
+/** Metrics are a minute late anyway: older ones are shown while newer ones come. */
+export const PRESENT_AGES: Ages = { freshMs: 15_000, shownMs: 45_000 };
+
+export function agesOf({ freshS }: Range): Ages {
+  return { freshMs: freshS * 1_000, shownMs: 3 * freshS * 1_000 };
 }
 
 /** What `gatherPresent` was asked about: after a change it is another question. */

@@ -1,7 +1,5 @@
 /** Answers that are dear, kept for a while: whoever asks while one is young, or on its way, gets that one. */
 
-/** Older ones than so many times their freshness are not shown while newer ones come: they are waited for. */
-const SHOWN_WHILE_ASKING = 3;
 /** Ranges around a moment are as many as people think of. */
 const MAX_KEYS = 16;
 
@@ -17,7 +15,14 @@ interface Asking<T> {
 
 export interface Kept<T> {
   /** Rejects when nothing is known and nothing comes within the limit. */
-  current(key: string, freshMs: number, ask: () => Promise<T>, keepAlive: KeepAlive): Promise<T>;
+  current(key: string, ages: Ages, ask: () => Promise<T>, keepAlive: KeepAlive): Promise<T>;
+}
+
+export interface Ages {
+  /** An answer that is no older is given as it is. */
+  freshMs: number;
+  /** One that is no older is given while a newer one is on its way; an older one is not. */
+  shownMs: number;
 }
 
 /** Told of work that goes on after its caller has its answer; what is given never rejects. */
@@ -54,7 +59,7 @@ export function createKept<T>(limitMs: number, { now, limited }: Times): Kept<T>
   };
 
   return {
-    async current(key, freshMs, ask, keepAlive) {
+    async current(key, { freshMs, shownMs }, ask, keepAlive) {
       const known = answers.get(key);
       const ageMs = known === undefined ? Number.POSITIVE_INFINITY : Math.abs(now() - known.atMs);
       if (known !== undefined && ageMs <= freshMs) return known.value;
@@ -62,7 +67,7 @@ export function createKept<T>(limitMs: number, { now, limited }: Times): Kept<T>
       // One that has overrun its limit belongs to a request that was torn down.
       const joinable = running !== undefined && now() - running.startedAtMs <= limitMs;
       const next = joinable ? running : start(key, ask, keepAlive);
-      if (known !== undefined && ageMs <= SHOWN_WHILE_ASKING * freshMs) return known.value;
+      if (known !== undefined && ageMs <= shownMs) return known.value;
       return (await limited(limitMs, next.answer)).value;
     },
   };
