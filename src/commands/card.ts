@@ -1,7 +1,9 @@
 /** The runbook's cheat sheet for the configured environment, to print and keep near. Offline. */
+
 import { contactParts } from "../domain/config/contacts.ts";
 import type { Target } from "../domain/config/environment.ts";
 import { manualWay } from "../domain/config/manual.ts";
+import { dashboardAddress } from "../domain/dashboard/page.ts";
 import { foldCommand } from "../domain/text/fold-command.ts";
 import { widthOf, wrap } from "../domain/text/width.ts";
 import type { ReadingVerb } from "./command.ts";
@@ -12,7 +14,10 @@ export interface CardData {
   env: string;
   commands: { name: string; when: string; command: string }[];
   by_hand: { name: string; command: string }[];
+  /** The way by hand in Cloudflare's dashboard. */
   dashboard: string[];
+  /** Of ours; null: not known. */
+  look: string | null;
   contacts: Target["contacts"];
 }
 
@@ -76,6 +81,7 @@ function cardOf(target: Target): CardData {
       { name: "VERIFY", command: stop.verify[0] ?? "" },
     ],
     dashboard: [...stop.dashboard],
+    look: dashboardAddress(target.qaUrls),
     contacts: target.contacts,
   };
 }
@@ -108,8 +114,9 @@ function text(data: CardData): string {
     "",
     "By hand, if pixcanary does not work",
     ...data.by_hand.flatMap((c) => [c.name, onPaper(c.command)]),
-    "NOT-AUS in the dashboard",
+    "NOT-AUS in Cloudflare's dashboard",
     ...data.dashboard.map((line) => `  ${line}`),
+    ...(data.look === null ? [] : wrap(`Look: ${data.look}`, COLUMNS, "  ")),
     RULE,
     ...packed(contactParts(data.contacts)),
   ].join("\n");

@@ -140,6 +140,7 @@ const WAYS: Record<string, Way> = {
   },
   "ramp abort": { stage: ramp },
   status: {},
+  dashboard: { words: ["dashboard", "--print"], refused: 0 },
   watch: { words: ["watch", "--for", "1s"], refused: 0 },
   assess: {},
   verify: {},

@@ -3,7 +3,7 @@
  * tokens, for when the Worker is the problem. Reads only.
  */
 import * as z from "zod";
-import { DASHBOARD_PATH } from "../../domain/dashboard/page.ts";
+import { dashboardAddress } from "../../domain/dashboard/page.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Given, Outcome, ReadingVerb } from "../command.ts";
 import { interruptedBy } from "../command.ts";
@@ -47,14 +47,6 @@ export const dashboard: ReadingVerb<typeof input, DashboardData> = {
     return `  ${opened ? "opened" : "address"}   ${address}`;
   },
 };
-
-/** Beside the first `/qa`; null where there is none. */
-export function dashboardAddress(urls: readonly string[]): string | null {
-  const url = URL.parse(urls[0] ?? "");
-  if (url === null || !/\/qa\/?$/.test(url.pathname)) return null;
-  const before = url.pathname.replace(/\/qa\/?$/, "");
-  return `${url.origin}${before}${DASHBOARD_PATH}`;
-}
 
 async function open({ print }: Given<typeof input>, ports: Ports): Promise<Outcome<DashboardData>> {
   const address = dashboardAddress(ports.qa.urls);

@@ -31,3 +31,11 @@ export const PAGE_HEADERS: Readonly<Record<string, string>> = {
   "X-Frame-Options": "DENY",
   "X-Robots-Tag": "noindex",
 };
+
+/** Beside the first `/qa`; null where there is none. */
+export function dashboardAddress(urls: readonly string[]): string | null {
+  const url = URL.parse(urls[0] ?? "");
+  if (url === null || !/\/qa\/?$/.test(url.pathname)) return null;
+  const before = url.pathname.replace(/\/qa\/?$/, "");
+  return `${url.origin}${before}${DASHBOARD_PATH}`;
+}
