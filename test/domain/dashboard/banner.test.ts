@@ -59,7 +59,13 @@ describe("the banner", () => {
   });
 
   test("a cap of the guardian is REDUCED, by the guardian; of 0 % DISABLED", () => {
-    const cap = { id: "01JCQCAP000000000000000000", at: AT, by: "guardian", reason: "p90" };
+    const cap = {
+      schema: 1 as const,
+      id: "01JCQCAP000000000000000000",
+      at: AT,
+      by: "guardian",
+      reason: "p90",
+    };
     const capped = (percent: number) => of({ cap: serialiseCap({ ...cap, percent }) });
     expect(capped(5)).toMatchObject({ word: "REDUCED", by: "guardian", why: "p90" });
     expect(capped(5).detail).toContain("config says 10 %");

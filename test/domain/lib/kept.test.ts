@@ -35,7 +35,7 @@ test("a young one is given as it is; an older one while the next is on its way; 
   state.nowMs = 101;
   expect([await current(), asked.length]).toEqual(["A", 2]);
   asked[1]?.resolve("B");
-  await Promise.resolve();
+  await new Promise(setImmediate);
   state.nowMs = 1_000;
   const third = current();
   expect(asked).toHaveLength(3);
