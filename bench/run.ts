@@ -1,5 +1,6 @@
 /** `npm run bench`: the numbers of DESIGN §9, as ratios within one run. Never part of the tests. */
 import { cpus, loadavg } from "node:os";
+import { benchDashboard } from "./dashboard.ts";
 import { benchDoctor } from "./doctor.ts";
 import { benchLogs } from "./logs.ts";
 import { benchProxy } from "./proxy.ts";
@@ -11,6 +12,7 @@ const benches: Record<string, () => Promise<Goal[]>> = {
   proxy: benchProxy,
   logs: benchLogs,
   doctor: benchDoctor,
+  dashboard: benchDashboard,
 };
 const asked = process.argv.slice(2);
 const names = asked.length > 0 ? asked : Object.keys(benches);

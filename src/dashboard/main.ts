@@ -65,11 +65,13 @@ function show(shown: DashboardDocument): void {
   document.title = `${shown.banner.word} · ${shown.environment} · pixcanary`;
   setText(byId("place"), `pixcanary → ${shown.environment}, as seen from ${shown.place}`);
   head.update(shown);
+  const marks = shown.timeline.ok ? shown.timeline.data.marks : [];
   for (const { def, view } of panels) {
     try {
-      view.update(def.show(shown));
+      view.update(def.show(shown), marks);
     } catch (error) {
-      view.update({ ok: false, problem: error instanceof Error ? error.message : String(error) });
+      const problem = error instanceof Error ? error.message : String(error);
+      view.update({ ok: false, problem }, []);
     }
   }
 }

@@ -9,7 +9,6 @@ export interface Shown {
   /** One line each, most important first. */
   facts: readonly string[];
   plot?: Plot;
-  marks?: readonly ChangeMark[];
   /** In place of the plot's own. */
   table?: HTMLTableElement;
   /** Drawn without a plot, e.g. the histogram. */
@@ -18,7 +17,8 @@ export interface Shown {
 
 export interface PanelView {
   readonly element: HTMLElement;
-  update(shown: Panel<Shown>): void;
+  /** `marks`: changes, drawn into the chart. */
+  update(shown: Panel<Shown>, marks: readonly ChangeMark[]): void;
 }
 
 /** `opened`: its numbers are shown from the start. */
@@ -48,14 +48,14 @@ export function createPanel(id: string, title: string, opened: boolean): PanelVi
   let chart: ChartHandle | null = null;
   return {
     element,
-    update(shown) {
+    update(shown, marks) {
       problem.hidden = shown.ok;
       for (const part of [facts, figure, details]) part.hidden = !shown.ok;
       if (!shown.ok) {
         setText(problem, `✖ no data: ${shown.problem}`);
         return;
       }
-      const { plot, table, drawing, marks = [] } = shown.data;
+      const { plot, table, drawing } = shown.data;
       showLines(facts, shown.data.facts);
       figure.hidden = plot === undefined && drawing === undefined;
       figure.setAttribute("aria-label", `Chart: ${title}. ${shown.data.facts[0] ?? ""}`);

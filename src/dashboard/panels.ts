@@ -108,7 +108,6 @@ export const PANELS: readonly PanelDef[] = [
             : `${counted(marks.length, "entry", "entries")} in the journal`,
         ],
         plot,
-        marks,
         table: table(
           "Changes, newest first",
           ["when", "who", "what", "why", "proved"],
@@ -144,12 +143,23 @@ export const PANELS: readonly PanelDef[] = [
           ],
           table: table(
             "Locations since the last change",
-            ["location", "state", "requests", "by an older state", "older state last seen", "took"],
+            [
+              "location",
+              "state",
+              "revision",
+              "requests",
+              "by another state",
+              "which",
+              "last seen",
+              "took",
+            ],
             locations.map((one) => [
               coloName(one.colo),
               one.state,
+              one.new_revision ?? "–",
               countText(one.requests),
               countText(one.old_requests),
+              one.old_revision ?? "–",
               one.last_old_s === null ? "–" : clock(one.last_old_s),
               one.propagation_s === null ? "–" : `${one.propagation_s} s`,
             ]),

@@ -38,6 +38,7 @@ export const dashboard: ReadingVerb<typeof input, DashboardData> = {
     "pixcanary dashboard --env production --print",
   ],
   anyHost: true,
+  streams: true,
   timeoutMs: UNLIMITED_MS,
   input,
   run: (given, ports) => (given.local ? serve(given, ports) : open(given, ports)),
@@ -73,7 +74,8 @@ async function serve(
     signal: ports.interrupt,
     ready(url) {
       address = url;
-      ports.progress.note(`dashboard at ${url}   (lets in one browser, once; Ctrl-C to stop)`);
+      if (ports.screen.json) ports.screen.document({ schema: 1, address: url });
+      else ports.screen.line(`dashboard at ${url}\n  for one browser, once; Ctrl-C to stop`);
       if (!print && !ports.screen.json) void ports.pages.open(url);
     },
   });
