@@ -24,22 +24,11 @@ let newest: DashboardDocument | null = null;
 byId("main").append(
   trouble,
   ...head.elements,
-  el(
-    "div",
-    { class: "panels" },
-    ...panels.map(({ view }) => view.element),
-    createSmoke(isEmergency),
-  ),
+  el("div", { class: "panels" }, ...panels.map(({ view }) => view.element), createSmoke()),
 );
 showRanges();
 keepAsking(told);
 setInterval(showAge, 1_000);
-
-/** Null: the newest answer does not say. */
-function isEmergency(): boolean | null {
-  const word = newest?.banner.word;
-  return word === undefined || word === "UNKNOWN" ? null : word === "EMERGENCY";
-}
 
 function told(answer: Answer): void {
   switch (answer.kind) {

@@ -212,6 +212,31 @@ describe.skipIf(CHROMIUM === null)(`the dashboard${NEEDS_BROWSER}`, () => {
     await ramp;
   });
 
+  test("the six smoke checks are made by this browser, and say what they could not do", async () => {
+    await page.click("text=Run the six checks");
+    await shown("#smoke", (text) => !text.includes("not run yet"));
+    expect(await page.locator("#smoke li").allTextContents()).toEqual([
+      expect.stringMatching(/^✔ API URL: HTTP 401, decided (native|proxy)/),
+      expect.stringMatching(/^\? CORS: not checked.*pixcanary verify --smoke/),
+      expect.stringMatching(/^✔ credentials: 401 without a token/),
+      expect.stringMatching(/^! signed URLs: .*not logged in to the app/),
+      expect.stringMatching(/^\? downloads: skipped/),
+      expect.stringMatching(/^✔ Worker canary config: decided .*the state is (NORMAL|REDUCED)/),
+    ]);
+  });
+
+  test("logged in to the app, the browser uploads and downloads", async () => {
+    const [name = "", value = ""] = stage.sandbox.description.session.split("=");
+    await context.addCookies([{ name, value, url: stage.base }]);
+    await page.reload();
+    await page.waitForSelector("#banner h1");
+    await page.click("text=Run the six checks");
+    await shown("#smoke", (text) => !text.includes("not run yet"));
+    const lines = await page.locator("#smoke li").allTextContents();
+    expect(lines[3]).toMatch(/^✔ signed URLs: uploaded/);
+    expect(lines[4]).toMatch(/^✔ downloads: downloaded the same/);
+  });
+
   test("texts from outside stay texts", async () => {
     const reason = `<img src=x onerror="pwned=1"><a href="javascript:pwned=1">x</a>\u202e`;
     await pixcanary("reduce", "--to", "10", "--reason", reason);
