@@ -12,6 +12,7 @@ const ACCEPTED = ["MIT", "ISC", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause"];
 const RECORDS = [
   ["dist/cli/metafile-esm.json", "."],
   ["dist/worker/bundle-meta.json", "worker"],
+  ["dist/dashboard/bundle-meta.json", "."],
 ] as const;
 
 interface Record {

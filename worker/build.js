@@ -14,6 +14,8 @@ const [environment = "staging", folder = resolve(here, "../dist/worker")] = proc
 const inside = process.env.PIXCANARY_WORKER_BUILD === "1";
 
 if (!inside && existsSync(resolve(here, "index.ts"))) {
+  // The page is a part of the bundle.
+  spawnSync(process.execPath, [resolve(here, "../src/dashboard/build.js")], { stdio: "inherit" });
   const outdir = resolve(folder);
   const metafile = resolve(outdir, "bundle-meta.json");
   const words = ["deploy", "index.ts", "--bundle", "--dry-run", "--env", environment];

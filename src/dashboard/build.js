@@ -1,6 +1,6 @@
 /**
  * Makes the page: one script, one style sheet, two documents, as the texts of one module that the Worker and the
- * command line bundle. `npm run build:dashboard`; worker/build.js runs it as well.
+ * command line bundle: runs before either of them.
  */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -8,11 +8,14 @@ import { build } from "esbuild";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
-const { outputFiles } = await build({
+const { outputFiles, metafile } = await build({
+  absWorkingDir: here("../.."),
   entryPoints: [here("main.ts")],
   bundle: true,
   minify: true,
   write: false,
+  // Says which packages are inside, for their licences.
+  metafile: true,
   format: "esm",
   target: ["es2022"],
   outdir: here("../../dist/dashboard"),
@@ -28,3 +31,4 @@ const lines = Object.entries(texts).map(
 );
 await mkdir(here("../../dist/dashboard"), { recursive: true });
 await writeFile(here("../../dist/dashboard/page.js"), lines.join(""));
+await writeFile(here("../../dist/dashboard/bundle-meta.json"), JSON.stringify(metafile));
