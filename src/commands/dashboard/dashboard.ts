@@ -45,9 +45,14 @@ export const dashboard: ReadingVerb<typeof input, DashboardData> = {
   render: ({ kind, ...outcome }) => {
     if (kind !== "done" || !("data" in outcome) || outcome.data === undefined) return "";
     const { address, opened } = outcome.data;
-    return `  ${opened ? "opened" : "address"}   ${address}`;
+    return `  ${opened ? "opening" : "address"}   ${address}`;
   },
 };
+
+/** A script wants the address, and nobody sits before its browser. */
+function opens(print: boolean, { screen }: Pick<Ports, "screen">): boolean {
+  return !print && !screen.json && screen.inPlace;
+}
 
 async function open({ print }: Given<typeof input>, ports: Ports): Promise<Outcome<DashboardData>> {
   const address = dashboardAddress(ports.qa.urls);
@@ -60,7 +65,7 @@ async function open({ print }: Given<typeof input>, ports: Ports): Promise<Outco
       next: invocation(ports.target, "dashboard --local"),
     };
   }
-  const opened = !print && !ports.screen.json && (await ports.pages.open(address));
+  const opened = opens(print, ports) && (await ports.pages.open(address));
   return { kind: "done", changed: false, data: { address, opened } };
 }
 
@@ -75,8 +80,11 @@ async function serve(
     ready(url) {
       address = url;
       if (ports.screen.json) ports.screen.document({ schema: 1, address: url });
-      else ports.screen.line(`dashboard at ${url}\n  for one browser, once; Ctrl-C to stop`);
-      if (!print && !ports.screen.json) void ports.pages.open(url);
+      else {
+        ports.screen.line("dashboard for one browser, once; Ctrl-C to stop:");
+        ports.screen.line(`  ${url}`);
+      }
+      if (opens(print, ports)) void ports.pages.open(url);
     },
   });
   const signal = interruptedBy(ports.interrupt) ?? "SIGINT";
