@@ -2,7 +2,7 @@
  * Makes the page: one script, one style sheet, two documents, as the texts of one module that the Worker and the
  * command line bundle: runs before either of them.
  */
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -29,6 +29,13 @@ const texts = {
 const lines = Object.entries(texts).map(
   ([name, text]) => `export const ${name} = ${JSON.stringify(text)};\n`,
 );
+/** Whole or not at all: the Worker and the command line may be bundled at once. */
+async function write(name, text) {
+  const scratch = here(`../../dist/dashboard/${process.pid}-${name}`);
+  await writeFile(scratch, text);
+  await rename(scratch, here(`../../dist/dashboard/${name}`));
+}
+
 await mkdir(here("../../dist/dashboard"), { recursive: true });
-await writeFile(here("../../dist/dashboard/page.js"), lines.join(""));
-await writeFile(here("../../dist/dashboard/bundle-meta.json"), JSON.stringify(metafile));
+await write("page.js", lines.join(""));
+await write("bundle-meta.json", JSON.stringify(metafile));

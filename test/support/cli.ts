@@ -91,12 +91,9 @@ export async function ensureCli(): Promise<void> {
 async function build(): Promise<void> {
   const scratch = await mkdtemp(join(ROOT, "dist/build-cli-"));
   try {
-    await execa("tsup", ["--silent", "--out-dir", scratch], {
-      cwd: ROOT,
-      preferLocal: true,
-      stdin: "ignore",
-      timeout: HANG_MS,
-    });
+    const options = { cwd: ROOT, preferLocal: true, stdin: "ignore", timeout: HANG_MS } as const;
+    await execa("node", ["src/dashboard/build.js"], options);
+    await execa("tsup", ["--silent", "--out-dir", scratch], options);
     await chmod(scratch, 0o755);
     await rename(BUNDLE, `${scratch}-old`).catch(() => undefined);
     await rename(scratch, BUNDLE);

@@ -50,13 +50,15 @@ async function build(): Promise<void> {
 async function isCurrent(): Promise<boolean> {
   const built = await modifiedAt(BUNDLE);
   if (built === null) return false;
-  const folders = await Promise.all(["worker", "src/domain"].map(sources));
+  const folders = await Promise.all(["worker", "src/domain", "src/dashboard"].map(sources));
   const times = await Promise.all(folders.flat().map(modifiedAt));
   return times.every((time) => time === null || time <= built);
 }
 
 async function sources(folder: string): Promise<string[]> {
   const entries = await readdir(join(ROOT, folder), { recursive: true });
-  const kept = entries.filter((name) => /\.(ts|jsonc)$/.test(name) && !name.startsWith("."));
+  const kept = entries.filter(
+    (name) => /\.(ts|jsonc|js|css|html)$/.test(name) && !name.startsWith("."),
+  );
   return kept.map((name) => join(ROOT, folder, name));
 }
