@@ -13,8 +13,6 @@ import type { Range } from "../domain/dashboard/range.ts";
 import { parseRange } from "../domain/dashboard/range.ts";
 import type { Pages } from "../ports/pages.ts";
 
-const COOKIE = "pixcanary-local";
-
 type Read = (range: Range) => Promise<DashboardDocument>;
 
 /** Until the signal aborts; resolves with what was wrong, null if nothing was: as a bundle of its own it throws nothing. */
@@ -63,20 +61,20 @@ async function answer(
   response: ServerResponse,
   { doors, host, read }: Served,
 ): Promise<void> {
-  const url = new URL(request.url ?? "/", `http://${host}`);
-  const part = url.pathname.startsWith(DASHBOARD_PATH)
-    ? url.pathname.slice(DASHBOARD_PATH.length)
-    : null;
-  if (request.headers.host !== host || part === null) return text(response, 404, "not found");
+  // Anything may stand in a request line: "//" is no address.
+  const url = URL.parse(request.url ?? "/", `http://${host}`);
+  const isOurs = request.headers.host === host && url?.pathname.startsWith(DASHBOARD_PATH) === true;
+  if (!isOurs) return text(response, 404, "not found");
+  const part = url.pathname.slice(DASHBOARD_PATH.length);
   if (request.method !== "GET") return text(response, 405, "method not allowed");
   const start = url.searchParams.get("start");
   if (part === "" && start !== null && doors.code !== null && isSame(start, doors.code)) {
     doors.code = null;
-    const cookie = `${COOKIE}=${doors.cookie}; Path=/; HttpOnly; SameSite=Strict`;
+    const cookie = `${cookieName(host)}=${doors.cookie}; Path=${DASHBOARD_PATH}; HttpOnly; SameSite=Strict`;
     response.writeHead(303, { location: DASHBOARD_PATH, "set-cookie": cookie }).end();
     return;
   }
-  if (!cookiesOf(request).some((value) => isSame(value, doors.cookie))) {
+  if (!cookiesOf(request, host).some((value) => isSame(value, doors.cookie))) {
     return text(
       response,
       401,
@@ -110,9 +108,14 @@ async function data(response: ServerResponse, asked: string | null, read: Read):
   }
 }
 
-function cookiesOf({ headers }: IncomingMessage): string[] {
+/** Cookies know no ports: two dashboards of this machine must not end each other. */
+function cookieName(host: string): string {
+  return `pixcanary-${host.slice(host.indexOf(":") + 1)}`;
+}
+
+function cookiesOf({ headers }: IncomingMessage, host: string): string[] {
   const pairs = (headers.cookie ?? "").split(";").map((pair) => pair.trim().split("="));
-  return pairs.filter(([name]) => name === COOKIE).map(([, value = ""]) => value);
+  return pairs.filter(([name]) => name === cookieName(host)).map(([, value = ""]) => value);
 }
 
 function isSame(one: string, other: string): boolean {

@@ -74,10 +74,21 @@ describe.skipIf(CHROMIUM === null)(`the local dashboard${NEEDS_BROWSER}`, () => 
     expect((await get("/qa/dashboard/data")).status).toBe(401);
     expect((await get("/qa/dashboard/app.js")).status).toBe(401);
     expect((await get("/qa/dashboard?start=guessed")).status).toBe(401);
-    expect((await get("/qa/dashboard/data", { cookie: "pixcanary-local=x" })).status).toBe(401);
+    const cookie = `pixcanary-${new URL(address).port}=x`;
+    expect((await get("/qa/dashboard/data", { cookie })).status).toBe(401);
     expect((await get("/qa/dashboard", { host: "evil.example" })).status).toBe(404);
     expect((await get("/qa/dashboard", {}, "POST")).status).toBe(405);
     expect((await get("/etc/passwd")).status).toBe(404);
+  });
+
+  test("answers a request line that is no address, and goes on", async () => {
+    for (const path of ["//", "///", "*", "http://[/qa/dashboard"]) {
+      const asking = request({ port: new URL(address).port, host: "127.0.0.1", path }).end();
+      const [answer] = await once(asking, "response");
+      answer.resume();
+      expect([path, answer.statusCode]).toEqual([path, 404]);
+    }
+    expect((await get("/qa/dashboard")).status).toBe(401);
   });
 
   test("ends with Ctrl-C, and says what is true", async () => {
