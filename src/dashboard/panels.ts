@@ -7,7 +7,7 @@ import { addressOf } from "./address.ts";
 import { el, table } from "./dom.ts";
 import { histogramDrawing, histogramTable } from "./histogram.ts";
 import type { Shown } from "./panel.ts";
-import { agoText, clock, dayAndClock } from "./text.ts";
+import { clock, dayAndClock } from "./text.ts";
 
 export interface PanelDef {
   id: string;
@@ -19,10 +19,6 @@ export interface PanelDef {
 
 function showing<T>(panel: Panel<T>, show: (data: T) => Shown): Panel<Shown> {
   return panel.ok ? { ok: true, data: show(panel.data) } : panel;
-}
-
-function whenText(when: string, now: string): string {
-  return `${dayAndClock(when)}, ${agoText(when, Date.parse(now))}`;
 }
 
 export const PANELS: readonly PanelDef[] = [
@@ -100,12 +96,13 @@ export const PANELS: readonly PanelDef[] = [
     id: "timeline",
     title: "Rollout timeline",
     opened: true,
-    show: ({ timeline, at }) =>
-      showing(timeline, ({ plot, marks }) => ({
+    show: ({ timeline }) =>
+      showing(timeline, ({ plot, marks, cut }) => ({
         facts: [
           marks.length === 0
-            ? "no change in this range"
+            ? `no change in this range${cut ? " is known" : ""}`
             : `${counted(marks.length, "entry", "entries")} in the journal`,
+          ...(cut ? ["older entries: pixcanary history"] : []),
         ],
         plot,
         table: table(
@@ -113,7 +110,8 @@ export const PANELS: readonly PanelDef[] = [
           ["when", "who", "what", "why", "proved"],
           marks
             .map(({ at: when, who, what, why, proof }) => [
-              el("a", { href: addressOf(`around:${when}`) }, whenText(when, at)),
+              // Without its age: a row that changes would take the keyboard's focus with it.
+              el("a", { href: addressOf(`around:${when}`) }, dayAndClock(when)),
               who,
               what,
               why ?? "–",

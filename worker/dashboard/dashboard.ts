@@ -1,7 +1,8 @@
 /** The dashboard's parts, once per isolate. */
 
 import type { RangeFigures } from "../../src/domain/dashboard/document.ts";
-import type { Present } from "../../src/domain/dashboard/figures.ts";
+import type { KeptFigures } from "../../src/domain/dashboard/figures.ts";
+import { isWhole } from "../../src/domain/dashboard/figures.ts";
 import type { Kept } from "../../src/domain/lib/kept.ts";
 import { createKept } from "../../src/domain/lib/kept.ts";
 import type { JournalEntry } from "../../src/domain/state/journal.ts";
@@ -12,13 +13,10 @@ import { createAccess } from "./access.ts";
 import type { ViewerCookie } from "./viewer-cookie.ts";
 import { createViewerCookie } from "./viewer-cookie.ts";
 
-export interface Dashboard {
+export interface Dashboard extends KeptFigures {
   viewers: ViewerCookie;
   access: Access;
-  present: Kept<Present>;
-  /** By range. */
-  figures: Kept<RangeFigures>;
-  /** By month. */
+  /** By `Past`. */
   entries: Kept<readonly JournalEntry[]>;
 }
 
@@ -37,8 +35,8 @@ export function createDashboard(
   return {
     viewers: createViewerCookie(qaToken, now),
     access: createAccess(access),
-    present: createKept(FIGURES_LIMIT_MS, times),
-    figures: createKept(FIGURES_LIMIT_MS, times),
+    present: createKept(FIGURES_LIMIT_MS, times, ({ figures }) => isWhole(figures)),
+    figures: createKept<RangeFigures>(FIGURES_LIMIT_MS, times, isWhole),
     entries: createKept(ENTRIES_LIMIT_MS, times),
   };
 }

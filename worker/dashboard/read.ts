@@ -1,16 +1,10 @@
 /** What the dashboard shows, read and asked for by the Worker: KV at this location, metrics, its own backends. */
 import { dashboardOf } from "../../src/domain/dashboard/assemble.ts";
-import type { DashboardDocument, RangeFigures } from "../../src/domain/dashboard/document.ts";
-import type { Present } from "../../src/domain/dashboard/figures.ts";
-import {
-  agesOf,
-  gatherPresent,
-  gatherRange,
-  PRESENT_AGES,
-  presentKey,
-} from "../../src/domain/dashboard/figures.ts";
-import type { Range } from "../../src/domain/dashboard/range.ts";
-import { months } from "../../src/domain/dashboard/range.ts";
+import type { DashboardDocument } from "../../src/domain/dashboard/document.ts";
+import type { Sources } from "../../src/domain/dashboard/figures.ts";
+import { currentFigures } from "../../src/domain/dashboard/figures.ts";
+import type { Past, Range } from "../../src/domain/dashboard/range.ts";
+import { pastOfNow, pastOfRange } from "../../src/domain/dashboard/range.ts";
 import type { KeepAlive } from "../../src/domain/lib/kept.ts";
 import type { Observed } from "../../src/domain/policy/observations.ts";
 import { isOver, parseRamp } from "../../src/domain/ramp/document.ts";
@@ -23,7 +17,7 @@ import type { ParsedState, RawState } from "../../src/domain/state/state.ts";
 import { isEmergency, parseState } from "../../src/domain/state/state.ts";
 import type { Deps } from "../deps.ts";
 import type { Bindings } from "../env.ts";
-import { entriesOfMonths, readState, readTexts } from "../guardian/kv.ts";
+import { entriesOfPast, readState, readTexts } from "../guardian/kv.ts";
 import { askOf, orphansOf } from "../guardian/observe.ts";
 
 export interface ReadGiven {
@@ -36,38 +30,27 @@ export interface ReadGiven {
 /** What was done last is worth a short wait. */
 const ENTRIES_AGES = { freshMs: 4_000, shownMs: 4_000 };
 
-/** Rejects only where nothing at all can be said: neither figures nor why there are none. */
+/** Never rejects: what did not come in time is a panel that says so. */
 export async function readDashboard(range: Range, given: ReadGiven): Promise<DashboardDocument> {
   const { deps, colo, keepAlive } = given;
   const { settings, dashboard } = deps;
   const nowMs = deps.now();
   const { policy } = settings.guardian;
-  const [texts, effective, health, entries] = await Promise.all([
+  const nowS = Math.floor(nowMs / 1_000);
+  const past = pastOfRange(range, nowS);
+  const [texts, effective, health, entries, older] = await Promise.all([
     textsIn(given),
     deps.state.fresh(keepAlive),
     deps.health.full({ env: given.env, settings, waitUntil: keepAlive }),
-    entriesIn(range, given),
+    entriesIn(pastOfNow(nowS), given),
+    past === null ? null : entriesIn(past, given),
   ]);
   const state = texts === null ? null : parseState(texts.raw);
   const ask = askOf(settings);
-  const nowS = Math.floor(nowMs / 1_000);
-  const sources = { nowMs, ask, state, entries, policy };
-  const orphans = (window: Parameters<typeof orphansOf>[2]) =>
+  const orphans: Sources["orphans"] = (window) =>
     orphansOf({ env: given.env, waitUntil: keepAlive }, ask, window, nowS);
-  const [present, figures] = await Promise.all([
-    dashboard.present.current(
-      presentKey(state),
-      PRESENT_AGES,
-      (): Promise<Present> => gatherPresent({ ...sources, orphans }),
-      keepAlive,
-    ),
-    dashboard.figures.current(
-      range.key,
-      agesOf(range),
-      (): Promise<RangeFigures> => gatherRange(range, sources),
-      keepAlive,
-    ),
-  ]);
+  const sources = { nowMs, ask, orphans, state, entries, policy };
+  const { present, figures } = await currentFigures(dashboard, range, sources, keepAlive);
   const ramp = parseRamp(texts?.side.ramp ?? null);
   const environment = settings.notify.env;
   return dashboardOf({
@@ -82,6 +65,7 @@ export async function readDashboard(range: Range, given: ReadGiven): Promise<Das
     looks: [lookOf(effective, state, health, colo)],
     ramp: ramp === null || isOver(ramp) ? null : ramp,
     entries,
+    told: older ?? entries,
     observations: present.observations,
     present: present.figures,
     range,
@@ -104,19 +88,17 @@ async function textsIn({
   }
 }
 
-/** Of the months that the range touches, and of this one. */
 async function entriesIn(
-  range: Range,
+  past: Past,
   { env, deps, keepAlive }: ReadGiven,
 ): Promise<Observed<readonly JournalEntry[]>> {
   const kv = env.KV_CANARY_CONFIG;
   if (kv === undefined) return { kind: "unseen", because: "KV_CANARY_CONFIG is not bound" };
-  const wanted = months(range.window, deps.now());
   try {
     const value = await deps.dashboard.entries.current(
-      wanted.join(),
+      past.key,
       ENTRIES_AGES,
-      () => entriesOfMonths(kv, wanted, range.window),
+      () => entriesOfPast(kv, past),
       keepAlive,
     );
     return { kind: "seen", value };

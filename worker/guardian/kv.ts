@@ -1,8 +1,8 @@
 /** What the guardian reads and writes in KV. Reads may be a minute old, each key by itself. */
+import { MOST_ENTRIES, type Past } from "../../src/domain/dashboard/range.ts";
 import type { GuardianCap } from "../../src/domain/guardian/cap.ts";
 import { GUARDIAN_CAP_KEY, serialiseCap } from "../../src/domain/guardian/cap.ts";
 import { GUARDIAN_ARM_KEY, GUARDIAN_KEY } from "../../src/domain/guardian/document.ts";
-import type { Window } from "../../src/domain/metrics/sql.ts";
 import { RAMP_CONTROL_KEY, RAMP_KEY } from "../../src/domain/ramp/document.ts";
 import type { RampShare } from "../../src/domain/ramp/share.ts";
 import { RAMP_SHARE_KEY, serialiseRampShare } from "../../src/domain/ramp/share.ts";
@@ -25,7 +25,7 @@ const READ_LIMIT_MS = 5_000;
 const WRITE_LIMIT_MS = 5_000;
 const WRITE_TRIES = 3;
 /** As many as KV reads at once. */
-const ENTRIES = 100;
+const ENTRIES = MOST_ENTRIES;
 /** A thousand keys each. */
 const MAX_PAGES = 30;
 const DAY_MS = 86_400_000;
@@ -107,11 +107,10 @@ export async function recentEntries(kv: KVNamespace, nowMs: number): Promise<Jou
   return entriesOf(kv, (await keysOfAll(kv, days)).slice(-ENTRIES));
 }
 
-/** Of these months ("2026-11", rising), the newest that were made before `toS`; in order of time. */
-export async function entriesOfMonths(
+/** The newest of that past, in order of time. Rejects when KV does not answer. */
+export async function entriesOfPast(
   kv: KVNamespace,
-  months: readonly string[],
-  { toS }: Window,
+  { months, toS }: Pick<Past, "months" | "toS">,
 ): Promise<JournalEntry[]> {
   const keys = await keysOfAll(kv, months);
   const end = `${JOURNAL_PREFIX}${new Date(toS * 1_000).toISOString()}`;

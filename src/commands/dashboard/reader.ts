@@ -1,17 +1,10 @@
 /** What the dashboard shows, read and asked for by this machine: it must work when the Worker is the problem. */
 import { dashboardOf } from "../../domain/dashboard/assemble.ts";
 import type { DashboardDocument, RangeFigures } from "../../domain/dashboard/document.ts";
-import type { Present, Sources } from "../../domain/dashboard/figures.ts";
-import {
-  agesOf,
-  gatherPresent,
-  gatherRange,
-  PRESENT_AGES,
-  presentKey,
-} from "../../domain/dashboard/figures.ts";
-import type { Range } from "../../domain/dashboard/range.ts";
+import type { KeptFigures, Sources } from "../../domain/dashboard/figures.ts";
+import { currentFigures, isWhole } from "../../domain/dashboard/figures.ts";
+import { MOST_ENTRIES, type Range } from "../../domain/dashboard/range.ts";
 import { anySignal } from "../../domain/lib/abort.ts";
-import type { Kept } from "../../domain/lib/kept.ts";
 import { createKept } from "../../domain/lib/kept.ts";
 import { isOver, parseRamp, RAMP_KEY } from "../../domain/ramp/document.ts";
 import { nextText } from "../../domain/situation/next-text.ts";
@@ -24,11 +17,9 @@ import { lookedAt } from "../lib/situation.ts";
 import { READ_LIMIT_MS, readBase } from "../lib/stored-state.ts";
 
 const FIGURES_LIMIT_MS = 8_000;
-/** As many as the timeline shows. */
-const ENTRIES = 100;
 
 export interface DashboardReader {
-  /** Throws when nothing at all can be said within the limit. */
+  /** What did not come in time is a panel that says so. */
   read(range: Range): Promise<DashboardDocument>;
 }
 
@@ -44,16 +35,11 @@ export function createDashboardReader(ports: Ports): DashboardReader {
         }),
       ]),
   };
-  const kept = {
-    present: createKept<Present>(FIGURES_LIMIT_MS, times),
-    figures: createKept<RangeFigures>(FIGURES_LIMIT_MS, times),
+  const kept: KeptFigures = {
+    present: createKept(FIGURES_LIMIT_MS, times, ({ figures }) => isWhole(figures)),
+    figures: createKept<RangeFigures>(FIGURES_LIMIT_MS, times, isWhole),
   };
   return { read: (range) => read(range, ports, kept) };
-}
-
-interface KeptFigures {
-  present: Kept<Present>;
-  figures: Kept<RangeFigures>;
 }
 
 async function read(range: Range, ports: Ports, kept: KeptFigures): Promise<DashboardDocument> {
@@ -62,7 +48,7 @@ async function read(range: Range, ports: Ports, kept: KeptFigures): Promise<Dash
   const [base, sightings, journal, rampText] = await Promise.all([
     readBase(ports, signal),
     lookEverywhere(ports, "full", signal),
-    ports.journal.recent(ENTRIES, { signal }),
+    ports.journal.recent(MOST_ENTRIES, { signal }),
     ports.documents.get(RAMP_KEY, { signal }).catch(() => null),
   ]);
   const state = "state" in base ? base.state : null;
@@ -84,10 +70,7 @@ async function read(range: Range, ports: Ports, kept: KeptFigures): Promise<Dash
     policy,
   };
   const goOn = (): void => undefined;
-  const [present, figures] = await Promise.all([
-    kept.present.current(presentKey(state), PRESENT_AGES, () => gatherPresent(sources), goOn),
-    kept.figures.current(range.key, agesOf(range), () => gatherRange(range, sources), goOn),
-  ]);
+  const { present, figures } = await currentFigures(kept, range, sources, goOn);
   const ramp = parseRamp(rampText);
   return dashboardOf({
     nowMs,
@@ -101,6 +84,7 @@ async function read(range: Range, ports: Ports, kept: KeptFigures): Promise<Dash
     looks: sightings.map((sighting) => lookedAt(sighting, state)),
     ramp: ramp === null || isOver(ramp) ? null : ramp,
     entries,
+    told: entries,
     observations: present.observations,
     present: present.figures,
     range,

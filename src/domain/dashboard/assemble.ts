@@ -44,8 +44,10 @@ export interface Seen {
   looks: readonly LookedAt[];
   /** Under way. */
   ramp: RampDocument | null;
-  /** In order of time. */
+  /** The newest, in order of time: what banner and advice go by. */
   entries: Observed<readonly JournalEntry[]>;
+  /** Up to the end of the range, in order of time: what the timeline shows. */
+  told: Observed<readonly JournalEntry[]>;
   observations: Observations;
   present: PresentFigures;
   range: Range;
@@ -70,8 +72,8 @@ export function dashboardOf(seen: Seen): DashboardDocument {
     backends: backendsOf(seen.looks),
     present,
     figures,
-    timeline: panel(entries, (all) =>
-      timelineOf(range, nowMs / 1_000, { entries: all, present: presentShare(seen.state) }),
+    timeline: panel(seen.told, (told) =>
+      timelineOf(range, nowMs / 1_000, { entries: told, present: presentShare(seen.state) }),
     ),
   };
 }

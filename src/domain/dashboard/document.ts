@@ -118,6 +118,6 @@ export interface DashboardDocument {
   backends: { native: Backend; proxy: Backend };
   present: PresentFigures;
   figures: RangeFigures;
-  /** Share over time, and what was done; null curve values: not known. */
-  timeline: Panel<{ plot: Plot; marks: ChangeMark[] }>;
+  /** Share over time, and what was done; null curve values: not known. `cut`: there may be older entries of the range. */
+  timeline: Panel<{ plot: Plot; marks: ChangeMark[]; cut: boolean }>;
 }

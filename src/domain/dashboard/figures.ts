@@ -1,6 +1,6 @@
 /** The dashboard's questions to the metrics, asked all at once; who answers differs between Worker and command line. */
 
-import type { Ages } from "../lib/kept.ts";
+import type { Ages, KeepAlive, Kept } from "../lib/kept.ts";
 import { errorGroups, latencyBins, phaseBuckets } from "../metrics/dashboard-queries.ts";
 import type { OrphanRow, Window } from "../metrics/queries.ts";
 import {
@@ -40,6 +40,7 @@ export async function gatherRange(
   { ask, nowMs, policy }: Pick<Sources, "ask" | "nowMs" | "policy">,
 ): Promise<RangeFigures> {
   const { window, bucketS } = range;
+  const asked = { nowS: Math.floor(nowMs / 1_000), settleS: policy.settleSeconds };
   const [phases, health, bins, failures, groups] = await Promise.all([
     ask((dataset) => phaseBuckets(dataset, window, bucketS)),
     ask((dataset) => healthBuckets(dataset, window, bucketS)),
@@ -51,7 +52,7 @@ export async function gatherRange(
     at: new Date(nowMs).toISOString(),
     sampled: health.kind === "seen" && health.value.some((row) => row.requests > row.observations),
     requests: panel(phases, (rows) => ({
-      plot: requestsPlot(range, rows),
+      plot: requestsPlot(range, rows, asked),
       ...requestsOf(totalsOf(rows)),
     })),
     errors: panel(phases, (rows) => ({
@@ -61,12 +62,75 @@ export async function gatherRange(
     latency: panel(health, (rows) => ({ plot: latencyPlot(range, rows, policy) })),
     histogram: panel(bins, histogramOf),
     failures: panel(failures, (rows) => ({
-      plot: failuresPlot(range, rows, policy),
+      plot: failuresPlot(range, rows, { policy, ...asked }),
       r2: rows.reduce((sum, row) => sum + row.r2, 0),
       database: rows.reduce((sum, row) => sum + row.database, 0),
     })),
     error_groups: panel(groups, (rows) => [...rows]),
   };
+}
+
+export interface KeptFigures {
+  present: Kept<Present>;
+  /** By range. */
+  figures: Kept<RangeFigures>;
+}
+
+/** Never rejects, and takes no longer than its limit: state and banner do not wait for a question that hangs. */
+export async function currentFigures(
+  kept: KeptFigures,
+  range: Range,
+  sources: Sources,
+  keepAlive: KeepAlive,
+): Promise<{ present: Present; figures: RangeFigures }> {
+  const { nowMs, state } = sources;
+  const askPresent = (): Promise<Present> => gatherPresent(sources);
+  const askRange = (): Promise<RangeFigures> => gatherRange(range, sources);
+  const [present, figures] = await Promise.all([
+    kept.present
+      .current(presentKey(state), PRESENT_AGES, askPresent, keepAlive)
+      .catch(() => noPresent(nowMs)),
+    kept.figures
+      .current(range.key, agesOf(range), askRange, keepAlive)
+      .catch(() => noFigures(nowMs)),
+  ]);
+  return { present, figures };
+}
+
+const LATE = "no answer in time";
+
+function noPresent(nowMs: number): Present {
+  const none = { ok: false, problem: LATE } as const;
+  const unseen = { kind: "unseen", because: LATE } as const;
+  return {
+    observations: {
+      nowS: Math.floor(nowMs / 1_000),
+      health: unseen,
+      failures: unseen,
+      orphans: unseen,
+      lastReductionS: unseen,
+    },
+    figures: { at: new Date(nowMs).toISOString(), orphans: none, share: none, locations: none },
+  };
+}
+
+function noFigures(nowMs: number): RangeFigures {
+  const none = { ok: false, problem: LATE } as const;
+  return {
+    at: new Date(nowMs).toISOString(),
+    sampled: false,
+    requests: none,
+    errors: none,
+    latency: none,
+    histogram: none,
+    failures: none,
+    error_groups: none,
+  };
+}
+
+/** Whether each question was answered: what was not is asked again soon, however long the range is kept. */
+export function isWhole(figures: RangeFigures | PresentFigures): boolean {
+  return Object.values(figures).every((part) => typeof part !== "object" || part.ok !== false);
 }
 
 /** Metrics are a minute late anyway: older ones are shown while newer ones come. */
@@ -106,7 +170,9 @@ export async function gatherPresent(sources: Sources): Promise<Present> {
     sharePanel(sources),
     locationsPanel(sources),
   ]);
-  const { limit, minutes } = policy.orphanedIntents;
+  const { limit } = policy.orphanedIntents;
+  // The policy's minute is one bucket; a rehearsal's is shorter.
+  const minutes = (policy.orphanedIntents.minutes * policy.bucketSeconds) / 60;
   const orphans = panel(observations.orphans, (row) => ({ ...row, limit, minutes }));
   const at = new Date(nowMs).toISOString();
   return { observations, figures: { at, orphans, share, locations } };

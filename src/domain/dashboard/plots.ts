@@ -36,14 +36,35 @@ function level(range: Range, name: string, value: number): Curve {
   return { name, cohort: null, kind: "limit", values: startsOf(range).map(() => value) };
 }
 
-export function requestsPlot(range: Range, rows: readonly PhaseBucketRow[]): Plot {
-  const perMinute = 60 / range.bucketS;
+/** When the metrics were asked, and how long their rows take to arrive. Seconds. */
+export interface Asked {
+  nowS: number;
+  settleS: number;
+}
+
+/**
+ * A count as a rate, by the time that its bucket has had so far: the newest one is never over. Null while it has
+ * only begun, when its rows are still on their way.
+ */
+function perMinuteIn(
+  { bucketS }: Range,
+  { nowS, settleS }: Asked,
+): (startS: number, count: number) => number | null {
+  const leastS = Math.max(1, Math.min(settleS, bucketS));
+  return (startS, count) => {
+    const hadS = Math.min(bucketS, nowS - startS);
+    return hadS < leastS ? null : (count * 60) / hadS;
+  };
+}
+
+export function requestsPlot(range: Range, rows: readonly PhaseBucketRow[], asked: Asked): Plot {
+  const perMinute = perMinuteIn(range, asked);
   const of = (cohort: Cohort): Curve => {
     const sums = new Map<number, number>();
     for (const row of rows) {
       if (row.cohort === cohort) sums.set(row.bucket, (sums.get(row.bucket) ?? 0) + row.requests);
     }
-    const values = startsOf(range).map((start) => (sums.get(start) ?? 0) * perMinute);
+    const values = startsOf(range).map((start) => perMinute(start, sums.get(start) ?? 0));
     return { name: cohort, cohort, kind: "measured", values };
   };
   return plotOf(range, "per min", COHORTS.map(of));
@@ -108,11 +129,12 @@ export function latencyPlot(range: Range, rows: readonly BucketRow[], policy: Po
 export function failuresPlot(
   range: Range,
   rows: readonly FailureBucketRow[],
-  policy: Policy,
+  { policy, ...asked }: Asked & { policy: Policy },
 ): Plot {
-  const perMinute = 60 / range.bucketS;
+  const perMinute = perMinuteIn(range, asked);
   const curve = (name: string, key: "r2" | "database"): Curve => {
-    const values = valuesOf(range, rows, (row) => row[key] * perMinute).map((n) => n ?? 0);
+    const counts = new Map(rows.map((row) => [row.bucket, row[key]]));
+    const values = startsOf(range).map((start) => perMinute(start, counts.get(start) ?? 0));
     return { name, cohort: "native", kind: "measured", values };
   };
   const { r2Failures, databaseFailures } = policy;

@@ -52,9 +52,35 @@ function endOfBucket(nowS: number, bucketS: number): number {
 
 const LONGEST_SPAN_S = 604_800;
 
-/** The months whose journal matters to a window and to the state of now: "2026-11", oldest first. */
-export function months({ fromS, toS }: Window, nowMs: number): string[] {
-  const month = (s: number): string => new Date(s * 1_000).toISOString().slice(0, 7);
-  // The change before the window may be some days older.
-  return [...new Set([fromS - LONGEST_SPAN_S, toS, nowMs / 1_000].map(month))].toSorted();
+/** As many entries of the journal are read: with so many there may be older ones. */
+export const MOST_ENTRIES = 100;
+
+/** What is to be read of the journal. */
+export interface Past {
+  /** Of the kept answer. */
+  key: string;
+  /** "2026-11", rising. */
+  months: string[];
+  /** Entries of this time and later are left out. Seconds since the epoch. */
+  toS: number;
 }
+
+/** Whatever the range: what matters now, and what every range that ends now shows. */
+export function pastOfNow(nowS: number): Past {
+  // The clocks of others may be ahead.
+  return pastOf("now", nowS - LONGEST_SPAN_S, nowS + DAY_S);
+}
+
+/** Of a range around a moment; null: it ends now. */
+export function pastOfRange({ key, window }: Range, nowS: number): Past | null {
+  return window.toS > nowS ? null : pastOf(key, window.fromS, window.toS);
+}
+
+function pastOf(key: string, fromS: number, toS: number): Past {
+  const month = (s: number): string => new Date(s * 1_000).toISOString().slice(0, 7);
+  // The change before it may be some days older.
+  const months = [...new Set([fromS - LONGEST_SPAN_S, fromS, toS].map(month))].toSorted();
+  return { key, months, toS };
+}
+
+const DAY_S = 86_400;

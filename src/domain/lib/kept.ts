@@ -2,6 +2,8 @@
 
 /** Ranges around a moment are as many as people think of. */
 const MAX_KEYS = 16;
+/** An answer that lacks something is given no longer than this. */
+const LACKING_MS = 15_000;
 
 interface Answer<T> {
   value: T;
@@ -34,11 +36,19 @@ interface Times {
   limited<T>(limitMs: number, work: Promise<T>): Promise<T>;
 }
 
-export function createKept<T>(limitMs: number, { now, limited }: Times): Kept<T> {
+export function createKept<T>(
+  limitMs: number,
+  { now, limited }: Times,
+  isWhole: (value: T) => boolean = () => true,
+): Kept<T> {
   const answers = new Map<string, Answer<T>>();
   const asking = new Map<string, Asking<T>>();
 
+  /** One that has overrun its limit belongs to a request that was torn down. */
+  const isLost = ({ startedAtMs }: Asking<T>): boolean => now() - startedAtMs > limitMs;
+
   const start = (key: string, ask: () => Promise<T>, keepAlive: KeepAlive): Asking<T> => {
+    for (const [other, one] of asking) if (isLost(one)) asking.delete(other);
     const answer = ask().then((value) => {
       const known = { value, atMs: now() };
       answers.delete(key);
@@ -62,11 +72,10 @@ export function createKept<T>(limitMs: number, { now, limited }: Times): Kept<T>
     async current(key, { freshMs, shownMs }, ask, keepAlive) {
       const known = answers.get(key);
       const ageMs = known === undefined ? Number.POSITIVE_INFINITY : Math.abs(now() - known.atMs);
-      if (known !== undefined && ageMs <= freshMs) return known.value;
+      const youngMs = known === undefined || isWhole(known.value) ? freshMs : LACKING_MS;
+      if (known !== undefined && ageMs <= Math.min(freshMs, youngMs)) return known.value;
       const running = asking.get(key);
-      // One that has overrun its limit belongs to a request that was torn down.
-      const joinable = running !== undefined && now() - running.startedAtMs <= limitMs;
-      const next = joinable ? running : start(key, ask, keepAlive);
+      const next = running !== undefined && !isLost(running) ? running : start(key, ask, keepAlive);
       if (known !== undefined && ageMs <= shownMs) return known.value;
       return (await limited(limitMs, next.answer)).value;
     },

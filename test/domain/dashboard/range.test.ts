@@ -1,6 +1,11 @@
 /** What the dashboard's address may ask for. */
 import { describe, expect, test } from "vitest";
-import { LAST_RANGES, months, parseRange } from "../../../src/domain/dashboard/range.ts";
+import {
+  LAST_RANGES,
+  parseRange,
+  pastOfNow,
+  pastOfRange,
+} from "../../../src/domain/dashboard/range.ts";
 
 const NOW_S = Date.parse("2026-11-29T14:30:20Z") / 1_000;
 const iso = (s: number | undefined): string => new Date((s ?? 0) * 1_000).toISOString();
@@ -45,12 +50,27 @@ test.each([
   expect(parseRange(text, NOW_S)).toBeNull();
 });
 
-describe("the months whose journal is read", () => {
-  test("are those of the week before the window, of its end and of now, each once", () => {
-    const window = { fromS: NOW_S - 3_600, toS: NOW_S };
-    expect(months(window, NOW_S * 1_000)).toEqual(["2026-11"]);
-    const old = Date.parse("2026-03-02T00:00:00Z") / 1_000;
-    const around = { fromS: old - 1_800, toS: old + 3_600 };
-    expect(months(around, NOW_S * 1_000)).toEqual(["2026-02", "2026-03", "2026-11"]);
+describe("what is read of the journal", () => {
+  test("every range that ends now has the past of now: of two weeks, and of clocks that are ahead", () => {
+    for (const name of LAST_RANGES) {
+      const range = parseRange(name, NOW_S);
+      expect(range && pastOfRange(range, NOW_S)).toBeNull();
+    }
+    const past = pastOfNow(NOW_S);
+    expect(past.months).toEqual(["2026-11"]);
+    expect(past.toS).toBeGreaterThan(NOW_S);
+    expect(pastOfNow(Date.parse("2027-01-01T00:00:00Z") / 1_000).months).toEqual([
+      "2026-12",
+      "2027-01",
+    ]);
+  });
+
+  test("a range around a moment has one of its own, to its end", () => {
+    const range = parseRange("around:2026-03-01T00:10:00Z", NOW_S);
+    expect(range && pastOfRange(range, NOW_S)).toEqual({
+      key: "around:2026-03-01T00:10:00Z",
+      months: ["2026-02", "2026-03"],
+      toS: range?.window.toS,
+    });
   });
 });

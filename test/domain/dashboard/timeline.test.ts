@@ -1,8 +1,13 @@
 /** The share over time as the journal tells it. */
 import { expect, test } from "vitest";
-import { timelineOf } from "../../../src/domain/dashboard/timeline.ts";
+import { presentShare, timelineOf } from "../../../src/domain/dashboard/timeline.ts";
+import { serialiseCap } from "../../../src/domain/guardian/cap.ts";
+import { serialiseConfig } from "../../../src/domain/state/documents.ts";
 import { NO_CHANGE } from "../../../src/domain/state/journal.ts";
+import type { RawState } from "../../../src/domain/state/state.ts";
+import { parseState } from "../../../src/domain/state/state.ts";
 import { journalEntry } from "../../support/journal-entries.ts";
+import { BASE } from "../ramp/world.ts";
 
 const FROM_S = 1_800_000_000;
 const range = {
@@ -21,8 +26,8 @@ const of = (
   entries: ReturnType<typeof entry>[],
   present: { percent: number; sinceS: number } | null = null,
 ) => {
-  const { plot, marks } = timelineOf(range, NOW_S, { entries, present });
-  return { t: plot.t.map((s) => s - FROM_S), values: plot.curves[0]?.values, marks };
+  const { plot, marks, cut } = timelineOf(range, NOW_S, { entries, present });
+  return { t: plot.t.map((s) => s - FROM_S), values: plot.curves[0]?.values, marks, cut };
 };
 
 test("each change is a step, from the share before the window to now; a stop is 0 %", () => {
@@ -56,6 +61,46 @@ test("without any entry it is the share in force, since that was set", () => {
     values: [null, 10, 10],
   });
   expect(of([]).values).toEqual([null, null]);
+});
+
+test("a share that was set after the range says nothing of it", () => {
+  expect(of([], { percent: 10, sinceS: FROM_S + 9_000 }).values).toEqual([null, null]);
+  expect(of([entry(FROM_S + 9_000, side(5), side(10))]).values).toEqual([5, 5]);
+});
+
+test("what the journal does not show yet, or never will, is a step as well", () => {
+  const known = [entry(FROM_S + 60, side(5), side(10))];
+  expect(of(known, { percent: 0, sinceS: FROM_S + 120 })).toMatchObject({
+    t: [0, 60, 120, 3_000],
+    values: [5, 10, 0, 0],
+  });
+  expect(of(known, { percent: 10, sinceS: FROM_S + 120 }).values).toEqual([5, 10, 10]);
+});
+
+test("where older entries were not read, the share before the first is not known", () => {
+  const many = Array.from({ length: 100 }, (_, nth) => entry(FROM_S + nth + 1, side(5), side(10)));
+  expect(of(many)).toMatchObject({ cut: true, values: [null, 10, ...Array(100).fill(10)] });
+  expect(of([entry(FROM_S - 9, side(1), side(5)), ...many])).toMatchObject({ cut: false });
+});
+
+test("the share in force is so since the stop, the cap or the config, whichever says it", () => {
+  const stopped = iso(FROM_S + 60);
+  const config = serialiseConfig({ ...BASE, canary_percent: 10, last_updated: iso(FROM_S) });
+  const stop = JSON.stringify({ active: true, id: "S", at: stopped });
+  const cap = serialiseCap({
+    schema: 1,
+    id: "01JCQCAP000000000000000000",
+    at: iso(FROM_S + 90),
+    by: "guardian",
+    reason: "p90",
+    percent: 5,
+  });
+  const present = (raw: Partial<RawState>) =>
+    presentShare(parseState({ config, stop: null, ...raw }));
+  expect(present({})).toEqual({ percent: 10, sinceS: FROM_S });
+  expect(present({ stop })).toEqual({ percent: 0, sinceS: FROM_S + 60 });
+  expect(present({ cap })).toEqual({ percent: 5, sinceS: FROM_S + 90 });
+  expect(present({ stop: "{" })).toBeNull();
 });
 
 test("what changed nothing is told, and moves nothing", () => {

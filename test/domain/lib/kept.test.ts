@@ -5,15 +5,17 @@ import { createKept } from "../../../src/domain/lib/kept.ts";
 const AGES = { freshMs: 100, shownMs: 300 };
 const LIMIT_MS = 1_000;
 
-function stage() {
+function stage(isWhole?: (value: string) => boolean) {
   const asked: { resolve(value: string): void; reject(error: Error): void }[] = [];
   const state = { nowMs: 0, late: false };
-  const kept = createKept<string>(LIMIT_MS, {
+  const times = {
     now: () => state.nowMs,
-    limited: (_, work) => (state.late ? Promise.reject(new Error("late")) : work),
-  });
+    limited: <T>(_: number, work: Promise<T>): Promise<T> =>
+      state.late ? Promise.reject(new Error("late")) : work,
+  };
+  const kept = createKept<string>(LIMIT_MS, times, isWhole);
   const ask = () => new Promise<string>((resolve, reject) => asked.push({ resolve, reject }));
-  const current = (key = "k") => kept.current(key, AGES, ask, () => undefined);
+  const current = (key = "k", ages = AGES) => kept.current(key, ages, ask, () => undefined);
   return { asked, state, current };
 }
 
@@ -75,4 +77,17 @@ test("keeps sixteen, and forgets the oldest", async () => {
   expect(asked).toHaveLength(17);
   void current("k0");
   expect(asked).toHaveLength(18);
+});
+
+test("one that lacks something is asked again after 15 s, however long others are kept", async () => {
+  const { asked, state, current } = stage((value) => value !== "half");
+  const long = { freshMs: 600_000, shownMs: 600_000 };
+  for (const [nth, value] of ["half", "whole"].entries()) {
+    const answer = current(value, long);
+    asked[nth]?.resolve(value);
+    await answer;
+  }
+  state.nowMs = 15_001;
+  expect([await current("whole", long), asked.length]).toEqual(["whole", 2]);
+  expect([await current("half", long), asked.length]).toEqual(["half", 3]);
 });
