@@ -3,9 +3,11 @@ import uPlot from "uplot";
 import type { ChangeMark, Curve, Plot } from "../domain/dashboard/document.ts";
 import { timeOf } from "../domain/lib/time.ts";
 import { table } from "./dom.ts";
-import { clock, valueText } from "./text.ts";
+import { clock, dayAndSecond, tickText, valueText } from "./text.ts";
 
 const HEIGHT = 190;
+/** From here on a time of the day says too little. */
+const HALF_A_DAY_S = 43_200;
 /** Told apart without colour, too: by dashes, and by width. */
 const DASHES: readonly (readonly number[])[] = [[], [6, 3], [2, 3], [8, 3, 2, 3]];
 /** The same in the legend, as near as borders come. */
@@ -93,7 +95,7 @@ function optionsOf(
     cursor: { drag: { x: false, y: false } },
     scales: { y: { range: (_, __, max) => [0, Math.max(max * 1.05, unit === "%" ? 1 : 10)] } },
     axes: [
-      { ...axis, size: 30, values: (_, ticks) => ticks.map((s) => clock(s).slice(0, 5)) },
+      { ...axis, size: 30, values: (_, ticks) => ticks.map(tickText) },
       { ...axis, size: 56, values: (_, ticks) => ticks.map((value) => valueText(value, unit)) },
     ],
     series: [{ label: "time" }, ...curves.map((curve, nth) => seriesOf(curve, nth, curves, looks))],
@@ -150,8 +152,9 @@ export function plotTable(caption: string, { unit, t, curves }: Plot): HTMLTable
     "time (UTC)",
     ...curves.map(({ name }) => `${name}${unit === "per min" ? " per min" : ""}`),
   ];
+  const isLong = (t.at(-1) ?? 0) - (t[0] ?? 0) > HALF_A_DAY_S;
   const rows = t.map((seconds, nth) => [
-    clock(seconds),
+    isLong ? dayAndSecond(seconds) : clock(seconds),
     ...curves.map(({ values }) => valueText(values[nth], unit)),
   ]);
   return table(caption, heads, rows.toReversed());

@@ -20,14 +20,17 @@ export interface HeadView {
 }
 
 export function createHead(): HeadView {
-  const banner = el("section", { id: "banner", "aria-label": "State", "aria-live": "assertive" });
+  const banner = el("section", { id: "banner", "aria-label": "State" });
+  // The banner itself says how long ago, and would be read out each time that changes.
+  const announced = el("p", { class: "unseen", role: "alert" });
   const advice = el("section", { id: "advice", "aria-label": "What to do" });
   const copied = el("p", { class: "copied", role: "status" });
   return {
-    elements: [banner, advice, copied],
+    elements: [announced, banner, advice, copied],
     update(shown) {
       banner.dataset.state = shown.banner.word;
       replaceIfOther(banner, bannerIn(shown));
+      setText(announced, `${shown.banner.word}: ${shown.banner.detail}`);
       if (adviceIsOther(advice, shown.advice)) {
         advice.replaceChildren(...adviceIn(shown.advice, copied));
       }

@@ -51,7 +51,6 @@ function told(answer: Answer): void {
 }
 
 function show(shown: DashboardDocument): void {
-  document.title = `${shown.banner.word} · ${shown.environment} · pixcanary`;
   setText(byId("place"), `pixcanary → ${shown.environment}, as seen from ${shown.place}`);
   head.update(shown);
   const marks = shown.timeline.ok ? shown.timeline.data.marks : [];
@@ -81,6 +80,8 @@ function showAge(): void {
   const oldMs = performance.now() - shownAtMs;
   const isOld = oldMs > OLD_MS;
   document.body.classList.toggle("old", isOld);
+  const title = `${newest.banner.word} · ${newest.environment} · pixcanary`;
+  document.title = isOld ? `OLD: ${title}` : title;
   const metrics = agoText(newest.figures.at, Date.parse(newest.at) + oldMs);
   const sampled = newest.figures.sampled ? " · sampled: figures are estimates" : "";
   const state = isOld ? `OLD: state of ${Math.round(oldMs / 1_000)} s ago` : "state now";

@@ -7,7 +7,7 @@ import { addressOf } from "./address.ts";
 import { el, table } from "./dom.ts";
 import { histogramDrawing, histogramTable } from "./histogram.ts";
 import type { Shown } from "./panel.ts";
-import { clock, dayAndClock } from "./text.ts";
+import { clock, dayAndClock, dayAndSecond } from "./text.ts";
 
 export interface PanelDef {
   id: string;
@@ -71,11 +71,14 @@ export const PANELS: readonly PanelDef[] = [
       showing(figures.latency, ({ plot }) => {
         const newest = (name: string): string => {
           const values = plot.curves.find((curve) => curve.name === name)?.values ?? [];
-          const value = values.findLast((known) => known !== null);
-          return value === undefined || value === null ? "–" : `${countText(value)} ms`;
+          const nth = values.findLastIndex((known) => known !== null);
+          const [value, at] = [values[nth] ?? null, plot.t[nth]];
+          return value === null || at === undefined
+            ? "–"
+            : `${countText(value)} ms at ${clock(at)}`;
         };
         return {
-          facts: [`p90 now: native ${newest("native p90")} · proxy ${newest("proxy p90")}`],
+          facts: [`newest p90: native ${newest("native p90")} · proxy ${newest("proxy p90")}`],
           plot,
         };
       }),
@@ -157,7 +160,7 @@ export const PANELS: readonly PanelDef[] = [
               countText(one.requests),
               one.propagation_s === null ? "–" : `${one.propagation_s} s`,
               countText(one.old_requests),
-              one.last_old_s === null ? "–" : clock(one.last_old_s),
+              one.last_old_s === null ? "–" : dayAndSecond(one.last_old_s),
               one.new_revision ?? "–",
               one.old_revision ?? "–",
             ]),
@@ -205,8 +208,8 @@ export const PANELS: readonly PanelDef[] = [
               cohort,
               String(status),
               countText(errors),
-              clock(firstS),
-              clock(lastS),
+              dayAndSecond(firstS),
+              dayAndSecond(lastS),
             ]),
           ),
         }),

@@ -19,9 +19,10 @@ async function ask(): Promise<Answer> {
   const response = await fetch(dataAddress(), {
     signal: AbortSignal.timeout(LIMIT_MS),
     headers: { accept: "application/json" },
-    redirect: "error",
+    // Access sends whose session is over to its own sign-in.
+    redirect: "manual",
   });
-  if (response.status === 401) return { kind: "signed-out" };
+  if (response.status === 401 || response.type === "opaqueredirect") return { kind: "signed-out" };
   if (!response.ok) return { kind: "problem", why: await whyOf(response) };
   const document: DashboardDocument = await response.json();
   if (document.schema !== DASHBOARD_SCHEMA) return { kind: "other-schema" };
@@ -34,6 +35,11 @@ async function whyOf(response: Response): Promise<string> {
   return `HTTP ${response.status}${error}`;
 }
 
+function problemOf(error: unknown): Answer {
+  const late = error instanceof DOMException && error.name === "TimeoutError";
+  return { kind: "problem", why: late ? "no answer in time" : "no connection" };
+}
+
 /** Tells each answer, one at a time; pauses while the page is hidden, and asks at once when it is shown. */
 export function keepAsking(told: (answer: Answer) => void): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -43,10 +49,10 @@ export function keepAsking(told: (answer: Answer) => void): void {
     clearTimeout(timer);
     asking = true;
     try {
-      told(await ask());
+      told(await ask().catch(problemOf));
     } catch (error) {
-      const late = error instanceof DOMException && error.name === "TimeoutError";
-      told({ kind: "problem", why: late ? "no answer in time" : "no connection" });
+      const why = error instanceof Error ? error.message : String(error);
+      told({ kind: "problem", why: `this page failed: ${why}` });
     } finally {
       asking = false;
       if (!document.hidden) timer = setTimeout(() => void round(), EVERY_MS);
@@ -55,6 +61,10 @@ export function keepAsking(told: (answer: Answer) => void): void {
   document.addEventListener("visibilitychange", () => {
     clearTimeout(timer);
     if (!document.hidden) void round();
+  });
+  // Back from the browser's memory, where its timers ended.
+  addEventListener("pageshow", ({ persisted }) => {
+    if (persisted) void round();
   });
   void round();
 }

@@ -14,6 +14,17 @@ export function clock(seconds: number): string {
   return `${new Date(seconds * 1_000).toISOString().slice(11, 19)}Z`;
 }
 
+/** "2026-11-29 14:02:11Z". */
+export function dayAndSecond(seconds: number): string {
+  return new Date(seconds * 1_000).toISOString().slice(0, 19).replace("T", " ").concat("Z");
+}
+
+/** "14:02", and "11-29" at midnight: of an axis. */
+export function tickText(seconds: number): string {
+  const iso = new Date(seconds * 1_000).toISOString();
+  return iso.slice(11, 16) === "00:00" ? iso.slice(5, 10) : iso.slice(11, 16);
+}
+
 /** "2026-11-29 14:02Z". */
 export function dayAndClock(iso: string): string {
   const ms = Date.parse(iso);

@@ -276,6 +276,7 @@ describe.skipIf(CHROMIUM === null)(`the dashboard${NEEDS_BROWSER}`, () => {
     await opened.page.route("**/dashboard/data*", (route) => route.abort());
     await opened.page.clock.runFor(60_000);
     expect(await opened.page.textContent("#age")).toMatch(/^OLD: state of \d+ s ago/);
+    expect(await opened.page.title()).toMatch(/^OLD: /);
     expect(await opened.page.textContent("#trouble")).toContain("pixcanary status");
     expect(await opened.page.textContent("#banner h1")).not.toBe("");
     await opened.context.close();

@@ -50,6 +50,34 @@ describe.skipIf(CHROMIUM === null)(`in the browser${NEEDS_BROWSER}`, () => {
     await context.close();
   });
 
+  test("range and panel of a link outlive the sign-in, also after a wrong token", async () => {
+    const { context, page, errors } = await openPage({ ...stage, base: at("AMS") });
+    await page.goto(`${at("AMS")}/qa/dashboard?range=24h#latency`);
+    await signIn(page, "x".repeat(40));
+    expect(await page.textContent(".problem")).toContain("not the token");
+    expect(await page.evaluate("getComputedStyle(document.querySelector('form')).display")).toBe(
+      "grid",
+    );
+    await signIn(page, stage.sandbox.description.qaToken);
+    await page.waitForSelector("#banner h1");
+    expect(page.url()).toBe(`${at("AMS")}/qa/dashboard?range=24h#latency`);
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
+  test("who follows another site's link is offered to open it with his cookie", async () => {
+    const { context, page } = await openPage({ ...stage, base: at("IAD") });
+    await signIn(page, stage.sandbox.description.qaToken);
+    await page.waitForSelector("#banner h1");
+    // Another site for the browser: cookies know no ports, but names.
+    await page.goto(`${team.replace("127.0.0.1", "localhost")}/`);
+    await page.evaluate(`location.href = ${JSON.stringify(`${at("IAD")}/qa/dashboard?range=24h`)}`);
+    await page.click("text=Open the dashboard");
+    await page.waitForSelector("#banner h1");
+    expect(page.url()).toBe(`${at("IAD")}/qa/dashboard?range=24h`);
+    await context.close();
+  });
+
   test("the right one is changed for a cookie that no script and no other site can use", async () => {
     const { context, page, errors } = await openPage(stage);
     await signIn(page, stage.sandbox.description.qaToken);
@@ -72,7 +100,7 @@ describe.skipIf(CHROMIUM === null)(`in the browser${NEEDS_BROWSER}`, () => {
 
 describe.skipIf(CHROMIUM === null)(`over HTTP${NEEDS_BROWSER}`, () => {
   const form = (base: string, token: string, origin: string | null) =>
-    fetch(`${base}/qa/dashboard/sign-in`, {
+    fetch(`${base}/qa/dashboard`, {
       method: "POST",
       headers: {
         "content-type": "application/x-www-form-urlencoded",

@@ -31,7 +31,12 @@ export function createAccess(settings: AccessSettings | null): Access {
       const token = request.headers.get(HEADER);
       if (token === null) return false;
       try {
-        await jwtVerify(token, keys, { issuer: team, audience, algorithms: ["RS256", "ES256"] });
+        await jwtVerify(token, keys, {
+          issuer: team,
+          audience,
+          algorithms: ["RS256", "ES256"],
+          requiredClaims: ["exp"],
+        });
         return true;
       } catch {
         return false;

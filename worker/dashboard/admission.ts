@@ -22,15 +22,20 @@ export async function admitViewer(
   env: Bindings,
   deps: Pick<Deps, "settings" | "guesses" | "dashboard">,
 ): Promise<ViewerAdmission> {
-  const { settings, dashboard } = deps;
-  const who = networkOf(request.headers.get("cf-connecting-ip"));
+  const { settings, guesses, dashboard } = deps;
+  const address = request.headers.get("cf-connecting-ip");
+  const who = networkOf(address);
   const known =
     !settings.qaGuarded ||
     (await dashboard.viewers.isIn(request)) ||
     (await dashboard.access.admits(request)) ||
     (await hasToken(request, deps));
+  const blockedMs = request.headers.has("authorization") ? guesses.blockedMs(address) : 0;
+  if (!known && blockedMs > 0) {
+    return { kind: "limited", retryAfterS: Math.ceil(blockedMs / 1_000) };
+  }
   const limiter = known ? env.QA_LIMIT_TOKEN : env.QA_LIMIT_ANON;
-  if (!(await isWithinLimit(limiter, `dashboard ${known ? "viewer" : who}`))) {
+  if (!(await isWithinLimit(limiter, `dashboard ${known ? "viewer " : ""}${who}`))) {
     return { kind: "limited", retryAfterS: RATE_PERIOD_S };
   }
   return known ? { kind: "admitted" } : { kind: "refused", openable: settings.qaToken !== null };

@@ -13,9 +13,13 @@ export const page = {
   dashboard,
   script,
   style,
-  signIn(problem: keyof typeof PROBLEMS): string {
+  /** `followed`: by a link of another site, to which a browser does not show the cookie. */
+  signIn(problem: keyof typeof PROBLEMS, followed = false): string {
     const text = PROBLEMS[problem];
     const shown = text === "" ? "" : `<p class="problem" role="alert">${text}</p>`;
-    return signIn.replace("<!-- problem -->", shown);
+    const link = '<p>Signed in already? <a href="">Open the dashboard</a></p>';
+    return signIn
+      .replace("<!-- problem -->", shown)
+      .replace("<!-- followed -->", followed ? link : "");
   },
 };

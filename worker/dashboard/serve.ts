@@ -31,27 +31,34 @@ async function answer(given: DashboardExchange, deps: Deps): Promise<Response> {
   const { pathname } = new URL(request.url);
   const part = pathname.slice(pathname.indexOf(DASHBOARD_PATH) + DASHBOARD_PATH.length);
   const isGet = request.method === "GET" || request.method === "HEAD";
-  if (part === "/sign-in" && request.method === "POST") return takeToken(given, deps);
+  // To the page's own address: range and panel stay in it.
+  if (part === "" && request.method === "POST") return takeToken(given, deps);
   if (part === "/sign-out" && request.method === "POST") return leave(request);
-  if (!isGet) return text(405, "method not allowed", { Allow: "GET, HEAD" });
+  if (!isGet) {
+    return text(405, "method not allowed", {
+      Allow: part === "" ? "GET, HEAD, POST" : "GET, HEAD",
+    });
+  }
   if (part === "/app.js") return asset(page.script, "text/javascript");
   if (part === "/app.css") return asset(page.style, "text/css");
   if (part !== "" && part !== "/data") return text(404, "not found");
   const admission = await admitViewer(request, given.env, deps);
-  if (admission.kind !== "admitted") return turnedAway(admission, part === "");
+  if (admission.kind !== "admitted") return turnedAway(admission, part === "" ? request : null);
   return part === "" ? html(200, page.dashboard) : data(given, deps);
 }
 
 function turnedAway(
   admission: Exclude<ViewerAdmission, { kind: "admitted" }>,
-  wantsPage: boolean,
+  /** Null: what is asked for is no page. */
+  visit: Request | null,
 ): Response {
   if (admission.kind === "limited") {
     const retry = { "Retry-After": String(admission.retryAfterS) };
     return text(429, `too many requests: try again in ${admission.retryAfterS} s`, retry);
   }
-  if (!wantsPage) return Response.json({ error: "unauthorized" }, { status: 401 });
-  return html(401, admission.openable ? page.signIn("") : page.signIn("no-token"));
+  if (visit === null) return Response.json({ error: "unauthorized" }, { status: 401 });
+  const followed = visit.headers.get("sec-fetch-site") === "cross-site";
+  return html(401, page.signIn(admission.openable ? "" : "no-token", followed));
 }
 
 async function data({ request, env, context, colo }: DashboardExchange, deps: Deps) {
@@ -76,7 +83,7 @@ async function takeToken({ request, env }: DashboardExchange, deps: Deps): Promi
     token === null ? ({ kind: "wrong-token" } as const) : await signIn(token, request, env, deps);
   switch (result.kind) {
     case "in":
-      return seeOther(request, "", result.setCookie);
+      return seeOther(request, new URL(request.url).search, result.setCookie);
     case "limited":
       return html(429, page.signIn("limited"), { "Retry-After": String(result.retryAfterS) });
     default:
@@ -105,10 +112,11 @@ async function tokenIn(request: Request): Promise<string | null> {
   }
 }
 
-function seeOther(request: Request, part: string, setCookie: string): Response {
+/** To the page. */
+function seeOther(request: Request, search: string, setCookie: string): Response {
   const { pathname } = new URL(request.url);
   const location =
-    pathname.slice(0, pathname.indexOf(DASHBOARD_PATH) + DASHBOARD_PATH.length) + part;
+    pathname.slice(0, pathname.indexOf(DASHBOARD_PATH) + DASHBOARD_PATH.length) + search;
   return new Response(null, {
     status: 303,
     headers: { Location: location, "Set-Cookie": setCookie },

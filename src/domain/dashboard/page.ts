@@ -1,6 +1,6 @@
 /** Where the dashboard's page is, and what a browser may do on it. Worker and `dashboard --local` serve the same. */
 
-/** Below it: `/data`, `/app.js`, `/app.css`, `/sign-in`, `/sign-out`. Also below `/api`. */
+/** Below it: `/data`, `/app.js`, `/app.css`, `/sign-out`. Also below `/api`. */
 export const DASHBOARD_PATH = "/qa/dashboard";
 
 /**
