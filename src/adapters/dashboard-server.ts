@@ -13,6 +13,9 @@ import type { Range } from "../domain/dashboard/range.ts";
 import { parseRange } from "../domain/dashboard/range.ts";
 import type { Pages } from "../ports/pages.ts";
 
+/** No visitor's requests go through this machine, and nobody signs in here: the page leaves both out. */
+const localPage = dashboard.replace("<html ", "<html data-local ");
+
 type Read = (range: Range) => Promise<DashboardDocument>;
 
 /** Until the signal aborts; resolves with what was wrong, null if nothing was: as a bundle of its own it throws nothing. */
@@ -83,7 +86,7 @@ async function answer(
   }
   switch (part) {
     case "":
-      return send(response, "text/html", dashboard);
+      return send(response, "text/html", localPage);
     case "/app.js":
       return send(response, "text/javascript", script);
     case "/app.css":

@@ -9,6 +9,11 @@ export function addressOf(range: string): string {
   return `?${new URLSearchParams({ range })}${location.hash}`;
 }
 
+/** Above this page, where it is the Worker's. */
+export function qaAddress(): string {
+  return location.pathname.slice(0, location.pathname.lastIndexOf("/"));
+}
+
 /** Beside this page: the Worker serves it below `/qa` and `/api/qa`. */
 export function dataAddress(): string {
   return `dashboard/data${location.search}`;

@@ -8,19 +8,35 @@ import {
   checkDownloads,
   checkSignedUrls,
   fail,
+  inconclusive,
   noData,
   pass,
   SMOKE_CHECKS,
 } from "../domain/smoke/upload.ts";
 import type { Visit, Visitor } from "../domain/smoke/visit.ts";
 import { visitOf } from "../domain/smoke/visit.ts";
-import { dataAddress } from "./address.ts";
+import { dataAddress, qaAddress } from "./address.ts";
 import { el, setText } from "./dom.ts";
 
 const LIMIT_MS = 10_000;
 const MARKS = { pass: "✔", fail: "✖", inconclusive: "!", no_data: "?" } as const;
 
 export function createSmoke(): HTMLElement {
+  const isLocal = document.documentElement.dataset.local !== undefined;
+  return sectionOf(
+    isLocal
+      ? [el("p", {}, "Not from this address: pixcanary verify --smoke makes them.")]
+      : checksOf(),
+  );
+}
+
+function sectionOf(parts: readonly HTMLElement[]): HTMLElement {
+  const title = el("h2", { id: "smoke-title" }, "Smoke checks");
+  const attributes = { id: "smoke", class: "panel", "aria-labelledby": "smoke-title" };
+  return el("section", attributes, title, ...parts);
+}
+
+function checksOf(): HTMLElement[] {
   const button = el("button", { type: "button" }, "Run the six checks");
   const lines = new Map(SMOKE_CHECKS.map((name) => [name, el("li", {}, `${name}: not run yet`)]));
   const told = (name: SmokeName, { verdict, detail }: Judged): void => {
@@ -33,14 +49,11 @@ export function createSmoke(): HTMLElement {
       button.disabled = false;
     });
   });
-  return el(
-    "section",
-    { id: "smoke", class: "panel", "aria-labelledby": "smoke-title" },
-    el("h2", { id: "smoke-title" }, "Smoke checks"),
+  return [
     el("p", {}, "Run by this browser, as a visitor; they leave one small file behind."),
     el("p", {}, button),
     el("div", { role: "status" }, el("ul", {}, ...lines.values())),
-  );
+  ];
 }
 
 type Tell = (name: SmokeName, judged: Judged) => void;
@@ -69,15 +82,15 @@ async function runAll(told: Tell): Promise<void> {
     noData("not checked: a page cannot act as another origin; pixcanary verify --smoke can"),
   );
   const judge = async (name: SmokeName, work: () => Promise<Judged>): Promise<Judged> => {
-    const judged = await work().catch(() => fail("no answer"));
+    const judged = await work().catch((error: unknown) =>
+      error instanceof ElsewhereError ? noData(error.message) : fail("no answer"),
+    );
     told(name, judged);
     return judged;
   };
-  await Promise.all([
-    judge("credentials", checkCredentials),
-    judge("Worker canary config", checkConfig),
-    upAndDown(flow, judge),
-  ]);
+  // First alone: requests of a new visitor that are sent together would each be drawn.
+  await judge("credentials", checkCredentials);
+  await Promise.all([judge("Worker canary config", checkConfig), upAndDown(flow, judge)]);
 }
 
 async function upAndDown(
@@ -102,10 +115,11 @@ async function upAndDown(
 
 /** `/qa` refuses who has no token, and no script can read the visitor's cookie. */
 async function checkCredentials(): Promise<Judged> {
-  const refused = await send("GET", "/qa");
+  const refused = await send("GET", qaAddress());
   if (document.cookie.includes(`${COHORT_COOKIE}=`)) {
     return fail("a script of this page can read the visitor's cookie");
   }
+  if (refused.status === 429) return inconclusive("rate limited by /qa (HTTP 429); wait a minute");
   if (refused.status !== 401)
     return fail(`/qa without a token answered HTTP ${refused.status}, not 401`);
   return pass("401 without a token; no script can read the visitor's cookie");
@@ -113,7 +127,7 @@ async function checkCredentials(): Promise<Judged> {
 
 /** What decides about this visitor is what the dashboard says now. */
 async function checkConfig(): Promise<Judged> {
-  const [decided, said] = await Promise.all([send("GET", "/qa"), send("GET", dataAddress())]);
+  const [decided, said] = await Promise.all([send("GET", qaAddress()), send("GET", dataAddress())]);
   const word = (said.json as { banner?: { word?: unknown } } | undefined)?.banner?.word;
   if (decided.decision === null) return fail("no decision header: is this the canary Worker?");
   if (typeof word !== "string" || word === "UNKNOWN")
@@ -123,11 +137,18 @@ async function checkConfig(): Promise<Judged> {
   return (reason === "emergency") === (word === "EMERGENCY") ? pass(shown) : fail(shown);
 }
 
+class ElsewhereError extends Error {
+  constructor() {
+    super("its address is of another host, where this page may not go: pixcanary verify --smoke");
+  }
+}
+
 async function send(
   method: "GET" | "POST" | "PUT",
   to: string,
   body?: { type: string; content: string },
 ): Promise<Visit> {
+  if (new URL(to, location.href).origin !== location.origin) throw new ElsewhereError();
   const response = await fetch(to, {
     method,
     redirect: "manual",

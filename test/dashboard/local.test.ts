@@ -58,6 +58,8 @@ describe.skipIf(CHROMIUM === null)(`the local dashboard${NEEDS_BROWSER}`, () => 
     expect(page.url()).toMatch(/\/qa\/dashboard$/);
     expect(await page.textContent("#banner h1")).toContain("NORMAL");
     expect(await page.textContent("#place")).toContain("as seen from this machine");
+    expect(await page.textContent("#smoke")).toContain("pixcanary verify --smoke");
+    expect(await page.isVisible("#sign-out")).toBe(false);
     const headers = { authorization: `Bearer ${stage.sandbox.description.qaToken}` };
     const answer = await fetch(`${stage.base}/qa/dashboard/data`, { headers });
     const worker = (await answer.json()) as {
