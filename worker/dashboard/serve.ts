@@ -71,7 +71,7 @@ async function data({ request, env, context, colo }: DashboardExchange, deps: De
   try {
     return Response.json(await readDashboard(range, { env, deps, colo, keepAlive }));
   } catch {
-    return Response.json({ error: "the metrics did not answer in time" }, { status: 503 });
+    return Response.json({ error: "internal error" }, { status: 500 });
   }
 }
 

@@ -134,14 +134,14 @@ export function isWhole(figures: RangeFigures | PresentFigures): boolean {
 }
 
 /** Metrics are a minute late anyway: older ones are shown while newer ones come. */
-export const PRESENT_AGES: Ages = { freshMs: 15_000, shownMs: 45_000 };
+const PRESENT_AGES: Ages = { freshMs: 15_000, shownMs: 45_000 };
 
-export function agesOf({ freshS }: Range): Ages {
+function agesOf({ freshS }: Range): Ages {
   return { freshMs: freshS * 1_000, shownMs: 3 * freshS * 1_000 };
 }
 
 /** What `gatherPresent` was asked about: after a change it is another question. */
-export function presentKey(state: ParsedState | null): string {
+function presentKey(state: ParsedState | null): string {
   if (state === null) return "unread";
   const { config, stop } = state;
   return JSON.stringify([
