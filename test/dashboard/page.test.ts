@@ -152,7 +152,9 @@ describe.skipIf(CHROMIUM === null)(`the dashboard${NEEDS_BROWSER}`, () => {
       const at = rows[0]?.indexOf(`${cohort} p90`) ?? -1;
       const shown = rows
         .slice(1)
-        .flatMap((row) => (row[at] === "–" ? [] : [Number.parseFloat(row[at] ?? "")]));
+        .flatMap((row) =>
+          row[at] === "–" ? [] : [Number.parseFloat((row[at] ?? "").replaceAll(",", ""))],
+        );
       const known = of(cohort)
         .filter(({ phase }) => phase !== "proxy")
         .map(({ ms }) => ms);
