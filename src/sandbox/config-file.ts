@@ -1,8 +1,7 @@
 /** The temporary `pixcanary.json` with its token files, readable by the owner alone. */
-import { rmSync } from "node:fs";
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { temporaryFolder } from "./temporary.ts";
 import {
   CANARY_TAG,
   DATASET,
@@ -29,14 +28,8 @@ export async function writeConfigFile(
   description: Omit<SandboxDescription, "configPath">,
   notices: NoticeSecrets | null,
 ): Promise<ConfigFile> {
-  const directory = await mkdtemp(join(tmpdir(), "pixcanary-sandbox-"));
   // Tokens must not outlive a process that exits without closing the sandbox.
-  const removeNow = (): void => rmSync(directory, { recursive: true, force: true });
-  process.once("exit", removeNow);
-  const remove = async (): Promise<void> => {
-    process.off("exit", removeNow);
-    await rm(directory, { recursive: true, force: true });
-  };
+  const { path: directory, remove } = await temporaryFolder("pixcanary-sandbox-");
   try {
     await chmod(directory, 0o700);
     const path = join(directory, "pixcanary.json");

@@ -1,8 +1,9 @@
 /** The whole sandbox: the real Worker at several locations, steered through the API. */
-import { existsSync } from "node:fs";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { connect } from "node:net";
-import { dirname } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { type QaDocument, qaSchema } from "../../src/domain/proof/qa-document.ts";
 import { type CaughtPoint, type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
 import { untilLive } from "../support/live.ts";
@@ -257,7 +258,14 @@ test("a start that fails ends what it had started, and wrong options are named",
 test("closing leaves no port, no file and no process behind, even under every fault", async () => {
   const children = () => process.getActiveResourcesInfo().filter((r) => r === "ProcessWrap").length;
   const before = children();
+  const folder = await mkdtemp(join(tmpdir(), "pixcanary-closing-"));
+  vi.stubEnv("TMPDIR", folder);
+  onTestFinished(async () => {
+    vi.unstubAllEnvs();
+    await rm(folder, { recursive: true, force: true });
+  });
   const other = await startSandbox({ locations: ["FRA"], lagMs: NO_LAG });
+  expect(await readdir(folder)).not.toEqual([]);
   expect(children()).toBeGreaterThan(before);
   const { description, control } = other;
   const { edgeUrl, originUrl, controlUrl, apiBaseUrl, databaseUrl, locations } = description;
@@ -271,7 +279,7 @@ test("closing leaves no port, no file and no process behind, even under every fa
   await other.close();
   await expect(hanging).rejects.toThrow();
   await expect.poll(children, PATIENCE).toBe(before);
-  expect(existsSync(dirname(description.configPath))).toBe(false);
+  expect(await readdir(folder)).toEqual([]);
   const urls = [edgeUrl, originUrl, controlUrl, apiBaseUrl, databaseUrl, locations[0]?.url ?? ""];
   for (const url of urls) expect(await reachable(Number(new URL(url).port))).toBe(false);
 });

@@ -91,26 +91,37 @@ async function runSandbox(
     vars: { GUARDIAN: guardian },
     ...(databaseUrl === undefined ? {} : { databaseUrl }),
   };
-  const { startSandbox, packageRoot } = await loadSandbox();
+  const { startSandbox } = await loadSandbox();
   const first = empty ? "" : "the Worker, ";
   shell.console.err(`sandbox: starting ${first}the API, the origin and the database …`);
   const interrupt = shell.interrupt(shell.console.err);
   const sandbox = await startSandbox(options);
   try {
-    if (flags.json) shell.console.out(jsonForTerminal(sandbox.description));
-    else {
-      const { description } = sandbox;
-      const next = empty
-        ? await setupCommands(description, packageRoot())
-        : commandsFor(description);
-      shell.console.out(welcome(description, next, empty));
+    // What ends at once is not said to be ready.
+    if (!interrupt.aborted) {
+      shell.console.out(await readyText(sandbox.description, empty, flags));
+      await untilAborted(interrupt);
     }
-    if (!interrupt.aborted) await once(interrupt, "abort");
   } finally {
     await sandbox.close();
   }
   shell.console.err("✔ sandbox: ended, nothing is left behind");
   return 0;
+}
+
+async function untilAborted(interrupt: AbortSignal): Promise<void> {
+  if (!interrupt.aborted) await once(interrupt, "abort");
+}
+
+async function readyText(
+  description: SandboxDescription,
+  empty: boolean,
+  { json }: GlobalFlags,
+): Promise<string> {
+  if (json) return jsonForTerminal(description);
+  const { packageRoot } = await loadSandbox();
+  const next = empty ? await setupCommands(description, packageRoot()) : commandsFor(description);
+  return welcome(description, next, empty);
 }
 
 function welcome(d: SandboxDescription, next: readonly string[], empty: boolean): string {

@@ -3,6 +3,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { Miniflare, type MiniflareOptions, NoOpLog, type WorkerOptions } from "miniflare";
 import { Closers } from "../closers.ts";
+import { temporaryFolder, withTemporary } from "../temporary.ts";
 import { LOGS_BUCKET, MEDIA_BUCKET } from "../types.ts";
 import { BACKSTAGE, Backstage, type Bucket, backstageWorker } from "./backstage.ts";
 import { bindingsOf, bucketWorker, canaryWorker, TAIL } from "./canary-worker.ts";
@@ -44,7 +45,10 @@ async function start(options: EdgesOptions, closers: Closers): Promise<Edges> {
   const services = new NodeServices();
   await services.start();
   closers.add(() => services.close());
-  const { miniflare, ports } = await startRuntime(options, services);
+  // Miniflare removes its own folder without waiting for that: the process may be gone before.
+  const folder = await temporaryFolder("pixcanary-edge-");
+  closers.add(() => folder.remove());
+  const { miniflare, ports } = await startRuntime(options, services, folder.path);
   closers.add(() => miniflare.dispose());
   // One start after the other; what needs the runtime meanwhile waits for the last of them.
   let started: Promise<void> = Promise.resolve();
@@ -78,13 +82,14 @@ interface Ports {
 }
 
 /** Once more with other ports where another program was quicker. */
-async function startRuntime(options: EdgesOptions, services: NodeServices) {
+async function startRuntime(options: EdgesOptions, services: NodeServices, folder: string) {
   for (let left = STARTS; ; left -= 1) {
     const [entry = 0, backstage = 0, ...others] = await quietPorts(options.locations.length + 2);
     const locations = new Map(options.locations.map((colo, nth) => [colo, others[nth] ?? 0]));
     const ports: Ports = { entry, backstage, locations };
     const given = miniflareOptions(options.worker, options, services, ports);
-    const miniflare = keepingSignals(() => new Miniflare(given));
+    const make = (): Miniflare => new Miniflare(given);
+    const miniflare = keepingSignals(() => withTemporary(folder, make));
     try {
       await miniflare.ready;
       return { miniflare, ports };
