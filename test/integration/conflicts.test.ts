@@ -22,6 +22,10 @@ oneLane((own, path) => {
 const run = (args: readonly string[]) =>
   runCli(args, { env: { ...lane.env, ...tokenEnv(lane.sandbox) } });
 
+/** With limits that a busy machine keeps: what is journaled on this disk is there. */
+const runPatiently = (args: readonly string[]) =>
+  runHere(args, { env: { ...lane.env, ...tokenEnv(lane.sandbox) }, clock: patientClock() });
+
 describe("two at the same time", () => {
   test("two reduces: what is stored is the winner's, and nobody is told done in vain", async () => {
     const both = await Promise.all(
@@ -95,14 +99,14 @@ describe("two at the same time", () => {
     expect((await run(["not-aus", "--config", config])).code).toBe(0);
     const { stop } = storedState(lane.sandbox);
     await lane.sandbox.control.setFaults([{ kind: "forbidden", match: { method: "PUT" } }]);
-    const { code, stderr } = await run(["not-aus", "--config", config]);
+    const { code, stderr } = await runPatiently(["not-aus", "--config", config]);
     expect(code).toBe(23);
     expect(stderr).toMatch(
       /✖ not-aus: the earlier stop by \S+ is in force; this one was refused \(.*HTTP 403/,
     );
     expect(stderr).toContain("By hand:");
     expect(storedState(lane.sandbox).stop).toEqual(stop);
-    const history = await run(["history", "--config", config]);
+    const history = await runPatiently(["history", "--config", config]);
     expect(history.stdout).toMatch(
       /ago {2}not-aus {2}FAILED \(.*HTTP 403.*\), nothing written {2}/,
     );
@@ -117,13 +121,13 @@ describe("two at the same time", () => {
     const { stop } = storedState(lane.sandbox);
     await lane.sandbox.control.setFaults([{ ...fault, match: { method: "PUT" } }]);
     const { code, stdout, stderr } = await run(["not-aus", "--timeout", "3", "--config", config]);
-    // Once no time is left to read `stop`, its mirror names her. A cut off attempt may have arrived.
-    const annas =
-      "the earlier (?:stop|emergency in config) by anna is (?:in force|stored); this one";
+    // Once no time is left to read `stop`, its mirror names her. A cut off attempt may have arrived, also in `config`
+    // alone.
+    const annas = "the earlier (?:stop|emergency in config) by anna is (?:in force|stored); ";
     const said =
       code === 24
-        ? `✖ not-aus: ${annas} could not be written \\(`
-        : `; ${annas} may not have been written \\(`;
+        ? `✖ not-aus: ${annas}this one could not be written \\(`
+        : `; ${annas}(?:this one may not have been written \\(|config may hold this emergency, this one is not written)`;
     expect([code, stdout + stderr]).toEqual([
       expect.toBeOneOf([21, 24]),
       expect.stringMatching(new RegExp(said)),
