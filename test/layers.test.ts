@@ -25,7 +25,16 @@ const LAYERS: readonly Layer[] = [
   {
     at: "src/adapters",
     ours: [DOMAIN, PORTS],
-    packages: ["node:", "cloudflare", "zod", "ulid", "jsonc-parser", "pg", "#dashboard-page"],
+    packages: [
+      "node:",
+      "cloudflare",
+      "zod",
+      "ulid",
+      "jsonc-parser",
+      "@decimalturn/toml-patch",
+      "pg",
+      "#dashboard-page",
+    ],
   },
   {
     at: "src/cli",

@@ -139,7 +139,7 @@ function failed(error: unknown, run: Run & { part: Part; data: SetupData }): Res
 
 const MARKS = { exists: "✔", made: "✔", left: "!", "not made": "✖" } as const;
 
-/** `given` for the lines that are to be pasted where a file is not edited. */
+/** `given` for the lines that are to be pasted where there is no file. */
 export function renderSetup(outcome: Result, { wanted, files }: SetupGiven): string {
   if (!("data" in outcome) || outcome.data === undefined) return "";
   const { parts, namespace_id: id } = outcome.data;
@@ -148,8 +148,7 @@ export function renderSetup(outcome: Result, { wanted, files }: SetupGiven): str
     ({ what, state, detail }) =>
       `  ${MARKS[state]} ${what.padEnd(width)}  ${state.padEnd(8)}  ${detail}`,
   );
-  const byHand = files.wranglerPath === null || files.wranglerPath.endsWith(".toml");
-  const lines =
-    byHand && id !== null ? ["", ...tomlLines(wanted, id).map((one) => `    ${one}`)] : [];
+  const byHand = files.wranglerPath === null && id !== null ? tomlLines(wanted, id) : [];
+  const lines = byHand.length > 0 ? ["", ...byHand.map((one) => `    ${one}`)] : [];
   return [...rows, ...lines].join("\n");
 }

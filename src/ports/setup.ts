@@ -76,12 +76,12 @@ export interface TextFile {
   value: unknown;
 }
 
-/** JSON with comments that people write. All methods throw LocalError. */
+/** JSON with comments, or TOML (`.toml`), that people write. All methods throw LocalError. */
 export interface ConfigFiles {
   /** Null when there is no such file. */
   read(path: string): Promise<TextFile | null>;
   /** Every byte outside the edits stays. */
-  edited(text: string, edits: readonly Edit[]): Promise<string>;
+  edited(path: string, text: string, edits: readonly Edit[]): Promise<string>;
   /** At once, in place of `before` (null: no file), which must still be there. `check` refuses by throwing. */
   write(
     path: string,

@@ -1,6 +1,8 @@
 /** What `setup` refuses, leaves to the operator, or must not overwrite. */
+
 import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { parse } from "@decimalturn/toml-patch";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FIELD_NAMES } from "../../src/domain/setup/logpush-fields.ts";
 import type { Permission } from "../../src/sandbox/api/permissions.ts";
@@ -360,18 +362,42 @@ describe("left to the operator", () => {
     expect(stage.api.held.secrets.size).toBe(0);
   });
 
-  test("a TOML file is not touched: the lines to paste are printed", async () => {
-    const toml = '# by hand\nname = "pix-sandbox"\n';
-    await writeFile(join(stage.dir, "wrangler.toml"), toml);
-    const { code, stdout } = await stage.setup([
-      "--yes",
-      "--wrangler",
-      "wrangler.toml",
-      "--worker",
-      "pix-sandbox",
-    ]);
-    expect(code).toBe(0);
-    expect(stdout).toContain(`binding = "KV_CANARY_CONFIG"\n    id = "${NAMESPACE}"`);
-    expect(await readFile(join(stage.dir, "wrangler.toml"), "utf8")).toBe(toml);
+  test("TOML is updated like JSON: its comments and order stay, and a second run changes nothing", async () => {
+    const path = join(stage.dir, "wrangler.toml");
+    const toml = [
+      "# by hand",
+      'name = "pix-sandbox" # the Worker',
+      'routes = [ { pattern = "api.pix.immo/*", zone_name = "pix.immo" } ]',
+      "",
+      "[vars]",
+      'ENVIRONMENT = "staging"   # not production',
+      "",
+      "[[kv_namespaces]]",
+      'binding = "OTHER"',
+      'id = "0123"',
+      "",
+    ];
+    await writeFile(path, toml.join("\n"));
+    const words = ["--yes", "--wrangler", "wrangler.toml", "--worker", "pix-sandbox"];
+    const { code, stdout, stderr } = await stage.setup(words);
+    expect([code, stdout + stderr]).toEqual([0, expect.stringContaining("wrangler.toml")]);
+    const after = await readFile(path, "utf8");
+    for (const line of toml) expect(after.split("\n")).toContain(line);
+    const known = parse(after);
+    expect(known).toMatchObject({
+      logpush: true,
+      vars: { ENVIRONMENT: "staging", ANALYTICS_DATASET: "canary_requests" },
+      kv_namespaces: [{ binding: "OTHER" }, { binding: "KV_CANARY_CONFIG", id: NAMESPACE }],
+      r2_buckets: [{ binding: "MEDIA" }],
+    });
+    expect((await stage.setup(words)).code).toBe(0);
+    expect(await readFile(path, "utf8")).toBe(after);
+  });
+
+  test("what is no TOML is refused before anything is made", async () => {
+    await writeFile(join(stage.dir, "wrangler.toml"), 'name = "pix-sandbox\n');
+    const words = ["--yes", "--wrangler", "wrangler.toml", "--worker", "pix-sandbox"];
+    const { code, stderr } = await stage.setup(words);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/wrangler\.toml: not TOML: /)]);
   });
 });

@@ -47,9 +47,7 @@ export async function readKnown(
         /^[a-z0-9-]{1,32}$/.test(text) ? undefined : "must be 1 to 32 of a-z, 0-9 and -",
     }));
   const wranglerPath = await wranglerFile(own, shell);
-  const isToml = wranglerPath?.endsWith(".toml") === true;
-  const content =
-    wranglerPath === null || isToml ? null : await readable(configFiles, wranglerPath);
+  const content = wranglerPath === null ? null : await readable(configFiles, wranglerPath);
   const facts = content === null ? null : readWrangler(content, env);
   const wrangler = facts === null || "names" in facts ? null : facts;
   const present = fieldAt(file, "environments", env);

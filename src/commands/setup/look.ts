@@ -167,8 +167,6 @@ async function lookAtFiles(
   const state = stateOf(config, namespaceId, (id) => environmentEdits(config?.value, wanted, id));
   const configFile = { path: configPath, state };
   if (wranglerPath === null) return { configFile, wranglerFile: { path: null, state: "absent" } };
-  const byHand = { path: wranglerPath, state: "by-hand" } as const;
-  if (wranglerPath.endsWith(".toml")) return { configFile, wranglerFile: byHand };
   const wrangler = await configFiles.read(wranglerPath);
   const facts = readWrangler(wrangler?.value, wanted.env);
   if ("names" in facts) {

@@ -198,7 +198,7 @@ async function updateConfig(making: Making): Promise<void> {
   const { path } = found.configFile;
   const file = await ports.configFiles.read(path);
   const edits = environmentEdits(file?.value, wanted, idOf(making));
-  const after = await ports.configFiles.edited(file?.text ?? "{}\n", edits);
+  const after = await ports.configFiles.edited(path, file?.text ?? "{}\n", edits);
   const texts = { before: file?.text ?? null, after };
   await ports.configFiles.write(path, texts, (text) => ports.checkConfig(text));
 }
@@ -212,6 +212,6 @@ async function updateWrangler(making: Making): Promise<void> {
     throw new LocalError(`${path ?? "wrangler's file"} was changed meanwhile; run setup again`);
   }
   const edits = wranglerEdits(file.value, facts, wanted, idOf(making));
-  const after = await ports.configFiles.edited(file.text, edits);
+  const after = await ports.configFiles.edited(path, file.text, edits);
   await ports.configFiles.write(path, { before: file.text, after });
 }

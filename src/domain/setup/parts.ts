@@ -22,8 +22,8 @@ export interface Found {
   givenNames: readonly string[];
   files: { secrets: boolean; qaToken: boolean; secretsPath: string; qaTokenPath: string };
   configFile: { path: string; state: FileState };
-  /** `by-hand`: it is not edited, and what it must hold is printed. */
-  wranglerFile: { path: string | null; state: FileState | "by-hand" };
+  /** Without a path what it must hold is printed. */
+  wranglerFile: { path: string | null; state: FileState };
 }
 
 export type Maker =
@@ -142,7 +142,7 @@ function secretParts(wanted: Wanted, found: Found): Part[] {
 
 function wranglerPart(wanted: Wanted, { wranglerFile: { path, state } }: Found): Part {
   const what = path ?? "wrangler's file";
-  if (path === null || state === "absent" || state === "by-hand") {
+  if (path === null || state === "absent") {
     const found = path === null ? "none" : "not edited by this command";
     const left = `put the bindings of ${wanted.env} into it: setup prints them at its end`;
     return { what, found, make: null, left, permission: null };

@@ -85,7 +85,7 @@ export function wranglerEdits(
   ];
 }
 
-/** The same for a file that is not edited, to be pasted: TOML, of this environment. */
+/** The same where there is no file, to be pasted: TOML, of this environment. */
 export function tomlLines(wanted: Wanted, namespaceId: string): string[] {
   const at = (name: string): string => `env.${wanted.env}.${name}`;
   return [
