@@ -1,5 +1,5 @@
 import { createServer } from "node:net";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createCloudflareClient } from "../../src/adapters/cloudflare-client.ts";
 import { createStateStore, type StoreOptions } from "../../src/adapters/cloudflare-store.ts";
 import { type Send, send } from "../../src/adapters/http.ts";
@@ -97,11 +97,10 @@ describe.each([
     });
 
     test("variables that Cloudflare's own tools read cannot change host, credentials or headers", async () => {
-      const before = { ...process.env };
-      process.env.CLOUDFLARE_BASE_URL = elsewhere.url;
-      process.env.CLOUDFLARE_API_KEY = "other-key";
-      process.env.CLOUDFLARE_EMAIL = "other@example.com";
-      process.env.CLOUDFLARE_CUSTOM_HEADERS = "Authorization: Bearer other\nx-extra: 1";
+      vi.stubEnv("CLOUDFLARE_BASE_URL", elsewhere.url);
+      vi.stubEnv("CLOUDFLARE_API_KEY", "other-key");
+      vi.stubEnv("CLOUDFLARE_EMAIL", "other@example.com");
+      vi.stubEnv("CLOUDFLARE_CUSTOM_HEADERS", "Authorization: Bearer other\nx-extra: 1");
       try {
         server.reply(success({}));
         elsewhere.reply(success({}));
@@ -111,7 +110,7 @@ describe.each([
         expect(Object.keys(headers).filter((name) => /^x-/.test(name))).toEqual([]);
         expect(elsewhere.seen).toHaveLength(0);
       } finally {
-        process.env = before;
+        vi.unstubAllEnvs();
       }
     });
 
