@@ -1,6 +1,4 @@
 /** The dashboard in a browser of this machine. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { LocalError } from "../ports/errors.ts";
 import type { Pages } from "../ports/pages.ts";
 
@@ -12,15 +10,16 @@ const OPENERS: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>> = {
 export function createPages(): Pages {
   return {
     async open(url) {
+      // Loaded when it is needed: a stop must not pay for it.
+      const { spawn } = process.getBuiltinModule("node:child_process");
       const [command = "", ...words] = OPENERS[process.platform] ?? ["xdg-open"];
       const child = spawn(command, [...words, url], { stdio: "ignore", detached: true });
-      try {
-        await once(child, "spawn");
-      } catch {
-        return false;
-      }
-      child.unref();
-      return true;
+      const begun = await new Promise<boolean>((resolve) => {
+        child.once("spawn", () => resolve(true));
+        child.once("error", () => resolve(false));
+      });
+      if (begun) child.unref();
+      return begun;
     },
     /** Its page is a bundle of its own: no other command pays for it. */
     async serve(read, options) {
