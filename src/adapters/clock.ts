@@ -1,10 +1,8 @@
 /** The system's clock. */
 import { uptime } from "node:os";
 import { unlessAborted } from "../domain/lib/abort.ts";
+import { MAX_TIMER_MS } from "../domain/lib/duration.ts";
 import type { Clock } from "../ports/machine.ts";
-
-/** A longer timer fires at once: Node stores delays in 31 bits. */
-export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export function createClock(): Clock {
   return {

@@ -4,9 +4,7 @@ import type { Cohort } from "../domain/decision/decide.ts";
 import { COHORT_COOKIE } from "../domain/decision/headers.ts";
 import type { Flow, Judged, SmokeName } from "../domain/smoke/upload.ts";
 import {
-  checkApi,
-  checkDownloads,
-  checkSignedUrls,
+  checkUpload,
   fail,
   inconclusive,
   noData,
@@ -90,27 +88,7 @@ async function runAll(told: Tell): Promise<void> {
   };
   // First alone: requests of a new visitor that are sent together would each be drawn.
   await judge("credentials", checkCredentials);
-  await Promise.all([judge("Worker canary config", checkConfig), upAndDown(flow, judge)]);
-}
-
-async function upAndDown(
-  flow: Flow,
-  judge: (name: SmokeName, work: () => Promise<Judged>) => Promise<Judged>,
-): Promise<void> {
-  let intentId: string | null = null;
-  const skipped = (because: string) => async () => noData(`skipped: ${because} did not pass`);
-  const api = await judge("API URL", () => checkApi(flow));
-  const signed = await judge("signed URLs", async () => {
-    if (api.verdict !== "pass") return skipped("API URL")();
-    const uploaded = await checkSignedUrls(flow);
-    intentId = uploaded.intentId;
-    return uploaded;
-  });
-  await judge("downloads", async () =>
-    intentId === null || signed.verdict === "no_data"
-      ? skipped("signed URLs")()
-      : checkDownloads(flow, intentId),
-  );
+  await Promise.all([judge("Worker canary config", checkConfig), checkUpload(flow, judge)]);
 }
 
 /** `/qa` refuses who has no token, and no script can read the visitor's cookie. */

@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { isValid, MAX_ULID } from "ulid";
 import { describe, expect, test, vi } from "vitest";
-import { createClock, MAX_TIMER_MS } from "../../src/adapters/clock.ts";
+import { createClock } from "../../src/adapters/clock.ts";
 import { createIdentity } from "../../src/adapters/identity.ts";
 import { createRng } from "../../src/adapters/rng.ts";
+import { MAX_TIMER_MS } from "../../src/domain/lib/duration.ts";
 import { PATIENCE } from "../support/patience.ts";
 
 describe("the clock", () => {

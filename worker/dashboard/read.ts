@@ -8,8 +8,9 @@ import { pastOfNow, pastOfRange } from "../../src/domain/dashboard/range.ts";
 import type { KeepAlive } from "../../src/domain/lib/kept.ts";
 import type { Observed } from "../../src/domain/policy/observations.ts";
 import { isOver, parseRamp } from "../../src/domain/ramp/document.ts";
-import type { LookedAt, Ping } from "../../src/domain/situation/known.ts";
+import type { LookedAt } from "../../src/domain/situation/known.ts";
 import { nextText } from "../../src/domain/situation/next-text.ts";
+import { pingIn } from "../../src/domain/situation/ping.ts";
 import type { EffectiveState } from "../../src/domain/state/isolate-memory.ts";
 import type { JournalEntry } from "../../src/domain/state/journal.ts";
 import { oddKeys } from "../../src/domain/state/odd-keys.ts";
@@ -115,16 +116,12 @@ function lookOf(
   health: Awaited<ReturnType<Deps["health"]["full"]>>,
   colo: string | null,
 ): LookedAt {
-  const ping = ({ status, problem }: { status: string; problem: string | null }): Ping => {
-    if (status === "failing") return { kind: "fails", problem: problem ?? "" };
-    return { kind: status === "healthy" ? "answers" : "unknown" };
-  };
   return {
     place: colo ?? "here",
     emergency: source === "none" ? null : emergency,
     current: state === null ? null : isSame(state, { emergency, config }),
-    native: ping(health.native),
-    proxy: ping(health.proxy),
+    native: pingIn(health.native),
+    proxy: pingIn(health.proxy),
   };
 }
 

@@ -9,12 +9,13 @@
 
 import * as z from "zod";
 import { anySignal } from "../../domain/lib/abort.ts";
+import { MAX_TIMER_MS } from "../../domain/lib/duration.ts";
 import { once } from "../../domain/lib/lazy.ts";
 import type { CallOptions } from "../../ports/api.ts";
 import { UpstreamError } from "../../ports/errors.ts";
 import type { LogTail, TailNotice } from "../../ports/logs.ts";
 import type { Clock } from "../../ports/machine.ts";
-import { createClock, MAX_TIMER_MS } from "../clock.ts";
+import { createClock } from "../clock.ts";
 import { ApiFailure, callApi, resultOf } from "../cloudflare-call.ts";
 import type { CloudflareClient } from "../cloudflare-client.ts";
 import type { RetryPolicy } from "../retry.ts";

@@ -2,17 +2,16 @@
  * Opens the dashboard that the Worker serves, or serves the same page on this machine with the operator's own
  * tokens, for when the Worker is the problem. Reads only.
  */
+
 import * as z from "zod";
 import { dashboardAddress } from "../../domain/dashboard/page.ts";
+import { MAX_TIMER_MS } from "../../domain/lib/duration.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Given, Outcome, ReadingVerb } from "../command.ts";
 import { interruptedBy } from "../command.ts";
 import { onOff } from "../flag.ts";
 import { invocation } from "../lib/format.ts";
 import { createDashboardReader } from "./reader.ts";
-
-/** The longest that a timer can wait: 24 days. */
-const UNLIMITED_MS = 2 ** 31 - 1;
 
 const input = z.object({
   local: onOff("--local", "serve the page from this machine, with your own tokens, until Ctrl-C"),
@@ -39,7 +38,7 @@ export const dashboard: ReadingVerb<typeof input, DashboardData> = {
   ],
   anyHost: true,
   streams: true,
-  timeoutMs: UNLIMITED_MS,
+  timeoutMs: MAX_TIMER_MS,
   input,
   run: (given, ports) => (given.local ? serve(given, ports) : open(given, ports)),
   render: ({ kind, ...outcome }) => {

@@ -5,7 +5,7 @@
 import { type Fault, faultsText } from "../../domain/drill/faults.ts";
 import type { Rehearsed } from "../../domain/drill/report.ts";
 import { NOT_MEASURED, TARGETS } from "../../domain/drill/stages.ts";
-import { anySignal, unlessAborted } from "../../domain/lib/abort.ts";
+import { anySignal } from "../../domain/lib/abort.ts";
 import type { FaultStage } from "../../ports/fault-stage.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { CommonInput, Outcome } from "../command.ts";
@@ -13,13 +13,14 @@ import { notAus, pullTheStop } from "../not-aus/not-aus.ts";
 import { restore } from "../restore/restore.ts";
 import { verify } from "../verify/verify.ts";
 import { waitForGuardian } from "./automatic.ts";
-import { type DrillData, newDrill, verdictOf } from "./data.ts";
+import { type DrillData, verdictOf } from "./data.ts";
 import { notDetected, untilDetected } from "./detect.ts";
 import {
   DRILL_BUDGET_MS,
   type Drilling,
   detailOf,
   execute,
+  onStage,
   rehearsed,
   slowest,
   stopTimes,
@@ -42,20 +43,10 @@ export async function performFaults(
   stage: FaultStage,
   { faults, targets = TARGETS }: { faults: readonly Fault[]; targets?: Drilling["targets"] },
 ): Promise<Outcome<DrillData>> {
-  const data = newDrill(ports);
-  const { percent, detail } = await shareToDrill(input, ports);
-  data.percent = percent;
-  if (percent === null) data.steps.push({ step: "ready", held: false, elapsed_ms: 0, detail });
-  else {
+  const data = await onStage({ input, ports, stage }, (begun, percent) => {
     const given = { ...input, reason: input.reason ?? "drill" };
-    const run: Run = { input: given, ports, stage, targets, percent };
-    await stage.startVisitors();
-    try {
-      await rehearseEach(faults, run, data);
-    } finally {
-      data.traffic = await unlessAborted(stage.stopVisitors(), ports.interrupt, () => null);
-    }
-  }
+    return rehearseEach(faults, { input: given, ports, stage, targets, percent }, begun);
+  });
   return verdictOf(data, ports, `pixcanary drill --fault ${faultsText(faults)}`);
 }
 

@@ -5,16 +5,16 @@
 import type { Fault } from "../../domain/drill/faults.ts";
 import { type Course, scoreOf, type TypedLine, timesOf } from "../../domain/drill/score.ts";
 import { TARGETS } from "../../domain/drill/stages.ts";
-import { anySignal, unlessAborted } from "../../domain/lib/abort.ts";
+import { anySignal } from "../../domain/lib/abort.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import type { FaultStage, Keyboard, Page } from "../../ports/fault-stage.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { CommonInput, Outcome } from "../command.ts";
 import { isLive, proveLive } from "../lib/prove-live.ts";
-import { type DrillData, newDrill, verdictOf } from "./data.ts";
+import { type DrillData, verdictOf } from "./data.ts";
 import { notDetected, untilDetected } from "./detect.ts";
-import { type Drilling, rehearsed } from "./run.ts";
-import { lookInFull, shareToDrill } from "./share.ts";
+import { type Drilling, onStage, rehearsed } from "./run.ts";
+import { lookInFull } from "./share.ts";
 
 const PAGE_LIMIT_MS = 60_000;
 /** Of the whole drill: whoever has left the desk is not waited for. */
@@ -40,20 +40,11 @@ export async function performInteractive(
   { stage, keyboard }: { stage: FaultStage; keyboard: Keyboard },
   { fault, targets = TARGETS }: { fault: Fault; targets?: Drilling["targets"] },
 ): Promise<Outcome<DrillData>> {
-  const data = newDrill(ports);
-  const { percent, detail } = await shareToDrill(input, ports);
-  data.percent = percent;
-  if (percent === null) data.steps.push({ step: "ready", held: false, elapsed_ms: 0, detail });
-  else {
+  const data = await onStage({ input, ports, stage }, async (begun) => {
     const course = { lines: [], writtenMs: null, liveMs: null, healedMs: null, restoredMs: null };
     const session: Session = { input, ports, stage, keyboard, targets, pagedAtMs: 0, course };
-    await stage.startVisitors();
-    try {
-      data.rehearsals.push(await watchEngineer(fault, session));
-    } finally {
-      data.traffic = await unlessAborted(stage.stopVisitors(), ports.interrupt, () => null);
-    }
-  }
+    begun.rehearsals.push(await watchEngineer(fault, session));
+  });
   return verdictOf(data, ports, "pixcanary drill --interactive");
 }
 

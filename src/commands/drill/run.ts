@@ -3,9 +3,13 @@ import type * as z from "zod";
 import type { Fault } from "../../domain/drill/faults.ts";
 import type { Rehearsed } from "../../domain/drill/report.ts";
 import { judged, type StageTimes, type Targets } from "../../domain/drill/stages.ts";
+import { unlessAborted } from "../../domain/lib/abort.ts";
+import type { FaultStage } from "../../ports/fault-stage.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { ChangingVerb, CommonInput, Outcome } from "../command.ts";
 import type { NotAusData } from "../not-aus/not-aus.ts";
+import { type DrillData, newDrill } from "./data.ts";
+import { shareToDrill } from "./share.ts";
 
 /** Longer than a stop may take to be live: what is too slow is measured to its end, and named. */
 export const DRILL_BUDGET_MS = 150_000;
@@ -24,6 +28,28 @@ export interface Trial {
   detectedMs: number;
   detectedAtMs: number;
   known: Partial<Rehearsed> & { notes: string[] };
+}
+
+/** With visitors, from the share in force; without one that may be touched nothing is begun. */
+export async function onStage(
+  { input, ports, stage }: { input: CommonInput; ports: Ports; stage: FaultStage },
+  work: (data: DrillData, percent: number) => Promise<void>,
+): Promise<DrillData> {
+  const data = newDrill(ports);
+  const { percent, detail } = await shareToDrill(input, ports);
+  data.percent = percent;
+  if (percent === null) {
+    data.steps.push({ step: "ready", held: false, elapsed_ms: 0, detail });
+    return data;
+  }
+  await stage.startVisitors();
+  try {
+    await work(data, percent);
+  } finally {
+    // They may be in the middle of an upload: whoever types Ctrl-C does not wait for that.
+    data.traffic = await unlessAborted(stage.stopVisitors(), ports.interrupt, () => null);
+  }
+  return data;
 }
 
 /** Runs a verb as the shell would, `--yes` given; what ended in planning ended. */

@@ -9,6 +9,7 @@ import type { Policy } from "../../domain/policy/numbers.ts";
 import type { Ask, Observations } from "../../domain/policy/observations.ts";
 import { lastReduction } from "../../domain/policy/observations.ts";
 import { observeNative } from "../../domain/policy/observe.ts";
+import { isBlind } from "../../domain/situation/judged.ts";
 import type { JournalEntry } from "../../domain/state/journal.ts";
 import { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
@@ -55,9 +56,8 @@ export async function observe(
     }),
     reading,
   ]);
-  const { health, failures, orphans } = observations;
-  const isBlind = [health, failures, orphans].every(({ kind }) => kind === "unseen");
-  return { observations, failure: isBlind ? errorOf(health) : null, warnings: [...warnings] };
+  const failure = isBlind(observations) ? errorOf(observations.health) : null;
+  return { observations, failure, warnings: [...warnings] };
 }
 
 interface OrphansGiven {

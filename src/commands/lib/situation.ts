@@ -1,12 +1,13 @@
 /** From what a command has read to what is known, and the next command as it is typed here. */
 import type { Target } from "../../domain/config/environment.ts";
-import { backToNormal } from "../../domain/policy/back-to-normal.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
 import { compare, expectationOf } from "../../domain/proof/expectation.ts";
 import { stateShown } from "../../domain/proof/traffic.ts";
-import type { Figures, Known, LookedAt, Ping, Situation } from "../../domain/situation/known.ts";
+import { judged } from "../../domain/situation/judged.ts";
+import type { Figures, Known, LookedAt, Situation } from "../../domain/situation/known.ts";
 import { NOT_ASKED } from "../../domain/situation/known.ts";
+import { pingIn } from "../../domain/situation/ping.ts";
 import { situationOf } from "../../domain/situation/situation.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
 import type { assessHealth } from "./native-health.ts";
@@ -26,8 +27,7 @@ export function figuresOf(
   { policy }: Target,
 ): Figures | string {
   if (failure !== null) return failure.message;
-  const normal = backToNormal(observations, policy).every(({ verdict }) => verdict !== "fail");
-  return { assessment, normal };
+  return judged(assessment, observations, policy);
 }
 
 /** `pings`: of an earlier look, where this one did not wait for them. */
@@ -45,12 +45,7 @@ export function lookedAt(
 }
 
 export function pingsIn({ qa }: Pick<Sighting, "qa">): Pick<LookedAt, "native" | "proxy"> {
-  const of = (name: "native" | "proxy"): Ping => {
-    const { status = "unknown", problem = null } = qa?.health[name] ?? {};
-    if (status === "failing") return { kind: "fails", problem: problem ?? "" };
-    return { kind: status === "healthy" ? "answers" : "unknown" };
-  };
-  return { native: of("native"), proxy: of("proxy") };
+  return { native: pingIn(qa?.health.native), proxy: pingIn(qa?.health.proxy) };
 }
 
 /** ", ping: native answers, proxy FAILS"; "" when neither is known. */

@@ -6,6 +6,7 @@
 
 import type { Target } from "../../domain/config/environment.ts";
 import { anySignal } from "../../domain/lib/abort.ts";
+import { MAX_TIMER_MS } from "../../domain/lib/duration.ts";
 import type { Order } from "../../domain/ramp/advance.ts";
 import { advance, closing, GATE, overtaken } from "../../domain/ramp/advance.ts";
 import { isShown, supersededBy } from "../../domain/ramp/carrier.ts";
@@ -27,7 +28,7 @@ import type { RampData, RunState } from "./run-state.ts";
 import { keep, showEnd } from "./store.ts";
 
 /** What a run may take unless `--timeout` says so: no limit, as no timer holds 60 days. */
-export const RAMP_BUDGET_MS = 2 ** 31 - 1;
+export const RAMP_BUDGET_MS = MAX_TIMER_MS;
 /** No wait is longer: a machine that wakes up looks at once. */
 const MAX_WAIT_MS = 30_000;
 /** Between tries while the API does not answer; with jitter. */

@@ -2,6 +2,7 @@
 
 import * as z from "zod";
 import { anySignal } from "../../domain/lib/abort.ts";
+import { MAX_TIMER_MS } from "../../domain/lib/duration.ts";
 import { isOver } from "../../domain/ramp/document.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import type { Ports } from "../../ports/ports.ts";
@@ -27,8 +28,6 @@ const input = z.object({
 });
 
 const PLAIN_MS = 20_000;
-/** The longest that a timer can wait: 24 days. */
-const LONGEST_MS = 2 ** 31 - 1;
 
 export const rampStatus: ReadingVerb<typeof input, RampStatusData> = {
   name: "ramp status",
@@ -48,7 +47,7 @@ export const rampStatus: ReadingVerb<typeof input, RampStatusData> = {
       "25 when it was aborted or another change ended it, 124 when it has not ended in that time.",
   ].join("\n"),
   timeoutMs: PLAIN_MS,
-  timeoutFor: ({ wait }) => Math.min(wait ?? PLAIN_MS, LONGEST_MS),
+  timeoutFor: ({ wait }) => Math.min(wait ?? PLAIN_MS, MAX_TIMER_MS),
   input,
   run: (given, ports) => (given.wait === undefined ? look(ports) : untilOver(given, ports)),
   render,

@@ -15,9 +15,7 @@ import type { Verdict } from "../../domain/policy/verdict.ts";
 import { expectationOf } from "../../domain/proof/expectation.ts";
 import type { Flow, Judged, SmokeName } from "../../domain/smoke/upload.ts";
 import {
-  checkApi,
-  checkDownloads,
-  checkSignedUrls,
+  checkUpload,
   fail,
   inconclusive,
   noData,
@@ -93,7 +91,7 @@ export async function runSmoke(ports: Ports, options: SmokeOptions): Promise<Smo
   const [cors, [credentials, config], flowChecks] = await Promise.all([
     timed(ports, signal, "CORS", () => checkCors({ ...qa, base })),
     checkWithToken(qa),
-    checkFlow(flow, ports, signal),
+    checkUpload(flow, (name, work) => timed(ports, signal, name, work)),
   ]);
   const [api, signed, downloads] = flowChecks;
   const checks = [api, cors, credentials, signed, downloads, config];
@@ -104,33 +102,6 @@ export async function runSmoke(ports: Ports, options: SmokeOptions): Promise<Smo
 function apiBaseOf(qaUrl: string): string | null {
   const url = URL.parse(qaUrl);
   return url !== null && /^(\/api)?\/qa$/.test(url.pathname) ? url.origin : null;
-}
-
-/** A check that hangs on another one is not held against what it would have looked at. */
-async function checkFlow(
-  flow: Flow,
-  ports: Ports,
-  signal: AbortSignal,
-): Promise<[SmokeCheck, SmokeCheck, SmokeCheck]> {
-  const skipped = (name: SmokeName, because: SmokeName): SmokeCheck => ({
-    name,
-    ...noData(`skipped: ${because} did not pass`),
-    elapsed_ms: 0,
-  });
-  const api = await timed(ports, signal, "API URL", () => checkApi(flow));
-  if (api.verdict !== "pass") {
-    return [api, skipped("signed URLs", "API URL"), skipped("downloads", "API URL")];
-  }
-  let intentId: string | null = null;
-  const signed = await timed(ports, signal, "signed URLs", async () => {
-    const uploaded = await checkSignedUrls(flow);
-    intentId = uploaded.intentId;
-    return { verdict: uploaded.verdict, detail: uploaded.detail };
-  });
-  const uploadedId: string | null = intentId;
-  if (uploadedId === null) return [api, signed, skipped("downloads", "signed URLs")];
-  const downloads = await timed(ports, signal, "downloads", () => checkDownloads(flow, uploadedId));
-  return [api, signed, downloads];
 }
 
 interface QaChecks {

@@ -6,6 +6,7 @@
 
 import * as z from "zod";
 import { anySignal } from "../../domain/lib/abort.ts";
+import { MAX_TIMER_MS } from "../../domain/lib/duration.ts";
 import { clockTime } from "../../domain/text/format.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Given, Outcome, ReadingVerb } from "../command.ts";
@@ -23,8 +24,6 @@ import { viewLines } from "./view.ts";
 const QUICKEST_S = 10;
 /** Ages in the view count on. */
 const REDRAW_MS = 1_000;
-/** The longest that a timer can wait: 24 days. */
-const UNLIMITED_MS = 2 ** 31 - 1;
 
 const input = z.object({
   interval: flag(
@@ -62,7 +61,7 @@ export const watch: ReadingVerb<typeof input, WatchData> = {
     "  kind: state, live, health, finding, share, location, journal, data",
   ].join("\n"),
   streams: true,
-  timeoutMs: UNLIMITED_MS,
+  timeoutMs: MAX_TIMER_MS,
   input,
   run: (given, ports) => run(given, ports),
   render: () => "",
@@ -75,7 +74,7 @@ function secondsOrDuration(text: string): number | null {
 
 async function run(given: Given<typeof input>, ports: Ports): Promise<Outcome<WatchData>> {
   const startedMs = ports.clock.monotonic();
-  const limitMs = Math.min(given.for ?? UNLIMITED_MS, given.timeoutMs);
+  const limitMs = Math.min(given.for ?? MAX_TIMER_MS, given.timeoutMs);
   const signal = anySignal([ports.clock.timeout(limitMs), ports.interrupt]);
   const model = emptyModel(ports.qa.urls);
   const told = { changes: 0 };

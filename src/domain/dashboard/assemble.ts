@@ -1,11 +1,11 @@
 /** Everything that the page shows, from what was read and asked. */
-import { backToNormal } from "../policy/back-to-normal.ts";
 import { evaluate } from "../policy/evaluate.ts";
 import type { Policy } from "../policy/numbers.ts";
 import type { Observations, Observed } from "../policy/observations.ts";
 import { coloName } from "../proof/colo-name.ts";
 import { isBehind } from "../proof/fleet.ts";
 import type { RampDocument } from "../ramp/document.ts";
+import { isBlind, judged } from "../situation/judged.ts";
 import type {
   Figures as JudgedFigures,
   LookedAt,
@@ -100,12 +100,9 @@ function situationIn(seen: Seen): Situation {
 
 /** A text where the metrics did not answer at all: why. */
 function judgedFigures({ observations, policy }: Seen): JudgedFigures | string {
-  const { health, failures, orphans } = observations;
-  if ([health, failures, orphans].every(({ kind }) => kind === "unseen")) {
-    return health.kind === "unseen" ? health.because : "";
-  }
-  const normal = backToNormal(observations, policy).every(({ verdict }) => verdict !== "fail");
-  return { assessment: evaluate(observations, policy), normal };
+  const { health } = observations;
+  if (health.kind === "unseen" && isBlind(observations)) return health.because;
+  return judged(evaluate(observations, policy), observations, policy);
 }
 
 function adviceOf({ mark, headline, concerns, next }: Situation, seen: Seen): Advice {

@@ -2,7 +2,7 @@
 
 import { lastReduction } from "../policy/observations.ts";
 import type { RampDocument } from "../ramp/document.ts";
-import { shareOf } from "../ramp/text.ts";
+import { shareOf, stepText } from "../ramp/text.ts";
 import { originOf } from "../situation/since.ts";
 import type { JournalEntry } from "../state/journal.ts";
 import type { ParsedState } from "../state/state.ts";
@@ -62,9 +62,8 @@ export function bannerOf({ state, shown, ramp, entries }: BannerGiven): Banner {
 }
 
 function rampText(ramp: RampDocument): string {
-  const { step, plan, paused } = ramp;
-  const place = step < 0 ? `before step 1 of ${plan.length}` : `step ${step + 1} of ${plan.length}`;
-  return `${place}, ${shareOf(ramp)} of new visitors to native${paused === null ? "" : ", paused"}`;
+  const paused = ramp.paused === null ? "" : ", paused";
+  return `${stepText(ramp)}, ${shareOf(ramp)} of new visitors to native${paused}`;
 }
 
 interface Said {

@@ -1,4 +1,7 @@
 /** Lengths of time as people write them: `90s`, `30m`, `2h`, `3d`. */
+/** The longest that a timer can wait, in milliseconds (24 days): Node stores delays in 31 bits, a longer one fires at once. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
+
 const UNIT_S: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
 /** In seconds, at least 1; null for anything else. */

@@ -72,8 +72,9 @@ export function createKept<T>(
     async current(key, { freshMs, shownMs }, ask, keepAlive) {
       const known = answers.get(key);
       const ageMs = known === undefined ? Number.POSITIVE_INFINITY : Math.abs(now() - known.atMs);
-      const youngMs = known === undefined || isWhole(known.value) ? freshMs : LACKING_MS;
-      if (known !== undefined && ageMs <= Math.min(freshMs, youngMs)) return known.value;
+      const lacks = known !== undefined && !isWhole(known.value);
+      const youngMs = lacks ? Math.min(freshMs, LACKING_MS) : freshMs;
+      if (known !== undefined && ageMs <= youngMs) return known.value;
       const running = asking.get(key);
       const next = running !== undefined && !isLost(running) ? running : start(key, ask, keepAlive);
       if (known !== undefined && ageMs <= shownMs) return known.value;

@@ -49,7 +49,7 @@ export interface Flow {
 }
 
 /** The API answers at its address, with a decision. */
-export async function checkApi({ visitor, wantsNative }: Flow): Promise<Judged> {
+async function checkApi({ visitor, wantsNative }: Flow): Promise<Judged> {
   const visit = await visitor.go("GET", "/api/jobs");
   if (visit.decision === null) {
     return fail(`HTTP ${visit.status} without the decision header: is this the canary Worker?`);
@@ -63,13 +63,13 @@ export async function checkApi({ visitor, wantsNative }: Flow): Promise<Judged> 
   return pass(`HTTP ${visit.status}, decided ${cohort} (${reason})${fallback}`);
 }
 
-export interface Uploaded extends Judged {
+interface Uploaded extends Judged {
   /** For `finalize`; null unless the upload was accepted. */
   intentId: string | null;
 }
 
 /** The upload address of an intent takes the file; one that was altered is refused. */
-export async function checkSignedUrls(flow: Flow): Promise<Uploaded> {
+async function checkSignedUrls(flow: Flow): Promise<Uploaded> {
   const { visitor, content } = flow;
   const nothing = (judged: Judged): Uploaded => ({ ...settled(flow, judged), intentId: null });
   const fields = { filename: SMOKE_FILE, content_type: TEXT, size: content.length };
@@ -96,7 +96,7 @@ export async function checkSignedUrls(flow: Flow): Promise<Uploaded> {
 }
 
 /** What was uploaded comes back as it was; an altered address is refused. */
-export async function checkDownloads(flow: Flow, intentId: string): Promise<Judged> {
+async function checkDownloads(flow: Flow, intentId: string): Promise<Judged> {
   const { visitor, content } = flow;
   const done = await visitor.go("POST", `${UPLOAD}/finalize`, json({ intent_id: intentId }));
   const jobId = textField(done, "job_id");
@@ -197,4 +197,29 @@ function textField({ json: body }: Visit, name: string): string | null {
 function urlField(visit: Visit, name: string): string | null {
   const value = textField(visit, name);
   return value !== null && URL.canParse(value, "http://relative.invalid") ? value : null;
+}
+
+/**
+ * The three checks of an upload, one after the other. One that hangs on another is not held against what it would
+ * have looked at. `judge` makes one, and says so.
+ */
+export async function checkUpload<Made extends Judged>(
+  flow: Flow,
+  judge: (name: SmokeName, work: () => Promise<Judged>) => Promise<Made>,
+): Promise<[api: Made, signed: Made, downloads: Made]> {
+  const skip = (name: SmokeName, because: SmokeName): Promise<Made> =>
+    judge(name, async () => noData(`skipped: ${because} did not pass`));
+  const api = await judge("API URL", () => checkApi(flow));
+  if (api.verdict !== "pass") {
+    return [api, await skip("signed URLs", "API URL"), await skip("downloads", "API URL")];
+  }
+  let intentId: string | null = null;
+  const signed = await judge("signed URLs", async () => {
+    const uploaded = await checkSignedUrls(flow);
+    intentId = uploaded.intentId;
+    return { verdict: uploaded.verdict, detail: uploaded.detail };
+  });
+  const uploadedId: string | null = intentId;
+  if (uploadedId === null) return [api, signed, await skip("downloads", "signed URLs")];
+  return [api, signed, await judge("downloads", () => checkDownloads(flow, uploadedId))];
 }
