@@ -23,6 +23,8 @@ export interface Bindings extends Env, NotifyBindings {
   /** In place of the official API, for the sandbox: https, or http on loopback. */
   ANALYTICS_API_URL?: string;
   NOTIFY_EMAIL?: SendEmail;
+  /** `off`: the beacon is neither read nor told. */
+  BEACON_CARRIER?: string;
   /** Of Cloudflare Access, for the dashboard: `https://<team>.cloudflareaccess.com`, and the application's tag. */
   ACCESS_TEAM_URL?: string;
   ACCESS_AUD?: string;

@@ -1,5 +1,8 @@
 /** The Worker: builds its parts once per isolate and hands requests to the app. */
 import { type App, createApp } from "./app.ts";
+import type { BeaconCarrier } from "./beacon/carrier.ts";
+import type { BeaconEntrypoint } from "./beacon/through-cache.ts";
+import { beaconCarrier } from "./beacon/through-cache.ts";
 import { createCookieSigner } from "./cookie-signer.ts";
 import { createDashboard } from "./dashboard/dashboard.ts";
 import type { Bindings } from "./env.ts";
@@ -24,14 +27,22 @@ let app: App | null = null;
 const now = (): number => Date.now();
 const random = (): number => Math.random();
 
-function build(env: Bindings): App {
+/** What the runtime knows by `ctx.exports`: this Worker's own entrypoints. */
+type Caller = Pick<ExecutionContext, "waitUntil"> & { exports?: { CachedBeacon?: unknown } };
+
+function build(env: Bindings, context: Caller): App {
   const settings = parseSettings(env);
   if (settings.problems.length > 0) {
     console.warn(JSON.stringify({ level: "WARN", settings: settings.problems }));
   }
   return createApp({
     settings,
-    state: createStateReader({ kv: stateKv(env.KV_CANARY_CONFIG), now, random }),
+    state: createStateReader({
+      kv: stateKv(env.KV_CANARY_CONFIG),
+      beacon: boundBeacon(env, context),
+      now,
+      random,
+    }),
     cookies: createCookieSigner(settings.cookieKeys),
     urls: createUrlSigner(settings.urlSigningKey),
     guesses: createGuessLimit(now),
@@ -44,6 +55,13 @@ function build(env: Bindings): App {
     now,
     random,
   });
+}
+
+/** Null: not bound, or switched off. */
+function boundBeacon(env: Bindings, { exports }: Caller): BeaconCarrier | null {
+  const entrypoint = exports?.CachedBeacon as BeaconEntrypoint | undefined;
+  if (env.BEACON === undefined || env.BEACON_CARRIER === "off") return null;
+  return entrypoint === undefined ? null : beaconCarrier(entrypoint);
 }
 
 function stateKv(namespace: KVNamespace | undefined): StateKv {
@@ -75,9 +93,12 @@ async function guard(env: Bindings, context: ExecutionContext, tickMs: number): 
   }
 }
 
+export { CachedBeacon } from "./beacon/entrypoint.ts";
+export { Beacon } from "./beacon/object.ts";
+
 export default {
   fetch(request, env, context) {
-    app ??= build(env);
+    app ??= build(env, context as Caller);
     return app(request, env, context);
   },
 

@@ -1,36 +1,31 @@
 /**
- * Reads the canary's state from Workers KV for one isolate, and never stands in a request's way:
- * young knowledge is used as it is, older is refreshed in the background, only what is too old is
- * waited for, and that not for long and not while KV is failing. (AT-5, AT-6)
+ * What one isolate knows of the canary's state, read from Workers KV and, where there is one, from the beacon.
+ * When it reads and who waits: carrier-reader.ts.
  */
-
+import { isNewsForBeacon } from "../src/domain/state/beacon.ts";
 import type { EffectiveState, Memory } from "../src/domain/state/isolate-memory.ts";
 import {
   EMPTY_MEMORY,
   effectiveState,
   remember,
+  rememberBeacon,
   rememberFailure,
   rememberLate,
 } from "../src/domain/state/isolate-memory.ts";
 import type { RawState } from "../src/domain/state/state.ts";
 import { rawState, STATE_KEYS } from "../src/domain/state/state.ts";
+import type { BeaconCarrier, BeaconRead } from "./beacon/carrier.ts";
+import type { Clock, KeepAlive } from "./carrier-reader.ts";
+import { CarrierReader, READ_LIMIT_MS } from "./carrier-reader.ts";
 
 /** Younger than this: used without asking. */
 export const FRESH_MS = 1_000;
 /** Up to this age: used, and refreshed in the background. Older: waited for. */
 export const STALE_MS = 5_000;
-/** No request waits longer than this for KV. A read that takes longer goes on: slow is not failed. */
-export const READ_LIMIT_MS = 250;
-/** The runtime keeps work for 30 s after the answer; who has not answered by then never will. */
-export const READ_END_MS = 30_000;
-/**
- * However slow or broken KV is, a request that comes this long after the newest read began begins
- * another. With one request a second a stop is so read within 5 s, and obeyed when that read answers.
- */
-export const NEXT_READ_MS = 4_000;
-/** From this many reads under way, those for `/qa` keep that distance too. */
-const MANY_READS = 3;
-const BACKOFF_FIRST_MS = 250;
+/** The beacon is there to be quick; its answers come from a cache of the location. */
+export const BEACON_STALE_MS = 2_000;
+/** The same release is told again only when the beacon may not have heard it, or has not ended a stop by it. */
+const TELL_AGAIN_MS = { failed: 2_000, heard: 30_000 };
 /** The least that KV allows. */
 const CACHE_TTL_S = 30;
 
@@ -42,32 +37,31 @@ export interface StateKv {
   ): Promise<ReadonlyMap<string, string | null | undefined>>;
 }
 
-export interface ReaderDeps {
+export interface ReaderDeps extends Clock {
   kv: StateKv;
-  now(): number;
-  /** In [0, 1). */
-  random(): number;
-  /** Calls back after that time; returns how to call it off. */
-  timer?(delayMs: number, callback: () => void): () => void;
+  /** Null or absent: there is none, and all is as KV says. */
+  beacon?: BeaconCarrier | null;
 }
-
-/** Keeps work alive after the answer has been sent: `waitUntil` of the request that starts it. */
-export type KeepAlive = (work: Promise<unknown>) => void;
 
 export interface StateReader {
   /** What is known, read first if that is too old. Never throws; at most READ_LIMIT_MS. */
   current(keepAlive: KeepAlive): EffectiveState | Promise<EffectiveState>;
-  /** As KV shows it here and now, if it answers in time. Never throws; at most READ_LIMIT_MS. */
+  /**
+   * As the carriers show it here and now, if they answer in time. Never throws; at most READ_LIMIT_MS, twice
+   * that where the beacon is told of a release.
+   */
   fresh(keepAlive: KeepAlive): Promise<EffectiveState>;
+  /** What is known of the beacon; null: there is none. */
+  beacon(): BeaconSight | null;
 }
 
-interface Flight {
-  sequence: number;
-  startedAtMs: number;
-  /** Until answered, failed or given up. */
-  open: boolean;
-  /** Resolves by READ_END_MS, unless the request that owns it died. */
-  settled: Promise<void>;
+export interface BeaconSight {
+  /** Since the beacon said what is known; null before its first answer. Milliseconds. */
+  ageMs: number | null;
+  /** How the answer came: Workers Cache's word (`HIT`, `MISS`, …); null: without it. */
+  cache: string | null;
+  /** The newest read failed. */
+  failing: boolean;
 }
 
 export function createStateReader(deps: ReaderDeps): StateReader {
@@ -76,135 +70,121 @@ export function createStateReader(deps: ReaderDeps): StateReader {
 
 class IsolateStateReader implements StateReader {
   readonly #deps: ReaderDeps;
-  readonly #timer: NonNullable<ReaderDeps["timer"]>;
+  readonly #kv: CarrierReader<RawState>;
+  readonly #beacon: CarrierReader<BeaconRead> | null;
   #memory: Memory = EMPTY_MEMORY;
-  /** When the newest folded read was started. */
-  #readAtMs: number | null = null;
-  #sequence = 0;
-  #folded = 0;
-  #failures = 0;
-  #retryAtMs = 0;
-  #newest: Flight | null = null;
-  #newestFresh: Flight | null = null;
-  readonly #underWay = new Set<Flight>();
+  /** The key `stop`, as the newest read showed it. */
+  #stopText: string | null = null;
+  #telling: { text: string; startedMs: number; outcome: "open" | "heard" | "failed" } | null = null;
+  #said: { atMs: number; cache: string | null } | null = null;
+  #failing = false;
 
   constructor(deps: ReaderDeps) {
     this.#deps = deps;
-    this.#timer = deps.timer ?? realTimer;
+    this.#kv = new CarrierReader({
+      ...deps,
+      freshMs: FRESH_MS,
+      staleMs: STALE_MS,
+      ask: () => ask(deps.kv),
+      answered: (raw, late, keepAlive) => this.#kvAnswered(raw, late, keepAlive),
+      failed: () => {
+        this.#memory = rememberFailure(this.#memory);
+      },
+    });
+    this.#beacon = deps.beacon == null ? null : this.#readerOf(deps.beacon);
   }
 
   current(keepAlive: KeepAlive): EffectiveState | Promise<EffectiveState> {
     const nowMs = this.#deps.now();
-    const ageMs = this.#readAtMs === null ? Number.POSITIVE_INFINITY : nowMs - this.#readAtMs;
-    if (ageMs >= 0 && ageMs <= FRESH_MS) return effectiveState(this.#memory, nowMs);
-    const flight = this.#isDue(nowMs) ? this.#begin(nowMs, keepAlive) : this.#newest;
-    if (ageMs <= STALE_MS || !isPrompt(flight, nowMs)) return effectiveState(this.#memory, nowMs);
-    return this.#after(flight);
+    const kv = this.#kv.look(nowMs, keepAlive);
+    const beacon = this.#beacon === null ? null : this.#beacon.look(nowMs, keepAlive);
+    if (kv === null && beacon === null) return effectiveState(this.#memory, nowMs);
+    return this.#after(kv, beacon);
   }
 
-  /** Does not join a background read: that one may have been asked before a write was made. */
-  fresh(keepAlive: KeepAlive): Promise<EffectiveState> {
+  async fresh(keepAlive: KeepAlive): Promise<EffectiveState> {
     const nowMs = this.#deps.now();
-    if (isPrompt(this.#newestFresh, nowMs)) return this.#after(this.#newestFresh);
-    this.#giveUpDead(nowMs);
-    const many = this.#underWay.size >= MANY_READS && !this.#isDue(nowMs);
-    if (many && this.#newest !== null) return this.#after(this.#newest);
-    this.#newestFresh = this.#begin(nowMs, keepAlive);
-    return this.#after(this.#newestFresh);
-  }
-
-  /** A clock that was set back must not silence the reader. */
-  #isDue(nowMs: number): boolean {
-    if (this.#newest === null) return true;
-    const elapsedMs = nowMs - this.#newest.startedAtMs;
-    if (elapsedMs < 0 || elapsedMs >= NEXT_READ_MS) return true;
-    return !this.#newest.open && nowMs >= this.#retryAtMs;
-  }
-
-  #begin(nowMs: number, keepAlive: KeepAlive): Flight {
-    this.#giveUpDead(nowMs);
-    this.#sequence += 1;
-    const flight: Flight = {
-      sequence: this.#sequence,
-      startedAtMs: nowMs,
-      open: true,
-      settled: Promise.resolve(),
-    };
-    const ended = ask(this.#deps.kv)
-      .then((raw) => this.#answered(flight, raw))
-      .catch(() => this.#failed(flight));
-    flight.settled = this.#atMost(READ_END_MS, ended).then(() => this.#failed(flight));
-    this.#newest = flight;
-    this.#underWay.add(flight);
-    // The read itself: without its request the runtime would drop it, and a late answer never come.
-    keepAlive(flight.settled);
-    return flight;
-  }
-
-  /** Of a read whose request was torn down nothing is heard again: its age gives it away. */
-  #giveUpDead(nowMs: number): void {
-    for (const flight of this.#underWay) {
-      const ageMs = nowMs - flight.startedAtMs;
-      if (ageMs < 0 || ageMs > READ_END_MS) this.#failed(flight);
-    }
-  }
-
-  /** A late answer still counts: in full, or for its stop alone when a younger read has answered. */
-  #answered(flight: Flight, raw: RawState): void {
-    const nowMs = this.#deps.now();
-    if (flight.sequence > this.#folded) {
-      this.#memory = remember(this.#memory, raw, nowMs);
-      this.#folded = flight.sequence;
-      this.#readAtMs = flight.startedAtMs;
-      this.#failures = 0;
-      this.#retryAtMs = 0;
-    } else {
-      this.#memory = rememberLate(this.#memory, raw, nowMs);
-    }
-    this.#end(flight);
-  }
-
-  #failed(flight: Flight): void {
-    if (!flight.open) return;
-    this.#end(flight);
-    if (flight.sequence > this.#folded) this.#memory = rememberFailure(this.#memory);
-    if (flight !== this.#newest) return;
-    const ceilingMs = Math.min(NEXT_READ_MS, BACKOFF_FIRST_MS * 2 ** this.#failures);
-    this.#failures = Math.min(this.#failures + 1, 10);
-    this.#retryAtMs = this.#deps.now() + ceilingMs * (0.5 + this.#deps.random() / 2);
-  }
-
-  #end(flight: Flight): void {
-    flight.open = false;
-    this.#underWay.delete(flight);
-  }
-
-  /** Each waiter has a timer of its own: the one of the flight may die with its request. */
-  async #after(flight: Flight): Promise<EffectiveState> {
-    await this.#atMost(READ_LIMIT_MS, flight.settled);
+    await Promise.all([
+      this.#kv.lookAnew(nowMs, keepAlive),
+      this.#beacon?.lookAnew(nowMs, keepAlive),
+    ]);
+    // KV's release may have come before the beacon's stop, or the other way round.
+    const telling = this.#passOn(keepAlive);
+    if (telling !== null) await this.#kv.atMost(READ_LIMIT_MS, telling);
     return effectiveState(this.#memory, this.#deps.now());
   }
 
-  /** Resolves with the work, which must not reject, or at the limit. */
-  #atMost(limitMs: number, work: Promise<void>): Promise<void> {
-    return new Promise((resolve) => {
-      const callOff = this.#timer(limitMs, resolve);
-      void work.then(() => {
-        callOff();
-        resolve();
-      });
+  beacon(): BeaconSight | null {
+    if (this.#beacon === null) return null;
+    const ageMs = this.#said === null ? null : Math.max(0, this.#deps.now() - this.#said.atMs);
+    return { ageMs, cache: this.#said?.cache ?? null, failing: this.#failing };
+  }
+
+  #readerOf(beacon: BeaconCarrier): CarrierReader<BeaconRead> {
+    return new CarrierReader({
+      ...this.#deps,
+      freshMs: FRESH_MS,
+      staleMs: BEACON_STALE_MS,
+      ask: () => beacon.read(),
+      answered: (read) => this.#beaconAnswered(read),
+      failed: () => {
+        this.#failing = true;
+      },
     });
+  }
+
+  async #after(kv: Promise<void> | null, beacon: Promise<void> | null): Promise<EffectiveState> {
+    await Promise.all([kv, beacon]);
+    return effectiveState(this.#memory, this.#deps.now());
+  }
+
+  /** A late answer still counts for its stop, when a younger read has answered. */
+  #kvAnswered(raw: RawState, late: boolean, keepAlive: KeepAlive): void {
+    const nowMs = this.#deps.now();
+    this.#memory = (late ? rememberLate : remember)(this.#memory, raw, nowMs);
+    if (late) return;
+    this.#stopText = raw.stop;
+    this.#passOn(keepAlive);
+  }
+
+  #beaconAnswered({ answer, saidAtMs, cache }: BeaconRead): void {
+    this.#memory = rememberBeacon(this.#memory, answer);
+    this.#said = { atMs: saidAtMs, cache };
+    this.#failing = false;
+  }
+
+  /** A release is written to KV alone: whoever reads it there tells the beacon. Null: there is nothing to tell. */
+  #passOn(keepAlive: KeepAlive): Promise<void> | null {
+    const { beacon } = this.#deps;
+    const text = this.#stopText;
+    if (beacon == null || text === null || !isNewsForBeacon(this.#memory.beacon, text)) return null;
+    const nowMs = this.#deps.now();
+    if (this.#wasJustTold(text, nowMs)) return null;
+    const telling = { text, startedMs: nowMs, outcome: "open" as "open" | "heard" | "failed" };
+    this.#telling = telling;
+    const work = beacon.tell(text).then(
+      ({ answer }) => {
+        telling.outcome = "heard";
+        this.#memory = rememberBeacon(this.#memory, answer);
+      },
+      () => {
+        telling.outcome = "failed";
+      },
+    );
+    keepAlive(work);
+    return work;
+  }
+
+  /** One that is under way may be of a request that was torn down. */
+  #wasJustTold(text: string, nowMs: number): boolean {
+    if (this.#telling === null || this.#telling.text !== text) return false;
+    const { outcome, startedMs } = this.#telling;
+    const pauseMs = outcome === "heard" ? TELL_AGAIN_MS.heard : TELL_AGAIN_MS.failed;
+    return Math.abs(nowMs - startedMs) < pauseMs;
   }
 }
 
-/** Whether its answer may still come in the time that a request waits. */
-function isPrompt(flight: Flight | null, nowMs: number): flight is Flight {
-  if (flight === null || !flight.open) return false;
-  const ageMs = nowMs - flight.startedAtMs;
-  return ageMs >= 0 && ageMs < READ_LIMIT_MS;
-}
-
-/** Rejects, never throws, on whatever a broken KV may do. */
+/** Rejects on whatever a broken KV may do. */
 async function ask(kv: StateKv): Promise<RawState> {
   const values = await kv.get(STATE_KEYS, { cacheTtl: CACHE_TTL_S });
   return rawState((key) => textOrNull(values.get(key)));
@@ -214,9 +194,4 @@ function textOrNull(value: unknown): string | null {
   if (value === null || value === undefined) return null;
   if (typeof value === "string") return value;
   throw new TypeError("KV answered with something that is not text");
-}
-
-function realTimer(delayMs: number, callback: () => void): () => void {
-  const handle = setTimeout(callback, delayMs);
-  return () => clearTimeout(handle);
 }

@@ -200,6 +200,7 @@ function cohortOf(percent: number, draw: number): string {
     emergency: false,
     stop: null,
     inForce: [],
+    carried: { kv: [], beacon: [] },
   } as const;
   const state = { source: "kv", config, ...none, ageMs: 0 } as const;
   return decide({ state, override: false, cookie: null, draw }).cohort;

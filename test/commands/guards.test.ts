@@ -262,6 +262,7 @@ describe("an emergency by hand that stale reads of the API hid", () => {
         workerVersion: null,
         decision: decide(facts),
         state,
+        beacon: null,
         health: HEALTH,
         metrics24h: undefined,
         cookieKeyIds: [],

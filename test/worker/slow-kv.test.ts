@@ -2,8 +2,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { EffectiveState } from "../../src/domain/state/isolate-memory.ts";
-import type { KeepAlive } from "../../worker/state-reader.ts";
-import { createStateReader, READ_LIMIT_MS } from "../../worker/state-reader.ts";
+import type { KeepAlive } from "../../worker/carrier-reader.ts";
+import { READ_LIMIT_MS } from "../../worker/carrier-reader.ts";
+import { createStateReader } from "../../worker/state-reader.ts";
 import { FakeRequest, FakeRuntime } from "./fake-runtime.ts";
 import { configText } from "./harness.ts";
 

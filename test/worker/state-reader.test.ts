@@ -2,13 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { LAST_GOOD_MAX_MS } from "../../src/domain/state/isolate-memory.ts";
-import {
-  FRESH_MS,
-  NEXT_READ_MS,
-  READ_END_MS,
-  READ_LIMIT_MS,
-  STALE_MS,
-} from "../../worker/state-reader.ts";
+import { NEXT_READ_MS, READ_END_MS, READ_LIMIT_MS } from "../../worker/carrier-reader.ts";
+import { FRESH_MS, STALE_MS } from "../../worker/state-reader.ts";
 import { configText } from "./harness.ts";
 import { Bench, settle } from "./reader-bench.ts";
 

@@ -4,7 +4,9 @@ import type { Decision } from "../../src/domain/decision/decide.ts";
 import type { GuardianCap } from "../../src/domain/guardian/cap.ts";
 import type { GuardianMode } from "../../src/domain/guardian/document.ts";
 import type { QaDocument } from "../../src/domain/proof/qa-document.ts";
+import { CARRIERS } from "../../src/domain/proof/qa-document.ts";
 import type { EffectiveState } from "../../src/domain/state/isolate-memory.ts";
+import type { BeaconSight } from "../state-reader.ts";
 
 export interface QaFacts {
   nowMs: number;
@@ -13,6 +15,8 @@ export interface QaFacts {
   decision: Decision;
   /** Null when not even the memory could be asked. */
   state: EffectiveState | null;
+  /** Null: there is none. */
+  beacon: BeaconSight | null;
   health: QaDocument["health"];
   metrics24h: QaDocument["metrics_24h"];
   cookieKeyIds: readonly string[];
@@ -28,14 +32,8 @@ export function qaDocument(facts: QaFacts): QaDocument {
     colo: facts.colo,
     worker_version: facts.workerVersion,
     canary: canaryOf(state, decision),
-    emergencies: (state?.inForce ?? []).map(({ key, mark, id, at, by, reason }) => ({
-      key,
-      mark,
-      id: id ?? null,
-      at: at ?? null,
-      by: by ?? null,
-      reason: reason ?? null,
-    })),
+    ...(facts.beacon === null ? {} : { beacon: beaconOf(facts.beacon) }),
+    emergencies: state === null ? [] : emergenciesOf(state),
     stop: {
       active: (state?.stop ?? null) !== null,
       id: state?.stop?.id ?? null,
@@ -49,6 +47,22 @@ export function qaDocument(facts: QaFacts): QaDocument {
   };
   if (facts.metrics24h !== undefined) document.metrics_24h = facts.metrics24h;
   return document;
+}
+
+function beaconOf({ ageMs, cache, failing }: BeaconSight): NonNullable<QaDocument["beacon"]> {
+  return { age_ms: ageMs, cache, failing };
+}
+
+function emergenciesOf({ inForce, carried }: EffectiveState): QaDocument["emergencies"] {
+  return inForce.map(({ key, mark, id, at, by, reason }) => ({
+    key,
+    mark,
+    id: id ?? null,
+    at: at ?? null,
+    by: by ?? null,
+    reason: reason ?? null,
+    carriers: CARRIERS.filter((carrier) => carried[carrier].some((one) => one.mark === mark)),
+  }));
 }
 
 function canaryOf(state: EffectiveState | null, decision: Decision): QaDocument["canary"] {

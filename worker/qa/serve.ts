@@ -56,6 +56,7 @@ async function documentResponse(exchange: Exchange, deps: Deps): Promise<Respons
     workerVersion: deps.settings.workerVersion,
     decision: exchange.decision,
     state: exchange.state,
+    beacon: deps.state.beacon(),
     health,
     metrics24h,
     cookieKeyIds: deps.cookies.keyIds,

@@ -15,6 +15,21 @@ const capSchema = once(() => {
   return z.object({ id: text, at: text, by: text, reason: text, percent: z.number() });
 });
 
+/** Who carries an emergency to the locations. */
+export const CARRIERS = ["kv", "beacon"] as const;
+export type Carrier = (typeof CARRIERS)[number];
+
+const beaconSchema = once(() =>
+  z.object({
+    /** Since the beacon said what this location goes by; null before its first answer. */
+    age_ms: z.number().nullable(),
+    /** How the last answer came: `HIT`, `MISS`, … of Workers Cache; null: without that cache. */
+    cache: z.string().max(64).nullable(),
+    /** The newest read failed: what is known may be old. */
+    failing: z.boolean(),
+  }),
+);
+
 const emergenciesSchema = once(() => {
   const text = z.string().max(1_000);
   const orNone = text.nullable();
@@ -28,6 +43,8 @@ const emergenciesSchema = once(() => {
         at: orNone,
         by: orNone,
         reason: orNone,
+        /** Absent before there was a second one: KV. */
+        carriers: z.array(z.enum(CARRIERS)).max(CARRIERS.length).optional(),
       }),
     )
     .max(64);
@@ -70,6 +87,8 @@ export const qaSchema = once(() => {
       source: z.enum(["kv", "last-good", "none"]),
       age_ms: z.number().nullable(),
     }),
+    /** The second carrier of a stop; absent where there is none, or before there was one. */
+    beacon: beaconSchema().optional(),
     /** All that ask for the emergency in force here; absent before this list was made. */
     emergencies: emergenciesSchema().optional(),
     /** The newest stop in force at this location; `active: false` when none is. */

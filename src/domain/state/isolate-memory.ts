@@ -6,7 +6,10 @@
  */
 import type { GuardianCap } from "../guardian/cap.ts";
 import { lowestInForce, parseCap, withCap, withSeen } from "../guardian/cap.ts";
+import { timeOf } from "../lib/time.ts";
 import { parseRampShare } from "../ramp/share.ts";
+import type { BeaconAnswer, BeaconSeen } from "./beacon.ts";
+import { inForceAtBeacon, NO_BEACON_SEEN, seeBeacon } from "./beacon.ts";
 import type { CanaryConfig, StopDocument } from "./documents.ts";
 import { parseConfig, parseStop } from "./documents.ts";
 import type { Asked, Ending, Read } from "./emergency.ts";
@@ -32,6 +35,8 @@ export interface Memory {
   caps: readonly GuardianCap[];
   /** Whether the newest attempt gave a valid configuration. */
   fresh: boolean;
+  /** Nothing where there is none. */
+  beacon: BeaconSeen;
 }
 
 /** The state in force for one request. */
@@ -46,8 +51,10 @@ export interface EffectiveState {
   emergency: boolean;
   /** The newest readable stop in force. */
   stop: StopDocument | null;
-  /** All that ask for the emergency. */
+  /** All that ask for the emergency: each once, whoever carries it. */
   inForce: readonly Asked[];
+  /** The same by carrier: releasing takes both. */
+  carried: { kv: readonly Asked[]; beacon: readonly Asked[] };
   /** Since the configuration was read from KV; null without one. */
   ageMs: number | null;
 }
@@ -60,6 +67,7 @@ export const EMPTY_MEMORY: Memory = {
   released: [],
   caps: [],
   fresh: false,
+  beacon: NO_BEACON_SEEN,
 };
 
 /** Folds one successful KV read (also one that found nothing, or nonsense) into the memory. */
@@ -81,7 +89,14 @@ export function remember(memory: Memory, raw: RawState, nowMs: number): Memory {
         ? memory.seen
         : see(memory.seen, known, parseRampShare(raw.rampShare ?? null), nowMs),
     fresh: known !== null,
+    beacon: memory.beacon,
   };
+}
+
+/** Folds an answer of the beacon, in whatever order they come. */
+export function rememberBeacon(memory: Memory, answer: BeaconAnswer): Memory {
+  const beacon = seeBeacon(memory.beacon, answer);
+  return beacon === memory.beacon ? memory : { ...memory, beacon };
 }
 
 /**
@@ -105,7 +120,8 @@ export function rememberFailure(memory: Memory): Memory {
 
 export function effectiveState(memory: Memory, nowMs: number): EffectiveState {
   const { stops, configs } = memory;
-  const inForce = [...stops.held, ...configs.held];
+  const kv = [...stops.held, ...configs.held];
+  const beacon = inForceAtBeacon(memory.beacon);
   const ageMs = memory.config === null ? null : nowMs - memory.config.readAtMs;
   const usable = ageMs !== null && ageMs <= LAST_GOOD_MAX_MS;
   const stored = usable && memory.config !== null ? memory.config.value : null;
@@ -116,9 +132,10 @@ export function effectiveState(memory: Memory, nowMs: number): EffectiveState {
     config: now === null ? null : withCap(now.config, cap),
     cap,
     leaseRunOut: now?.runOut ?? false,
-    emergency: inForce.length > 0,
-    stop: newestStop(stops.held),
-    inForce,
+    emergency: kv.length > 0 || beacon.length > 0,
+    stop: newestStop(beacon.length === 0 ? stops.held : [...stops.held, ...beacon]),
+    inForce: beacon.length === 0 ? kv : [...kv, ...othersThan(kv, beacon)],
+    carried: { kv, beacon },
     ageMs: usable ? ageMs : null,
   };
 }
@@ -139,10 +156,17 @@ function foldReleased(
   return [...before, ...news.map((id) => ({ id, seenMs: nowMs }))].slice(-MAX_RELEASED);
 }
 
-function newestStop(held: readonly Held[]): StopDocument | null {
+function othersThan(known: readonly Asked[], all: readonly Asked[]): Asked[] {
+  return all.filter(({ mark }) => !known.some((one) => one.mark === mark));
+}
+
+function newestStop(held: readonly (Asked & Partial<Pick<Held, "seenMs">>)[]): StopDocument | null {
   const readable = held.filter((one) => one.readable);
   if (readable.length === 0) return null;
-  const whenMs = ({ ownMs, seenMs }: Held): number => (Number.isFinite(ownMs) ? ownMs : seenMs);
+  const whenMs = ({ at, seenMs = 0 }: (typeof held)[number]): number => {
+    const ownMs = timeOf(at);
+    return Number.isFinite(ownMs) ? ownMs : seenMs;
+  };
   const { id, at, by, reason } = readable.reduce((a, b) => (whenMs(b) >= whenMs(a) ? b : a));
   return { active: true, id, at, by, reason };
 }

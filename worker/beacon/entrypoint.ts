@@ -1,0 +1,58 @@
+/**
+ * What stands before the beacon: `fetch` is answered from Workers Cache, a copy per location, so that the
+ * beacon is asked by few; `tell` passes the cache by, and empties it at all locations when something changes.
+ */
+import { WorkerEntrypoint } from "cloudflare:workers";
+import type { BeaconAnswer, Told } from "../../src/domain/state/beacon.ts";
+import type { Bindings } from "../env.ts";
+import { sleep, withLimit } from "../limit.ts";
+import type { Beacon } from "./object.ts";
+import { BEACON_NAME } from "./object.ts";
+import { saidText } from "./through-cache.ts";
+
+const READ_LIMIT_MS = 5_000;
+/**
+ * How long a copy lives that no purge has reached: the bound of a stop when purges are lost. An expired copy
+ * must never be served, not even while the beacon fails: without these words Workers Cache would, for ever.
+ */
+export const MAX_AGE_S = 10;
+const CACHE_CONTROL = `public, max-age=${MAX_AGE_S}, must-revalidate, stale-if-error=0`;
+const TAG = "beacon";
+/** A location that was filling its copy while the first purge came may have kept the old answer. */
+const PURGE_AGAIN_MS = 2_000;
+
+export class CachedBeacon extends WorkerEntrypoint<Bindings> {
+  override async fetch(): Promise<Response> {
+    try {
+      const answer = await withLimit("beacon", READ_LIMIT_MS, this.#object().read());
+      const headers = { "Cache-Control": CACHE_CONTROL, "Cache-Tag": TAG };
+      return new Response(saidText(answer, Date.now()), { headers });
+    } catch {
+      return new Response(null, { status: 503, headers: { "Cache-Control": "no-store" } });
+    }
+  }
+
+  async tell(text: string): Promise<{ answer: BeaconAnswer; told: Told }> {
+    const { answer, told, changed } = await this.#object().tell(text);
+    if (changed) {
+      // The beacon has it: no failure of a purge may look like one of the stop.
+      this.ctx.waitUntil(this.#purge());
+      this.ctx.waitUntil(sleep(PURGE_AGAIN_MS).then(() => this.#purge()));
+    }
+    return { answer, told };
+  }
+
+  async #purge(): Promise<void> {
+    try {
+      await this.ctx.cache?.purge({ tags: [TAG] });
+    } catch {
+      // The copies expire by themselves.
+    }
+  }
+
+  #object(): DurableObjectStub<Beacon> {
+    const namespace = this.env.BEACON as DurableObjectNamespace<Beacon> | undefined;
+    if (namespace === undefined) throw new Error("BEACON is not bound");
+    return namespace.get(namespace.idFromName(BEACON_NAME));
+  }
+}
