@@ -5,6 +5,7 @@ import { ulid } from "ulid";
 import { CONFIG_KEY, STOP_KEY, serialiseConfig, serialiseStop } from "../domain/state/documents.ts";
 import { AnalyticsEngine } from "./analytics/engine.ts";
 import { type Cloudflare, startApi } from "./api/start.ts";
+import { BeaconFaults } from "./beacon/faults.ts";
 import { Closers } from "./closers.ts";
 import { writeConfigFile } from "./config-file.ts";
 import { SandboxControl } from "./control/control.ts";
@@ -60,6 +61,7 @@ interface World {
   random: Random;
   store: CentralStore;
   replicas: Replicas;
+  beacon: BeaconFaults;
   native: NativeFaults;
   sessions: Sessions;
   points: CaughtPoint[];
@@ -170,6 +172,7 @@ function createWorld(
     random,
     store,
     replicas,
+    beacon: new BeaconFaults(locations, seededRandom(number ^ 0x7f4a7c15)),
     native: new NativeFaults(random),
     sessions: new Sessions(),
     points: [],
@@ -216,6 +219,8 @@ async function startEdge(
     databaseUrl,
     buckets: () => cloudflare.held.buckets,
     kv: kvService(store, replicas, closing.signal),
+    beacon: world.beacon,
+    closing: closing.signal,
     native,
     patience: settings.patience,
     sessions: world.sessions,

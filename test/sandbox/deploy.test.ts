@@ -99,6 +99,7 @@ describe("the Worker of the account", () => {
     compatibilityDate: "2026-07-01",
     compatibilityFlags: [],
     bindings: [],
+    cached: [],
   });
   const runs: string[] = [];
   const run = async ({ versionId, modules, secrets }: RunningWorker): Promise<void> => {

@@ -4,11 +4,18 @@ import { bindingSchema, type WorkerUpload } from "../edge/worker.ts";
 import type { ApiDeps } from "./access.ts";
 import { CODES } from "./envelope.ts";
 
+const cacheSchema = z.looseObject({ enabled: z.boolean() }).optional();
+
 const metadataSchema = z.object({
   /** Of ES modules. */
   main_module: z.string().optional(),
   compatibility_date: z.iso.date().default("2026-07-01"),
   compatibility_flags: z.array(z.string()).default([]),
+  /** Workers Cache, for all entrypoints but those that say otherwise. */
+  cache_options: cacheSchema,
+  exports: z
+    .record(z.string(), z.looseObject({ type: z.string(), cache: cacheSchema }))
+    .default({}),
   bindings: z.array(z.looseObject({ type: z.string(), name: z.string() })).default([]),
 });
 
@@ -57,9 +64,18 @@ export async function readUpload(
       compatibilityDate: dates.compatibility_date,
       compatibilityFlags: dates.compatibility_flags,
       bindings: bindings.filter(({ type }) => type !== "secret_text"),
+      cached: cachedBy(metadata.data),
     },
     secrets: Object.fromEntries(secrets),
   };
+}
+
+/** The default one is not asked through it: the sandbox's visitors come past Workers Cache. */
+function cachedBy({ cache_options, exports }: z.output<typeof metadataSchema>): string[] {
+  return Object.entries(exports)
+    .filter(([name, { type }]) => name !== "default" && type === "worker")
+    .filter(([, { cache }]) => (cache ?? cache_options)?.enabled === true)
+    .map(([name]) => name);
 }
 
 function refusal(message: string): Refusal {

@@ -1,25 +1,28 @@
 /** Everything that can be switched in a running sandbox; the HTTP control API calls the same. */
-import { type AnalyticsEngine, type MetricsSettings, PLAIN_METRICS } from "../analytics/engine.ts";
-import type { ActiveFault, FaultRuleInput } from "../api/faults.ts";
-import type { LimitSettings, Limits } from "../api/limits.ts";
+import { type AnalyticsEngine, PLAIN_METRICS } from "../analytics/engine.ts";
+import type { FaultRuleInput } from "../api/faults.ts";
+import type { Limits } from "../api/limits.ts";
 import type { Permission } from "../api/permissions.ts";
 import type { ApiServer, SeenRequest } from "../api/server.ts";
 import type { Cloudflare } from "../api/start.ts";
 import type { TokenKind, Tokens } from "../api/tokens.ts";
+import type { BeaconFaults } from "../beacon/faults.ts";
 import type { SwitchSettings, TcpSwitch } from "../database/tcp-switch.ts";
 import type { CaughtPoint } from "../edge/services.ts";
 import type { CentralStore } from "../kv/central-store.ts";
 import { PROMPT, type Replicas } from "../kv/replicas.ts";
-import type { Logs, LogsState } from "../logs/logs.ts";
-import { HEALTHY_NATIVE, type NativeFaults, type NativeSettings } from "../native-faults.ts";
+import type { Logs } from "../logs/logs.ts";
+import { HEALTHY_NATIVE, type NativeFaults } from "../native-faults.ts";
 import type { NoticeReceivers, NoticesState } from "../notices/receivers.ts";
-import { HEALTHY_ORIGIN, type OriginServer, type OriginSettings } from "../origin/server.ts";
+import { HEALTHY_ORIGIN, type OriginServer } from "../origin/server.ts";
 import type { TrafficReport } from "../traffic/report.ts";
 import type { Traffic } from "../traffic/traffic.ts";
 import { definedOnly } from "./defined-only.ts";
 import {
   type ApiInput,
   apiSchema,
+  type BeaconInput,
+  beaconSchema,
   type FlowsInput,
   flowsSchema,
   type KvInput,
@@ -40,10 +43,12 @@ import {
   tokenSchema,
   trafficSchema,
 } from "./schema.ts";
+import type { SandboxState } from "./state.ts";
 
 export interface ControlDeps {
   store: CentralStore;
   replicas: Replicas;
+  beacon: BeaconFaults;
   api: ApiServer;
   tokens: Tokens;
   limits: Limits;
@@ -59,20 +64,6 @@ export interface ControlDeps {
   logs: Logs;
   notices: NoticeReceivers;
   runScheduled: (colo: string, scheduledTime?: Date) => Promise<void>;
-}
-
-export interface SandboxState {
-  kv: ReturnType<Replicas["state"]> & {
-    stored: Record<"config" | "stop", string | null>;
-    seen: Record<string, Record<"config" | "stop", string | null>>;
-  };
-  api: { faults: ActiveFault[]; limits: LimitSettings; clockSkewMs: number; requests: number };
-  native: NativeSettings & { databaseDown: boolean; databaseLatencyMs: number };
-  origin: OriginSettings;
-  /** `started`: whether a query has started chDB. */
-  metrics: MetricsSettings & { started: boolean };
-  logs: LogsState;
-  traffic: TrafficReport;
 }
 
 /** All methods that take input throw a ZodError when it is not what the schema says. */
@@ -108,6 +99,7 @@ export class SandboxControl {
         clockSkewMs: api.clockSkewMs,
         requests: api.requests().length,
       },
+      beacon: this.#deps.beacon.state(),
       native: { ...native.settings, ...databaseState(gate.settings) },
       origin: { ...origin.settings },
       metrics: { ...analytics.settings, started: analytics.started },
@@ -143,6 +135,10 @@ export class SandboxControl {
     if (reads !== undefined) replicas.setMode(reads, location);
   }
 
+  setBeacon(input: BeaconInput): void {
+    this.#deps.beacon.set(beaconSchema.parse(input));
+  }
+
   setNative(input: NativeInput): void {
     const { databaseDown, databaseLatencyMs, ...native } = nativeSchema.parse(input);
     Object.assign(this.#deps.native.settings, definedOnly(native));
@@ -168,6 +164,7 @@ export class SandboxControl {
     this.#deps.replicas.setMode("normal");
     this.#deps.replicas.setReadMs(PROMPT);
     this.#deps.replicas.freeze(false);
+    this.#deps.beacon.heal();
     this.#deps.native.settings = { ...HEALTHY_NATIVE };
     this.#deps.gate.set({ down: false, latencyMs: 0 });
     this.#deps.origin.set(HEALTHY_ORIGIN);

@@ -69,6 +69,12 @@ export const CONTROLS: readonly Control[] = [
     help: "lag and faults of KV, at one location or at all",
     apply: ({ control }, body) => control.setKv(body),
   }),
+  taking({
+    path: "PUT /beacon",
+    schema: takes.beaconSchema,
+    help: "faults of the beacon and of its cache, at one location or at all",
+    apply: ({ control }, body) => control.setBeacon(body),
+  }),
   {
     path: "GET /faults",
     help: "the fault rules of the Cloudflare API",

@@ -24,6 +24,18 @@ export const kvSchema = z.strictObject({
   catchUp: z.literal(true).optional(),
 });
 
+export const beaconSchema = z.strictObject({
+  /** Without it: all locations. */
+  location: colo.optional(),
+  /** What becomes of calls from there to the Durable Object. */
+  calls: z.enum(["normal", "throw", "hang"]).optional(),
+  purgesLost: z.boolean().optional(),
+  /** Of all locations. */
+  purgeLagMs: rangeMs.optional(),
+  /** False: as where Workers Cache does not engage. Of all locations. */
+  cached: z.boolean().optional(),
+});
+
 export const nativeSchema = z.strictObject({
   errorShare: share.optional(),
   failAfterBody: z.boolean().optional(),
@@ -161,6 +173,7 @@ export const flowsSchema = trafficSchema
   });
 
 export type KvInput = z.input<typeof kvSchema>;
+export type BeaconInput = z.input<typeof beaconSchema>;
 export type NativeInput = z.input<typeof nativeSchema>;
 export type OriginInput = z.input<typeof originSchema>;
 export type MetricsInput = z.input<typeof metricsSchema>;

@@ -1,5 +1,7 @@
 /** An uploaded Worker as the runtime gets it for one location: what the sandbox simulates is behind its bindings. */
 import type { WorkerOptions } from "miniflare";
+import { platformScript } from "../beacon/scripts.ts";
+import { cacheService, roadService } from "../beacon/services.ts";
 import { sessionsService } from "../sessions.ts";
 import type { NodeServices, ServiceBinding } from "./node-services.ts";
 import type { EdgesOptions } from "./options.ts";
@@ -33,14 +35,24 @@ export function canaryWorker(
   return {
     name: `pix-${colo}`,
     modules: [
-      { type: "ESModule", path: "sandbox-entry.js", contents: entryScript(main?.path ?? "") },
+      {
+        type: "ESModule",
+        path: "sandbox-entry.js",
+        contents: entryScript(main?.path ?? "", worker.cached),
+      },
+      { type: "ESModule", path: "sandbox-platform.js", contents: platformScript(worker.cached) },
       { type: "ESModule", path: "sandbox-patience.js", contents: patienceScript(options.patience) },
       ...worker.modules.map((module) => ({ type: "ESModule" as const, ...module })),
     ],
     compatibilityDate: worker.compatibilityDate,
     compatibilityFlags: [...worker.compatibilityFlags],
     ...(options.onTraces === null ? {} : { tails: [TAIL] }),
-    bindings: { ...textsOf(worker), ...worker.secrets },
+    bindings: {
+      ...textsOf(worker),
+      ...worker.secrets,
+      SANDBOX_OBJECTS: bindingsOf(worker, "durable_object_namespace").map(({ name }) => name),
+    },
+    durableObjects: objectsOf(colo, worker, options),
     wrappedBindings: Object.fromEntries([
       ...bindingsOf(worker, "kv_namespace").map(({ name }) => [name, { scriptName: `kv-${colo}` }]),
       ...bindingsOf(worker, "r2_bucket").map(({ name, bucket_name }) => [
@@ -54,6 +66,22 @@ export function canaryWorker(
     ),
     ratelimits: limitsOf(colo, worker, options.patience),
   };
+}
+
+/** They live at the first location, as at Cloudflare at one; all others call them there. */
+function objectsOf(
+  colo: string,
+  worker: RunningWorker,
+  { locations }: EdgesOptions,
+): NonNullable<WorkerOptions["durableObjects"]> {
+  const [home = colo] = locations;
+  const elsewhere = home === colo ? {} : { scriptName: `pix-${home}` };
+  return Object.fromEntries(
+    bindingsOf(worker, "durable_object_namespace").map(({ name, class_name: className }) => [
+      name,
+      { className, useSQLite: true, ...elsewhere },
+    ]),
+  );
 }
 
 function textsOf(worker: RunningWorker): NonNullable<WorkerOptions["bindings"]> {
@@ -73,6 +101,11 @@ function servicesOf(
   services: NodeServices,
 ): Record<string, ServiceBinding> {
   const bound: Record<string, ServiceBinding> = {
+    SANDBOX_CACHE: services.bind(`cache-${colo}`, cacheService(options.beacon.copies, colo)),
+    SANDBOX_ROAD: services.bind(
+      `road-${colo}`,
+      roadService(options.beacon.road, colo, options.closing),
+    ),
     CHAOS: services.bind("chaos", chaosService(options.native, options.patience)),
   };
   for (const { dataset } of bindingsOf(worker, "analytics_engine")) {

@@ -1,4 +1,6 @@
 /** What the edge is put together from. */
+
+import type { BeaconFaults } from "../beacon/faults.ts";
 import type { NativeFaults } from "../native-faults.ts";
 import type { Sessions } from "../sessions.ts";
 import type { KvService } from "./kv-service.ts";
@@ -13,6 +15,10 @@ export interface EdgesOptions {
   /** Of the account; those that come later can be used from the next `run` on. */
   buckets: () => Iterable<string>;
   kv: KvService;
+  /** Workers Cache, and the way to the Durable Objects. */
+  beacon: Pick<BeaconFaults, "copies" | "road">;
+  /** Ends what hangs on purpose. */
+  closing: AbortSignal;
   native: NativeFaults;
   /** By this the Worker's time limits are multiplied, and how often a token may ask `/qa`. */
   patience: number;

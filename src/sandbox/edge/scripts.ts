@@ -3,6 +3,9 @@
  * The real Worker's bundle runs unchanged; what the sandbox simulates sits behind its bindings.
  */
 
+import type { CachedEntrypoints } from "../beacon/scripts.ts";
+import { entrypointsScript } from "../beacon/scripts.ts";
+
 /** Their compatibility date. */
 export const HELPER_DATE = "2026-07-01";
 
@@ -98,12 +101,15 @@ export default function (env) {
  * call to another Worker that nobody waits for is cancelled with the request.) And the one for e-mail,
  * whose failures carry a code.
  */
-export function entryScript(main: string): string {
+export function entryScript(main: string, cached: CachedEntrypoints): string {
   return `
 import "./sandbox-patience.js";
+import { gated, simulated } from "./sandbox-platform.js";
 import { waitUntil } from "cloudflare:workers";
-import worker from ${JSON.stringify(`./${main}`)};
+import * as main from ${JSON.stringify(`./${main}`)};
 export * from ${JSON.stringify(`./${main}`)};
+${entrypointsScript(cached)}
+const worker = main.default;
 let adapted = null;
 function adapt(env) {
   if (adapted !== null) return adapted;
@@ -122,12 +128,12 @@ function adapt(env) {
       return { messageId: crypto.randomUUID() };
     },
   };
-  adapted = { ...rest, ...(METRICS && { METRICS }), ...(NOTIFY_EMAIL && { NOTIFY_EMAIL }) };
+  adapted = { ...rest, ...gated(env), ...(METRICS && { METRICS }), ...(NOTIFY_EMAIL && { NOTIFY_EMAIL }) };
   return adapted;
 }
 export default {
-  fetch: (request, env, ctx) => worker.fetch(request, adapt(env), ctx),
-  scheduled: (event, env, ctx) => worker.scheduled?.(event, adapt(env), ctx),
+  fetch: (request, env, ctx) => worker.fetch(request, adapt(env), simulated(ctx, env)),
+  scheduled: (event, env, ctx) => worker.scheduled?.(event, adapt(env), simulated(ctx, env)),
 };`;
 }
 

@@ -71,6 +71,8 @@ export function builtWorker(
       { type: "analytics_engine", name: "METRICS", dataset: DATASET },
       { type: "send_email", name: "NOTIFY_EMAIL" },
       { type: "version_metadata", name: "CF_VERSION_METADATA" },
+      { type: "durable_object_namespace", name: "BEACON", class_name: "Beacon" },
     ],
+    cached: ["CachedBeacon"],
   };
 }

@@ -23,6 +23,8 @@ export const bindingSchema = z.discriminatedUnion("type", [
   }),
   z.object({ type: z.literal("send_email"), name: z.literal("NOTIFY_EMAIL") }),
   z.object({ type: z.literal("version_metadata"), name }),
+  /** Of a class that the upload itself exports: one object of each name for all locations. */
+  z.object({ type: z.literal("durable_object_namespace"), name, class_name: z.string() }),
 ]);
 
 export type Binding = z.output<typeof bindingSchema>;
@@ -33,6 +35,8 @@ export interface WorkerUpload {
   compatibilityDate: string;
   compatibilityFlags: readonly string[];
   bindings: readonly Binding[];
+  /** Names of the entrypoints that Workers Cache stands before. */
+  cached: readonly string[];
 }
 
 export interface RunningWorker extends WorkerUpload {
@@ -52,6 +56,7 @@ export const NO_WORKER: RunningWorker = {
   compatibilityDate: "2026-07-01",
   compatibilityFlags: [],
   bindings: [],
+  cached: [],
   versionId: "none",
   secrets: {},
 };
