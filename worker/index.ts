@@ -80,10 +80,11 @@ async function guard(env: Bindings, context: ExecutionContext, tickMs: number): 
   try {
     const waitUntil = (work: Promise<unknown>): void => context.waitUntil(work);
     const settings = parseSettings(env);
+    const beacon = boundBeacon(env, context as Caller);
     await withLimit(
       "guardian",
       TICK_LIMIT_MS,
-      tick({ settings, env, tickMs, now, random, waitUntil }),
+      tick({ settings, env, beacon, tickMs, now, random, waitUntil }),
     );
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);

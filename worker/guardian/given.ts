@@ -2,12 +2,15 @@
 import type { GuardianArm, GuardianDocument } from "../../src/domain/guardian/document.ts";
 import type { Notice } from "../../src/domain/notices/notice.ts";
 import type { ParsedState, RawState } from "../../src/domain/state/state.ts";
+import type { BeaconCarrier } from "../beacon/carrier.ts";
 import type { Bindings, Settings } from "../env.ts";
 import type { GuardianTexts } from "./kv.ts";
 
 export interface TickGiven {
   settings: Settings;
   env: Bindings;
+  /** Null: there is none. */
+  beacon: BeaconCarrier | null;
   /** The cron's scheduled time; the same for duplicate runs. */
   tickMs: number;
   now(): number;

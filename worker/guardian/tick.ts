@@ -31,6 +31,7 @@ import { parseConfig, serialiseStop } from "../../src/domain/state/documents.ts"
 import type { JournalEntry } from "../../src/domain/state/journal.ts";
 import { oddKeys } from "../../src/domain/state/odd-keys.ts";
 import { parseState } from "../../src/domain/state/state.ts";
+import { stopByBoth, withBeaconStop } from "./beacon.ts";
 import type { Tick, TickGiven } from "./given.ts";
 import {
   readState,
@@ -40,7 +41,6 @@ import {
   writeEntry,
   writeRamp,
   writeRampShare,
-  writeStop,
 } from "./kv.ts";
 import { observe } from "./observe.ts";
 import { stepRamp } from "./ramp.ts";
@@ -103,8 +103,8 @@ async function looked(
   given: TickGiven & Pick<Tick, "kv" | "texts" | "guardian">,
   entries: Observed<readonly JournalEntry[]>,
 ): Promise<Tick> {
-  const { kv, texts, tickMs } = given;
-  const raw = await readState(kv);
+  const { kv, texts, tickMs, beacon } = given;
+  const raw = await withBeaconStop(await readState(kv), beacon);
   const run = { ...given, raw, state: parseState(raw), arm: parseGuardianArm(texts.arm) };
   const known = knownOf(run, entries);
   return {
@@ -143,7 +143,7 @@ async function entriesOf(
 /** A stop or a cap, never config: neither can take back what a person has written. */
 async function act(run: Tick, action: Action, assessment: Assessment | null): Promise<void> {
   const { kv, settings, tickMs } = run;
-  if (action.stop !== null) await writeStop(kv, action.stop);
+  if (action.stop !== null) await stopByBoth(kv, run.beacon, action.stop);
   if (action.cap !== null) await writeCap(kv, action.cap);
   // What is advised afterwards is advised on what is stored then.
   run.raw = {

@@ -4,6 +4,9 @@ import type { Sighting } from "../proof/expectation.ts";
 import type { NormalFinding } from "./finding.ts";
 import type { Verdict } from "./verdict.ts";
 
+/** A copy of its answer lives 10 s: what is older than this was not refreshed. */
+export const BEACON_OLD_MS = 15_000;
+
 export interface Finding {
   name: string;
   verdict: Verdict;
@@ -26,9 +29,29 @@ export function prerequisites(
       const proxy = sighting.qa?.health.proxy;
       return proxy === undefined ? null : { status: proxy.status, problem: proxy.problem };
     }),
+    ...beaconAnswers(sightings),
     // After a stop native has no traffic to be measured: what is measured must be right, no more.
     ...normal.map(({ name, verdict, detail }) => ({ name, verdict, detail, required: false })),
   ];
+}
+
+/** While a stop is on, a beacon that cannot be asked may hold one that a release would not reach. */
+function beaconAnswers(sightings: readonly Sighting[]): Finding[] {
+  const asked = sightings.flatMap((sighting) => {
+    const { beacon } = sighting.qa ?? {};
+    return beacon === undefined ? [] : [{ place: placeOf(sighting), beacon }];
+  });
+  if (asked.length === 0) return [];
+  const name = "the beacon answers";
+  const required = sightings.some(({ qa }) => qa?.canary.emergency_proxy === true);
+  const silent = asked.filter(({ beacon: { failing, age_ms: ageMs } }) => {
+    return failing || ageMs === null || ageMs > BEACON_OLD_MS;
+  });
+  if (silent.length === 0) {
+    return [{ name, verdict: "pass", detail: `at ${asked.length} of ${asked.length}`, required }];
+  }
+  const where = silent.map(({ place }) => place).join(", ");
+  return [{ name, verdict: "no_data", detail: `not at ${where}`, required }];
 }
 
 /** The findings that forbid more exposure; no data on a required one forbids it, too. */

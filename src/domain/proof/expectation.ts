@@ -72,7 +72,7 @@ export function compare(expected: Expectation, sighting: Sighting): Comparison {
   if (expected.emergency && !wantsDocument) return { seen: true };
   if (qa === null) return notSeen(sighting.problem ?? "no /qa document");
   if (qa.canary.emergency_proxy !== expected.emergency) {
-    return notSeen(expected.emergency ? "emergency not in force yet" : "emergency still on");
+    return notSeen(expected.emergency ? "emergency not in force yet" : stillOn(qa));
   }
   if (qa.canary.source !== "kv") return notSeen(`state from ${qa.canary.source}, not from KV`);
   if (expected.revision !== undefined && qa.canary.revision !== expected.revision) {
@@ -102,6 +102,13 @@ function compareStop(stop: NonNullable<Expectation["stop"]>, sighting: Sighting)
   }
   const shown = qa.stop.id === stop.id || qa.canary.revision === stop.id;
   return shown ? { seen: true } : notSeen("still an earlier stop");
+}
+
+/** Where one carrier has the release and the other has not, it is for the reader to know which. */
+function stillOn({ emergencies = [] }: QaDocument): string {
+  const onlyAtBeacon =
+    emergencies.length > 0 && emergencies.every(({ carriers }) => carriers?.join() === "beacon");
+  return onlyAtBeacon ? "emergency still on, by the beacon alone" : "emergency still on";
 }
 
 function notSeen(because: string): Comparison {
