@@ -4,6 +4,7 @@
  */
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { BeaconAnswer, Told } from "../../src/domain/state/beacon.ts";
+import { BEACON_MAX_AGE_S } from "../../src/domain/state/beacon.ts";
 import type { Bindings } from "../env.ts";
 import { sleep, withLimit } from "../limit.ts";
 import type { Beacon } from "./object.ts";
@@ -12,11 +13,10 @@ import { saidText } from "./through-cache.ts";
 
 const READ_LIMIT_MS = 5_000;
 /**
- * How long a copy lives that no purge has reached: the bound of a stop when purges are lost. An expired copy
- * must never be served, not even while the beacon fails: without these words Workers Cache would, for ever.
+ * An expired copy must never be served, not even while the beacon fails: without the last two words Workers Cache
+ * would, for ever.
  */
-export const MAX_AGE_S = 10;
-const CACHE_CONTROL = `public, max-age=${MAX_AGE_S}, must-revalidate, stale-if-error=0`;
+const CACHE_CONTROL = `public, max-age=${BEACON_MAX_AGE_S}, must-revalidate, stale-if-error=0`;
 const TAG = "beacon";
 /** A location that was filling its copy while the first purge came may have kept the old answer. */
 const PURGE_AGAIN_MS = 2_000;

@@ -29,6 +29,7 @@ import {
   refusedBy,
 } from "./account.ts";
 import { backendChecks } from "./backends.ts";
+import { beaconChecks } from "./beacon.ts";
 import { guardianChecks, oddChecks, rampChecks, readSide } from "./guardian.ts";
 import { elsewhere, locationChecks, type Seen } from "./locations.ts";
 import { sightChecks } from "./metrics-and-logs.ts";
@@ -109,6 +110,7 @@ export async function examine(
     ports.debts.waiting(),
     deep ? backendChecks(ports, deepSignal) : [],
   ]);
+  const beacon = await beaconChecks(sightings, ports, restSignal);
   const nowMs = ports.clock.now();
   const blocked = blockade(asked, sightings, ports, nowMs);
   const checks: Check[] = [
@@ -118,6 +120,7 @@ export async function examine(
     ...(blocked === null
       ? accountChecks({ asked, side, sightings, nowMs }, ports)
       : blockedChecks(blocked, { sightings, nowMs }, ports)),
+    ...beacon,
     ...(blocked === null ? sight : sight.map(({ name }) => skipped(name, blocked.name))),
     ...notices,
     queueCheck(owed, ports),

@@ -209,8 +209,20 @@ export function locationsByRevision(dataset: string, window: Window): Query<Loca
   ]);
 }
 
+/** How many requests of visitors came to which location. */
+export function requestsByLocation(
+  dataset: string,
+  window: Window,
+): Query<Pick<LocationRow, "colo" | "requests">> {
+  return query("requests by location", coloRow, [
+    `SELECT ${column.colo} AS colo, ${REQUESTS} AS requests FROM ${table(dataset)}`,
+    `WHERE ${REQUEST} AND ${within(window)} GROUP BY colo ORDER BY colo LIMIT ${MAX_ROWS}`,
+  ]);
+}
+
 // --- Rows ----------------------------------------------------------------------------------------
 
+const coloRow = once(() => z.object({ colo: text(), requests: number }));
 const cohort = once(() => z.enum(["native", "proxy"]));
 const text = once(() => z.string().max(1_000));
 

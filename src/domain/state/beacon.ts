@@ -10,6 +10,12 @@ import { parseStop } from "./documents.ts";
 import type { Asked, Ending, Read } from "./emergency.ts";
 import { readEmergencies } from "./emergency.ts";
 
+/**
+ * How long a location's copy of its answer lives that no purge has reached: the bound of a stop by the beacon
+ * when purges are lost.
+ */
+export const BEACON_MAX_AGE_S = 10;
+
 /** More than anybody pulls in one incident. */
 const MAX_STOPS = 32;
 /** For isolates that hold a stop from before the beacon lost its storage. */
