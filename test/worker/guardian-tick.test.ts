@@ -8,7 +8,7 @@ import { parseGuardian } from "../../src/domain/guardian/document.ts";
 import { tickId } from "../../src/domain/guardian/tick-id.ts";
 import { parseStop } from "../../src/domain/state/documents.ts";
 import { parseJournalEntry } from "../../src/domain/state/journal.ts";
-import worker from "../../worker/index.ts";
+import worker from "../../worker/handler.ts";
 import { json, startServer, type TestServer } from "../adapters/server.ts";
 import { rampOf } from "../domain/ramp/world.ts";
 

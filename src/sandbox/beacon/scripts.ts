@@ -80,16 +80,26 @@ function gatedNamespace(namespace, road) {
 }`;
 }
 
-/** The cached entrypoints themselves: what they ask of the platform is simulated, too. */
+/**
+ * The cached entrypoints themselves: what they ask of the platform is simulated, too. A Worker of a test that
+ * exports none gets one that does nothing.
+ */
 export function entrypointsScript(cached: CachedEntrypoints): string {
   return cached
     .map(
       (name) => `
-export class ${name} extends main.${name} {
+export class ${name} extends (main.${name} ?? WorkerEntrypoint) {
   constructor(ctx, env) {
     super(simulated(ctx, env), { ...env, ...gated(env) });
   }
 }`,
     )
+    .join("\n");
+}
+
+/** Durable Objects need a class that is there, whatever a Worker of a test exports. */
+export function objectsScript(classes: readonly string[]): string {
+  return classes
+    .map((name) => `export class ${name} extends (main.${name} ?? DurableObject) {}`)
     .join("\n");
 }

@@ -72,7 +72,7 @@ export const CONTROLS: readonly Control[] = [
   taking({
     path: "PUT /beacon",
     schema: takes.beaconSchema,
-    help: "faults of the beacon and of its cache, at one location or at all",
+    help: "faults of the beacon and its cache, by location",
     apply: ({ control }, body) => control.setBeacon(body),
   }),
   {

@@ -38,7 +38,7 @@ export function canaryWorker(
       {
         type: "ESModule",
         path: "sandbox-entry.js",
-        contents: entryScript(main?.path ?? "", worker.cached),
+        contents: entryScript(main?.path ?? "", worker.cached, objectClasses(worker)),
       },
       { type: "ESModule", path: "sandbox-platform.js", contents: platformScript(worker.cached) },
       { type: "ESModule", path: "sandbox-patience.js", contents: patienceScript(options.patience) },
@@ -66,6 +66,10 @@ export function canaryWorker(
     ),
     ratelimits: limitsOf(colo, worker, options.patience),
   };
+}
+
+function objectClasses(worker: RunningWorker): string[] {
+  return bindingsOf(worker, "durable_object_namespace").map(({ class_name: name }) => name);
 }
 
 /** They live at the first location, as at Cloudflare at one; all others call them there. */

@@ -4,7 +4,7 @@
  */
 
 import type { CachedEntrypoints } from "../beacon/scripts.ts";
-import { entrypointsScript } from "../beacon/scripts.ts";
+import { entrypointsScript, objectsScript } from "../beacon/scripts.ts";
 
 /** Their compatibility date. */
 export const HELPER_DATE = "2026-07-01";
@@ -101,14 +101,19 @@ export default function (env) {
  * call to another Worker that nobody waits for is cancelled with the request.) And the one for e-mail,
  * whose failures carry a code.
  */
-export function entryScript(main: string, cached: CachedEntrypoints): string {
+export function entryScript(
+  main: string,
+  cached: CachedEntrypoints,
+  objects: readonly string[],
+): string {
   return `
 import "./sandbox-patience.js";
 import { gated, simulated } from "./sandbox-platform.js";
-import { waitUntil } from "cloudflare:workers";
+import { DurableObject, WorkerEntrypoint, waitUntil } from "cloudflare:workers";
 import * as main from ${JSON.stringify(`./${main}`)};
 export * from ${JSON.stringify(`./${main}`)};
 ${entrypointsScript(cached)}
+${objectsScript(objects)}
 const worker = main.default;
 let adapted = null;
 function adapt(env) {
