@@ -9,8 +9,9 @@ import { NO_DECISION, pathOf } from "./exchange.ts";
 import { canChange, originFailure } from "./proxy.ts";
 import { admit } from "./qa/admission.ts";
 import { serveQa } from "./qa/serve.ts";
-import { DASHBOARD, QA, type Route, routeOf } from "./routes.ts";
+import { DASHBOARD, QA, type Route, routeOf, STOP } from "./routes.ts";
 import { passThrough, serve } from "./serve.ts";
+import { serveStop } from "./stop/serve.ts";
 import { observe } from "./telemetry/observe.ts";
 
 /** Never rejects. */
@@ -47,6 +48,7 @@ function respond(
   if (route === DASHBOARD) {
     return serveDashboard({ request, env, context, colo: coloOf(request) }, deps);
   }
+  if (route === STOP) return serveStop({ request, env, context, colo: coloOf(request) }, deps);
   return answer(open(request, env, context, route, deps.now()), deps);
 }
 

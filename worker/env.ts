@@ -6,6 +6,7 @@ import { overrideMode } from "../src/domain/decision/override.ts";
 import type { GuardianMode } from "../src/domain/guardian/document.ts";
 import type { Policy } from "../src/domain/policy/numbers.ts";
 import { DEFAULT_POLICY, policySchema } from "../src/domain/policy/numbers.ts";
+import { type OperatorKey, parseOperatorKeys } from "../src/domain/signed-stop/operators.ts";
 import type { CookieKey } from "./cookie-signer.ts";
 import { parseCookieKeys } from "./cookie-signer.ts";
 import type { AccessSettings } from "./dashboard/access.ts";
@@ -18,6 +19,8 @@ export interface Bindings extends Env, NotifyBindings {
   QA_TOKEN?: string;
   URL_SIGNING_KEY?: string;
   ANALYTICS_TOKEN?: string;
+  /** Public keys of who may send a signed stop, by name, as JSON. */
+  OPERATOR_KEYS?: string;
   /** Numbers of the policy that differ from the runbook's, as JSON. */
   POLICY?: string;
   /** In place of the official API, for the sandbox: https, or http on loopback. */
@@ -46,6 +49,8 @@ export interface Settings {
   allowedOrigins: ReadonlySet<string>;
   cookieKeys: readonly CookieKey[];
   urlSigningKey: string | null;
+  /** Who may send a signed stop. */
+  operators: readonly OperatorKey[];
   workerVersion: string | null;
   /** Null: `/qa` shows no figures. */
   analytics: AnalyticsSettings | null;
@@ -119,6 +124,8 @@ export function parseSettings(env: Bindings): Settings {
   if (typeof analytics === "string") problems.push(`${analytics}: /qa shows no metrics_24h`);
   const access = parseAccess(env);
   if (typeof access === "string") problems.push(`${access}: sign-in by Access is off`);
+  const operators = parseOperatorKeys(env.OPERATOR_KEYS);
+  problems.push(...operators.problems);
   const { problems: silent, ...notify } = parseNotify(env);
   problems.push(...silent);
   return {
@@ -132,6 +139,7 @@ export function parseSettings(env: Bindings): Settings {
     allowedOrigins,
     cookieKeys: cookieKeys.keys,
     urlSigningKey,
+    operators: operators.keys,
     workerVersion: env.CF_VERSION_METADATA?.id ?? null,
     analytics: typeof analytics === "string" ? null : analytics,
     access: typeof access === "string" ? null : access,

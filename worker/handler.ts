@@ -16,6 +16,7 @@ import { createMetrics24h } from "./qa/metrics.ts";
 import { boundSessions } from "./sessions.ts";
 import type { StateKv } from "./state-reader.ts";
 import { createStateReader } from "./state-reader.ts";
+import { createStops } from "./stop/stops.ts";
 import { consoleLogSink } from "./telemetry/log-sink.ts";
 import { analyticsEngineSink } from "./telemetry/metric-sink.ts";
 
@@ -50,6 +51,7 @@ function build(env: Bindings, context: Caller): App {
     health: createHealth(now),
     metrics24h: createMetrics24h(settings.analytics, now),
     dashboard: createDashboard(settings, now),
+    stops: createStops(settings, now),
     metrics: analyticsEngineSink(env.METRICS),
     logs: consoleLogSink(),
     now,

@@ -1,6 +1,7 @@
 /** The one routing table: what a request counts as, and which native handler can serve it. */
 import { DASHBOARD_PATH } from "../src/domain/dashboard/page.ts";
 import type { Phase } from "../src/domain/metrics/point.ts";
+import { STOP_PATH } from "../src/domain/signed-stop/message.ts";
 import type { NativeHandler } from "./native/context.ts";
 import { download, listJobs, showJob } from "./native/jobs.ts";
 import { createIntent, finalize, upload } from "./native/uploads.ts";
@@ -15,6 +16,8 @@ export interface Route {
 
 /** Decides about nobody, and is not observed: whoever looks is no visitor. */
 export const DASHBOARD: Route = { template: "/qa/dashboard", phase: "proxy", native: null };
+/** Takes a signed stop; decides about nobody, and is not observed. */
+export const STOP: Route = { template: "/qa/stop", phase: "proxy", native: null };
 export const QA: Route = { template: "/qa", phase: "proxy", native: null };
 const OTHER: Route = { template: "/api/*", phase: "proxy", native: null };
 
@@ -36,6 +39,8 @@ const ROUTES: readonly Row[] = [
   native("GET", "/api/jobs", "b1b", listJobs),
   native("GET", "/api/jobs/:id", "b1b", showJob),
   // Behind what visitors ask for: each row before costs every request a look.
+  any(`/qa${STOP_PATH}`, STOP),
+  any(`/api/qa${STOP_PATH}`, STOP),
   any(DASHBOARD_PATH, DASHBOARD),
   any(`${DASHBOARD_PATH}/*`, DASHBOARD),
   any(`/api${DASHBOARD_PATH}`, DASHBOARD),

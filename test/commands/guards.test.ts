@@ -267,6 +267,7 @@ describe("an emergency by hand that stale reads of the API hid", () => {
         metrics24h: undefined,
         cookieKeyIds: [],
         guardian: "off",
+        operators: null,
       });
       const { cohort, reason } = decide(facts);
       const decision = { tag: "B2a", cohort, reason };

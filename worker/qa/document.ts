@@ -5,6 +5,7 @@ import type { GuardianCap } from "../../src/domain/guardian/cap.ts";
 import type { GuardianMode } from "../../src/domain/guardian/document.ts";
 import type { QaDocument } from "../../src/domain/proof/qa-document.ts";
 import { CARRIERS } from "../../src/domain/proof/qa-document.ts";
+import { markedName, type OperatorKey } from "../../src/domain/signed-stop/operators.ts";
 import type { EffectiveState } from "../../src/domain/state/isolate-memory.ts";
 import type { BeaconSight } from "../state-reader.ts";
 
@@ -21,6 +22,8 @@ export interface QaFacts {
   metrics24h: QaDocument["metrics_24h"];
   cookieKeyIds: readonly string[];
   guardian: GuardianMode;
+  /** Null: not for who asks. */
+  operators: readonly OperatorKey[] | null;
 }
 
 export function qaDocument(facts: QaFacts): QaDocument {
@@ -45,6 +48,7 @@ export function qaDocument(facts: QaFacts): QaDocument {
     cookie_key_ids: [...facts.cookieKeyIds],
     guardian: facts.guardian,
   };
+  if (facts.operators !== null) document.operators = facts.operators.map(markedName);
   if (facts.metrics24h !== undefined) document.metrics_24h = facts.metrics24h;
   return document;
 }

@@ -39,6 +39,10 @@ function refusal(status: number, error: string, headers: Record<string, string>)
   return Response.json({ error }, { status, headers });
 }
 
+function isVerified({ admission }: Exchange): boolean {
+  return admission?.kind === "admitted" && admission.verified;
+}
+
 async function documentResponse(exchange: Exchange, deps: Deps): Promise<Response> {
   const context = {
     env: exchange.env,
@@ -61,6 +65,7 @@ async function documentResponse(exchange: Exchange, deps: Deps): Promise<Respons
     metrics24h,
     cookieKeyIds: deps.cookies.keyIds,
     guardian: deps.settings.guardian.mode,
+    operators: isVerified(exchange) ? deps.settings.operators : null,
   });
   return Response.json(document);
 }

@@ -122,6 +122,8 @@ export const qaSchema = once(() => {
     cookie_key_ids: z.array(text),
     /** What the Worker's cron may do; absent before the Worker said so. */
     guardian: z.enum(["off", "observe", "enforce"]).optional(),
+    /** Whose signed stops it takes: name and the beginning of the public key. For a valid token alone. */
+    operators: z.array(text).max(64).optional(),
   });
 });
 

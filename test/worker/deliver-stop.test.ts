@@ -1,0 +1,100 @@
+/** Which carriers get a signed stop, with carriers that fail, hang, or know of a release. */
+import { expect, it, vi } from "vitest";
+import type { StopDocument } from "../../src/domain/state/documents.ts";
+import {
+  type BeaconPort,
+  type Carriers,
+  DELIVERY_LIMITS,
+  deliver,
+  type StopKv,
+} from "../../worker/stop/deliver.ts";
+
+const STOP: StopDocument = { active: true, id: "OURS", at: "2026-03-01T12:00:00Z", by: "anna" };
+const RELEASE = JSON.stringify({
+  active: false,
+  releases: { id: "OURS", stops: [{ id: "OURS", mark: "m" }] },
+});
+const never = () => new Promise<never>(() => undefined);
+const fails = (why: string) => () => Promise.reject(new Error(why));
+/** What never answers is not waited for in a test. */
+const SHORT = { ...DELIVERY_LIMITS, lookMs: 5, beaconFirstMs: 5, writeMs: 20, graceMs: 5 };
+
+function kvWith(more: Partial<StopKv> = {}, text: string | null = null) {
+  const kv = { stored: vi.fn(async () => text), writeStop: vi.fn(async () => undefined), ...more };
+  return kv;
+}
+
+const holding = (): BeaconPort => ({ tell: vi.fn(async () => ({ kind: "held" as const })) });
+const run = (carriers: Partial<Carriers>) =>
+  deliver(STOP, { beacon: null, kv: null, writeEntry: null, ...carriers }, () => undefined, SHORT);
+
+it("all carriers get the same stop", async () => {
+  const beacon = holding();
+  const kv = kvWith();
+  const writeEntry = vi.fn(async () => undefined);
+  expect(await run({ beacon, kv, writeEntry })).toEqual({
+    kind: "delivered",
+    written: { beacon: "written", kv: "written", journal: "written" },
+  });
+  expect(beacon?.tell).toHaveBeenCalledExactlyOnceWith(JSON.stringify(STOP));
+  expect(kv.writeStop).toHaveBeenCalledExactlyOnceWith(STOP);
+});
+
+it("what is not there is off", async () => {
+  expect(await run({})).toEqual({
+    kind: "delivered",
+    written: { beacon: "off", kv: "off", journal: "off" },
+  });
+});
+
+it.each([
+  ["fails", fails("KV PUT failed: 503"), "KV PUT failed: 503"],
+  ["hangs", never, "KV: no answer within 20 ms"],
+])("KV that %s keeps no other carrier from it", async (_name, broken, problem) => {
+  const kv = kvWith({ stored: broken, writeStop: broken });
+  const alone = await run({ kv });
+  expect(alone).toMatchObject({ written: { beacon: "off", kv: { problem } } });
+  const both = await run({ kv, beacon: holding() });
+  expect(both).toMatchObject({
+    written: { beacon: "written", kv: { problem: expect.any(String) } },
+  });
+});
+
+it("an answer that comes late is not waited for once another carrier has the stop", async () => {
+  const written = await run({ kv: kvWith(), beacon: { tell: never } });
+  expect(written).toMatchObject({
+    written: { beacon: { problem: "no answer yet" }, kv: "written" },
+  });
+});
+
+it("nothing is written for a stop that KV's release names", async () => {
+  const beacon = holding();
+  const kv = kvWith({}, RELEASE);
+  const writeEntry = vi.fn(async () => undefined);
+  expect(await run({ beacon, kv, writeEntry })).toEqual({ kind: "released" });
+  expect(beacon?.tell).not.toHaveBeenCalled();
+  expect(kv.writeStop).not.toHaveBeenCalled();
+  expect(writeEntry).not.toHaveBeenCalled();
+});
+
+it("nor for one of which the beacon alone knows that it was released", async () => {
+  const kv = kvWith();
+  const beacon: BeaconPort = { tell: async () => ({ kind: "released" }) };
+  expect(await run({ beacon, kv })).toEqual({ kind: "released" });
+  expect(kv.writeStop).not.toHaveBeenCalled();
+});
+
+it("a release of another stop keeps none back", async () => {
+  const other = RELEASE.replaceAll("OURS", "OTHER");
+  expect(await run({ kv: kvWith({}, other) })).toMatchObject({ written: { kv: "written" } });
+});
+
+it("a write that KV refuses counts where KV has this very stop already", async () => {
+  const writeStop = fails("KV PUT failed: 429 Too Many Requests");
+  const there = kvWith({ writeStop }, JSON.stringify(STOP));
+  expect(await run({ kv: there })).toMatchObject({ written: { kv: "written" } });
+  const other = kvWith({ writeStop }, JSON.stringify({ ...STOP, id: "OTHER" }));
+  expect(await run({ kv: other })).toMatchObject({
+    written: { kv: { problem: "KV PUT failed: 429 Too Many Requests" } },
+  });
+});

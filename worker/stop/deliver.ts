@@ -1,0 +1,127 @@
+/** Brings a stop to all carriers that this Worker reaches. One of them is enough. */
+import { carriersOf, type Written, type WrittenBy } from "../../src/domain/signed-stop/answer.ts";
+import type { StopDocument } from "../../src/domain/state/documents.ts";
+import { parseStop, serialiseStop } from "../../src/domain/state/documents.ts";
+import { releases } from "../../src/domain/state/emergency.ts";
+import { sleep, withLimit } from "../limit.ts";
+
+/** Where a stop reaches all locations within seconds; null: this Worker has none. */
+export type BeaconPort = {
+  /** Text of a stop. `released`: a release that it knows names this stop, which it did not take. */
+  tell(text: string): Promise<{ kind: "held" } | { kind: "released" }>;
+} | null;
+
+export interface StopKv {
+  /** What the key `stop` holds, as a read shows it here. */
+  stored(): Promise<string | null>;
+  writeStop(stop: StopDocument): Promise<void>;
+}
+
+export interface Carriers {
+  beacon: BeaconPort;
+  /** Null: KV is not bound. */
+  kv: StopKv | null;
+  /** The stop's trace; it carries nothing. */
+  writeEntry: (() => Promise<void>) | null;
+}
+
+export interface DeliveryLimits {
+  /** For a look at what is stored, before anything is written: KV that does not answer must not hold a stop up. */
+  lookMs: number;
+  /** So long the others wait for the beacon, which knows releases that KV does not show here yet. */
+  beaconFirstMs: number;
+  writeMs: number;
+  /** Once one carrier has the stop, so long for the answers of the others. */
+  graceMs: number;
+}
+
+export const DELIVERY_LIMITS: DeliveryLimits = {
+  lookMs: 300,
+  beaconFirstMs: 300,
+  writeMs: 3_000,
+  graceMs: 300,
+};
+
+export type Delivery = { kind: "released" } | { kind: "delivered"; written: WrittenBy };
+
+/** Never throws. What does not answer in time goes on by `keepAlive`. */
+export async function deliver(
+  stop: StopDocument,
+  { beacon, kv, writeEntry }: Carriers,
+  keepAlive: (work: Promise<unknown>) => void,
+  limits: DeliveryLimits = DELIVERY_LIMITS,
+): Promise<Delivery> {
+  if (kv !== null && (await isReleased(kv, stop, limits))) return { kind: "released" };
+  const told = beacon?.tell(serialiseStop(stop)) ?? null;
+  if (told !== null && (await saysReleased(told, limits))) return { kind: "released" };
+  const { writeMs } = limits;
+  const works = {
+    beacon: told === null ? OFF : settled("beacon", told.then(heldOnly), writeMs),
+    kv: kv === null ? OFF : writtenTo(kv, stop, writeMs),
+    journal: writeEntry === null ? OFF : settled("journal", writeEntry(), writeMs),
+  };
+  keepAlive(Promise.all(Object.values(works)));
+  return { kind: "delivered", written: await known(works, limits.graceMs) };
+}
+
+const OFF: Promise<Written> = Promise.resolve("off");
+const NO_ANSWER: Written = { problem: "no answer yet" };
+
+async function isReleased(
+  kv: StopKv,
+  { id }: StopDocument,
+  { lookMs }: DeliveryLimits,
+): Promise<boolean> {
+  const text = await withLimit("KV", lookMs, kv.stored()).catch(() => null);
+  const found = parseStop(text);
+  return found.kind === "valid" && releases(found.value, id);
+}
+
+async function saysReleased(
+  told: Promise<{ kind: string }>,
+  { beaconFirstMs }: DeliveryLimits,
+): Promise<boolean> {
+  const first = await withLimit("beacon", beaconFirstMs, told).catch(() => null);
+  return first?.kind === "released";
+}
+
+/** KV takes one write per key and second: one that is refused may be of this very stop, from elsewhere. */
+async function writtenTo(kv: StopKv, stop: StopDocument, limitMs: number): Promise<Written> {
+  const written = await settled("KV", kv.writeStop(stop), limitMs);
+  if (written === "written") return written;
+  const text = await withLimit("KV", limitMs, kv.stored()).catch(() => null);
+  const found = parseStop(text);
+  const isThere = found.kind === "valid" && found.value.active && found.value.id === stop.id;
+  return isThere ? "written" : written;
+}
+
+function heldOnly({ kind }: { kind: string }): void {
+  if (kind === "released") throw new Error("names this stop as released");
+}
+
+async function settled(what: string, work: Promise<void>, limitMs: number): Promise<Written> {
+  try {
+    await withLimit(what, limitMs, work);
+    return "written";
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return { problem: why.slice(0, 200) };
+  }
+}
+
+/** All that have answered; those that have not get a little longer once the stop is kept anywhere. */
+async function known(
+  works: Record<keyof WrittenBy, Promise<Written>>,
+  graceMs: number,
+): Promise<WrittenBy> {
+  const so: WrittenBy = { beacon: NO_ANSWER, kv: NO_ANSWER, journal: NO_ANSWER };
+  const { promise: kept, resolve } = Promise.withResolvers<void>();
+  const all = Promise.all(
+    (["beacon", "kv", "journal"] as const).map(async (name) => {
+      so[name] = await works[name];
+      if (carriersOf(so).length > 0) resolve();
+    }),
+  );
+  await Promise.race([all, kept.then(() => sleep(graceMs))]);
+  return { ...so };
+}

@@ -1,0 +1,139 @@
+/** `POST /qa/stop`: a stop that an operator has signed, taken by the Worker itself. It works while the API is down. */
+
+import {
+  carriersOf,
+  type StopRefusal,
+  type WrittenBy,
+} from "../../src/domain/signed-stop/answer.ts";
+import type { StopMessage } from "../../src/domain/signed-stop/message.ts";
+import type { StopDocument } from "../../src/domain/state/documents.ts";
+import { STOP_KEY } from "../../src/domain/state/documents.ts";
+import type { JournalEntry } from "../../src/domain/state/journal.ts";
+import { stopNow } from "../../src/domain/state/transitions.ts";
+import type { Deps } from "../deps.ts";
+import type { Bindings } from "../env.ts";
+import { writeEntry, writeStop } from "../guardian/kv.ts";
+import { admitStop, type StopAdmission } from "./admission.ts";
+import { type Carriers, type Delivery, deliver } from "./deliver.ts";
+
+export interface StopExchange {
+  request: Request;
+  env: Bindings;
+  context: Pick<ExecutionContext, "waitUntil">;
+  colo: string | null;
+}
+
+/** For tools and no page: no CORS. Never throws. */
+export async function serveStop(given: StopExchange, deps: Deps): Promise<Response> {
+  const admission = await admitStop(given.request, given.env.QA_LIMIT_ANON, deps.stops.door);
+  const response =
+    admission.kind === "admitted"
+      ? await take(admission, given, deps)
+      : turnedAway(admission, deps.stops.door.now());
+  response.headers.set("Cache-Control", "no-store");
+  return response;
+}
+
+function turnedAway(
+  admission: Exclude<StopAdmission, { kind: "admitted" }>,
+  nowMs: number,
+): Response {
+  switch (admission.kind) {
+    case "wrong-method":
+      return refusal(405, { error: "method_not_allowed" }, { Allow: "POST" });
+    case "too-large":
+      return refusal(413, { error: "too_large" });
+    case "incomplete":
+      return refusal(408, { error: "incomplete" });
+    case "limited":
+      return refusal(
+        429,
+        { error: "rate_limited" },
+        { "Retry-After": String(admission.retryAfterS) },
+      );
+    case "other-environment":
+      return refusal(409, { error: "environment" });
+    case "other-time":
+      return refusal(409, { error: "clock", server_time: new Date(nowMs).toISOString() });
+    case "refused":
+      return refusal(401, { error: "unauthorized" });
+    default:
+      return admission satisfies never;
+  }
+}
+
+function refusal(
+  status: number,
+  body: StopRefusal,
+  headers: Record<string, string> = {},
+): Response {
+  return Response.json(body, { status, headers });
+}
+
+async function take(
+  { message, by }: { message: StopMessage; by: string },
+  given: StopExchange,
+  deps: Deps,
+): Promise<Response> {
+  const stop = stopOf(message, by);
+  const keepAlive = (work: Promise<unknown>): void => given.context.waitUntil(work);
+  const delivery = await deliver(stop, carriersFor(stop, given, deps), keepAlive);
+  console.warn(JSON.stringify({ level: "WARN", signed_stop: stop.id, by, ...said(delivery) }));
+  return answerTo(stop, delivery);
+}
+
+/** The very text that its sender writes by the API. */
+function stopOf({ id, at, reason }: StopMessage, by: string): StopDocument {
+  const author = { actor: by, reason: reason ?? undefined, nowMs: Date.parse(at), id };
+  return stopNow("", author).stop;
+}
+
+function carriersFor(
+  stop: StopDocument,
+  { env, colo }: StopExchange,
+  { stops, settings }: Deps,
+): Carriers {
+  const { KV_CANARY_CONFIG: kv } = env;
+  const host = `worker ${settings.workerVersion ?? "unknown"}${colo === null ? "" : ` at ${colo}`}`;
+  return {
+    beacon: stops.beacon(env),
+    kv:
+      kv === undefined
+        ? null
+        : { stored: () => kv.get(STOP_KEY), writeStop: (text) => writeStop(kv, text) },
+    writeEntry: kv === undefined ? null : () => writeEntry(kv, entryOf(stop, host)),
+  };
+}
+
+/** By the stop's own id and time: however often it is taken, it is one entry. The sender's own tells more. */
+function entryOf({ id = "", at = "", by = "", reason }: StopDocument, host: string): JournalEntry {
+  return {
+    schema: 1,
+    id,
+    at,
+    command: "not-aus",
+    actor: by,
+    host,
+    reason: reason ?? null,
+    incident: null,
+    before: null,
+    after: { percent: 0, emergency: true, revision: id },
+    revision: id,
+    verification: { outcome: "written", locations: [], elapsed_ms: 0 },
+    notes: ["signed stop, taken by the Worker"],
+    tool: "pixcanary worker",
+    namespace: null,
+  };
+}
+
+function said(delivery: Delivery): { released: true } | { written: WrittenBy } {
+  return delivery.kind === "released" ? { released: true } : { written: delivery.written };
+}
+
+function answerTo({ id = "", at = "", by = "" }: StopDocument, delivery: Delivery): Response {
+  const stop = { id, at, by };
+  if (delivery.kind === "released") return Response.json({ stop, released: true });
+  const { written } = delivery;
+  if (carriersOf(written).length > 0) return Response.json({ stop, written });
+  return refusal(503, { error: "not_written", written });
+}

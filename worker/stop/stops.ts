@@ -1,0 +1,18 @@
+/** What `POST /qa/stop` needs, put together once per isolate. */
+import type { Deps } from "../deps.ts";
+import type { Settings } from "../env.ts";
+import { createGuessLimit } from "../qa/guess-limit.ts";
+import { createSignatures } from "./signatures.ts";
+
+export function createStops(
+  { operators, notify }: Pick<Settings, "operators" | "notify">,
+  now: () => number,
+): Deps["stops"] {
+  const door = {
+    signatures: createSignatures(operators),
+    guesses: createGuessLimit(now),
+    environment: notify.env,
+    now,
+  };
+  return { door, beacon: () => null };
+}
