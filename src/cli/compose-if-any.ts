@@ -57,6 +57,7 @@ function withoutEnvironment(
     target: NOWHERE,
     identity: createIdentity({ env: shell.env, version: shell.version }),
     qa: { urls: [], look: refuse },
+    stopSender: null,
     visitor: { hasQaToken: false, hasSession: false, send: refuse },
     notifier: NO_NOTIFIER,
     clock: createClock(),

@@ -42,6 +42,7 @@ import { UpstreamError } from "../ports/errors.ts";
 import type { MissingSecret, Ports } from "../ports/ports.ts";
 import { composeDatabase } from "./compose-database.ts";
 import { composeNotifier } from "./compose-notifier.ts";
+import { composeStopSender } from "./compose-operator.ts";
 import { configSources, environmentForRelief, environmentOf } from "./environment.ts";
 import { checkedHosts, tokenHosts } from "./hosts.ts";
 import { loadSecrets, NO_SECRETS } from "./load-secrets.ts";
@@ -102,6 +103,7 @@ export async function composeWith(
     target: toTarget(name, environment, flags.config ?? null),
     identity: { ...identity, actor: redact(identity.actor) },
     qa,
+    stopSender: composeStopSender(name, environment, { shell, baseDir, clock, redact }),
     visitor: createVisitorHttp({ ...asking, qaUrls, session, secrets: [token] }),
     notifier: composeNotifier(environment, { shell, baseDir, clock, redactor, hosts }),
     clock,

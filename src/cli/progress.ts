@@ -49,7 +49,8 @@ function waiting(
 function stageText(stage: Stage): string {
   switch (stage.kind) {
     case "written":
-      return `written  ${stage.what}`;
+      if (stage.what !== "worker") return `written  ${stage.what}`;
+      return `written  worker (${stage.carriers.join(", ")})`;
     case "stored":
       return `stored   ${stage.what}`;
     case "live":

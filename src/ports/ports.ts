@@ -8,6 +8,7 @@ import type { LogArchive, LogFolders, LogReader, LogTail } from "./logs.ts";
 import type { Clock, Debts, Identity, Notifier, RampFile, Rng } from "./machine.ts";
 import type { Pages } from "./pages.ts";
 import type { ReportFolders } from "./reports.ts";
+import type { StopSender } from "./signed-stop.ts";
 import type { Progress, Screen } from "./terminal.ts";
 import type { QaProbe, VisitorHttp } from "./visitors.ts";
 
@@ -24,6 +25,8 @@ export interface Ports {
   documents: Documents;
   journal: Journal;
   qa: QaProbe;
+  /** Null: no operator key is configured. */
+  stopSender: StopSender | null;
   account: AccountProbe;
   /** For `doctor --deep`. */
   database: DatabaseProbe;

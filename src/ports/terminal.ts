@@ -13,6 +13,8 @@ export interface Progress {
 
 export type Stage =
   | { kind: "written"; what: "stop" | "config"; elapsedMs: number }
+  /** By the Worker itself, to these carriers. */
+  | { kind: "written"; what: "worker"; carriers: readonly string[]; elapsedMs: number }
   | { kind: "stored"; what: "stop" | "config"; elapsedMs: number }
   | { kind: "live"; what: string; location: string; url: string; elapsedMs: number }
   | { kind: "waiting"; location: string; because: string; elapsedMs: number };

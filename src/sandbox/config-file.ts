@@ -1,6 +1,7 @@
 /** The temporary `pixcanary.json` with its token files, readable by the owner alone. */
 import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { SandboxOperator } from "./operator.ts";
 import { temporaryFolder } from "./temporary.ts";
 import {
   CANARY_TAG,
@@ -27,6 +28,7 @@ export interface ConfigFile {
 export async function writeConfigFile(
   description: Omit<SandboxDescription, "configPath">,
   notices: NoticeSecrets | null,
+  operator: SandboxOperator | null,
 ): Promise<ConfigFile> {
   // Tokens must not outlive a process that exits without closing the sandbox.
   const { path: directory, remove } = await temporaryFolder("pixcanary-sandbox-");
@@ -59,6 +61,7 @@ export async function writeConfigFile(
       tokenFile,
       qaTokenFile,
       sessionFile,
+      ...(await operatorSettings(directory, operator)),
       ...(await notifySettings(directory, description.noticeUrls, notices)),
     };
     const environments = { [ENVIRONMENT_NAME]: environment };
@@ -69,6 +72,16 @@ export async function writeConfigFile(
     await remove();
     throw error;
   }
+}
+
+async function operatorSettings(
+  directory: string,
+  operator: SandboxOperator | null,
+): Promise<object> {
+  if (operator === null) return {};
+  const keyFile = join(directory, "operator-key");
+  await writeFile(keyFile, operator.privateKey, { mode: 0o600 });
+  return { operator: { name: operator.name, keyFile } };
 }
 
 async function notifySettings(

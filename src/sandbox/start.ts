@@ -26,6 +26,7 @@ import { Logs, USUAL_PLACE } from "./logs/logs.ts";
 import { NativeFaults } from "./native-faults.ts";
 import { NoticeReceivers } from "./notices/receivers.ts";
 import { type NoticeUrls, notifyVars, startNotices } from "./notices/wiring.ts";
+import { operatorVars, type SandboxOperator, sandboxOperator } from "./operator.ts";
 import { OriginServer } from "./origin/server.ts";
 import { type Random, seededRandom } from "./random.ts";
 import { Sessions } from "./sessions.ts";
@@ -71,6 +72,7 @@ interface World {
   /** They answer only when they have been started. */
   notices: NoticeReceivers;
   qaToken: string;
+  operator: SandboxOperator;
   /** Of the Worker. */
   secrets: Readonly<Record<string, string>>;
 }
@@ -131,14 +133,16 @@ async function start(
     controlUrl: controlServer.url,
     noticeUrls,
   };
-  const configFile = await writeConfigFile(withoutPath, world.notices.secrets);
+  // In an empty account, no Worker knows it.
+  const operator = settings.empty ? null : world.operator;
+  const configFile = await writeConfigFile(withoutPath, world.notices.secrets, operator);
   closers.add(() => configFile.remove());
   const description: SandboxDescription = { ...withoutPath, configPath: configFile.path };
   return { description, control, close: () => closers.run() };
 }
 
 function varsOf(
-  { settings, notices }: World,
+  { settings, notices, operator }: World,
   cloudflare: Cloudflare,
   originUrl: string,
   noticeUrls: NoticeUrls | null,
@@ -146,6 +150,7 @@ function varsOf(
   return {
     ...workerVars(originUrl),
     ...metricsVars(settings, cloudflare),
+    ...operatorVars(operator),
     ...notifyVars(noticeUrls, notices),
     ...settings.vars,
   };
@@ -182,6 +187,7 @@ function createWorld(
     logs: new Logs(logs, seededRandom(number ^ 0x1b873593)),
     notices: new NoticeReceivers(),
     qaToken,
+    operator: sandboxOperator(),
     secrets: workerSecrets(qaToken, settings.vars),
   };
 }

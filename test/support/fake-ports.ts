@@ -151,6 +151,7 @@ export function modelPorts(store: StateStore): Ports {
       recent: async () => ({ entries: [], warnings: [] }),
     },
     qa: { urls: [], look: () => Promise.reject(new Error("nobody looks in a race")) },
+    stopSender: null,
     metrics: { ask: () => Promise.reject(NO_METRICS) },
     visitor: {
       hasQaToken: false,

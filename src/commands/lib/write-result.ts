@@ -21,11 +21,11 @@ export function asUpstream(error: unknown): UpstreamError {
   return new UpstreamError("ambiguous", message, { cause: error });
 }
 
-export function wrote(result: WriteResult): boolean {
+export function wrote(result: { kind: string }): boolean {
   return result.kind === "written";
 }
 
 /** Sent, and perhaps committed, but nobody told us. */
-export function mayHaveWritten(result: WriteResult): boolean {
-  return result.kind === "failed" && result.error.kind === "ambiguous";
+export function mayHaveWritten(result: { kind: string; error?: UpstreamError }): boolean {
+  return result.kind === "failed" && result.error?.kind === "ambiguous";
 }

@@ -83,6 +83,6 @@ export function allShownAt(sighting: Sighting): Omit<Found, "stored">[] {
   return active ? [{ key: "stop", ...named }] : [];
 }
 
-function mayBeOurs({ writes: { stop, config } }: StopRun): boolean {
-  return [stop, config].some((write) => wrote(write) || mayHaveWritten(write));
+function mayBeOurs({ writes: { stop, config, signed } }: StopRun): boolean {
+  return [stop, config, signed].some((write) => wrote(write) || mayHaveWritten(write));
 }

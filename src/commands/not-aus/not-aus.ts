@@ -19,6 +19,7 @@ import { keepEarly, leaveTrace, type Trace } from "../lib/record-change.ts";
 import { wrote } from "../lib/write-result.ts";
 import { earlierOf } from "./earlier.ts";
 import { manualLines } from "./manual-lines.ts";
+import { type SignedWrite, signedBy } from "./signed.ts";
 import type { StopRun } from "./stop-run.ts";
 import { isTokenRefused, isUnwritten, isWithoutEffect, stopVerdict } from "./verdict.ts";
 import { WRITE_SHARE, writeAndProve } from "./write-and-prove.ts";
@@ -26,7 +27,15 @@ import { WRITE_SHARE, writeAndProve } from "./write-and-prove.ts";
 export interface NotAusData {
   /** null when it is known that this stop was not written (its mirror may be), or is no longer in force. */
   stop: { id: string; at: string } | null;
-  written: { stop_ms: number | null; config_ms: number | null };
+  /** `worker_ms`: by the Worker itself, to these carriers; absent without an operator key. */
+  written: {
+    stop_ms: number | null;
+    config_ms: number | null;
+    worker_ms?: number | null;
+    carriers?: readonly string[];
+  };
+  /** Why the API did not take the stop, where the Worker alone did. */
+  api_problem?: string;
   stored: { stop_ms: number | null };
   live: LiveProof["live"];
   missing: LiveProof["missing"];
@@ -67,7 +76,8 @@ export const notAus: ChangingVerb<typeof noFlags, null, NotAusData> = {
   render,
 };
 
-export async function pullTheStop(input: CommonInput, ports: Ports): Promise<Outcome<NotAusData>> {
+export async function pullTheStop(input: CommonInput, given: Ports): Promise<Outcome<NotAusData>> {
+  const ports = signedBy(given);
   const startedMs = ports.clock.monotonic();
   const within = (ms: number) => anySignal([ports.clock.timeout(ms), ports.interrupt]);
   const signal = within(input.timeoutMs);
@@ -143,7 +153,8 @@ function traceOutcome(run: StopRun, outcome: Outcome<NotAusData>) {
   if (outcome.kind === "interrupted") return "interrupted" as const;
   if (run.verify && isLive(run.proof)) return "live" as const;
   if (run.stored.kind === "stored") return "stored" as const;
-  return wrote(run.writes.stop) ? ("written" as const) : ("unknown" as const);
+  const { stop, signed } = run.writes;
+  return wrote(stop) || wrote(signed) ? ("written" as const) : ("unknown" as const);
 }
 
 function dataOf(run: StopRun, ports: Ports): NotAusData {
@@ -152,7 +163,12 @@ function dataOf(run: StopRun, ports: Ports): NotAusData {
   const unwritten = isWithoutEffect(run) || isUnwritten(run);
   return {
     stop: unwritten ? null : { id: run.stop.id ?? "", at: run.stop.at ?? "" },
-    written: { stop_ms: ms(run.writes.stop), config_ms: ms(run.writes.config) },
+    written: {
+      stop_ms: ms(run.writes.stop),
+      config_ms: ms(run.writes.config),
+      ...signedData(run.writes.signed),
+    },
+    ...apiProblem(run),
     stored: { stop_ms: run.stored.kind === "stored" ? Math.round(run.stored.elapsedMs) : null },
     live: run.proof.live,
     missing: run.proof.missing,
@@ -161,6 +177,17 @@ function dataOf(run: StopRun, ports: Ports): NotAusData {
     manual: manualLines(ports.target, { tokenRefused: isTokenRefused(run) }),
     at_ms: ports.clock.now(),
   };
+}
+
+function signedData(signed: SignedWrite): Partial<NotAusData["written"]> {
+  if (signed.kind === "off") return {};
+  if (signed.kind !== "written") return { worker_ms: null, carriers: [] };
+  return { worker_ms: Math.round(signed.elapsedMs), carriers: signed.carriers };
+}
+
+function apiProblem({ writes: { stop, signed } }: StopRun): Pick<NotAusData, "api_problem"> {
+  if (stop.kind !== "failed" || !wrote(signed)) return {};
+  return { api_problem: stop.error.message };
 }
 
 /** What shows may be an earlier one that was released since, unless this stop was certainly not written. */
@@ -181,13 +208,33 @@ function liveLines(outcome: Outcome<NotAusData>, data: NotAusData): string[] {
   return [`  live      ${liveLine(data)}`, ...missingLines(data)];
 }
 
+function workerText({ written: { worker_ms, carriers = [] } }: NotAusData): string {
+  if (worker_ms === undefined) return "";
+  if (worker_ms === null) return " · worker –";
+  return ` · worker ${seconds(worker_ms)} (${escapeForTerminal(carriers.join(", "))})`;
+}
+
+/** What is in force all the same. */
+function openLines(outcome: Outcome<NotAusData>, data: NotAusData): string[] {
+  if (outcome.kind !== "done") return [];
+  if (data.api_problem !== undefined) {
+    const why = escapeForTerminal(data.api_problem);
+    return [
+      `! the API did not take the stop (${why}); the Worker did`,
+      "! emergency flag in config not written; run not-aus again when the API answers",
+    ];
+  }
+  if (data.written.config_ms !== null) return [];
+  return ["! emergency flag in config not confirmed; run not-aus again"];
+}
+
 function render(outcome: Outcome<NotAusData>): string {
   if (!("data" in outcome) || outcome.data === undefined) return "";
   const { data } = outcome;
   const stage = (ms: number | null) => (ms === null ? "–" : seconds(ms));
   const lines = [
     ...(data.stop === null ? [] : [`  stop      ${data.stop.id}`]),
-    `  written   stop ${stage(data.written.stop_ms)} · config ${stage(data.written.config_ms)}`,
+    `  written   stop ${stage(data.written.stop_ms)} · config ${stage(data.written.config_ms)}${workerText(data)}`,
     `  stored    ${stage(data.stored.stop_ms)}`,
     ...liveLines(outcome, data),
   ];
@@ -201,9 +248,7 @@ function render(outcome: Outcome<NotAusData>): string {
     );
   }
   lines.push(...proxyLines(data.proxy_sick));
-  if (outcome.kind === "done" && data.written.config_ms === null) {
-    lines.push("! emergency flag in config not confirmed; run not-aus again");
-  }
+  lines.push(...openLines(outcome, data));
   if (outcome.kind === "done") lines.push(`  ${OTHERS_FOLLOW}`);
   // A stop that is stored needs no hands, only time.
   if (outcome.kind !== "done" && data.stored.stop_ms === null) {

@@ -4,10 +4,12 @@ import type { Signal } from "../command.ts";
 import type { LiveProof } from "../lib/prove-live.ts";
 import type { ProxyQuestion } from "../lib/proxy-health.ts";
 import type { WriteResult } from "../lib/write-result.ts";
+import type { SignedWrite } from "./signed.ts";
 
 export interface StopRun {
   stop: StopDocument;
-  writes: { stop: WriteResult; config: WriteResult };
+  /** `signed`: by the Worker itself. */
+  writes: { stop: WriteResult; config: WriteResult; signed: SignedWrite };
   stored:
     | { kind: "stored"; elapsedMs: number }
     | { kind: "released"; by: string }

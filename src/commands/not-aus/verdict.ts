@@ -67,18 +67,19 @@ export function stopVerdict<T extends { already: unknown }>(
 
 /** The stop itself is known to be written; the emergency in `config` alone is not one. */
 function isLatched(run: StopRun): boolean {
-  return wrote(run.writes.stop) || isProved(run);
+  return wrote(run.writes.stop) || wrote(run.writes.signed) || isProved(run);
 }
 
 /** The stop itself is known not to be written, whatever became of its mirror in `config`. */
 export function isUnwritten(run: StopRun): boolean {
-  return !isLatched(run) && !mayHaveWritten(run.writes.stop);
+  const { stop, signed } = run.writes;
+  return !isLatched(run) && !mayHaveWritten(stop) && !mayHaveWritten(signed);
 }
 
 /** Nothing of this stop is known to be written or under way; or somebody has released it since. */
 export function isWithoutEffect(run: StopRun): boolean {
   if (run.stored.kind === "released") return true;
-  const written = wrote(run.writes.stop) || wrote(run.writes.config) || isProved(run);
+  const written = isLatched(run) || wrote(run.writes.config);
   return !written && !anyAmbiguous(run);
 }
 
@@ -106,8 +107,9 @@ function refusal(run: StopRun): string {
   return `${refused ? "was refused" : "could not be written"} (${whyNot(run)})`;
 }
 
-function whyNot({ writes: { stop } }: StopRun): string {
-  return stop.kind === "failed" ? stop.error.message : "unknown";
+function whyNot({ writes: { stop, signed } }: StopRun): string {
+  const api = stop.kind === "failed" ? stop.error.message : "unknown";
+  return signed.kind === "failed" ? `${api}; the Worker: ${signed.error.message}` : api;
 }
 
 /**
@@ -124,7 +126,7 @@ function seenByOwnId({ stop, proof: { sightings } }: StopRun): boolean {
 }
 
 function anyAmbiguous(run: StopRun): boolean {
-  return mayHaveWritten(run.writes.stop) || mayHaveWritten(run.writes.config);
+  return Object.values(run.writes).some(mayHaveWritten);
 }
 
 function truthOf(run: StopRun, latched: boolean): string {
@@ -143,8 +145,8 @@ function proofWord({ stored }: StopRun): string {
 }
 
 function unlatchedText(run: StopRun, name: "the stop" | "this one"): string {
-  const { stop, config } = run.writes;
-  const mayBe = mayHaveWritten(stop);
+  const { stop, config, signed } = run.writes;
+  const mayBe = mayHaveWritten(stop) || mayHaveWritten(signed);
   const lost = stop.kind === "failed" && stop.error.status === null;
   const why = lost ? "no answer from the API" : whyNot(run);
   const maybe = name === "the stop" ? "may be written" : "may not have been written";

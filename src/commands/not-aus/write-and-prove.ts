@@ -3,6 +3,7 @@
 import { anySignal, unlessAborted } from "../../domain/lib/abort.ts";
 import { timeOf } from "../../domain/lib/time.ts";
 import type { Expectation } from "../../domain/proof/expectation.ts";
+import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
 import { parseState } from "../../domain/state/state.ts";
 import { stopNow } from "../../domain/state/transitions.ts";
@@ -17,7 +18,8 @@ import { isLive, NOT_ASKED, proveLive } from "../lib/prove-live.ts";
 import { askAfterProxy, PROXY_NOT_ASKED } from "../lib/proxy-health.ts";
 import type { WriteResult } from "../lib/write-result.ts";
 import { mayHaveWritten, settle, wrote } from "../lib/write-result.ts";
-import { keepInForce } from "./keep-in-force.ts";
+import { type Documents, keepInForce } from "./keep-in-force.ts";
+import { type SignedWrite, sendSigned } from "./signed.ts";
 import type { StopRun } from "./stop-run.ts";
 
 const EMERGENCY = { emergency: true } as const;
@@ -26,6 +28,8 @@ const EMERGENCY = { emergency: true } as const;
 export const WRITE_SHARE = 0.85;
 /** Once the stop is written, its mirror in `config` is worth this much more waiting. */
 const MIRROR_GRACE_MS = 2_500;
+/** Once the API has it and all is proved, the Worker's answer is worth this much. */
+const SIGNED_GRACE_MS = 300;
 
 /** KV promises "60 s or more"; nobody has seen copies live as long as this. */
 const STALE_STOP_MS = 10 * 60_000;
@@ -50,57 +54,97 @@ export async function writeAndProve(
   timing: Timing,
   listener: Listener,
 ): Promise<StopRun> {
-  const { clock, rng, store, target, identity } = ports;
+  const { clock, rng, target, identity } = ports;
   const nowMs = clock.now();
   const author = { actor: identity.actor, reason: input.reason, nowMs, id: rng.ulid(nowMs) };
   const documents = stopNow(target.canaryTag, author);
   const elapsed = () => clock.monotonic() - timing.startedMs;
-  const call: CallOptions = { signal: timing.writeSignal, onRetry: complainOnce(ports) };
-  const mirror = { ...call, atWill: true };
-  const answered = ports.progress.waiting("waiting for the API to take the stop");
-
-  const stopWrite = settle(
-    store.writeStop(documents.stop, { ...call, onRetry: tellAttempts(ports) }),
-    elapsed,
-  );
+  // Once the stop is in force by the Worker, the API is not waited for to the end.
+  const enough = new AbortController();
+  const bounded = (signal: AbortSignal) => anySignal([signal, enough.signal]);
+  const call: CallOptions = { signal: bounded(timing.writeSignal), onRetry: complainOnce(ports) };
   // Nothing waits for this read: it may still catch what the mirror is about to overwrite.
   let known: CanaryConfig | null = null;
-  void readBefore(ports, documents.config, timing.signal).then((config) => {
-    known = config;
+  const { stopWrite, configWrite, signedWrite } = sendAll(ports, documents, call, elapsed, () => {
+    void readBefore(ports, documents.config, timing.signal).then((config) => {
+      known = config;
+    });
   });
-  const configWrite = settle(store.writeConfig(documents.config, mirror), elapsed);
-  void stopWrite.then((result) => {
-    answered();
-    announce(ports, "stop", result);
-  });
-  void configWrite.then((result) => announce(ports, "config", result));
 
-  // Whichever arrives first already is an emergency: no reason to wait for the other before looking.
-  const sent = await anyMayHaveArrived([stopWrite, configWrite]);
+  // Whichever arrives first already is an emergency: no reason to wait for the others before looking.
+  const sent = await anyMayHaveArrived([stopWrite, configWrite, signedWrite]);
   if (sent) listener.arrived(documents.stop);
   const mirrored = stopWrite.then(() => withinGrace(configWrite, ports));
   const expected = () => proofOf(documents.stop, known, nowMs);
   const proxyHealth = sent && input.verify ? askAfterProxy(ports) : PROXY_NOT_ASKED;
   const proving = input.verify ? look(ports, sent, timing, expected) : Promise.resolve(NOT_ASKED);
-  const writes = { stopWrite, configWrite: mirrored, proof: proving };
+  void endedBy(signedWrite, proving, ports, () => enough.abort());
+  const signed = Promise.all([stopWrite, proving]).then(([stop]) =>
+    wrote(stop) ? withinSignedGrace(signedWrite, ports) : signedWrite,
+  );
   const facts = async (): Promise<Omit<StopRun, "stored">> => ({
     stop: documents.stop,
-    writes: { stop: await stopWrite, config: await mirrored },
+    writes: { stop: await stopWrite, config: await mirrored, signed: await signed },
     proof: await proving,
     proxyHealth,
     before: known,
     verify: input.verify,
     interrupted: interruptedBy(ports.interrupt),
   });
-  const telling = facts().then((run) => {
-    const live = wrote(run.writes.stop) && isLive(run.proof) && run.interrupted === null;
-    return live ? listener.live(run) : undefined;
-  });
-  const inForce = { ...call, elapsed, readSignal: timing.signal, ...writes };
-  const { stored, stopWrite: stop } = await keepInForce(ports, documents, inForce);
+  const telling = facts().then((run) => (isInForce(run) ? listener.live(run) : undefined));
+  const writes = { stopWrite, configWrite: mirrored, proof: proving };
+  const reading = { ...call, elapsed, readSignal: bounded(timing.signal), ...writes };
+  const { stored, stopWrite: stop } = await keepInForce(ports, documents, reading);
   await telling;
   const run = await facts();
-  return { ...run, writes: { ...run.writes, stop }, stored };
+  enough.abort();
+  return withRelease({ ...run, writes: { ...run.writes, stop }, stored });
+}
+
+/** All carriers at once; `sentStop` is called between the stop's write and those of the rest. None rejects. */
+function sendAll(
+  ports: Ports,
+  { stop, config }: Documents,
+  call: CallOptions,
+  elapsed: () => number,
+  sentStop: () => void,
+) {
+  const { store, progress } = ports;
+  const answered = progress.waiting("waiting for the API to take the stop");
+  const stopWrite = settle(
+    store.writeStop(stop, { ...call, onRetry: tellAttempts(ports) }),
+    elapsed,
+  );
+  sentStop();
+  const configWrite = settle(store.writeConfig(config, { ...call, atWill: true }), elapsed);
+  const signedWrite = sendSigned(ports, stop, { signal: call.signal, elapsed });
+  void stopWrite.then((result) => {
+    answered();
+    announce(ports, "stop", result);
+  });
+  void configWrite.then((result) => announce(ports, "config", result));
+  void signedWrite.then((result) => {
+    if (result.kind === "written") answered();
+    announceSigned(ports, result);
+  });
+  return { stopWrite, configWrite, signedWrite };
+}
+
+function isInForce({ writes, proof, interrupted }: Omit<StopRun, "stored">): boolean {
+  const { stop, signed } = writes;
+  return (wrote(stop) || wrote(signed)) && isLive(proof) && interrupted === null;
+}
+
+/** In force by the Worker: the API gets a little longer. */
+async function endedBy(
+  signedWrite: Promise<SignedWrite>,
+  proving: Promise<LiveProof>,
+  { clock }: Ports,
+  end: () => void,
+): Promise<void> {
+  const [signed, proof] = await Promise.all([signedWrite, proving]);
+  if (!wrote(signed) || !isLive(proof)) return;
+  clock.timeout(MIRROR_GRACE_MS).addEventListener("abort", end, { once: true });
 }
 
 function announce(ports: Ports, what: "stop" | "config", result: WriteResult): void {
@@ -109,8 +153,23 @@ function announce(ports: Ports, what: "stop" | "config", result: WriteResult): v
   }
 }
 
+function announceSigned({ progress }: Ports, result: SignedWrite): void {
+  if (result.kind === "written") {
+    const { carriers, elapsedMs } = result;
+    progress.stage({ kind: "written", what: "worker", carriers, elapsedMs });
+  } else if (result.kind === "failed") progress.warn(`signed stop: ${result.error.message}`);
+}
+
+/** Reads count for more: only where there were none is the Worker's word all that is known. */
+function withRelease(run: StopRun): StopRun {
+  const isUnknown = run.stored.kind === "unknown" && run.writes.signed.kind === "released";
+  return isUnknown ? { ...run, stored: { kind: "released", by: UNKNOWN_AUTHOR } } : run;
+}
+
 /** Waits until one write has arrived; false when all have failed for certain. */
-async function anyMayHaveArrived(writes: readonly Promise<WriteResult>[]): Promise<boolean> {
+async function anyMayHaveArrived(
+  writes: readonly Promise<WriteResult | SignedWrite>[],
+): Promise<boolean> {
   const arrived = writes.map(async (write) => {
     if (!wrote(await write)) throw new Error("not this one");
   });
@@ -154,6 +213,14 @@ function withinGrace(write: Promise<WriteResult>, ports: Ports): Promise<WriteRe
   };
   const grace = anySignal([ports.clock.timeout(MIRROR_GRACE_MS), ports.interrupt]);
   return unlessAborted(write, grace, late);
+}
+
+/** The API has the stop: what the Worker says of it is worth no more waiting than this. */
+function withinSignedGrace(write: Promise<SignedWrite>, { clock }: Ports): Promise<SignedWrite> {
+  const late = (): SignedWrite => {
+    return { kind: "failed", error: new UpstreamError("ambiguous", "no answer yet") };
+  };
+  return unlessAborted(write, clock.timeout(SIGNED_GRACE_MS), late);
 }
 
 /** `config` from before this stop: the share to go back to, and since when an emergency is on. */

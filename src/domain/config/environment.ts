@@ -6,6 +6,7 @@ import { parsePlan } from "../ramp/plan.ts";
 import { isValidTag } from "../state/documents.ts";
 import { type Contacts, channelsSchema, escalationSchema } from "./contacts.ts";
 import { notifyForReliefSchema, notifySchema } from "./notify.ts";
+import { operatorSchema } from "./operator.ts";
 import { isLoopback, isSafeUrl, parseUrl } from "./safe-url.ts";
 import { path, printable } from "./text.ts";
 
@@ -78,6 +79,7 @@ export const environmentSchema = z.strictObject({
   sessionFile: path
     .optional()
     .describe("file with the session cookie, name=value, of the test user of `verify --smoke`"),
+  operator: z.lazy(operatorSchema).optional(),
   pagesOrigin: z
     .string()
     .max(200)
@@ -127,6 +129,7 @@ const reliefEnvironmentSchema = z.object({
   tokenFile: shape.tokenFile.catch(undefined),
   qaTokenFile: shape.qaTokenFile.catch(undefined),
   sessionFile: shape.sessionFile.catch(undefined),
+  operator: shape.operator.catch(undefined),
   onCall: shape.onCall.catch(undefined),
   slack: shape.slack.catch(undefined),
   channels: shape.channels.catch(undefined),

@@ -6,6 +6,7 @@ import { NOT_ASKED } from "../../../src/commands/lib/prove-live.ts";
 import { PROXY_NOT_ASKED } from "../../../src/commands/lib/proxy-health.ts";
 import type { WriteResult } from "../../../src/commands/lib/write-result.ts";
 import { manualLines } from "../../../src/commands/not-aus/manual-lines.ts";
+import { SIGNED_OFF } from "../../../src/commands/not-aus/signed.ts";
 import type { StopRun } from "../../../src/commands/not-aus/stop-run.ts";
 import { isTokenRefused, stopVerdict } from "../../../src/commands/not-aus/verdict.ts";
 import type { Sighting } from "../../../src/domain/proof/expectation.ts";
@@ -28,7 +29,7 @@ function failedRun(kind: UpstreamKind, found: StopDocument | null): StopRun {
   const failed = { kind: "failed", error: new UpstreamError(kind, "HTTP 4xx") } as const;
   return {
     stop: { active: true, id: "OURS" },
-    writes: { stop: failed, config: failed },
+    writes: { stop: failed, config: failed, signed: SIGNED_OFF },
     stored: { kind: "unknown", earlier: found },
     proof: NOT_ASKED,
     proxyHealth: PROXY_NOT_ASKED,
@@ -119,12 +120,12 @@ it.each([
 ])("HTTP %s to the end: pending, and the earlier stop is named", (status, own) => {
   const run = failedRun("ambiguous", earlier);
   const stop = FAILED("ambiguous", status);
-  expect(said({ ...run, writes: { stop, config: stop } })).toMatchObject({
+  expect(said({ ...run, writes: { ...run.writes, stop, config: stop } })).toMatchObject({
     kind: "pending",
     waitingFor: expect.stringContaining(`the earlier stop by anna is stored; ${own}`),
   });
   expect(
-    said({ ...run, writes: { stop, config: stop }, interrupted: "SIGINT" as const }),
+    said({ ...run, writes: { ...run.writes, stop, config: stop }, interrupted: "SIGINT" as const }),
   ).toMatchObject({ kind: "interrupted", truth: expect.stringContaining(own) });
 });
 
@@ -141,10 +142,12 @@ it.each([
 
 it("a stop that the API took and reads do not show is waited for beside the one that they show", () => {
   const run = failedRun("rejected", earlier);
-  expect(said({ ...run, writes: { stop: WRITTEN, config: WRITTEN } })).toMatchObject({
-    kind: "pending",
-    waitingFor: expect.stringContaining("; reads still show the earlier stop by anna"),
-  });
+  expect(said({ ...run, writes: { ...run.writes, stop: WRITTEN, config: WRITTEN } })).toMatchObject(
+    {
+      kind: "pending",
+      waitingFor: expect.stringContaining("; reads still show the earlier stop by anna"),
+    },
+  );
 });
 
 it.each([

@@ -1,0 +1,55 @@
+/** The stop that goes to the Worker itself, beside the writes to the API. */
+import type { StopDocument } from "../../domain/state/documents.ts";
+import type { UpstreamError } from "../../ports/errors.ts";
+import type { Ports } from "../../ports/ports.ts";
+import { asUpstream } from "../lib/write-result.ts";
+
+/** How far a signed stop came; `carriers` are those of which the Worker says that they have it. */
+export type SignedWrite =
+  /** No operator key is configured. */
+  | { kind: "off" }
+  | { kind: "written"; carriers: readonly string[]; elapsedMs: number }
+  | { kind: "released" }
+  | { kind: "failed"; error: UpstreamError };
+
+export const SIGNED_OFF: SignedWrite = { kind: "off" };
+
+/** To the Worker at every `/qa` at once; the first that takes it is enough. Never rejects: no key keeps a stop back. */
+export async function sendSigned(
+  { stopSender, qa }: Pick<Ports, "stopSender" | "qa">,
+  stop: StopDocument,
+  { signal, elapsed }: { signal: AbortSignal; elapsed: () => number },
+): Promise<SignedWrite> {
+  if (stopSender === null) return SIGNED_OFF;
+  const { id = "", at = "", reason = null } = stop;
+  const sendTo = async (url: string): Promise<SignedWrite> => {
+    try {
+      const sent = await stopSender.send({ id, at, reason }, url, { signal });
+      return sent.kind === "released" ? sent : { ...sent, elapsedMs: elapsed() };
+    } catch (error) {
+      return { kind: "failed", error: asUpstream(error) };
+    }
+  };
+  const all = qa.urls.map(sendTo);
+  const written = all.map(async (one) => {
+    const result = await one;
+    if (result.kind !== "written") throw new Error("not this one");
+    return result;
+  });
+  return Promise.any(written).catch(async () => worstOf(await Promise.all(all)));
+}
+
+/** What is not known to have failed counts before what is. */
+function worstOf(results: readonly SignedWrite[]): SignedWrite {
+  const released = results.find(({ kind }) => kind === "released");
+  const failed = results.flatMap((one) => (one.kind === "failed" ? [one] : []));
+  const ambiguous = failed.find(({ error }) => error.kind === "ambiguous");
+  return released ?? ambiguous ?? failed[0] ?? SIGNED_OFF;
+}
+
+/** Its author is the key's name wherever the stop goes: one text, which one release ends. */
+export function signedBy(ports: Ports): Ports {
+  const { stopSender, identity } = ports;
+  if (stopSender === null) return ports;
+  return { ...ports, identity: { ...identity, actor: stopSender.operator } };
+}

@@ -1,0 +1,120 @@
+/** A stop with an operator key against the real Worker: beside the API, without it, and without the key. */
+import { chmod, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { parseStop } from "../../src/domain/state/documents.ts";
+import { runHere } from "../support/here.ts";
+import { AMPLE_S } from "../support/patience.ts";
+import { ensureBundle } from "../worker/bundle.ts";
+import { emergencies, type Lane, resetLane, startLane, tokenEnv, writeConfig } from "./lane.ts";
+
+let lane: Lane;
+let keyFile: string;
+let operator: { name: string; keyFile: string };
+let config: string;
+beforeAll(async () => {
+  await ensureBundle();
+  lane = await startLane({ locations: ["FRA", "AMS"] });
+  const own = JSON.parse(await readFile(lane.sandbox.description.configPath, "utf8"));
+  operator = own.environments.sandbox.operator;
+  keyFile = operator.keyFile;
+  config = await writeConfig(lane, { operator });
+});
+afterAll(() => lane?.close());
+beforeEach(() => resetLane(lane));
+
+const run = (words: readonly string[], more: { config?: string; env?: object } = {}) =>
+  runHere([...words, "--config", more.config ?? config, "--timeout", AMPLE_S], {
+    env: { ...lane.env, ...tokenEnv(lane.sandbox), ...more.env },
+  });
+const storedStop = () => parseStop(lane.sandbox.control.store.text("stop"));
+
+describe("not-aus with an operator key", () => {
+  test("goes to the API and to the Worker, as the same text", async () => {
+    const { code, stdout, stderr } = await run(["not-aus", "--reason", "5xx"]);
+    expect([code, stderr]).toEqual([0, expect.stringContaining("written  worker (kv)")]);
+    expect(stdout).toMatch(
+      /written {3}stop [\d.]+ m?s · config [\d.]+ m?s · worker [\d.]+ m?s \(kv\)/,
+    );
+    expect(lane.stops.size).toBe(1);
+    const by = operator.name;
+    expect(storedStop()).toMatchObject({ value: { active: true, by, reason: "5xx" } });
+    const shown = (await qa()).emergencies.filter(({ key }) => key === "stop");
+    expect(new Set(shown.map(({ mark }) => mark)).size).toBe(1);
+  });
+
+  test("is in force while the API is dead: 0, with what is missing; restore releases it", async () => {
+    await lane.sandbox.control.setFaults([{ kind: "outage" }]);
+    const { code, stdout, stderr } = await run(["not-aus", "--reason", "API down"]);
+    expect([code, stdout + stderr]).toEqual([0, expect.stringContaining("live      ")]);
+    expect(stdout).toMatch(/written {3}stop – · config – · worker [\d.]+ m?s \(kv\)/);
+    expect(stdout).toContain("! the API did not take the stop (");
+    expect(stdout).toContain("! emergency flag in config not written");
+    expect(await emergencies(lane.sandbox)).toEqual([true, true]);
+    await lane.sandbox.control.setFaults([]);
+    const again = await run(["restore", "--yes", "--force", "--reason", "API is back", ...named()]);
+    expect([again.code, again.stdout + again.stderr]).toEqual([0, expect.any(String)]);
+    expect(await emergencies(lane.sandbox)).toEqual([false, false]);
+    expect(storedStop()).toMatchObject({ value: { active: false } });
+  });
+
+  test("without the API and without proof it is pending, and said to be written", async () => {
+    await lane.sandbox.control.setFaults([{ kind: "outage" }]);
+    const words = ["not-aus", "--no-verify", "--config", config, "--timeout", "2"];
+    const env = { ...lane.env, ...tokenEnv(lane.sandbox) };
+    const { code, stderr } = await runHere(words, { env });
+    expect([code, stderr]).toEqual([21, expect.stringContaining("the stop is written")]);
+  });
+
+  test("without API and KV nothing is written: 24, and both say why", async () => {
+    await lane.sandbox.control.setFaults([{ kind: "outage" }]);
+    lane.sandbox.control.setKv({ mode: "throw" });
+    const words = ["not-aus", "--config", config, "--timeout", "8"];
+    const env = { ...lane.env, ...tokenEnv(lane.sandbox) };
+    const { code, stdout, stderr } = await runHere(words, { env });
+    expect(code).toBe(24);
+    expect(stdout + stderr).toMatch(
+      /could not be written: .*; the Worker: no carrier took it \(kv: /,
+    );
+  });
+});
+
+describe("a key that cannot be used keeps no stop back", () => {
+  const wrong = async (settings: object, why: RegExp) => {
+    const path = await writeConfig(lane, { operator: settings });
+    const { code, stdout, stderr } = await run(["not-aus"], { config: path });
+    expect([code, stderr]).toEqual([0, expect.stringMatching(why)]);
+    expect(stdout).toContain("· worker –");
+    expect(await emergencies(lane.sandbox)).toEqual([true, true]);
+  };
+
+  test("a file that is not there", () =>
+    wrong(
+      { ...operator, keyFile: "/nowhere/key" },
+      /! signed stop: .*\/nowhere\/key is not there/,
+    ));
+
+  test("a file that others can read", async () => {
+    const path = join(lane.dir, "exposed-key");
+    await writeFile(path, await readFile(keyFile, "utf8"));
+    await chmod(path, 0o644);
+    await wrong({ ...operator, keyFile: path }, /! signed stop: .*can be read .*by others/);
+  });
+
+  test("a name that the Worker does not know", () =>
+    wrong({ ...operator, name: "eve" }, /! signed stop: the signature was refused \(HTTP 401\)/));
+
+  test("an agent that is not there", () =>
+    wrong({ name: operator.name, agentKey: "anna" }, /! signed stop: no SSH agent/));
+});
+
+function named(): string[] {
+  return ["--stop", [...lane.stops].join(",")];
+}
+
+async function qa(): Promise<{ emergencies: { key: string; mark: string }[] }> {
+  const [{ url = "" } = {}] = lane.sandbox.description.locations;
+  const authorization = `Bearer ${lane.sandbox.description.qaToken}`;
+  const answer = await fetch(`${url}/qa?health=cached`, { headers: { authorization } });
+  return (await answer.json()) as Awaited<ReturnType<typeof qa>>;
+}
