@@ -47,7 +47,10 @@ export async function openOperatorKey(
 
 /** Throws LocalError for a file that is not there, not ours, that others can read, or that holds no such key. */
 export async function keyInFile(path: string): Promise<OperatorKey> {
-  const text = await readOwn(path);
+  const text = await readOwn(path).catch((error: unknown) => {
+    if (error instanceof LocalError) throw error;
+    throw new LocalError(`cannot read ${path}`, { cause: error });
+  });
   if (text === null) throw new LocalError(`${path} is not there`);
   const key = text.includes("BEGIN OPENSSH PRIVATE KEY")
     ? ofOpenSsh(text, path)

@@ -4,6 +4,7 @@ import { commands } from "../commands/index.ts";
 import { startIn, type Verbs } from "./start.ts";
 import { addCompletion } from "./tools/completion.ts";
 import { addDrill } from "./tools/drill.ts";
+import { addOperatorKey } from "./tools/operator-key.ts";
 import { addSandbox } from "./tools/sandbox.ts";
 import { addSetup } from "./tools/setup.ts";
 
@@ -12,6 +13,7 @@ export const VERBS: Verbs = {
   through: throughSdk,
   async addTools(program, shell, exits) {
     addSetup(program, shell, exits);
+    addOperatorKey(program, shell, exits);
     addDrill(program, { shell, run: (inner) => startIn(inner, VERBS) }, exits);
     await addSandbox(program, shell, exits);
     addCompletion(program, shell, exits);

@@ -20,6 +20,12 @@ export interface NoticeSecrets {
   webhookToken: string;
 }
 
+/** Each null where there is none. */
+export interface ConfigSecrets {
+  notices: NoticeSecrets | null;
+  operator: SandboxOperator | null;
+}
+
 export interface ConfigFile {
   path: string;
   remove(): Promise<void>;
@@ -27,8 +33,7 @@ export interface ConfigFile {
 
 export async function writeConfigFile(
   description: Omit<SandboxDescription, "configPath">,
-  notices: NoticeSecrets | null,
-  operator: SandboxOperator | null,
+  { notices, operator }: ConfigSecrets,
 ): Promise<ConfigFile> {
   // Tokens must not outlive a process that exits without closing the sandbox.
   const { path: directory, remove } = await temporaryFolder("pixcanary-sandbox-");

@@ -7,7 +7,7 @@ import { AnalyticsEngine } from "./analytics/engine.ts";
 import { type Cloudflare, startApi } from "./api/start.ts";
 import { BeaconFaults } from "./beacon/faults.ts";
 import { Closers } from "./closers.ts";
-import { writeConfigFile } from "./config-file.ts";
+import { type ConfigSecrets, writeConfigFile } from "./config-file.ts";
 import { SandboxControl } from "./control/control.ts";
 import { handleControls, serveControl } from "./control/http.ts";
 import { type Database, startDatabase } from "./database/database.ts";
@@ -133,12 +133,15 @@ async function start(
     controlUrl: controlServer.url,
     noticeUrls,
   };
-  // In an empty account, no Worker knows it.
-  const operator = settings.empty ? null : world.operator;
-  const configFile = await writeConfigFile(withoutPath, world.notices.secrets, operator);
+  const configFile = await writeConfigFile(withoutPath, secretsOf(world));
   closers.add(() => configFile.remove());
   const description: SandboxDescription = { ...withoutPath, configPath: configFile.path };
   return { description, control, close: () => closers.run() };
+}
+
+/** In an empty account, no Worker knows the operator. */
+function secretsOf({ settings, notices, operator }: World): ConfigSecrets {
+  return { notices: notices.secrets, operator: settings.empty ? null : operator };
 }
 
 function varsOf(

@@ -57,7 +57,7 @@ export async function deliver(
   const { writeMs } = limits;
   const works = {
     beacon: told === null ? OFF : settled("beacon", told.then(heldOnly), writeMs),
-    kv: kv === null ? OFF : writtenTo(kv, stop, writeMs),
+    kv: kv === null ? OFF : writtenTo(kv, stop, limits),
     journal: writeEntry === null ? OFF : settled("journal", writeEntry(), writeMs),
   };
   keepAlive(Promise.all(Object.values(works)));
@@ -86,10 +86,14 @@ async function saysReleased(
 }
 
 /** KV takes one write per key and second: one that is refused may be of this very stop, from elsewhere. */
-async function writtenTo(kv: StopKv, stop: StopDocument, limitMs: number): Promise<Written> {
-  const written = await settled("KV", kv.writeStop(stop), limitMs);
+async function writtenTo(
+  kv: StopKv,
+  stop: StopDocument,
+  { writeMs, lookMs }: DeliveryLimits,
+): Promise<Written> {
+  const written = await settled("KV", kv.writeStop(stop), writeMs);
   if (written === "written") return written;
-  const text = await withLimit("KV", limitMs, kv.stored()).catch(() => null);
+  const text = await withLimit("KV", lookMs, kv.stored()).catch(() => null);
   const found = parseStop(text);
   const isThere = found.kind === "valid" && found.value.active && found.value.id === stop.id;
   return isThere ? "written" : written;

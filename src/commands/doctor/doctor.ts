@@ -34,6 +34,7 @@ import { guardianChecks, oddChecks, rampChecks, readSide } from "./guardian.ts";
 import { elsewhere, locationChecks, type Seen } from "./locations.ts";
 import { sightChecks } from "./metrics-and-logs.ts";
 import { noticeChecks } from "./notifications.ts";
+import { operatorCheck, operatorMark } from "./operator.ts";
 import { stateChecks } from "./state.ts";
 import { tokenChecks } from "./token.ts";
 
@@ -101,13 +102,14 @@ export async function examine(
     if (blockade(asked, [], ports, ports.clock.now()) !== null) rest.abort();
     return asked;
   });
-  const [asked, side, sightings, notices, sight, owed, backends] = await Promise.all([
+  const [asked, side, sightings, notices, sight, owed, operator, backends] = await Promise.all([
     asking,
     attempt(readSide(ports, restSignal)),
     lookWell(ports, signal),
     noticeChecks(ports, { test: notify }),
     sightChecks(ports, restSignal),
     ports.debts.waiting(),
+    operatorMark(ports, signal),
     deep ? backendChecks(ports, deepSignal) : [],
   ]);
   const beacon = await beaconChecks(sightings, ports, restSignal);
@@ -123,6 +125,7 @@ export async function examine(
     ...beacon,
     ...(blocked === null ? sight : sight.map(({ name }) => skipped(name, blocked.name))),
     ...notices,
+    operatorCheck(operator, sightings),
     queueCheck(owed, ports),
     skewCheck(ports, blocked),
     ...backends,

@@ -16,7 +16,7 @@ import type { LiveProof } from "../lib/prove-live.ts";
 import { isLive } from "../lib/prove-live.ts";
 import { proxyLines } from "../lib/proxy-health.ts";
 import { keepEarly, leaveTrace, type Trace } from "../lib/record-change.ts";
-import { wrote } from "../lib/write-result.ts";
+import { mayHaveWritten, wrote } from "../lib/write-result.ts";
 import { earlierOf } from "./earlier.ts";
 import { manualLines } from "./manual-lines.ts";
 import { type SignedWrite, signedBy } from "./signed.ts";
@@ -187,7 +187,8 @@ function signedData(signed: SignedWrite): Partial<NotAusData["written"]> {
 
 function apiProblem({ writes: { stop, signed } }: StopRun): Pick<NotAusData, "api_problem"> {
   if (stop.kind !== "failed" || !wrote(signed)) return {};
-  return { api_problem: stop.error.message };
+  const how = mayHaveWritten(stop) ? "has not confirmed" : "did not take";
+  return { api_problem: `the API ${how} the stop (${stop.error.message})` };
 }
 
 /** What shows may be an earlier one that was released since, unless this stop was certainly not written. */
@@ -218,10 +219,9 @@ function workerText({ written: { worker_ms, carriers = [] } }: NotAusData): stri
 function openLines(outcome: Outcome<NotAusData>, data: NotAusData): string[] {
   if (outcome.kind !== "done") return [];
   if (data.api_problem !== undefined) {
-    const why = escapeForTerminal(data.api_problem);
     return [
-      `! the API did not take the stop (${why}); the Worker did`,
-      "! emergency flag in config not written; run not-aus again when the API answers",
+      `! ${escapeForTerminal(data.api_problem)}; the Worker did`,
+      "! emergency flag in config not confirmed; run not-aus again when the API answers",
     ];
   }
   if (data.written.config_ms !== null) return [];

@@ -1,6 +1,6 @@
 /** The stop that goes to the Worker itself, beside the writes to the API. */
 import type { StopDocument } from "../../domain/state/documents.ts";
-import type { UpstreamError } from "../../ports/errors.ts";
+import { LocalError, UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
 import { asUpstream } from "../lib/write-result.ts";
 
@@ -27,7 +27,7 @@ export async function sendSigned(
       const sent = await stopSender.send({ id, at, reason }, url, { signal });
       return sent.kind === "released" ? sent : { ...sent, elapsedMs: elapsed() };
     } catch (error) {
-      return { kind: "failed", error: asUpstream(error) };
+      return { kind: "failed", error: whyNot(error) };
     }
   };
   const all = qa.urls.map(sendTo);
@@ -37,6 +37,12 @@ export async function sendSigned(
     return result;
   });
   return Promise.any(written).catch(async () => worstOf(await Promise.all(all)));
+}
+
+/** What this machine refuses was never sent. */
+function whyNot(error: unknown): UpstreamError {
+  if (!(error instanceof LocalError)) return asUpstream(error);
+  return new UpstreamError("unavailable", error.message, { cause: error });
 }
 
 /** What is not known to have failed counts before what is. */

@@ -1,0 +1,49 @@
+/** Whether a signed stop would be taken: the key of this machine, and every Worker's list of keys. */
+
+import { placeOf } from "../../domain/policy/prerequisites.ts";
+import type { Sighting } from "../../domain/proof/expectation.ts";
+import { bytesOf, markedName } from "../../domain/signed-stop/operators.ts";
+import type { Ports } from "../../ports/ports.ts";
+import { type Check, passed, warned } from "../lib/check.ts";
+
+const NAME = "operator key";
+
+/** As `/qa` names it; or why the key cannot be used. Never throws. */
+export async function operatorMark(
+  { stopSender }: Pick<Ports, "stopSender">,
+  signal: AbortSignal,
+): Promise<{ mark: string } | { problem: string } | null> {
+  if (stopSender === null) return null;
+  try {
+    const publicKey = bytesOf(await stopSender.publicKey(signal)) ?? new Uint8Array();
+    return { mark: markedName({ name: stopSender.operator, publicKey }) };
+  } catch (error) {
+    return { problem: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** Warnings: a stop by the API needs no key. None where no key is configured: a skipped line says so. */
+export function operatorCheck(
+  found: Awaited<ReturnType<typeof operatorMark>>,
+  sightings: readonly Sighting[],
+): Check {
+  if (found === null) {
+    const detail = "none configured: not-aus needs the API (pixcanary operator-key makes one)";
+    return { name: NAME, result: "skip", detail, fix: null };
+  }
+  if ("problem" in found) {
+    const fix = "correct operator in pixcanary.json, or make a key: pixcanary operator-key";
+    return warned(NAME, `${found.problem}: no signed stop`, fix);
+  }
+  const { mark } = found;
+  const shown = sightings.filter(({ qa }) => qa !== null);
+  if (shown.length === 0) {
+    return { name: NAME, result: "skip", detail: `${mark}; no /qa shows who may stop`, fix: null };
+  }
+  const without = shown.filter(({ qa }) => qa?.operators?.includes(mark) !== true);
+  if (without.length === 0) return passed(NAME, `${mark}, known at every /qa that answers`);
+  const places = without.map((sighting) => placeOf(sighting)).join(", ");
+  const fix =
+    "add its line to OPERATOR_KEYS (pixcanary operator-key --name NAME --show), and deploy";
+  return warned(NAME, `${mark} is not in the Worker's OPERATOR_KEYS at ${places}`, fix);
+}
