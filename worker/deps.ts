@@ -8,8 +8,8 @@ import type { Health } from "./qa/health.ts";
 import type { Metrics24h } from "./qa/metrics.ts";
 import type { Sessions } from "./sessions.ts";
 import type { StateReader } from "./state-reader.ts";
-import type { StopDoor } from "./stop/admission.ts";
 import type { BeaconPort } from "./stop/deliver.ts";
+import type { StopDoor } from "./stop/door.ts";
 import type { LogSink } from "./telemetry/log-sink.ts";
 import type { MetricSink } from "./telemetry/metric-sink.ts";
 

@@ -137,6 +137,9 @@ function failed(error: unknown, run: Run & { part: Part; data: SetupData }): Res
   return endedBy(error, { ...endingOf(run), truth, data, lacks });
 }
 
+const OPERATOR_HINT =
+  "  For a stop that needs no API, each operator runs: pixcanary operator-key --name NAME";
+
 const MARKS = { exists: "✔", made: "✔", left: "!", "not made": "✖" } as const;
 
 /** `given` for the lines that are to be pasted where there is no file. */
@@ -150,5 +153,6 @@ export function renderSetup(outcome: Result, { wanted, files }: SetupGiven): str
   );
   const byHand = files.wranglerPath === null && id !== null ? tomlLines(wanted, id) : [];
   const lines = byHand.length > 0 ? ["", ...byHand.map((one) => `    ${one}`)] : [];
-  return [...rows, ...lines].join("\n");
+  const operator = outcome.kind === "done" ? [OPERATOR_HINT] : [];
+  return [...rows, ...lines, ...operator].join("\n");
 }

@@ -13,7 +13,7 @@ import type { CliResult } from "../support/cli.ts";
 import { type HereOptions, patientClock, runHere } from "../support/here.ts";
 import { untilReady } from "../support/live.ts";
 import { PATIENCE } from "../support/patience.ts";
-import { type Lane, resetLane, startLane, tokenEnv, writeConfig } from "./lane.ts";
+import { type Lane, operatorOf, resetLane, startLane, tokenEnv, writeConfig } from "./lane.ts";
 
 export interface Answer {
   status: number;
@@ -140,6 +140,7 @@ export class DoctorStage {
       logsBucket,
       logsPrefix: "b2a/",
       mediaBucket,
+      operator: await operatorOf(sandbox),
       ...settings,
     });
     const all = { ...this.lane.env, HOME: this.home, XDG_STATE_HOME: join(this.home, "state") };

@@ -1,8 +1,9 @@
 /** A lane: one small sandbox of its own, so that runs under different faults do not disturb each other. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, vi } from "vitest";
+import type { OperatorSettings } from "../../src/domain/config/operator.ts";
 import { parseCanaryHeader } from "../../src/domain/decision/headers.ts";
 import { timeOf } from "../../src/domain/lib/time.ts";
 import { type QaDocument, qaSchema } from "../../src/domain/proof/qa-document.ts";
@@ -199,6 +200,16 @@ export function settings(
     canaryTag: "B2a",
     ...replaced,
   };
+}
+
+/** The operator whose key this sandbox's Workers know, as its own configuration names it. */
+export async function operatorOf({ description }: Sandbox): Promise<OperatorSettings> {
+  const { environments } = JSON.parse(await readFile(description.configPath, "utf8")) as {
+    environments: Record<string, { operator?: OperatorSettings }>;
+  };
+  const operator = environments.sandbox?.operator;
+  if (operator === undefined) throw new Error("the sandbox names no operator");
+  return operator;
 }
 
 /** The secrets of this sandbox, as an operator exports them. */

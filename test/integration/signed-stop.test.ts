@@ -3,22 +3,28 @@ import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createClock } from "../../src/adapters/clock.ts";
+import type { OperatorSettings } from "../../src/domain/config/operator.ts";
 import { parseStop } from "../../src/domain/state/documents.ts";
 import { patientClock, runHere } from "../support/here.ts";
 import { AMPLE_S } from "../support/patience.ts";
 import { ensureBundle } from "../worker/bundle.ts";
-import { emergencies, type Lane, resetLane, startLane, tokenEnv, writeConfig } from "./lane.ts";
+import {
+  emergencies,
+  type Lane,
+  operatorOf,
+  resetLane,
+  startLane,
+  tokenEnv,
+  writeConfig,
+} from "./lane.ts";
 
 let lane: Lane;
-let keyFile: string;
-let operator: { name: string; keyFile: string };
+let operator: OperatorSettings;
 let config: string;
 beforeAll(async () => {
   await ensureBundle();
   lane = await startLane({ locations: ["FRA", "AMS"], patience: 1 });
-  const own = JSON.parse(await readFile(lane.sandbox.description.configPath, "utf8"));
-  operator = own.environments.sandbox.operator;
-  keyFile = operator.keyFile;
+  operator = await operatorOf(lane.sandbox);
   config = await writeConfig(lane, { operator });
 });
 afterAll(() => lane?.close());
@@ -108,7 +114,7 @@ describe("a key that cannot be used keeps no stop back", () => {
 
   test("a file that others can read", async () => {
     const path = join(lane.dir, "exposed-key");
-    await writeFile(path, await readFile(keyFile, "utf8"));
+    await writeFile(path, await readFile(operator.keyFile ?? "", "utf8"));
     await chmod(path, 0o644);
     await wrong({ ...operator, keyFile: path }, /! signed stop: .*can be read .*by others/);
   });

@@ -25,8 +25,8 @@ function kvWith(more: Partial<StopKv> = {}, text: string | null = null) {
 }
 
 const holding = (): BeaconPort => ({ tell: vi.fn(async () => ({ kind: "held" as const })) });
-const run = (carriers: Partial<Carriers>) =>
-  deliver(STOP, { beacon: null, kv: null, writeEntry: null, ...carriers }, () => undefined, SHORT);
+const run = (carriers: Partial<Carriers>, limits = SHORT) =>
+  deliver(STOP, { beacon: null, kv: null, writeEntry: null, ...carriers }, () => undefined, limits);
 
 it("all carriers get the same stop", async () => {
   const beacon = holding();
@@ -61,7 +61,8 @@ it.each([
 });
 
 it("an answer that comes late is not waited for once another carrier has the stop", async () => {
-  const written = await run({ kv: kvWith(), beacon: { tell: never } });
+  const limits = { ...SHORT, writeMs: 60_000 };
+  const written = await run({ kv: kvWith(), beacon: { tell: never } }, limits);
   expect(written).toMatchObject({
     written: { beacon: { problem: "no answer yet" }, kv: "written" },
   });

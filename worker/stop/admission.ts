@@ -13,8 +13,8 @@ import {
 import { isOfNow } from "../../src/domain/signed-stop/window.ts";
 import { withLimit } from "../limit.ts";
 import { isWithinLimit } from "../qa/admission.ts";
-import { type GuessLimit, networkOf } from "../qa/guess-limit.ts";
-import type { Signatures } from "./signatures.ts";
+import { networkOf } from "../qa/guess-limit.ts";
+import type { StopDoor } from "./door.ts";
 
 export type StopAdmission =
   | { kind: "admitted"; message: StopMessage; by: string }
@@ -28,14 +28,6 @@ export type StopAdmission =
   /** Signed by an operator, yet not for here, or not of now. */
   | { kind: "other-environment" }
   | { kind: "other-time" };
-
-export interface StopDoor {
-  signatures: Signatures;
-  /** Of its own: a stale /qa token must not keep its owner from stopping. */
-  guesses: GuessLimit;
-  environment: string;
-  now(): number;
-}
 
 const READ_LIMIT_MS = 5_000;
 /** Of the rate limits in wrangler.jsonc. */

@@ -75,21 +75,29 @@ async function take(
   given: StopExchange,
   deps: Deps,
 ): Promise<Response> {
-  const stop = stopOf(message, by);
+  const taken = takenOf(message, by);
   const keepAlive = (work: Promise<unknown>): void => given.context.waitUntil(work);
-  const delivery = await deliver(stop, carriersFor(stop, given, deps), keepAlive);
-  console.warn(JSON.stringify({ level: "WARN", signed_stop: stop.id, by, ...said(delivery) }));
-  return answerTo(stop, delivery);
+  const delivery = await deliver(taken.stop, carriersFor(taken, given, deps), keepAlive);
+  console.warn(
+    JSON.stringify({ level: "WARN", signed_stop: taken.named.id, by, ...said(delivery) }),
+  );
+  return answerTo(taken, delivery);
 }
 
-/** The very text that its sender writes by the API. */
-function stopOf({ id, at, reason }: StopMessage, by: string): StopDocument {
-  const author = { actor: by, reason: reason ?? undefined, nowMs: Date.parse(at), id };
-  return stopNow("", author).stop;
+interface Taken {
+  /** The very text that its sender writes by the API. */
+  stop: StopDocument;
+  named: { id: string; at: string; by: string };
+}
+
+function takenOf({ id, at: sent, reason }: StopMessage, by: string): Taken {
+  const nowMs = Date.parse(sent);
+  const { stop } = stopNow("", { actor: by, reason: reason ?? undefined, nowMs, id });
+  return { stop, named: { id, at: new Date(nowMs).toISOString(), by } };
 }
 
 function carriersFor(
-  stop: StopDocument,
+  taken: Taken,
   { env, colo }: StopExchange,
   { stops, settings }: Deps,
 ): Carriers {
@@ -101,12 +109,12 @@ function carriersFor(
       kv === undefined
         ? null
         : { stored: () => kv.get(STOP_KEY), writeStop: (text) => writeStop(kv, text) },
-    writeEntry: kv === undefined ? null : () => writeEntry(kv, entryOf(stop, host)),
+    writeEntry: kv === undefined ? null : () => writeEntry(kv, entryOf(taken, host)),
   };
 }
 
 /** By the stop's own id and time: however often it is taken, it is one entry. The sender's own tells more. */
-function entryOf({ id = "", at = "", by = "", reason }: StopDocument, host: string): JournalEntry {
+function entryOf({ stop, named: { id, at, by } }: Taken, host: string): JournalEntry {
   return {
     schema: 1,
     id,
@@ -114,7 +122,7 @@ function entryOf({ id = "", at = "", by = "", reason }: StopDocument, host: stri
     command: "not-aus",
     actor: by,
     host,
-    reason: reason ?? null,
+    reason: stop.reason ?? null,
     incident: null,
     before: null,
     after: { percent: 0, emergency: true, revision: id },
@@ -130,8 +138,7 @@ function said(delivery: Delivery): { released: true } | { written: WrittenBy } {
   return delivery.kind === "released" ? { released: true } : { written: delivery.written };
 }
 
-function answerTo({ id = "", at = "", by = "" }: StopDocument, delivery: Delivery): Response {
-  const stop = { id, at, by };
+function answerTo({ named: stop }: Taken, delivery: Delivery): Response {
   if (delivery.kind === "released") return Response.json({ stop, released: true });
   const { written } = delivery;
   if (carriersOf(written).length > 0) return Response.json({ stop, written });

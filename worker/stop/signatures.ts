@@ -9,7 +9,7 @@ export interface Signatures {
 
 const ALGORITHM = { name: "Ed25519" };
 /** Its private part was thrown away. */
-const NOBODYS = bytesOf("We/Xq+zAf6ZMYUz77tBAQeunqTRh/vbND60uxgnnq58=") ?? new Uint8Array(32);
+const SPARE = bytesOf("We/Xq+zAf6ZMYUz77tBAQeunqTRh/vbND60uxgnnq58=") ?? new Uint8Array(32);
 /** The only form that 64 bytes have in base64. */
 const SIGNATURE = /^[A-Za-z0-9+/]{85}[AQgw]==$/;
 const NO_SIGNATURE = new Uint8Array(64);
@@ -18,14 +18,14 @@ type Key = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 
 /** Keys are imported at the first signature, all at once. */
 export function createSignatures(operators: readonly OperatorKey[]): Signatures {
-  let imported: Promise<{ known: Map<string, Key>; nobody: Key | null }> | null = null;
+  let imported: Promise<{ known: Map<string, Key>; spare: Key | null }> | null = null;
   return {
     async signer(name, bytes, signature) {
       imported ??= importAll(operators);
-      const { known, nobody } = await imported;
+      const { known, spare } = await imported;
       const key = known.get(name);
       const given = SIGNATURE.test(signature) ? bytesOf(signature) : null;
-      const right = await verify(key ?? nobody, given ?? NO_SIGNATURE, bytes);
+      const right = await verify(key ?? spare, given ?? NO_SIGNATURE, bytes);
       return right && key !== undefined && given !== null ? name : null;
     },
   };
@@ -37,7 +37,7 @@ async function importAll(operators: readonly OperatorKey[]) {
     const key = await importKey(publicKey);
     if (key !== null) known.set(name, key);
   }
-  return { known, nobody: await importKey(NOBODYS) };
+  return { known, spare: await importKey(SPARE) };
 }
 
 async function importKey(raw: Uint8Array<ArrayBuffer>): Promise<Key | null> {

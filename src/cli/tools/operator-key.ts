@@ -52,7 +52,7 @@ export function addOperatorKey(program: Command, shell: Shell, exits: Exits): vo
     .description(
       "Makes an Ed25519 key in a 0600 file, never in place of one that is there, and prints its public part for the " +
         "Worker's var OPERATOR_KEYS. With the key configured, not-aus also sends a signed stop to the Worker itself, " +
-        "which works while Cloudflare's API is down. The key can stop, and nothing else: it releases and raises nothing.",
+        "which works while Cloudflare's API is down. The key can stop and nothing else: it cannot release a stop, or raise the share.",
     );
   addFlags(command, input);
   command.addHelpText("before", `  pixcanary ${NAME} --name anna\n`);

@@ -2,6 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createClock } from "../../../src/adapters/clock.ts";
+import { makeKeyFile } from "../../../src/adapters/operator-key.ts";
 import { patientClock } from "../../support/here.ts";
 import type { Broken, DoctorStage } from "../doctor-stage.ts";
 import { configText } from "../lane.ts";
@@ -41,6 +42,29 @@ export const FILES: Row[] = [
     name: "a session in a file that all can read",
     breaks: exposed("sessionFile", "PIXCANARY_SESSION", (s) => s.lane.sandbox.description.session),
     finds: ["fail", "session", /can be read or changed by others/, /chmod 600 .*sessionFile/],
+  },
+  {
+    name: "an operator key in a file that all can read",
+    async breaks(stage) {
+      const keyFile = join(stage.home, "operator-key");
+      await writeFile(keyFile, "no key", { mode: 0o644 });
+      return { settings: { operator: { name: "anna", keyFile } } };
+    },
+    finds: ["warn", "operator key", /can be read or changed by others/, /operator-key$/],
+  },
+  {
+    name: "an operator key that the Worker does not know",
+    async breaks(stage) {
+      const keyFile = join(stage.home, "new-operator-key");
+      await makeKeyFile(keyFile);
+      return { settings: { operator: { name: "anna", keyFile } } };
+    },
+    finds: [
+      "warn",
+      "operator key",
+      /^anna \S{12} is not in the Worker's OPERATOR_KEYS at FRA$/,
+      /^add its line to OPERATOR_KEYS/,
+    ],
   },
   {
     name: "a host that may not get a token",
