@@ -24,7 +24,7 @@ export interface Deps {
   health: Health;
   metrics24h: Metrics24h;
   dashboard: Dashboard;
-  stops: { door: StopDoor; beacon(env: Bindings): BeaconPort };
+  stops: { door: StopDoor; beacon: BeaconPort };
   metrics: MetricSink;
   logs: LogSink;
   now(): number;

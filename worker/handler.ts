@@ -36,11 +36,12 @@ function build(env: Bindings, context: Caller): App {
   if (settings.problems.length > 0) {
     console.warn(JSON.stringify({ level: "WARN", settings: settings.problems }));
   }
+  const beacon = boundBeacon(env, context);
   return createApp({
     settings,
     state: createStateReader({
       kv: stateKv(env.KV_CANARY_CONFIG),
-      beacon: boundBeacon(env, context),
+      beacon,
       now,
       random,
     }),
@@ -51,7 +52,7 @@ function build(env: Bindings, context: Caller): App {
     health: createHealth(now),
     metrics24h: createMetrics24h(settings.analytics, now),
     dashboard: createDashboard(settings, now),
-    stops: createStops(settings, now),
+    stops: createStops(settings, beacon, now),
     metrics: analyticsEngineSink(env.METRICS),
     logs: consoleLogSink(),
     now,

@@ -1,5 +1,5 @@
 /** A stop that goes to the Worker itself: it needs no Cloudflare API, and can do nothing but stop. */
-import type { Carrier } from "../domain/signed-stop/answer.ts";
+import type { Carrier } from "../domain/state/carriers.ts";
 
 export type SentStop =
   | { kind: "written"; carriers: readonly Carrier[] }

@@ -24,7 +24,7 @@ function kvWith(more: Partial<StopKv> = {}, text: string | null = null) {
   return kv;
 }
 
-const holding = (): BeaconPort => ({ tell: vi.fn(async () => ({ kind: "held" as const })) });
+const holding = (): BeaconPort => ({ tell: vi.fn(async () => ({ told: "held" as const })) });
 const run = (carriers: Partial<Carriers>, limits = SHORT) =>
   deliver(STOP, { beacon: null, kv: null, writeEntry: null, ...carriers }, () => undefined, limits);
 
@@ -72,7 +72,7 @@ it("nothing is written for a stop that KV's release names", async () => {
   const beacon = holding();
   const kv = kvWith({}, RELEASE);
   const writeEntry = vi.fn(async () => undefined);
-  expect(await run({ beacon, kv, writeEntry })).toEqual({ kind: "released" });
+  expect(await run({ beacon, kv, writeEntry })).toEqual({ told: "released" });
   expect(beacon?.tell).not.toHaveBeenCalled();
   expect(kv.writeStop).not.toHaveBeenCalled();
   expect(writeEntry).not.toHaveBeenCalled();
@@ -80,8 +80,8 @@ it("nothing is written for a stop that KV's release names", async () => {
 
 it("nor for one of which the beacon alone knows that it was released", async () => {
   const kv = kvWith();
-  const beacon: BeaconPort = { tell: async () => ({ kind: "released" }) };
-  expect(await run({ beacon, kv })).toEqual({ kind: "released" });
+  const beacon: BeaconPort = { tell: async () => ({ told: "released" }) };
+  expect(await run({ beacon, kv })).toEqual({ told: "released" });
   expect(kv.writeStop).not.toHaveBeenCalled();
 });
 

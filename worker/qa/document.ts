@@ -4,8 +4,8 @@ import type { Decision } from "../../src/domain/decision/decide.ts";
 import type { GuardianCap } from "../../src/domain/guardian/cap.ts";
 import type { GuardianMode } from "../../src/domain/guardian/document.ts";
 import type { QaDocument } from "../../src/domain/proof/qa-document.ts";
-import { CARRIERS } from "../../src/domain/proof/qa-document.ts";
 import { markedName, type OperatorKey } from "../../src/domain/signed-stop/operators.ts";
+import { CARRIERS } from "../../src/domain/state/carriers.ts";
 import type { EffectiveState } from "../../src/domain/state/isolate-memory.ts";
 import type { BeaconSight } from "../state-reader.ts";
 

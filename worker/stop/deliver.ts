@@ -1,15 +1,13 @@
 /** Brings a stop to all carriers that this Worker reaches. One of them is enough. */
 import { carriersOf, type Written, type WrittenBy } from "../../src/domain/signed-stop/answer.ts";
+import type { Told } from "../../src/domain/state/beacon.ts";
 import type { StopDocument } from "../../src/domain/state/documents.ts";
 import { parseStop, serialiseStop } from "../../src/domain/state/documents.ts";
 import { releases } from "../../src/domain/state/emergency.ts";
 import { sleep, withLimit } from "../limit.ts";
 
-/** Where a stop reaches all locations within seconds; null: this Worker has none. */
-export type BeaconPort = {
-  /** Text of a stop. `released`: a release that it knows names this stop, which it did not take. */
-  tell(text: string): Promise<{ kind: "held" } | { kind: "released" }>;
-} | null;
+/** Null: this Worker has none. */
+export type BeaconPort = { tell(text: string): Promise<{ told: Told }> } | null;
 
 export interface StopKv {
   /** What the key `stop` holds, as a read shows it here. */
@@ -78,11 +76,11 @@ async function isReleased(
 }
 
 async function saysReleased(
-  told: Promise<{ kind: string }>,
+  told: Promise<{ told: Told }>,
   { beaconFirstMs }: DeliveryLimits,
 ): Promise<boolean> {
   const first = await withLimit("beacon", beaconFirstMs, told).catch(() => null);
-  return first?.kind === "released";
+  return first?.told === "released";
 }
 
 /** KV takes one write per key and second: one that is refused may be of this very stop, from elsewhere. */
@@ -99,8 +97,9 @@ async function writtenTo(
   return isThere ? "written" : written;
 }
 
-function heldOnly({ kind }: { kind: string }): void {
-  if (kind === "released") throw new Error("names this stop as released");
+function heldOnly({ told }: { told: Told }): void {
+  if (told === "released") throw new Error("names this stop as released");
+  if (told !== "held") throw new Error(`did not take it: ${told}`);
 }
 
 async function settled(what: string, work: Promise<void>, limitMs: number): Promise<Written> {

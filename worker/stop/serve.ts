@@ -104,7 +104,7 @@ function carriersFor(
   const { KV_CANARY_CONFIG: kv } = env;
   const host = `worker ${settings.workerVersion ?? "unknown"}${colo === null ? "" : ` at ${colo}`}`;
   return {
-    beacon: stops.beacon(env),
+    beacon: stops.beacon,
     kv:
       kv === undefined
         ? null

@@ -2,10 +2,12 @@
 import type { Deps } from "../deps.ts";
 import type { Settings } from "../env.ts";
 import { createGuessLimit } from "../qa/guess-limit.ts";
+import type { BeaconPort } from "./deliver.ts";
 import { createSignatures } from "./signatures.ts";
 
 export function createStops(
   { operators, notify }: Pick<Settings, "operators" | "notify">,
+  beacon: BeaconPort,
   now: () => number,
 ): Deps["stops"] {
   const door = {
@@ -14,5 +16,5 @@ export function createStops(
     environment: notify.env,
     now,
   };
-  return { door, beacon: () => null };
+  return { door, beacon };
 }

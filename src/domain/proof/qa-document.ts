@@ -1,6 +1,7 @@
 /** The document that `GET /qa` answers: written by the Worker, read by the CLI. Schema 1. */
 import * as z from "zod";
 import { once } from "../lib/lazy.ts";
+import { CARRIERS } from "../state/carriers.ts";
 
 const leaseSchema = once(() =>
   z.object({
@@ -14,10 +15,6 @@ const capSchema = once(() => {
   const text = z.string().max(1_000);
   return z.object({ id: text, at: text, by: text, reason: text, percent: z.number() });
 });
-
-/** Who carries an emergency to the locations. */
-export const CARRIERS = ["kv", "beacon"] as const;
-export type Carrier = (typeof CARRIERS)[number];
 
 const beaconSchema = once(() =>
   z.object({

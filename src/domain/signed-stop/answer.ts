@@ -1,13 +1,12 @@
 /** What the Worker answers to a signed stop. */
 import * as z from "zod";
 import { once } from "../lib/lazy.ts";
-
-/** Where a stop can be kept; the journal is its trace, and no carrier of it. */
-export type Carrier = "beacon" | "kv";
+import type { Carrier } from "../state/carriers.ts";
 
 /** `off`: there is none here. */
 export type Written = "written" | "off" | { problem: string };
 
+/** The journal is a stop's trace, and carries nothing. */
 export interface WrittenBy {
   beacon: Written;
   kv: Written;
