@@ -1,6 +1,11 @@
 /** The journal in Workers KV and, next to it, on this machine. It warns; it never fails an action. */
 import { anySignal, unlessAborted } from "../domain/lib/abort.ts";
-import { type JournalEntry, journalKey, parseJournalEntry } from "../domain/state/journal.ts";
+import {
+  type JournalEntry,
+  journalKey,
+  parseJournalEntry,
+  WORKER_TOOL,
+} from "../domain/state/journal.ts";
 import type { Journal } from "../ports/api.ts";
 import type { Clock } from "../ports/machine.ts";
 import { createClock } from "./clock.ts";
@@ -109,18 +114,27 @@ function oursIn({ entries }: ParsedEntries, namespaceId: string): JournalEntry[]
   );
 }
 
-/** KV wins over the file for the same id; oldest first, the newest `limit`. */
+/**
+ * KV wins over the file for the same id, but the Worker's note of a stop that it took over nobody's: the sender's
+ * own entry, there or here, says how far it came. Oldest first, the newest `limit`.
+ */
 function merge(
   kv: readonly JournalEntry[],
   disk: readonly JournalEntry[],
   limit: number,
 ): JournalEntry[] {
-  const byId = new Map([...disk, ...kv].map((entry) => [entry.id, entry]));
+  const notes = kv.filter(isWorkersNote);
+  const told = kv.filter((entry) => !isWorkersNote(entry));
+  const byId = new Map([...notes, ...disk, ...told].map((entry) => [entry.id, entry]));
   const key = (entry: JournalEntry): string => journalKey(entry);
   const sorted = [...byId.values()].sort((a, b) =>
     key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0,
   );
   return limit <= 0 ? [] : sorted.slice(-limit);
+}
+
+function isWorkersNote({ tool, command }: JournalEntry): boolean {
+  return tool === WORKER_TOOL && command === "not-aus";
 }
 
 /** The work itself cannot be cancelled; it is only waited for no longer. */

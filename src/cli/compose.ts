@@ -98,7 +98,7 @@ export async function composeWith(
     token === null
       ? withoutToken(missing, statePlace(environment, name, shell))
       : withToken(token, { environment, name, shell, qaToken, apiClock });
-  const identity = createIdentity({ env: shell.env, version: shell.version });
+  const identity = createIdentity({ ...shell, operator: environment.operator?.name });
   const ports: Ports = {
     target: toTarget(name, environment, flags.config ?? null),
     identity: { ...identity, actor: redact(identity.actor) },

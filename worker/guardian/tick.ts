@@ -29,6 +29,7 @@ import { endEntry, stepEntry } from "../../src/domain/ramp/entries.ts";
 import { rampNotice } from "../../src/domain/ramp/text.ts";
 import { parseConfig, serialiseStop } from "../../src/domain/state/documents.ts";
 import type { JournalEntry } from "../../src/domain/state/journal.ts";
+import { WORKER_TOOL } from "../../src/domain/state/journal.ts";
 import { oddKeys } from "../../src/domain/state/odd-keys.ts";
 import { parseState } from "../../src/domain/state/state.ts";
 import { stopByBoth, withBeaconStop } from "./beacon.ts";
@@ -156,10 +157,7 @@ async function act(run: Tick, action: Action, assessment: Assessment | null): Pr
   run.latched = { at: new Date(tickMs).toISOString(), action: kind, id, why };
   const seen = assessment?.findings.filter(({ verdict }) => verdict !== "pass").map(sentence) ?? [];
   const notes = [`guardian, mode ${settings.guardian.mode}`, ...seen].map((n) => n.slice(0, 300));
-  await journal(
-    run,
-    entryOf(action, { tickMs, host: hostOf(run), tool: "pixcanary worker", notes }),
-  );
+  await journal(run, entryOf(action, { tickMs, host: hostOf(run), tool: WORKER_TOOL, notes }));
 }
 
 async function journal(run: Tick, entry: JournalEntry): Promise<void> {
@@ -199,5 +197,5 @@ async function carryOn(
 }
 
 function signatureOf(run: Tick): Pick<JournalEntry, "host" | "tool" | "namespace"> {
-  return { host: hostOf(run), tool: "pixcanary worker", namespace: null };
+  return { host: hostOf(run), tool: WORKER_TOOL, namespace: null };
 }

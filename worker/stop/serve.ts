@@ -9,6 +9,7 @@ import type { StopMessage } from "../../src/domain/signed-stop/message.ts";
 import type { StopDocument } from "../../src/domain/state/documents.ts";
 import { STOP_KEY } from "../../src/domain/state/documents.ts";
 import type { JournalEntry } from "../../src/domain/state/journal.ts";
+import { WORKER_TOOL } from "../../src/domain/state/journal.ts";
 import { stopNow } from "../../src/domain/state/transitions.ts";
 import type { Deps } from "../deps.ts";
 import type { Bindings } from "../env.ts";
@@ -129,7 +130,7 @@ function entryOf({ stop, named: { id, at, by } }: Taken, host: string): JournalE
     revision: id,
     verification: { outcome: "written", locations: [], elapsed_ms: 0 },
     notes: ["signed stop, taken by the Worker"],
-    tool: "pixcanary worker",
+    tool: WORKER_TOOL,
     namespace: null,
   };
 }

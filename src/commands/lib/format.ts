@@ -33,12 +33,30 @@ export const VERDICT_MARKS = {
 } as const satisfies Record<Verdict, string>;
 
 export function liveLine(proof: Pick<LiveProof, "live" | "missing">): string {
+  const by = new Set(proof.live.map(carriersText));
   const live = [...proof.live]
     .sort((a, b) => a.elapsedMs - b.elapsedMs)
-    .map((l) => `${escapeForTerminal(l.location)} ${seconds(l.elapsedMs)}`);
+    .map((l) => {
+      const place = `${escapeForTerminal(l.location)} ${seconds(l.elapsedMs)}`;
+      return by.size > 1 ? place + carriersText(l) : place;
+    });
   const places = new Set(proof.live.map(({ location }) => location)).size;
   const same = places < live.length ? ` (${live.length} /qa, ${counted(places, "location")})` : "";
-  return live.length === 0 ? "nowhere yet" : `${live.join(" · ")}${same}`;
+  const all = by.size === 1 ? [...by].join() : "";
+  return live.length === 0 ? "nowhere yet" : `${live.join(" · ")}${same}${all}`;
+}
+
+/** " (beacon)"; empty where that is not shown. */
+function carriersText({ carriers }: LiveProof["live"][number]): string {
+  return carriers === undefined ? "" : ` (${carriers.join(", ")})`;
+}
+
+/** Everywhere asked the beacon carries it: it does so to the other locations as well. */
+export function othersFollow({ live }: Pick<LiveProof, "live">): string {
+  const byBeacon = live.length > 0 && live.every(({ carriers }) => carriers?.includes("beacon"));
+  return byBeacon
+    ? "Other locations follow within seconds by the beacon, and by KV as copies expire (60 s or more)."
+    : OTHERS_FOLLOW;
 }
 
 export function missingLines(proof: Pick<LiveProof, "missing">): string[] {

@@ -2,13 +2,16 @@
 
 import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { Expectation, Sighting } from "../../domain/proof/expectation.ts";
-import { compare } from "../../domain/proof/expectation.ts";
+import { carriersAt, compare } from "../../domain/proof/expectation.ts";
+import type { Carrier } from "../../domain/state/carriers.ts";
 import type { Ports } from "../../ports/ports.ts";
 
 interface LiveAt {
   url: string;
   location: string;
   elapsedMs: number;
+  /** Of an emergency: who carries it there; absent where that is not shown. */
+  carriers?: readonly Carrier[];
 }
 
 export interface LiveProof {
@@ -56,7 +59,8 @@ export async function proveLive(
         return;
       }
       const elapsedMs = ports.clock.monotonic() - options.startedMs;
-      proof.live.push({ url, location, elapsedMs });
+      const carriers = carriersAt(sighting);
+      proof.live.push({ url, location, elapsedMs, ...(carriers === null ? {} : { carriers }) });
       ports.progress.stage({ kind: "live", what: options.what, location, url, elapsedMs });
     }),
   );

@@ -11,7 +11,7 @@ import { escapeForTerminal } from "../../domain/text/escape.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { ChangingVerb, CommonInput, Outcome } from "../command.ts";
 import { noFlags } from "../flag.ts";
-import { liveLine, missingLines, OTHERS_FOLLOW, seconds, timeWithAge } from "../lib/format.ts";
+import { liveLine, missingLines, othersFollow, seconds, timeWithAge } from "../lib/format.ts";
 import type { LiveProof } from "../lib/prove-live.ts";
 import { isLive } from "../lib/prove-live.ts";
 import { proxyLines } from "../lib/proxy-health.ts";
@@ -19,7 +19,7 @@ import { keepEarly, leaveTrace, type Trace } from "../lib/record-change.ts";
 import { mayHaveWritten, wrote } from "../lib/write-result.ts";
 import { earlierOf } from "./earlier.ts";
 import { manualLines } from "./manual-lines.ts";
-import { type SignedWrite, signedBy } from "./signed.ts";
+import type { SignedWrite } from "./signed.ts";
 import type { StopRun } from "./stop-run.ts";
 import { isTokenRefused, isUnwritten, isWithoutEffect, stopVerdict } from "./verdict.ts";
 import { WRITE_SHARE, writeAndProve } from "./write-and-prove.ts";
@@ -76,8 +76,7 @@ export const notAus: ChangingVerb<typeof noFlags, null, NotAusData> = {
   render,
 };
 
-export async function pullTheStop(input: CommonInput, given: Ports): Promise<Outcome<NotAusData>> {
-  const ports = signedBy(given);
+export async function pullTheStop(input: CommonInput, ports: Ports): Promise<Outcome<NotAusData>> {
   const startedMs = ports.clock.monotonic();
   const within = (ms: number) => anySignal([ports.clock.timeout(ms), ports.interrupt]);
   const signal = within(input.timeoutMs);
@@ -249,7 +248,7 @@ function render(outcome: Outcome<NotAusData>): string {
   }
   lines.push(...proxyLines(data.proxy_sick));
   lines.push(...openLines(outcome, data));
-  if (outcome.kind === "done") lines.push(`  ${OTHERS_FOLLOW}`);
+  if (outcome.kind === "done") lines.push(`  ${othersFollow(data)}`);
   // A stop that is stored needs no hands, only time.
   if (outcome.kind !== "done" && data.stored.stop_ms === null) {
     lines.push("By hand:", ...data.manual.map((line) => `  ${line}`));

@@ -52,10 +52,3 @@ function worstOf(results: readonly SignedWrite[]): SignedWrite {
   const ambiguous = failed.find(({ error }) => error.kind === "ambiguous");
   return released ?? ambiguous ?? failed[0] ?? SIGNED_OFF;
 }
-
-/** Its author is the key's name wherever the stop goes: one text, which one release ends. */
-export function signedBy(ports: Ports): Ports {
-  const { stopSender, identity } = ports;
-  if (stopSender === null) return ports;
-  return { ...ports, identity: { ...identity, actor: stopSender.operator } };
-}

@@ -5,6 +5,7 @@ import type { Verdict } from "../../domain/policy/verdict.ts";
 import type { AchievedShare } from "../../domain/proof/achieved-share.ts";
 import type { RampDocument } from "../../domain/ramp/document.ts";
 import type { Situation } from "../../domain/situation/known.ts";
+import type { Carrier } from "../../domain/state/carriers.ts";
 import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
 import type { JournalEntry } from "../../domain/state/journal.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
@@ -14,6 +15,8 @@ export interface LiveView {
   location: string;
   status: number | null;
   emergency: boolean | null;
+  /** Who carries it there; null: none is on, or that is not shown. */
+  carriers: readonly Carrier[] | null;
   percent: number | null;
   revision: string | null;
   cohort: string | null;

@@ -10,6 +10,7 @@ import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { AchievedShare } from "../../domain/proof/achieved-share.ts";
 import { unknownShare } from "../../domain/proof/achieved-share.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
+import { carriersAt } from "../../domain/proof/expectation.ts";
 import type { RampDocument } from "../../domain/ramp/document.ts";
 import { isOver, parseRamp, RAMP_KEY } from "../../domain/ramp/document.ts";
 import { asSeen } from "../../domain/ramp/seen-end.ts";
@@ -204,6 +205,7 @@ function viewOf(s: Sighting, current: boolean | null): LiveView {
     emergency:
       s.qa?.canary.emergency_proxy ??
       (s.decision === null ? null : s.decision.reason === "emergency"),
+    carriers: carriersAt(s),
     percent: s.qa?.canary.percent ?? null,
     revision: s.qa?.canary.revision ?? null,
     cohort: s.decision?.cohort ?? null,

@@ -63,14 +63,20 @@ function line(text: string, indent: number): string[] {
 function viewText(view: LiveView): string {
   const failing = view.native === "failing" || view.proxy === "failing";
   const mark = failing ? "✖" : view.current === null ? "?" : view.current ? "✔" : "!";
-  const behind = view.current === false ? ", differs from the stored state" : "";
+  const behind = view.current === false ? `, ${behindText(view)}` : "";
   const odd = view.problem === null || view.current === true ? behind : `, ${view.problem}`;
   const pings = pingsText(view.native, view.proxy);
   return `${mark} ${view.location.padEnd(5)} ${stateText(view)}${pings}${odd}`;
 }
 
-function stateText({ emergency, percent, reason }: LiveView): string {
+/** KV takes its time while the beacon already stops: that is as it should be. */
+function behindText({ emergency, carriers }: LiveView): string {
+  const early = emergency === true && carriers?.join() === "beacon";
+  return early ? "KV's copy there is older" : "differs from the stored state";
+}
+
+function stateText({ emergency, carriers, percent, reason }: LiveView): string {
   if (emergency === null) return "unknown";
-  if (emergency) return "emergency";
+  if (emergency) return carriers === null ? "emergency" : `emergency (${carriers.join(", ")})`;
   return percent === null ? `decides ${reason ?? "unknown"}` : `${percent} %`;
 }

@@ -1,6 +1,7 @@
 /** What a location must show before the CLI may call a change live there. */
 
 import type { SeenDecision } from "../decision/headers.ts";
+import { CARRIERS, type Carrier } from "../state/carriers.ts";
 import type { ParsedState } from "../state/state.ts";
 import { isEmergency } from "../state/state.ts";
 import { isoSeconds } from "../text/format.ts";
@@ -20,6 +21,12 @@ export interface Sighting {
   cached?: string;
   /** Why there is no document, in words for people; null when there is one. */
   problem: string | null;
+}
+
+/** Who carries the emergencies in force there; null when that is not shown. */
+export function carriersAt({ qa }: Pick<Sighting, "qa">): Carrier[] | null {
+  const shown = (qa?.emergencies ?? []).flatMap(({ carriers }) => carriers ?? []);
+  return shown.length === 0 ? null : CARRIERS.filter((one) => shown.includes(one));
 }
 
 export interface Expectation {
@@ -105,9 +112,8 @@ function compareStop(stop: NonNullable<Expectation["stop"]>, sighting: Sighting)
 }
 
 /** Where one carrier has the release and the other has not, it is for the reader to know which. */
-function stillOn({ emergencies = [] }: QaDocument): string {
-  const onlyAtBeacon =
-    emergencies.length > 0 && emergencies.every(({ carriers }) => carriers?.join() === "beacon");
+function stillOn(qa: QaDocument): string {
+  const onlyAtBeacon = carriersAt({ qa })?.join() === "beacon";
   return onlyAtBeacon ? "emergency still on, by the beacon alone" : "emergency still on";
 }
 

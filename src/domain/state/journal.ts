@@ -76,6 +76,9 @@ export function snapshotOf(state: ParsedState): Snapshot {
 }
 
 /** Keys sort by time. `at` is RFC 3339 UTC, so they also list by day and month prefix. */
+/** Of entries that the Worker makes: its guardian's, and of stops that it took. */
+export const WORKER_TOOL = "pixcanary worker";
+
 export function journalKey(entry: Pick<JournalEntry, "at" | "id">): string {
   return `${JOURNAL_PREFIX}${entry.at}-${entry.id}`;
 }

@@ -10,15 +10,19 @@ export function nameForOperators({ id, mark }: Pick<Asked, "id" | "mark">): stri
   return id !== undefined && /^[A-Za-z0-9_-]{1,64}$/.test(id) ? id : mark;
 }
 
-/** By others, and not known to be two minutes old. A stop and its mirror in `config` are one. */
+/**
+ * By others, and not known to be two minutes old. A stop and its mirror in `config` are one, and so is the text
+ * that the Worker made of a signed stop, whose author is the key's name.
+ */
 export function unseenEmergencies(
   asked: readonly Asked[],
   { actor, nowMs }: { actor: string; nowMs: number },
 ): Asked[] {
-  const known = asked.filter(({ by, at }) => {
-    const ageMs = nowMs - timeOf(at);
+  const own = new Set(asked.filter(({ by }) => by === actor).map(nameForOperators));
+  const unseen = asked.filter((one) => {
+    const ageMs = nowMs - timeOf(one.at);
     const isOld = Number.isFinite(ageMs) && ageMs >= YOUNG_MS;
-    return by !== actor && !isOld;
+    return !own.has(nameForOperators(one)) && !isOld;
   });
-  return [...new Map(known.map((one) => [nameForOperators(one), one])).values()];
+  return [...new Map(unseen.map((one) => [nameForOperators(one), one])).values()];
 }

@@ -52,6 +52,7 @@ function dataOf(
     location,
     status: 200,
     emergency: stopped,
+    carriers: null,
     percent: 10,
     revision: null,
     cohort: null,
