@@ -53,6 +53,10 @@ describe("not-aus with an operator key", () => {
     expect(storedStop()).toMatchObject({ value: { active: true, by, reason: "5xx" } });
     const shown = (await qa()).emergencies.filter(({ key }) => key === "stop");
     expect(new Set(shown.map(({ mark }) => mark)).size).toBe(1);
+    const journal = lane.written.filter((key) => key.startsWith("journal/"));
+    expect(new Set(journal).size).toBe(1);
+    const entry = JSON.parse(lane.sandbox.control.store.text(journal[0] ?? "") ?? "");
+    expect(entry).toMatchObject({ actor: by, verification: { outcome: "live" } });
   });
 
   test("is in force while the API is dead: 0, with what is missing; restore releases it", async () => {

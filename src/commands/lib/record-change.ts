@@ -23,6 +23,8 @@ const INTERRUPTED_LIMIT_MS = 500;
 export interface Trace {
   command: string;
   id: string;
+  /** RFC 3339, UTC, where another may leave an entry for the same change: the two are then one. Now, if absent. */
+  at?: string | undefined;
   before: Snapshot | null;
   after: Snapshot;
   outcome: JournalEntry["verification"]["outcome"];
@@ -58,7 +60,7 @@ export async function keepEarly(ports: Ports, input: CommonInput, trace: Trace):
 }
 
 async function entryOf(ports: Ports, input: CommonInput, trace: Trace): Promise<JournalEntry> {
-  const at = new Date(ports.clock.now()).toISOString();
+  const at = trace.at ?? new Date(ports.clock.now()).toISOString();
   return {
     ...(await signatureOf(ports, input)),
     schema: 1,

@@ -100,6 +100,8 @@ function traceBook(input: CommonInput, ports: Ports, elapsedMs: () => number) {
   const trace = (run: Pick<StopRun, "stop">, more: Partial<Trace>): Trace => ({
     command: "not-aus",
     id: run.stop.id ?? "",
+    // The Worker leaves an entry of its own, at the stop's time: this one, which tells more, takes its place.
+    at: ports.stopSender === null ? undefined : run.stop.at,
     before: null,
     after: { percent: 0, emergency: true, revision: run.stop.id ?? null },
     outcome: "written",
