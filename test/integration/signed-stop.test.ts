@@ -44,9 +44,9 @@ const storedStop = () => parseStop(lane.sandbox.control.store.text("stop"));
 describe("not-aus with an operator key", () => {
   test("goes to the API and to the Worker, as the same text", async () => {
     const { code, stdout, stderr } = await run(["not-aus", "--reason", "5xx"]);
-    expect([code, stderr]).toEqual([0, expect.stringContaining("written  worker (kv)")]);
+    expect([code, stderr]).toEqual([0, expect.stringContaining("written  worker (beacon, kv)")]);
     expect(stdout).toMatch(
-      /written {3}stop [\d.]+ m?s · config [\d.]+ m?s · worker [\d.]+ m?s \(kv\)/,
+      /written {3}stop [\d.]+ m?s · config [\d.]+ m?s · worker [\d.]+ m?s \(beacon, kv\)/,
     );
     expect(lane.stops.size).toBe(1);
     const by = operator.name;
@@ -65,7 +65,7 @@ describe("not-aus with an operator key", () => {
       clock: createClock(),
     });
     expect([code, stdout + stderr]).toEqual([0, expect.stringContaining("live      ")]);
-    expect(stdout).toMatch(/written {3}stop – · config – · worker [\d.]+ m?s \(kv\)/);
+    expect(stdout).toMatch(/written {3}stop – · config – · worker [\d.]+ m?s \(beacon, kv\)/);
     expect(stdout).toContain(
       "! the API did not take the stop (write stop: connection refused); the Worker did",
     );
@@ -88,15 +88,24 @@ describe("not-aus with an operator key", () => {
     expect([code, stdout]).toEqual([21, expect.stringContaining("the stop is written")]);
   });
 
-  test("without API and KV nothing is written: 24, and both say why", async () => {
+  test("without API and KV it is in force by the beacon alone", async () => {
     await lane.sandbox.control.setFaults([{ kind: "outage" }]);
     lane.sandbox.control.setKv({ reads: "throw" });
+    const { code, stdout } = await run(["not-aus"], { clock: createClock() });
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/worker [\d.]+ m?s \(beacon\)/)]);
+    expect(await emergencies(lane.sandbox)).toEqual([true, true]);
+  });
+
+  test("without API, KV and beacon nothing is written: 24, and all say why", async () => {
+    await lane.sandbox.control.setFaults([{ kind: "outage" }]);
+    lane.sandbox.control.setKv({ reads: "throw" });
+    lane.sandbox.control.setBeacon({ calls: "throw" });
     const words = ["not-aus", "--config", config, "--timeout", "6"];
     const env = { ...lane.env, ...tokenEnv(lane.sandbox) };
     const { code, stdout, stderr } = await runHere(words, { env });
     expect(code).toBe(24);
     expect(stdout + stderr).toMatch(
-      /could not be written: .*; the Worker: no carrier took it \(kv: /,
+      /could not be written: .*; the Worker: no carrier took it \(beacon: .*kv: /,
     );
   });
 });
