@@ -72,6 +72,7 @@ async function keyPair() {
   return { sign, publicKey: btoa(String.fromCharCode(...raw)) };
 }
 
+let address = 0;
 const context = { waitUntil: () => undefined };
 let ready: Promise<{ anna: Awaited<ReturnType<typeof keyPair>>; env: object }> | null = null;
 async function prepare() {
@@ -99,7 +100,6 @@ async function run({ seed, count, nowMs }: ForgeryOrder): Promise<ForgeryResult>
     statuses: {},
     firstWrong: null,
   };
-  let address = 0;
   const send = async ({ name: who, signature, body }: Sent): Promise<Response> => {
     // Each from its own: the limits on addresses are not what is tried here.
     address += 1;

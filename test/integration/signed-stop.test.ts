@@ -43,8 +43,15 @@ const storedStop = () => parseStop(lane.sandbox.control.store.text("stop"));
 
 describe("not-aus with an operator key", () => {
   test("goes to the API and to the Worker, as the same text", async () => {
+    const texts: string[] = [];
+    lane.sandbox.control.store.onWrite(({ key, entry }) => {
+      if (key === "stop") texts.push(new TextDecoder().decode(entry?.value));
+    });
     const { code, stdout, stderr } = await run(["not-aus", "--reason", "5xx"]);
     expect([code, stderr]).toEqual([0, expect.stringContaining("written  worker (beacon, kv)")]);
+    // By the API, and by the Worker at both locations.
+    expect(texts.length).toBeGreaterThanOrEqual(2);
+    expect(new Set(texts).size).toBe(1);
     expect(stdout).toMatch(
       /written {3}stop [\d.]+ m?s · config [\d.]+ m?s · worker [\d.]+ m?s \(beacon, kv\)/,
     );

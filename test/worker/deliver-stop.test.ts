@@ -1,6 +1,7 @@
 /** Which carriers get a signed stop, with carriers that fail, hang, or know of a release. */
 import { expect, it, vi } from "vitest";
 import type { StopDocument } from "../../src/domain/state/documents.ts";
+import { writeStop } from "../../worker/guardian/kv.ts";
 import {
   type BeaconPort,
   type Carriers,
@@ -98,4 +99,11 @@ it("a write that KV refuses counts where KV has this very stop already", async (
   expect(await run({ kv: other })).toMatchObject({
     written: { kv: { problem: "KV PUT failed: 429 Too Many Requests" } },
   });
+});
+
+it("KV is not tried again once the answer has been given: the stop may be released by then", async () => {
+  const put = vi.fn(fails("KV PUT failed: 503"));
+  const kv = { put } as unknown as KVNamespace;
+  await expect(writeStop(kv, STOP, { untilMs: Date.now() - 1 })).rejects.toThrow("503");
+  expect(put).toHaveBeenCalledTimes(1);
 });

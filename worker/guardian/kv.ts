@@ -63,8 +63,8 @@ export function writeCap(kv: KVNamespace, cap: GuardianCap): Promise<void> {
   return put(kv, GUARDIAN_CAP_KEY, serialiseCap(cap));
 }
 
-export function writeStop(kv: KVNamespace, stop: StopDocument): Promise<void> {
-  return put(kv, STOP_KEY, serialiseStop(stop));
+export function writeStop(kv: KVNamespace, stop: StopDocument, until?: WriteUntil): Promise<void> {
+  return put(kv, STOP_KEY, serialiseStop(stop), { ...until });
 }
 
 export function writeRampShare(kv: KVNamespace, share: RampShare): Promise<void> {
@@ -79,19 +79,34 @@ export function writeGuardian(kv: KVNamespace, text: string): Promise<void> {
   return put(kv, GUARDIAN_KEY, text);
 }
 
-export function writeEntry(kv: KVNamespace, entry: JournalEntry): Promise<void> {
-  return put(kv, journalKey(entry), JSON.stringify(entry), JOURNAL_TTL_S);
+export function writeEntry(
+  kv: KVNamespace,
+  entry: JournalEntry,
+  until?: WriteUntil,
+): Promise<void> {
+  return put(kv, journalKey(entry), JSON.stringify(entry), { ttlS: JOURNAL_TTL_S, ...until });
+}
+
+/** No try begins later: whoever asked has been told that it was not written. Milliseconds since the epoch. */
+export interface WriteUntil {
+  untilMs: number;
 }
 
 /** The same bytes each time: repeating is harmless. KV takes one write per key and second. */
-async function put(kv: KVNamespace, key: string, text: string, ttlS?: number): Promise<void> {
+async function put(
+  kv: KVNamespace,
+  key: string,
+  text: string,
+  { ttlS, untilMs = Number.POSITIVE_INFINITY }: { ttlS?: number } & Partial<WriteUntil> = {},
+): Promise<void> {
   const options = ttlS === undefined ? {} : { expirationTtl: ttlS };
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await withLimit(`KV write of ${key}`, WRITE_LIMIT_MS, kv.put(key, text, options));
     } catch (error) {
-      if (attempt >= WRITE_TRIES) throw error;
+      if (attempt >= WRITE_TRIES || Date.now() >= untilMs) throw error;
       await sleep((500 + Math.random() * 700) * attempt);
+      if (Date.now() >= untilMs) throw error;
     }
   }
 }

@@ -15,7 +15,7 @@ import type { Deps } from "../deps.ts";
 import type { Bindings } from "../env.ts";
 import { writeEntry, writeStop } from "../guardian/kv.ts";
 import { admitStop, type StopAdmission } from "./admission.ts";
-import { type Carriers, type Delivery, deliver } from "./deliver.ts";
+import { type Carriers, DELIVERY_LIMITS, type Delivery, deliver } from "./deliver.ts";
 
 export interface StopExchange {
   request: Request;
@@ -104,13 +104,13 @@ function carriersFor(
 ): Carriers {
   const { KV_CANARY_CONFIG: kv } = env;
   const host = `worker ${settings.workerVersion ?? "unknown"}${colo === null ? "" : ` at ${colo}`}`;
+  if (kv === undefined) return { beacon: stops.beacon, kv: null, writeEntry: null };
+  // Later, the stop may have been released.
+  const until = { untilMs: stops.door.now() + DELIVERY_LIMITS.writeMs };
   return {
     beacon: stops.beacon,
-    kv:
-      kv === undefined
-        ? null
-        : { stored: () => kv.get(STOP_KEY), writeStop: (text) => writeStop(kv, text) },
-    writeEntry: kv === undefined ? null : () => writeEntry(kv, entryOf(taken, host)),
+    kv: { stored: () => kv.get(STOP_KEY), writeStop: (stop) => writeStop(kv, stop, until) },
+    writeEntry: () => writeEntry(kv, entryOf(taken, host), until),
   };
 }
 

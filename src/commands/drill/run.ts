@@ -91,7 +91,9 @@ export function stopTimes(outcome: Outcome<NotAusData>): StopTimes {
   const data = "data" in outcome ? outcome.data : undefined;
   if (data === undefined) return { written: null, stored: null, live: null };
   const { written, stored } = data;
-  return { written: written.stop_ms, stored: stored.stop_ms, live: slowest(data) };
+  // By the API; by the Worker where that alone took it.
+  const writtenMs = written.stop_ms ?? written.worker_ms ?? null;
+  return { written: writtenMs, stored: stored.stop_ms, live: slowest(data) };
 }
 
 export function slowest({ live, missing }: Pick<NotAusData, "live" | "missing">): number | null {
