@@ -153,7 +153,7 @@ describe("what is refused", () => {
     const chunked = new ReadableStream({
       pull(controller) {
         chunks += 1;
-        if (chunks > 8) controller.close();
+        if (chunks > 3) controller.close();
         else controller.enqueue(new Uint8Array(1_024));
       },
     });
