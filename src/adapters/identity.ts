@@ -5,18 +5,13 @@ import type { Identity } from "../ports/machine.ts";
 
 const MAX_CHARS = 100;
 
-/** `PIXCANARY_ACTOR` if set, else the name of the environment's operator key, else user@host like git. */
+/** `PIXCANARY_ACTOR` if set, else user@host like git. */
 export function createIdentity(options: {
   env: Readonly<Record<string, string | undefined>>;
   version: string;
-  operator?: string | undefined;
 }): Identity {
   const host = printable(hostname()) || "unknown-host";
   const named = printable(options.env.PIXCANARY_ACTOR ?? "");
-  const { operator } = options;
-  if (!named && operator !== undefined && operator !== GUARDIAN) {
-    return { actor: operator, host, tool: `pixcanary ${options.version}` };
-  }
   const user = named || userName(options.env);
   // A person who is called as the guardian is must not be taken for it.
   const actor = named && user !== GUARDIAN ? named : printable(`${user}@${host}`);

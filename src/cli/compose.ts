@@ -98,10 +98,10 @@ export async function composeWith(
     token === null
       ? withoutToken(missing, statePlace(environment, name, shell))
       : withToken(token, { environment, name, shell, qaToken, apiClock });
-  const identity = createIdentity({ ...shell, operator: environment.operator?.name });
+  const identity = createIdentity({ env: shell.env, version: shell.version });
   const ports: Ports = {
     target: toTarget(name, environment, flags.config ?? null),
-    identity: { ...identity, actor: redact(identity.actor) },
+    identity: { ...identity, actor: environment.operator?.name ?? redact(identity.actor) },
     qa,
     stopSender: composeStopSender(name, environment, { shell, baseDir, clock, redact }),
     visitor: createVisitorHttp({ ...asking, qaUrls, session, secrets: [token] }),

@@ -14,13 +14,20 @@ export type SignedWrite =
 
 export const SIGNED_OFF: SignedWrite = { kind: "off" };
 
-/** To the Worker at every `/qa` at once; the first that takes it is enough. Never rejects: no key keeps a stop back. */
-export async function sendSigned(
+export interface Sending {
+  /** The first that takes it is enough. Never rejects: no key keeps a stop back. */
+  first: Promise<SignedWrite>;
+  /** All have answered, or failed. */
+  all: Promise<unknown>;
+}
+
+/** To the Worker at every `/qa` at once. */
+export function sendSigned(
   { stopSender, qa }: Pick<Ports, "stopSender" | "qa">,
   stop: StopDocument,
   { signal, elapsed }: { signal: AbortSignal; elapsed: () => number },
-): Promise<SignedWrite> {
-  if (stopSender === null) return SIGNED_OFF;
+): Sending {
+  if (stopSender === null) return { first: Promise.resolve(SIGNED_OFF), all: Promise.resolve() };
   const { id = "", at = "", reason = null } = stop;
   const sendTo = async (url: string): Promise<SignedWrite> => {
     try {
@@ -30,13 +37,14 @@ export async function sendSigned(
       return { kind: "failed", error: whyNot(error) };
     }
   };
-  const all = qa.urls.map(sendTo);
-  const written = all.map(async (one) => {
+  const sent = qa.urls.map(sendTo);
+  const written = sent.map(async (one) => {
     const result = await one;
     if (result.kind !== "written") throw new Error("not this one");
     return result;
   });
-  return Promise.any(written).catch(async () => worstOf(await Promise.all(all)));
+  const all = Promise.all(sent);
+  return { first: Promise.any(written).catch(async () => worstOf(await all)), all };
 }
 
 /** What this machine refuses was never sent. */

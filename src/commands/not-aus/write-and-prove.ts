@@ -30,6 +30,8 @@ export const WRITE_SHARE = 0.85;
 const MIRROR_GRACE_MS = 2_500;
 /** Once the API has it and all is proved, the Worker's answer is worth this much. */
 const SIGNED_GRACE_MS = 300;
+/** At the end, so long for those Workers that have not answered: the first did long ago. */
+const SETTLE_MS = 1_000;
 
 /** KV promises "60 s or more"; nobody has seen copies live as long as this. */
 const STALE_STOP_MS = 10 * 60_000;
@@ -65,11 +67,17 @@ export async function writeAndProve(
   const call: CallOptions = { signal: bounded(timing.writeSignal), onRetry: complainOnce(ports) };
   // Nothing waits for this read: it may still catch what the mirror is about to overwrite.
   let known: CanaryConfig | null = null;
-  const { stopWrite, configWrite, signedWrite } = sendAll(ports, documents, call, elapsed, () => {
+  const {
+    stopWrite,
+    configWrite,
+    signed: sending,
+  } = sendAll(ports, documents, call, elapsed, () => {
     void readBefore(ports, documents.config, timing.signal).then((config) => {
       known = config;
     });
   });
+
+  const signedWrite = sending.first;
 
   // Whichever arrives first already is an emergency: no reason to wait for the others before looking.
   const sent = await anyMayHaveArrived([stopWrite, configWrite, signedWrite]);
@@ -97,6 +105,8 @@ export async function writeAndProve(
   const { stored, stopWrite: stop } = await keepInForce(ports, documents, reading);
   await telling;
   const run = await facts();
+  // A location that writes it later than we end could overwrite what is written next.
+  await unlessAborted(sending.all, clock.timeout(SETTLE_MS), () => undefined);
   enough.abort();
   return withRelease({ ...run, writes: { ...run.writes, stop }, stored });
 }
@@ -117,17 +127,17 @@ function sendAll(
   );
   sentStop();
   const configWrite = settle(store.writeConfig(config, { ...call, atWill: true }), elapsed);
-  const signedWrite = sendSigned(ports, stop, { signal: call.signal, elapsed });
+  const signed = sendSigned(ports, stop, { signal: call.signal, elapsed });
   void stopWrite.then((result) => {
     answered();
     announce(ports, "stop", result);
   });
   void configWrite.then((result) => announce(ports, "config", result));
-  void signedWrite.then((result) => {
+  void signed.first.then((result) => {
     if (result.kind === "written") answered();
     announceSigned(ports, result);
   });
-  return { stopWrite, configWrite, signedWrite };
+  return { stopWrite, configWrite, signed };
 }
 
 function isInForce({ writes, proof, interrupted }: Omit<StopRun, "stored">): boolean {

@@ -34,7 +34,7 @@ function portsOf(send: Send | null, { apiDead = false } = {}) {
   };
   const stopSender = send === null ? null : { operator: "anna", publicKey: async () => "", send };
   // What is waited for only so long is not waited for at all.
-  const timeout = (ms: number) => (ms < 1_000 ? AbortSignal.abort() : PORTS.clock.timeout(ms));
+  const timeout = (ms: number) => (ms <= 1_000 ? AbortSignal.abort() : PORTS.clock.timeout(ms));
   const ports: Ports = {
     ...PORTS,
     store,
