@@ -1,0 +1,113 @@
+/** The Cloudflare API between the operators' processes and KV: late, deaf, refusing or gone, as the plan has it. */
+import type { JournalEntry } from "../../src/domain/state/journal.ts";
+import { UpstreamError } from "../../src/ports/errors.ts";
+import { factsOf } from "./documents.ts";
+import type { Process } from "./process.ts";
+import type { World } from "./world.ts";
+
+export interface Call {
+  signal: AbortSignal;
+  timeoutMs: number;
+}
+
+/** KV takes one write of a key per second, and is mostly kinder than that. */
+const SECOND_MS = 1_000;
+
+export class Api {
+  readonly #world: World;
+  readonly entries: JournalEntry[] = [];
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** Rejects with UpstreamError, `ambiguous` where it may have arrived. */
+  put(process: Process, key: string, text: string, call: Call): Promise<void> {
+    const { kv } = this.#world;
+    return this.#send(process, "ambiguous", call, {
+      arrive: () => {
+        const quickly = this.#world.nowMs - kv.writtenAtMs(key) < SECOND_MS;
+        if (quickly && process.dice.chance(0.3)) return "refused";
+        return this.write(process, key, text);
+      },
+      answer: () => undefined,
+    });
+  }
+
+  /** By whomever; the truth hears of it. */
+  write(process: Process | null, key: string, text: string): void {
+    const world = this.#world;
+    world.kv.put(key, text, world.nowMs);
+    world.truth.written(key, text, process, world.nowMs);
+    world.tell?.(process?.name ?? "cron", `KV now holds ${key} ${told(key, text)}`);
+  }
+
+  /** Keys may be read at different moments, as they are separate requests. */
+  async get(process: Process, keys: readonly string[], call: Call): Promise<(string | null)[]> {
+    const early = process.dice.int(keys.length + 1);
+    let found: (string | null)[] = [];
+    return this.#send(process, "unavailable", call, {
+      arrive: () => {
+        found = keys.slice(0, early).map((key) => this.#read(key, process));
+      },
+      answer: () => [...found, ...keys.slice(early).map((key) => this.#read(key, process))],
+    });
+  }
+
+  #read(key: string, { dice }: Process): string | null {
+    const { apiLagMs } = this.#world.plan;
+    const atMs = apiLagMs === 0 ? undefined : this.#world.nowMs - dice.between(0, apiLagMs);
+    return this.#world.kv.get(key, atMs);
+  }
+
+  #send<T>(
+    process: Process,
+    whenLost: "ambiguous" | "unavailable",
+    { signal, timeoutMs }: Call,
+    exchange: { arrive(): "refused" | void; answer(): T },
+  ): Promise<T> {
+    const { dice } = process;
+    const world = this.#world;
+    return new Promise((resolve, reject) => {
+      const fail = (kind: UpstreamError["kind"], message: string): void => {
+        signal.removeEventListener("abort", onAbort);
+        callOff();
+        reject(new UpstreamError(kind, message));
+      };
+      const onAbort = (): void => fail(whenLost, "stopped waiting for the answer");
+      if (signal.aborted) return reject(new UpstreamError("unavailable", "nothing was sent"));
+      signal.addEventListener("abort", onAbort, { once: true });
+      const callOff = process.after(timeoutMs, () => fail(whenLost, "no answer in time"));
+      const back = (then: () => void): void => {
+        process.after(dice.between(5, 60), then);
+      };
+      // Once sent it arrives, whatever becomes of the sender.
+      world.scheduler.after(dice.between(5, 120), () => {
+        if (world.has("api lost")) return;
+        if (world.has("api refuses")) {
+          const clear = dice.chance(0.5);
+          return back(() => fail(clear ? "unavailable" : whenLost, clear ? "HTTP 429" : "HTTP 500"));
+        }
+        if (world.has("api late")) {
+          world.scheduler.after(dice.between(1_000, 15_000), () => void exchange.arrive());
+          return;
+        }
+        if (exchange.arrive() === "refused") return back(() => fail("unavailable", "HTTP 429"));
+        if (world.has("api deaf")) return;
+        back(() => {
+          signal.removeEventListener("abort", onAbort);
+          callOff();
+          resolve(exchange.answer());
+        });
+      });
+    });
+  }
+}
+
+function told(key: string, text: string): string {
+  const facts = factsOf(key, text);
+  if (facts === null) return text.slice(0, 60);
+  const { id, asks, percent, names } = facts;
+  const what = asks ? "emergency" : key === "stop" ? "release" : `${percent} %`;
+  return `${id}: ${what}${names.length === 0 ? "" : `, ends ${names.join(", ")}`}`;
+}

@@ -1,0 +1,167 @@
+/**
+ * What is true of a history, known to no one in it, and what must hold after each of its events:
+ * 1. a stop that somebody was told is live is obeyed by every isolate within its bound, and never forgotten;
+ * 2. nothing rises after a stop without a release, by a human, that names it;
+ * 3. nobody is told "live" of what is not;
+ * 4. whose write was covered is told so, or what he wrote is in force all the same.
+ */
+import { CONFIG_KEY, STOP_KEY } from "../../src/domain/state/documents.ts";
+import type { EffectiveState } from "../../src/domain/state/isolate-memory.ts";
+import { STALE_MS } from "../../worker/state-reader.ts";
+import { type Facts, factsOf } from "./documents.ts";
+import type { Process } from "./process.ts";
+
+export interface Broken {
+  rule: string;
+  words: string;
+}
+
+/** A document that asks for an emergency. */
+interface Emergency {
+  key: string;
+  id: string;
+  firstMs: number;
+  by: Process | null;
+  /** Where its author was told that it is live, and since when. */
+  liveMs: Map<string, number>;
+  /** When a document that names it was first written. */
+  endedMs: number | null;
+}
+
+/** A write over one that its author did not know. */
+export interface Cover {
+  atMs: number;
+  loser: Process;
+  lost: Facts & { key: string };
+  by: Process | null;
+}
+
+/** What is asked about a location. */
+export interface Surroundings {
+  nowMs: number;
+  /** How old a copy may be at that location, for isolates beside the one that was asked. */
+  boundMs(location: string): number;
+  /** Whether KV has answered there, quickly, for as long as that. */
+  isQuiet(location: string, forMs: number): boolean;
+}
+
+/** One request more, and a read that has started: as docs/state-and-proof.md has it. */
+export const OBEY_MS = STALE_MS + 1_000 + 250;
+
+export class Truth {
+  broken: Broken | null = null;
+  readonly emergencies = new Map<string, Emergency>();
+  readonly covers: Cover[] = [];
+  /** Of each key, what is stored and who wrote it. */
+  readonly stored = new Map<string, { facts: Facts; by: Process | null }>();
+  /** At which locations an isolate has shown which id, or revision, and when first. */
+  readonly shownMs = new Map<string, number>();
+  /** The last time that a location was seen in an emergency. */
+  readonly stoppedMs = new Map<string, number>();
+  /** How often each rule was asked: that a world asks nothing must not go unnoticed. */
+  readonly asked = { obeyed: 0, released: 0, live: 0, covered: 0 };
+
+  fail(rule: string, words: string): void {
+    this.broken ??= { rule, words };
+  }
+
+  /** A write has arrived. */
+  written(key: string, text: string, by: Process | null, nowMs: number): void {
+    const facts = factsOf(key, text);
+    if (facts === null) return;
+    this.#end(key, facts, by, nowMs);
+    this.#cover(key, facts, by, nowMs);
+    this.stored.set(key, { facts, by });
+    const name = `${key} ${facts.id}`;
+    if (!facts.asks || this.emergencies.has(name)) return;
+    const { id } = facts;
+    const liveMs = new Map<string, number>();
+    this.emergencies.set(name, { key, id, firstMs: nowMs, by, liveMs, endedMs: null });
+  }
+
+  /** A release in `stop` also ends the mirrors in `config`; a config, what is in `config`. */
+  #end(key: string, facts: Facts, by: Process | null, nowMs: number): void {
+    for (const id of facts.names) {
+      const keys = key === STOP_KEY ? [STOP_KEY, CONFIG_KEY] : [CONFIG_KEY];
+      for (const one of keys) {
+        const emergency = this.emergencies.get(`${one} ${id}`);
+        if (emergency === undefined || emergency.endedMs !== null) continue;
+        emergency.endedMs = nowMs;
+        this.asked.released += 1;
+        this.#judgeRelease(emergency, by);
+      }
+    }
+  }
+
+  /** By a human, who has said yes to a plan that was made when it was there. */
+  #judgeRelease({ id, firstMs }: Emergency, by: Process | null): void {
+    const { verb } = by?.operation ?? { verb: "" };
+    const isHuman = verb === "restore" || verb === "ramp" || verb === "ramp detached";
+    const saidMs = by?.saidYesToMs ?? null;
+    if (isHuman && saidMs !== null && saidMs >= firstMs) return;
+    this.fail("released", `${id} was released by ${by?.name ?? "the Worker"}, whom no human told to`);
+  }
+
+  #cover(key: string, facts: Facts, by: Process | null, nowMs: number): void {
+    const before = this.stored.get(key);
+    const loser = before?.by ?? null;
+    if (before === undefined || loser === null || loser === by) return;
+    const lower = before.facts.asks ? !facts.asks : before.facts.percent < facts.percent;
+    if (!lower || by?.seen.has(before.facts.id) === true) return;
+    if (facts.names.includes(before.facts.id)) return;
+    this.covers.push({ atMs: nowMs, loser, lost: { ...before.facts, key }, by });
+  }
+
+  /** An isolate has answered somebody. */
+  observed(
+    isolate: { location: string; name: string; seen: Set<string> },
+    state: EffectiveState,
+    around: Surroundings,
+  ): void {
+    const { location } = isolate;
+    for (const { key, id = "" } of state.inForce) {
+      isolate.seen.add(`${key} ${id}`);
+      this.#show(location, id, around.nowMs);
+    }
+    if (state.config?.revision !== undefined && !state.emergency)
+      this.#show(location, state.config.revision, around.nowMs);
+    if (state.emergency) this.stoppedMs.set(location, around.nowMs);
+    else this.#judgeOpen(isolate, around);
+  }
+
+  #show(location: string, id: string, nowMs: number): void {
+    const name = `${location} ${id}`;
+    if (!this.shownMs.has(name)) this.shownMs.set(name, nowMs);
+  }
+
+  /** It sends visitors to native, or would: nothing that stands may forbid it. */
+  #judgeOpen(
+    { location, name, seen }: { location: string; name: string; seen: Set<string> },
+    around: Surroundings,
+  ): void {
+    for (const [known, { key, id, endedMs, liveMs, by }] of this.emergencies) {
+      if (endedMs !== null) continue;
+      const whose = `${key} ${id} of ${by?.name ?? "the Worker"}`;
+      this.asked.obeyed += 1;
+      if (seen.has(known)) {
+        this.fail("forgotten", `${name} has seen ${whose}, which nothing has ended, and forgot it`);
+        return;
+      }
+      const sinceMs = liveMs.get(location);
+      if (sinceMs === undefined) continue;
+      const boundMs = around.boundMs(location);
+      if (around.nowMs - sinceMs <= boundMs || !around.isQuiet(location, boundMs)) continue;
+      const lateMs = Math.round(around.nowMs - sinceMs);
+      this.fail("obeyed", `${name} does not obey ${whose}, live here for ${lateMs} ms`);
+    }
+  }
+
+  /** "live at FRA": told of a stop by that id. */
+  toldLive(id: string, location: string, nowMs: number): void {
+    for (const key of [STOP_KEY, CONFIG_KEY]) {
+      const emergency = this.emergencies.get(`${key} ${id}`);
+      if (emergency !== undefined && !emergency.liveMs.has(location))
+        emergency.liveMs.set(location, nowMs);
+    }
+  }
+}
