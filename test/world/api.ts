@@ -28,7 +28,8 @@ export class Api {
       arrive: () => {
         const quickly = this.#world.nowMs - kv.writtenAtMs(key) < SECOND_MS;
         if (quickly && process.dice.chance(0.3)) return "refused";
-        return this.write(process, key, text);
+        this.write(process, key, text);
+        return "taken";
       },
       answer: () => undefined,
     });
@@ -39,32 +40,31 @@ export class Api {
     const world = this.#world;
     world.kv.put(key, text, world.nowMs);
     world.truth.written(key, text, process, world.nowMs);
-    world.tell?.(process?.name ?? "cron", `KV now holds ${key} ${told(key, text)}`);
+    world.tell?.(
+      process?.name ?? "cron",
+      `KV now holds ${key.replace(/^journal.*/, "an entry of the journal")} ${told(key, text)}`,
+    );
   }
 
   /** Keys may be read at different moments, as they are separate requests. */
   async get(process: Process, keys: readonly string[], call: Call): Promise<(string | null)[]> {
+    const { kv } = this.#world;
     const early = process.dice.int(keys.length + 1);
     let found: (string | null)[] = [];
     return this.#send(process, "unavailable", call, {
       arrive: () => {
-        found = keys.slice(0, early).map((key) => this.#read(key, process));
+        found = keys.slice(0, early).map((key) => kv.get(key));
+        return "taken";
       },
-      answer: () => [...found, ...keys.slice(early).map((key) => this.#read(key, process))],
+      answer: () => [...found, ...keys.slice(early).map((key) => kv.get(key))],
     });
-  }
-
-  #read(key: string, { dice }: Process): string | null {
-    const { apiLagMs } = this.#world.plan;
-    const atMs = apiLagMs === 0 ? undefined : this.#world.nowMs - dice.between(0, apiLagMs);
-    return this.#world.kv.get(key, atMs);
   }
 
   #send<T>(
     process: Process,
     whenLost: "ambiguous" | "unavailable",
     { signal, timeoutMs }: Call,
-    exchange: { arrive(): "refused" | void; answer(): T },
+    exchange: { arrive(): "refused" | "taken"; answer(): T },
   ): Promise<T> {
     const { dice } = process;
     const world = this.#world;
@@ -82,11 +82,13 @@ export class Api {
         process.after(dice.between(5, 60), then);
       };
       // Once sent it arrives, whatever becomes of the sender.
-      world.scheduler.after(dice.between(5, 120), () => {
+      world.scheduler.after(dice.between(5, world.plan.apiMs), () => {
         if (world.has("api lost")) return;
         if (world.has("api refuses")) {
           const clear = dice.chance(0.5);
-          return back(() => fail(clear ? "unavailable" : whenLost, clear ? "HTTP 429" : "HTTP 500"));
+          return back(() =>
+            fail(clear ? "unavailable" : whenLost, clear ? "HTTP 429" : "HTTP 500"),
+          );
         }
         if (world.has("api late")) {
           world.scheduler.after(dice.between(1_000, 15_000), () => void exchange.arrive());
@@ -106,7 +108,7 @@ export class Api {
 
 function told(key: string, text: string): string {
   const facts = factsOf(key, text);
-  if (facts === null) return text.slice(0, 60);
+  if (facts === null) return "";
   const { id, asks, percent, names } = facts;
   const what = asks ? "emergency" : key === "stop" ? "release" : `${percent} %`;
   return `${id}: ${what}${names.length === 0 ? "" : `, ends ${names.join(", ")}`}`;

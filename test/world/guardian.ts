@@ -1,6 +1,7 @@
 /** The Worker's cron: the guardian's real tick, on the copies of one location. */
-import { DEFAULT_POLICY } from "../../src/domain/policy/numbers.ts";
+
 import { since } from "../../src/domain/guardian/decide.ts";
+import { DEFAULT_POLICY } from "../../src/domain/policy/numbers.ts";
 import { CONFIG_KEY } from "../../src/domain/state/documents.ts";
 import { parseState, type RawState } from "../../src/domain/state/state.ts";
 import type { Settings } from "../../worker/env.ts";
@@ -28,15 +29,22 @@ export function knownToGuardian(mode: Guardian["mode"], raw: RawState): string {
   });
 }
 
+/** No database: what it would tell, the metrics do. */
+const HYPERDRIVE = {
+  get connectionString(): string {
+    throw new Error("no database in this world");
+  },
+};
+
 /** Each minute, until then. */
 export function startCron(world: World, api: Api, guardian: Guardian, untilMs: number): void {
   const settings = settingsOf(guardian);
-  for (let tickMs = START_MS; tickMs <= untilMs; tickMs += MINUTE_MS) {
+  for (let tickMs = START_MS + guardian.firstMs; tickMs <= untilMs; tickMs += MINUTE_MS) {
     const dice = world.dice(`cron ${tickMs}`);
     world.scheduler.at(tickMs + dice.between(0, 900), () => {
       const given = {
         settings,
-        env: { KV_CANARY_CONFIG: binding(world, api, guardian, dice) } as never,
+        env: { KV_CANARY_CONFIG: binding(world, api, guardian, dice), HYPERDRIVE } as never,
         tickMs,
         now: () => world.nowMs,
         random: () => dice.next(),
@@ -51,7 +59,14 @@ function settingsOf({ mode }: Guardian): Settings {
   return {
     workerVersion: "v1",
     analytics: { sqlUrl: "https://api.example/sql", token: "none", dataset: "canary" },
-    notify: { env: "model", contacts: [], pagerduty: null, slack: null, webhook: null, email: null },
+    notify: {
+      env: "model",
+      contacts: [],
+      pagerduty: null,
+      slack: null,
+      webhook: null,
+      email: null,
+    },
     guardian: { mode, policy: DEFAULT_POLICY },
   } as unknown as Settings;
 }

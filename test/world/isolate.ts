@@ -25,8 +25,8 @@ export class Isolate {
   /** Emergencies that it has shown. */
   readonly seen = new Set<string>();
   alive = true;
-  /** As its last answer had it. */
-  stopped = false;
+  /** What asked for an emergency in its last answer. */
+  held: string[] = [];
   readonly #world: World;
   readonly #place: Place;
   readonly #dice: Dice;
@@ -44,7 +44,10 @@ export class Isolate {
 
   /** A visitor's request. */
   visit(): void {
-    this.#serve((reader, keepAlive) => reader.current(keepAlive), () => undefined);
+    this.#serve(
+      (reader, keepAlive) => reader.current(keepAlive),
+      () => undefined,
+    );
   }
 
   /** One to `/qa` with a valid token; `answer` may never be called. */
@@ -73,7 +76,7 @@ export class Isolate {
     };
     const finish = (state: EffectiveState): void => {
       if (!this.alive) return;
-      this.stopped = state.emergency;
+      this.held = state.inForce.map(({ key, id = "" }) => `${key} ${id}`);
       this.#world.tell?.(this.name, shown(state));
       this.#world.truth.observed(this, state, this.#world);
       answer(state);
@@ -132,6 +135,9 @@ export class Isolate {
 const KV_FAILED = new Error("KV GET failed: 503");
 
 function shown({ emergency, config, source, inForce }: EffectiveState): string {
-  if (emergency) return `proxy, emergency: ${inForce.map(({ key, id }) => `${key} ${id}`).join(", ")}`;
-  return config === null ? `proxy, nothing known (${source})` : `${config.canary_percent} % to native`;
+  if (emergency)
+    return `proxy, emergency: ${inForce.map(({ key, id }) => `${key} ${id}`).join(", ")}`;
+  return config === null
+    ? `proxy, nothing known (${source})`
+    : `${config.canary_percent} % to native`;
 }

@@ -1,37 +1,28 @@
 /** Workers KV: one store behind, and in each location copies that age, each key by itself. */
 import type { Dice } from "./dice.ts";
 
-export interface Version {
+interface Version {
   atMs: number;
   text: string;
 }
 
 export class Kv {
-  /** By key, oldest first. */
-  readonly #versions = new Map<string, Version[]>();
+  readonly #values = new Map<string, Version>();
 
   put(key: string, text: string, nowMs: number): void {
-    const versions = this.#versions.get(key);
-    if (versions === undefined) this.#versions.set(key, [{ atMs: nowMs, text }]);
-    else versions.push({ atMs: nowMs, text });
+    this.#values.set(key, { atMs: nowMs, text });
   }
 
-  /** As it was then; null when there was none. */
-  get(key: string, atMs: number = Number.POSITIVE_INFINITY): string | null {
-    const versions = this.#versions.get(key) ?? [];
-    for (let i = versions.length - 1; i >= 0; i -= 1) {
-      const version = versions[i];
-      if (version !== undefined && version.atMs <= atMs) return version.text;
-    }
-    return null;
+  get(key: string): string | null {
+    return this.#values.get(key)?.text ?? null;
   }
 
   writtenAtMs(key: string): number {
-    return this.#versions.get(key)?.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY;
+    return this.#values.get(key)?.atMs ?? Number.NEGATIVE_INFINITY;
   }
 
   keys(prefix: string): string[] {
-    return [...this.#versions.keys()].filter((key) => key.startsWith(prefix)).sort();
+    return [...this.#values.keys()].filter((key) => key.startsWith(prefix)).sort();
   }
 }
 

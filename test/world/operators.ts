@@ -1,5 +1,5 @@
 /** Operators: the real verbs, on ports that lead into this world. */
-import { READ, AT_WILL } from "../../src/adapters/cloudflare-store.ts";
+import { AT_WILL, READ } from "../../src/adapters/cloudflare-store.ts";
 import { type RetryPolicy, withRetries } from "../../src/adapters/retry.ts";
 import type { ChangingVerb, Outcome } from "../../src/commands/command.ts";
 import { disable } from "../../src/commands/lower/disable.ts";
@@ -98,6 +98,11 @@ function portsOf(stage: Cast, process: Process): Ports {
     rng: { next: () => process.dice.next(), ulid: (ms, after) => world.ulid(ms, after) },
     interrupt: process.interrupt.signal,
     journal: journalOf(stage, process),
+    debts: {
+      ...base.debts,
+      keep: async ({ entry }) => process.alive && process.debts.set(entry.id, entry).size > 0,
+      drop: async ({ entry }) => void (process.alive && process.debts.delete(entry.id)),
+    },
     documents: {
       get: (key, call) =>
         again(async () => (await api.get(process, [key], at(call, READ_MS)))[0] ?? null, call),
@@ -188,12 +193,7 @@ function journalOf({ world, api }: Cast, process: Process): Journal {
 }
 
 /** Nobody waits longer than LOOK_MS for an answer. */
-function look(
-  stage: Cast,
-  process: Process,
-  url: string,
-  signal: AbortSignal,
-): Promise<Sighting> {
+function look(stage: Cast, process: Process, url: string, signal: AbortSignal): Promise<Sighting> {
   const { world } = stage;
   const place = world.places.find((one) => one.url === url);
   if (place === undefined) throw new Error(`nobody answers at ${url}`);

@@ -73,6 +73,8 @@ export interface Guardian {
   /** Errors of native in percent, while it fails. */
   errors: number;
   failsFromMs: number;
+  /** When its first tick comes; then each minute. */
+  firstMs: number;
 }
 
 /** Times count from the start of the history, in milliseconds. */
@@ -83,8 +85,8 @@ export interface Plan {
   operations: readonly Operation[];
   faults: readonly Fault[];
   guardian: Guardian | null;
-  /** How old an answer of the API to a read may be. */
-  apiLagMs: number;
+  /** What it takes a request to get to the API, at most. */
+  apiMs: number;
   percent: number;
   /** An emergency is on from before. */
   stopped: boolean;
@@ -111,27 +113,29 @@ const TROUBLES: readonly [Trouble, ...Trouble[]] = [
 
 export function drawPlan(seed: number): Plan {
   const dice = diceFor(seed, "plan");
-  const locations = drawLocations(dice);
-  const stopped = dice.chance(0.3);
+  const guardian = dice.chance(0.15) ? drawGuardian(dice) : null;
+  const locations = drawLocations(dice, guardian !== null);
+  const stopped = dice.chance(guardian === null ? 0.3 : 0.05);
   return {
     seed,
     locations,
     isolates: locations.flatMap(({ name }) => drawIsolates(name, dice)),
-    operations: drawOperations(dice, stopped),
+    operations: drawOperations(dice, stopped, guardian),
     faults: Array.from({ length: dice.pick([0, 0, 1, 1, 2]) }, () => drawFault(locations, dice)),
-    guardian: dice.chance(0.12) ? drawGuardian(dice) : null,
-    apiLagMs: 0,
+    guardian,
+    apiMs: dice.pick([120, 120, 400, 1_500]),
     percent: dice.pick([10, 10, 50]),
     stopped,
     restores: dice.chance(0.15),
   };
 }
 
-function drawLocations(dice: Dice): Location[] {
+/** Where the guardian reads, old copies matter more. */
+function drawLocations(dice: Dice, isGuarded: boolean): Location[] {
   const count = dice.pick([1, 2, 2, 2, 3]);
   return NAMES.slice(0, count).map((name, index) => ({
     name,
-    lagMs: drawLag(dice),
+    lagMs: isGuarded && index === 0 ? dice.between(1_000, 30_000) : drawLag(dice),
     tiers: dice.chance(0.15) ? 2 : 1,
     hasQa: index === 0 || dice.chance(0.8),
   }));
@@ -153,12 +157,13 @@ function drawIsolates(at: string, dice: Dice): IsolateLife[] {
   });
 }
 
-function drawOperations(dice: Dice, stopped: boolean): Operation[] {
+function drawOperations(dice: Dice, stopped: boolean, guardian: Guardian | null): Operation[] {
   const count = dice.pick([1, 2, 2, 2, 3, 3, 4]);
-  const beginMs = dice.between(500, 20_000);
+  // Most begin close to each other, and to the guardian's tick: that is where they meet.
+  const beginMs =
+    guardian === null ? dice.between(500, 20_000) : guardian.firstMs - dice.between(0, 4_000);
   return PEOPLE.slice(0, count).map((who) => {
     const verb = drawVerb(dice, stopped);
-    // Most begin close to each other: that is where they meet.
     const atMs = dice.chance(0.7)
       ? beginMs + dice.between(0, 2_500)
       : dice.between(0, BUSY_MS - 1_000);
@@ -172,7 +177,8 @@ function drawOperations(dice: Dice, stopped: boolean): Operation[] {
       verify: dice.chance(0.9),
       thinksMs: yes ? 0 : dice.between(50, 4_000),
       yes,
-      to: verb === "restore" ? dice.pick([5, 10, 25]) : verb === "reduce" ? dice.pick([1, 5]) : null,
+      to:
+        verb === "restore" ? dice.pick([5, 10, 25]) : verb === "reduce" ? dice.pick([1, 5]) : null,
       interruptMs: dice.chance(0.08) ? dice.between(1, 5_000) : null,
       killMs: dice.chance(0.1) ? dice.between(1, 4_000) : null,
     };
@@ -201,7 +207,8 @@ function drawGuardian(dice: Dice): Guardian {
   return {
     mode: "enforce",
     at: "FRA",
-    errors: dice.pick([2, 40]),
-    failsFromMs: -dice.between(0, 600_000),
+    errors: dice.pick([2, 2, 2, 40]),
+    failsFromMs: -dice.between(240_000, 900_000),
+    firstMs: dice.between(5_000, 40_000),
   };
 }

@@ -1,5 +1,6 @@
 /** A process on an operator's machine: it may be killed at any moment, and then hears of nothing any more. */
 import type { Outcome } from "../../src/commands/command.ts";
+import type { JournalEntry } from "../../src/domain/state/journal.ts";
 import type { Clock } from "../../src/ports/machine.ts";
 import type { Dice } from "./dice.ts";
 import type { Operation } from "./plan.ts";
@@ -19,6 +20,8 @@ export class Process {
   saidYesToMs: number | null = null;
   /** Of the stop that it writes. */
   stopId: string | null = null;
+  /** What it has put on its machine's disk, to be told later; entries of the journal by id. */
+  readonly debts = new Map<string, JournalEntry>();
   /** Ids and revisions in what it has read, or seen at a `/qa`. */
   readonly seen = new Set<string>();
   readonly #scheduler: Scheduler;

@@ -1,18 +1,32 @@
 /** A history as a story: one line per event, in the order in which it happened. */
-import { START_MS, type Plan } from "./plan.ts";
+import { type Plan, START_MS } from "./plan.ts";
 import { play } from "./play.ts";
 import type { Twin } from "./twins.ts";
 
 /** "10:00:03.120 anna  types not-aus". */
 export async function storyOf(plan: Plan, twin: Twin): Promise<string> {
   const lines: string[] = [placesOf(plan)];
+  const said = new Map<string, string>();
   let nowMs = START_MS;
   const { broken } = await play(plan, twin, (who, words, atMs) => {
     nowMs = atMs;
+    // A visitor who is answered as the one before is no news.
+    if (said.get(who) === words) return;
+    said.set(who, words);
     lines.push(`${clockOf(atMs)} ${who.padEnd(6)} ${words}`);
   });
   if (broken !== null) lines.push(`${clockOf(nowMs)} BROKEN ${broken.rule}: ${broken.words}`);
-  return lines.join("\n");
+  return withShortIds(lines.join("\n"));
+}
+
+/** In the order in which they appear. */
+function withShortIds(text: string): string {
+  const names = new Map<string, string>();
+  return text.replaceAll(/\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b/g, (id) => {
+    const name = names.get(id) ?? `#${names.size + 1}`;
+    names.set(id, name);
+    return name;
+  });
 }
 
 function placesOf({ seed, locations, faults, percent, stopped }: Plan): string {

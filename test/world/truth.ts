@@ -26,6 +26,8 @@ interface Emergency {
   liveMs: Map<string, number>;
   /** When a document that names it was first written. */
   endedMs: number | null;
+  /** A later one in the same key: it is obeyed in its place, and released in its place. */
+  coveredBy: Emergency | null;
 }
 
 /** A write over one that its author did not know. */
@@ -69,14 +71,23 @@ export class Truth {
   written(key: string, text: string, by: Process | null, nowMs: number): void {
     const facts = factsOf(key, text);
     if (facts === null) return;
+    const before = this.stored.get(key);
     this.#end(key, facts, by, nowMs);
     this.#cover(key, facts, by, nowMs);
+    const isRaise = before !== undefined && isHigher(facts, before.facts);
+    if (by === null && key === CONFIG_KEY && isRaise)
+      this.fail(
+        "raised",
+        `the Worker's cron put ${facts.id} over ${before.facts.id}, which is lower`,
+      );
     this.stored.set(key, { facts, by });
     const name = `${key} ${facts.id}`;
     if (!facts.asks || this.emergencies.has(name)) return;
     const { id } = facts;
-    const liveMs = new Map<string, number>();
-    this.emergencies.set(name, { key, id, firstMs: nowMs, by, liveMs, endedMs: null });
+    const ours = { key, id, firstMs: nowMs, by, liveMs: new Map(), endedMs: null, coveredBy: null };
+    const covered = this.emergencies.get(`${key} ${before?.facts.id}`);
+    if (covered !== undefined) covered.coveredBy = ours;
+    this.emergencies.set(name, ours);
   }
 
   /** A release in `stop` also ends the mirrors in `config`; a config, what is in `config`. */
@@ -96,18 +107,26 @@ export class Truth {
   /** By a human, who has said yes to a plan that was made when it was there. */
   #judgeRelease({ id, firstMs }: Emergency, by: Process | null): void {
     const { verb } = by?.operation ?? { verb: "" };
+    const seenMs = Math.min(firstMs, this.#firstMs(STOP_KEY, id), this.#firstMs(CONFIG_KEY, id));
     const isHuman = verb === "restore" || verb === "ramp" || verb === "ramp detached";
     const saidMs = by?.saidYesToMs ?? null;
-    if (isHuman && saidMs !== null && saidMs >= firstMs) return;
-    this.fail("released", `${id} was released by ${by?.name ?? "the Worker"}, whom no human told to`);
+    if (isHuman && saidMs !== null && saidMs >= seenMs) return;
+    this.fail(
+      "released",
+      `${id} was released by ${by?.name ?? "the Worker"}, whom no human told to`,
+    );
+  }
+
+  /** A stop and its mirror have the same id: who has seen the one knows of the other. */
+  #firstMs(key: string, id: string): number {
+    return this.emergencies.get(`${key} ${id}`)?.firstMs ?? Number.POSITIVE_INFINITY;
   }
 
   #cover(key: string, facts: Facts, by: Process | null, nowMs: number): void {
     const before = this.stored.get(key);
     const loser = before?.by ?? null;
     if (before === undefined || loser === null || loser === by) return;
-    const lower = before.facts.asks ? !facts.asks : before.facts.percent < facts.percent;
-    if (!lower || by?.seen.has(before.facts.id) === true) return;
+    if (!isHigher(facts, before.facts) || by?.seen.has(before.facts.id) === true) return;
     if (facts.names.includes(before.facts.id)) return;
     this.covers.push({ atMs: nowMs, loser, lost: { ...before.facts, key }, by });
   }
@@ -139,7 +158,8 @@ export class Truth {
     { location, name, seen }: { location: string; name: string; seen: Set<string> },
     around: Surroundings,
   ): void {
-    for (const [known, { key, id, endedMs, liveMs, by }] of this.emergencies) {
+    for (const [known, emergency] of this.emergencies) {
+      const { key, id, endedMs, liveMs, by } = emergency;
       if (endedMs !== null) continue;
       const whose = `${key} ${id} of ${by?.name ?? "the Worker"}`;
       this.asked.obeyed += 1;
@@ -148,12 +168,18 @@ export class Truth {
         return;
       }
       const sinceMs = liveMs.get(location);
-      if (sinceMs === undefined) continue;
+      if (sinceMs === undefined || !stands(emergency)) continue;
       const boundMs = around.boundMs(location);
       if (around.nowMs - sinceMs <= boundMs || !around.isQuiet(location, boundMs)) continue;
       const lateMs = Math.round(around.nowMs - sinceMs);
       this.fail("obeyed", `${name} does not obey ${whose}, live here for ${lateMs} ms`);
     }
+  }
+
+  /** What an isolate still holds although all is released: only what was covered, and so named by none. */
+  isLeftOver(name: string): boolean {
+    const known = this.emergencies.get(name);
+    return known?.endedMs === null && known.coveredBy !== null;
   }
 
   /** "live at FRA": told of a stop by that id. */
@@ -164,4 +190,13 @@ export class Truth {
         emergency.liveMs.set(location, nowMs);
     }
   }
+}
+
+/** Neither ended, nor covered by a later one that is. */
+function stands({ endedMs, coveredBy }: Emergency): boolean {
+  return endedMs === null && (coveredBy === null || stands(coveredBy));
+}
+
+function isHigher(one: Facts, other: Facts): boolean {
+  return other.asks ? !one.asks : one.percent > other.percent;
 }

@@ -1,10 +1,13 @@
 /** The world as it is, and broken on purpose: each twin lacks one guard, and must be caught. */
 import { parseConfig } from "../../src/domain/state/documents.ts";
-import type { StateStore } from "../../src/ports/api.ts";
+import type { RawState } from "../../src/domain/state/state.ts";
+import type { CallOptions, StateStore } from "../../src/ports/api.ts";
 import type { Process } from "./process.ts";
 
 export interface Twin {
   name: string;
+  /** The rule that catches it. */
+  breaks: string;
   /** Isolates keep nothing from one request to the next. */
   forgetful?: true;
   store?(store: StateStore, process: Process): StateStore;
@@ -14,18 +17,25 @@ export interface Twin {
   guardianPut?(key: string, text: string, config: string | null): [key: string, text: string];
 }
 
-export const REAL: Twin = { name: "as it is" };
+export const REAL: Twin = { name: "as it is", breaks: "" };
 
-/** What a restore reads once it has begun to write is what its plan read. */
+/** Once its human has said yes, a restore reads what its plan has read, and what it has written itself. */
 function blind(store: StateStore, process: Process): StateStore {
   if (process.operation.verb !== "restore") return store;
-  let planned: string | null = null;
+  let known: RawState = { config: null, stop: null };
   return {
     ...store,
     async read(options) {
-      const raw = await store.read(options);
-      if (process.saidYesToMs === null) planned = raw.stop;
-      return { ...raw, stop: planned };
+      if (process.saidYesToMs === null) known = await store.read(options);
+      return known;
+    },
+    async writeConfig(config, options) {
+      await store.writeConfig(config, options);
+      known = { ...known, config: JSON.stringify(config) };
+    },
+    async writeStop(stop, options) {
+      await store.writeStop(stop, options);
+      known = { ...known, stop: JSON.stringify(stop) };
     },
   };
 }
@@ -41,16 +51,25 @@ function namingNothing(store: StateStore): StateStore {
   };
 }
 
-/** A release that names what nobody has shown its human: all that was set meanwhile. */
-function namingAll(store: StateStore): StateStore {
+/** It looks again, and what it finds then it releases as well, whoever has seen it. */
+function namingAll(store: StateStore, process: Process): StateStore {
+  const planned = blind(store, process);
+  const found = async (options: CallOptions) => {
+    const { stop, config } = await store.read(options);
+    const { id } = JSON.parse(stop ?? "{}") as { id?: string };
+    const { revision } = JSON.parse(config ?? "{}") as { revision?: string };
+    return [{ id }, { id: revision }];
+  };
   return {
-    ...store,
+    ...planned,
+    async writeConfig(config, options) {
+      const lifts = [...(config.lifts ?? []), ...(await found(options))];
+      return planned.writeConfig({ ...config, lifts }, options);
+    },
     async writeStop(stop, options) {
-      if (stop.active) return store.writeStop(stop, options);
-      const { stop: text } = await store.read(options);
-      const { id } = JSON.parse(text ?? "{}") as { id?: string };
-      const stops = [...(stop.releases?.stops ?? []), { id }];
-      return store.writeStop({ ...stop, releases: { ...stop.releases, stops } }, options);
+      if (stop.active) return planned.writeStop(stop, options);
+      const stops = [...(stop.releases?.stops ?? []), ...(await found(options))];
+      return planned.writeStop({ ...stop, releases: { ...stop.releases, stops } }, options);
     },
   };
 }
@@ -64,10 +83,14 @@ function guardianInConfig(key: string, text: string, config: string | null): [st
 }
 
 export const TWINS: readonly Twin[] = [
-  { name: "isolates without a memory", forgetful: true },
-  { name: "a restore that does not look again", store: blind },
-  { name: "a release without names", store: namingNothing },
-  { name: "a release that names what its human has not seen", store: namingAll },
-  { name: "a proof at one location", urls: (urls) => urls.slice(0, 1) },
-  { name: "a guardian that writes config", guardianPut: guardianInConfig },
+  { name: "isolates without a memory", breaks: "forgotten", forgetful: true },
+  { name: "a restore that does not look again", breaks: "obeyed", store: blind },
+  { name: "a release without names", breaks: "obeyed", store: namingNothing },
+  {
+    name: "a release that names what its human has not seen",
+    breaks: "released",
+    store: namingAll,
+  },
+  { name: "a proof at one location", breaks: "live", urls: (urls) => urls.slice(0, 1) },
+  { name: "a guardian that writes config", breaks: "raised", guardianPut: guardianInConfig },
 ];
