@@ -12,6 +12,8 @@ export interface Call {
 
 /** KV takes one write of a key per second, and is mostly kinder than that. */
 const SECOND_MS = 1_000;
+/** The share of requests that take seconds to arrive, for no reason that anybody knows. */
+const STRAY = 0.03;
 
 export class Api {
   readonly #world: World;
@@ -82,7 +84,9 @@ export class Api {
         process.after(dice.between(5, 60), then);
       };
       // Once sent it arrives, whatever becomes of the sender.
-      world.scheduler.after(dice.between(5, world.plan.apiMs), () => {
+      const isStray = dice.chance(STRAY);
+      const thereMs = isStray ? dice.between(1_000, 8_000) : dice.between(5, world.plan.apiMs);
+      world.scheduler.after(thereMs, () => {
         if (world.has("api lost")) return;
         if (world.has("api refuses")) {
           const clear = dice.chance(0.5);
