@@ -45,6 +45,12 @@ export function startCron(world: World, api: Api, guardian: Guardian, untilMs: n
       const given = {
         settings,
         env: { KV_CANARY_CONFIG: binding(world, api, guardian, dice), HYPERDRIVE } as never,
+        beacon:
+          world.beacon?.carrierAt(
+            guardian.at,
+            (ms, then) => world.scheduler.after(ms, then),
+            dice,
+          ) ?? null,
         tickMs,
         now: () => world.nowMs,
         random: () => dice.next(),

@@ -1,6 +1,12 @@
 /** An isolate with the real state reader, in a runtime that drops what belongs to a request when that is over. */
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { EffectiveState } from "../../src/domain/state/isolate-memory.ts";
-import { createStateReader, type StateReader } from "../../worker/state-reader.ts";
+import type { BeaconCarrier } from "../../worker/beacon/carrier.ts";
+import {
+  type BeaconSight,
+  createStateReader,
+  type StateReader,
+} from "../../worker/state-reader.ts";
 import type { Dice } from "./dice.ts";
 import type { Place, World } from "./world.ts";
 
@@ -19,6 +25,9 @@ class Request {
   }
 }
 
+/** Whose code is running: what it starts ends with it. */
+const requests = new AsyncLocalStorage<Request>();
+
 export class Isolate {
   readonly name: string;
   readonly location: string;
@@ -31,7 +40,6 @@ export class Isolate {
   readonly #place: Place;
   readonly #dice: Dice;
   #reader: StateReader;
-  #current: Request | null = null;
 
   constructor(world: World, place: Place, name: string) {
     this.#world = world;
@@ -51,8 +59,11 @@ export class Isolate {
   }
 
   /** One to `/qa` with a valid token; `answer` may never be called. */
-  ask(answer: (state: EffectiveState) => void): void {
-    this.#serve((reader, keepAlive) => reader.fresh(keepAlive), answer);
+  ask(answer: (state: EffectiveState, beacon: BeaconSight | null) => void): void {
+    this.#serve(
+      (reader, keepAlive) => reader.fresh(keepAlive),
+      (state) => answer(state, this.#reader.beacon()),
+    );
   }
 
   die(): void {
@@ -87,9 +98,7 @@ export class Isolate {
       }
       done();
     };
-    this.#current = request;
-    const state = read(this.#reader, keepAlive);
-    this.#current = null;
+    const state = requests.run(request, () => read(this.#reader, keepAlive));
     if (state instanceof Promise) void state.then(finish);
     else finish(state);
   }
@@ -101,14 +110,23 @@ export class Isolate {
       random: () => this.#dice.next(),
       timer: (delayMs, callback) => this.#timer(delayMs, callback),
       kv: { get: (keys) => this.#get(keys) },
+      beacon: this.#beacon(),
     });
   }
 
+  #beacon(): BeaconCarrier | null {
+    const { beacon, twin } = this.#world;
+    if (beacon === null) return null;
+    const later = (delayMs: number, callback: () => void) => void this.#timer(delayMs, callback);
+    const carrier = beacon.carrierAt(this.location, later, this.#dice);
+    return twin.beacon?.(carrier) ?? carrier;
+  }
+
   #timer(delayMs: number, callback: () => void): () => void {
-    const owner = this.#current;
-    if (owner === null) throw new Error("a timer outside of any request");
+    const owner = requests.getStore();
+    if (owner === undefined) throw new Error("a timer outside of any request");
     return this.#world.scheduler.after(delayMs, () => {
-      if (owner.alive && this.alive) callback();
+      if (owner.alive && this.alive) requests.run(owner, callback);
     });
   }
 

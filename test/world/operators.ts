@@ -17,6 +17,7 @@ import type { CallOptions, Journal, StateStore } from "../../src/ports/api.ts";
 import type { Ports } from "../../src/ports/ports.ts";
 import type { Stage } from "../../src/ports/terminal.ts";
 import { qaDocument } from "../../worker/qa/document.ts";
+import type { BeaconSight } from "../../worker/state-reader.ts";
 import { modelPorts } from "../support/fake-ports.ts";
 import type { Api } from "./api.ts";
 import { factsOf } from "./documents.ts";
@@ -36,6 +37,8 @@ export interface Cast {
   api: Api;
   /** One that answers there. */
   isolateAt(place: Place, process: Process): Isolate;
+  /** By a Worker that takes a stop from its author. */
+  tellBeacon(process: Process, text: string): void;
   /** Somebody was told that a stop is live there. */
   toldLive(id: string, place: Place): void;
 }
@@ -132,7 +135,8 @@ function patiently<T>(
   return withRetries(attempt, policy, { clock, random: () => process.dice.next(), signal });
 }
 
-function storeOf({ api }: Cast, process: Process): StateStore {
+function storeOf(cast: Cast, process: Process): StateStore {
+  const { api } = cast;
   return {
     async read(call) {
       const keys = call.configAlone === true ? [CONFIG_KEY] : STATE_KEYS;
@@ -148,7 +152,10 @@ function storeOf({ api }: Cast, process: Process): StateStore {
     },
     writeStop(stop, call) {
       const text = JSON.stringify(stop);
-      if (stop.active) process.stopId = stop.id ?? null;
+      if (stop.active && process.stopId !== stop.id) {
+        process.stopId = stop.id ?? null;
+        cast.tellBeacon(process, text);
+      }
       if (call.once === true) return api.put(process, STOP_KEY, text, at(call, CONFIG_MS));
       const attempt = () => api.put(process, STOP_KEY, text, at(call, STOP_MS));
       return patiently(process, AT_WILL, attempt, call.signal);
@@ -212,8 +219,8 @@ function look(stage: Cast, process: Process, url: string, signal: AbortSignal): 
     if (signal.aborted) return giveUp();
     if (world.has("qa unreachable", place.name)) return;
     world.scheduler.after(process.dice.between(5, 80), () => {
-      stage.isolateAt(place, process).ask((state) => {
-        const sighting = sightingOf(world, place, state);
+      stage.isolateAt(place, process).ask((state, beacon) => {
+        const sighting = sightingOf(world, place, state, beacon);
         process.after(process.dice.between(5, 80), () => {
           for (const { id } of state.inForce) if (id !== undefined) process.seen.add(id);
           if (state.config?.revision !== undefined) process.seen.add(state.config.revision);
@@ -239,7 +246,12 @@ const HEALTH = {
   proxy: { ...HEALTHY, origin_ping_ms: 1, reachable: true },
 };
 
-function sightingOf(world: World, { name }: Place, state: EffectiveState): Partial<Sighting> {
+function sightingOf(
+  world: World,
+  { name }: Place,
+  state: EffectiveState,
+  beacon: BeaconSight | null,
+): Partial<Sighting> {
   const decision = decide({ state, override: false, cookie: null, draw: 9_999 });
   const qa = qaDocument({
     nowMs: world.nowMs,
@@ -247,6 +259,7 @@ function sightingOf(world: World, { name }: Place, state: EffectiveState): Parti
     workerVersion: null,
     decision,
     state,
+    beacon,
     health: HEALTH,
     metrics24h: undefined,
     cookieKeyIds: [],

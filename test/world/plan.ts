@@ -85,6 +85,8 @@ export interface Plan {
   operations: readonly Operation[];
   faults: readonly Fault[];
   guardian: Guardian | null;
+  /** Null: there is none. `purgeMs`: the longest way of a purge; `lost`: the share of them that is. */
+  beacon: { purgeMs: number; lost: number } | null;
   /** What it takes a request to get to the API, at most. */
   apiMs: number;
   percent: number;
@@ -123,6 +125,7 @@ export function drawPlan(seed: number): Plan {
     operations: drawOperations(dice, stopped, guardian),
     faults: Array.from({ length: dice.pick([0, 0, 1, 1, 2]) }, () => drawFault(locations, dice)),
     guardian,
+    beacon: dice.chance(0.5) ? drawBeacon(dice) : null,
     apiMs: dice.pick([120, 120, 400, 1_500]),
     percent: dice.pick([10, 10, 50]),
     stopped,
@@ -201,6 +204,10 @@ function drawFault(locations: readonly Location[], dice: Dice): Fault {
   const isLocal = !trouble.startsWith("api") && dice.chance(0.8);
   const at = isLocal ? (locations[dice.int(locations.length)]?.name ?? null) : null;
   return { trouble, at, fromMs, toMs: Math.min(BUSY_MS, fromMs + dice.between(200, 20_000)) };
+}
+
+function drawBeacon(dice: Dice): NonNullable<Plan["beacon"]> {
+  return { purgeMs: dice.pick([150, 500]), lost: dice.pick([0, 0, 0.3, 1]) };
 }
 
 function drawGuardian(dice: Dice): Guardian {

@@ -129,9 +129,23 @@ class History implements Cast {
 
   toldLive(id: string, place: Place): void {
     const { truth, nowMs, scheduler } = this.world;
-    truth.toldLive(id, place.name, nowMs);
+    truth.toldLive(id, place.name);
     const dueMs = nowMs + this.world.boundMs(place.name) + 1;
     scheduler.at(dueMs, () => this.#visitAll(place));
+  }
+
+  tellBeacon(process: Process, text: string): void {
+    const { beacon, places, scheduler } = this.world;
+    for (const place of beacon === null ? [] : places.filter(({ hasQa }) => hasQa)) {
+      const carrier = beacon?.carrierAt(
+        place.name,
+        (ms, then) => scheduler.after(ms, then),
+        process.dice,
+      );
+      scheduler.after(process.dice.between(5, 120), () => {
+        carrier?.tell(text).catch(() => undefined);
+      });
+    }
   }
 
   #visitAll(place: Place): void {
@@ -197,7 +211,7 @@ class History implements Cast {
       if (hasQa && !truth.stoppedMs.has(name))
         truth.fail("live", `${process.name} was told done, and ${name} has shown no emergency yet`);
       const fromMs = hasQa ? nowMs : nowMs + lagMs;
-      truth.toldLive(process.stopId ?? "", name, fromMs);
+      if (!hasQa) truth.aged(process.stopId ?? "", name, fromMs);
       scheduler.at(fromMs + world.boundMs(name) + 1, () => this.#visitAll(place));
     }
   }
@@ -231,7 +245,7 @@ class History implements Cast {
     const percent = isEmergency(state) ? 0 : share;
     for (const { loser, lost, by, atMs } of truth.covers) {
       truth.asked.covered += 1;
-      if (loser.outcome?.kind !== "done" || (by?.alive === false && by.outcome === null)) continue;
+      if (loser.outcome?.kind !== "done" || hasLeft(by, atMs)) continue;
       if (lost.asks ? isEmergency(state) : percent <= lost.percent) continue;
       if (this.#isSuperseded(by, atMs)) continue;
       const whose = `${lost.key} ${lost.id} of ${loser.name}, who was told done`;
@@ -293,6 +307,12 @@ function entryOfStop(id: string, at: string, actor: string): [key: string, text:
     verification: { outcome: "live", locations: [], elapsed_ms: 0 },
   };
   return [journalKey(entry), JSON.stringify(entry)];
+}
+
+/** Killed, or ended while its write was on its way: it can tell nobody. */
+function hasLeft(by: Process | null, atMs: number): boolean {
+  if (by === null) return false;
+  return by.outcome === null || (by.endedMs !== null && by.endedMs < atMs);
 }
 
 function wordsOf(outcome: NonNullable<Process["outcome"]>): string {

@@ -7,7 +7,7 @@
  */
 import { CONFIG_KEY, STOP_KEY } from "../../src/domain/state/documents.ts";
 import type { EffectiveState } from "../../src/domain/state/isolate-memory.ts";
-import { STALE_MS } from "../../worker/state-reader.ts";
+import { BEACON_STALE_MS, STALE_MS } from "../../worker/state-reader.ts";
 import { type Facts, factsOf } from "./documents.ts";
 import type { Process } from "./process.ts";
 
@@ -22,8 +22,12 @@ interface Emergency {
   id: string;
   firstMs: number;
   by: Process | null;
-  /** Where its author was told that it is live, and since when. */
+  /** Where its author was told that it is live, and since when KV shows it there. */
   liveMs: Map<string, number>;
+  /** Where that was told. */
+  told: Set<string>;
+  /** Since when the beacon holds it. */
+  beaconMs: number | null;
   /** When a document that names it was first written. */
   endedMs: number | null;
   /** A later one in the same key: it is obeyed in its place, and released in its place. */
@@ -43,12 +47,15 @@ export interface Surroundings {
   nowMs: number;
   /** How old a copy may be at that location, for isolates beside the one that was asked. */
   boundMs(location: string): number;
-  /** Whether KV has answered there, quickly, for as long as that. */
-  isQuiet(location: string, forMs: number): boolean;
+  /** The same of a stop that the beacon holds. */
+  beaconBoundMs(): number;
+  /** Whether that carrier has answered there, quickly, for as long as that. */
+  isQuiet(carrier: "kv" | "beacon", location: string, forMs: number): boolean;
 }
 
 /** One request more, and a read that has started: as docs/state-and-proof.md has it. */
 export const OBEY_MS = STALE_MS + 1_000 + 250;
+export const OBEY_BEACON_MS = BEACON_STALE_MS + 1_000 + 250;
 
 export class Truth {
   broken: Broken | null = null;
@@ -83,8 +90,7 @@ export class Truth {
     this.stored.set(key, { facts, by });
     const name = `${key} ${facts.id}`;
     if (!facts.asks || this.emergencies.has(name)) return;
-    const { id } = facts;
-    const ours = { key, id, firstMs: nowMs, by, liveMs: new Map(), endedMs: null, coveredBy: null };
+    const ours = newEmergency(key, facts.id, by, nowMs);
     const covered = this.emergencies.get(`${key} ${before?.facts.id}`);
     if (covered !== undefined) covered.coveredBy = ours;
     this.emergencies.set(name, ours);
@@ -142,6 +148,11 @@ export class Truth {
       isolate.seen.add(`${key} ${id}`);
       this.#show(location, id, around.nowMs);
     }
+    for (const { key, id = "" } of state.carried.kv) {
+      const emergency = this.emergencies.get(`${key} ${id}`);
+      if (emergency?.told.has(location) === true && !emergency.liveMs.has(location))
+        emergency.liveMs.set(location, around.nowMs);
+    }
     if (state.config?.revision !== undefined && !state.emergency)
       this.#show(location, state.config.revision, around.nowMs);
     if (state.emergency) this.stoppedMs.set(location, around.nowMs);
@@ -159,7 +170,7 @@ export class Truth {
     around: Surroundings,
   ): void {
     for (const [known, emergency] of this.emergencies) {
-      const { key, id, endedMs, liveMs, by } = emergency;
+      const { key, id, endedMs, liveMs, beaconMs, by } = emergency;
       if (endedMs !== null) continue;
       const whose = `${key} ${id} of ${by?.name ?? "the Worker"}`;
       this.asked.obeyed += 1;
@@ -167,12 +178,22 @@ export class Truth {
         this.fail("forgotten", `${name} has seen ${whose}, which nothing has ended, and forgot it`);
         return;
       }
-      const sinceMs = liveMs.get(location);
-      if (sinceMs === undefined || !stands(emergency)) continue;
-      const boundMs = around.boundMs(location);
-      if (around.nowMs - sinceMs <= boundMs || !around.isQuiet(location, boundMs)) continue;
-      const lateMs = Math.round(around.nowMs - sinceMs);
-      this.fail("obeyed", `${name} does not obey ${whose}, live here for ${lateMs} ms`);
+      if (!stands(emergency)) continue;
+      const { nowMs } = around;
+      const byKv = { sinceMs: liveMs.get(location), boundMs: around.boundMs(location) };
+      const byBeacon = { sinceMs: beaconMs ?? undefined, boundMs: around.beaconBoundMs() };
+      for (const [carrier, { sinceMs, boundMs }] of [
+        ["kv", byKv],
+        ["beacon", byBeacon],
+      ] as const) {
+        if (sinceMs === undefined || nowMs - sinceMs <= boundMs) continue;
+        if (!around.isQuiet(carrier, location, boundMs)) continue;
+        const since = `live here by ${carrier} for ${nowMs - sinceMs} ms`;
+        this.fail(
+          carrier === "kv" ? "obeyed" : "beacon",
+          `${name} does not obey ${whose}, ${since}`,
+        );
+      }
     }
   }
 
@@ -183,13 +204,39 @@ export class Truth {
   }
 
   /** "live at FRA": told of a stop by that id. */
-  toldLive(id: string, location: string, nowMs: number): void {
+  toldLive(id: string, location: string): void {
+    if (!this.stoppedMs.has(location))
+      this.fail(
+        "live",
+        `${id} was said to be live at ${location}, which has shown no emergency yet`,
+      );
     for (const key of [STOP_KEY, CONFIG_KEY]) {
       const emergency = this.emergencies.get(`${key} ${id}`);
-      if (emergency !== undefined && !emergency.liveMs.has(location))
-        emergency.liveMs.set(location, nowMs);
+      emergency?.told.add(location);
     }
   }
+
+  /** It is in KV for so long that no copy there can be older. */
+  aged(id: string, location: string, nowMs: number): void {
+    const emergency = this.emergencies.get(`${STOP_KEY} ${id}`);
+    if (emergency !== undefined && !emergency.liveMs.has(location))
+      emergency.liveMs.set(location, nowMs);
+  }
+
+  /** Told of a stop, the beacon holds it from now on. */
+  heldByBeacon(text: string, nowMs: number): void {
+    const facts = factsOf(STOP_KEY, text);
+    if (facts === null) return;
+    const name = `${STOP_KEY} ${facts.id}`;
+    const emergency = this.emergencies.get(name) ?? newEmergency(STOP_KEY, facts.id, null, nowMs);
+    this.emergencies.set(name, emergency);
+    emergency.beaconMs ??= nowMs;
+  }
+}
+
+function newEmergency(key: string, id: string, by: Process | null, firstMs: number): Emergency {
+  const nowhere = { liveMs: new Map(), told: new Set<string>(), beaconMs: null };
+  return { key, id, firstMs, by, ...nowhere, endedMs: null, coveredBy: null };
 }
 
 /** Neither ended, nor covered by a later one that is. */

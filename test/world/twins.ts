@@ -2,6 +2,7 @@
 import { parseConfig } from "../../src/domain/state/documents.ts";
 import type { RawState } from "../../src/domain/state/state.ts";
 import type { CallOptions, StateStore } from "../../src/ports/api.ts";
+import type { BeaconCarrier } from "../../worker/beacon/carrier.ts";
 import type { Process } from "./process.ts";
 
 export interface Twin {
@@ -10,6 +11,8 @@ export interface Twin {
   breaks: string;
   /** Isolates keep nothing from one request to the next. */
   forgetful?: true;
+  /** The second carrier, as isolates have it. */
+  beacon?(carrier: BeaconCarrier): BeaconCarrier;
   store?(store: StateStore, process: Process): StateStore;
   /** The `/qa` that operators know. */
   urls?(urls: readonly string[]): readonly string[];
@@ -82,6 +85,28 @@ function guardianInConfig(key: string, text: string, config: string | null): [st
   return ["config", JSON.stringify({ ...known.value, canary_percent: percent, revision: id })];
 }
 
+/** It is there, and nobody listens to it. */
+function deaf(carrier: BeaconCarrier): BeaconCarrier {
+  return {
+    ...carrier,
+    async read() {
+      const read = await carrier.read();
+      return { ...read, answer: { ...read.answer, stops: [], seq: 0 } };
+    },
+  };
+}
+
+/** Who has read a release in KV keeps it to himself. */
+function stoppingOnly(carrier: BeaconCarrier): BeaconCarrier {
+  return {
+    ...carrier,
+    async tell() {
+      const { answer } = await carrier.read();
+      return { answer, told: "heard" };
+    },
+  };
+}
+
 export const TWINS: readonly Twin[] = [
   { name: "isolates without a memory", breaks: "forgotten", forgetful: true },
   { name: "a restore that does not look again", breaks: "obeyed", store: blind },
@@ -92,5 +117,7 @@ export const TWINS: readonly Twin[] = [
     store: namingAll,
   },
   { name: "a proof at one location", breaks: "live", urls: (urls) => urls.slice(0, 1) },
+  { name: "isolates without the second carrier", breaks: "beacon", beacon: deaf },
+  { name: "a release that reaches KV alone", breaks: "stuck", beacon: stoppingOnly },
   { name: "a guardian that writes config", breaks: "raised", guardianPut: guardianInConfig },
 ];

@@ -1,11 +1,13 @@
 /** All that a history takes place in. */
+
+import { BeaconModel, oldestCopyMs } from "./beacon.ts";
 import { diceFor } from "./dice.ts";
 import { Copies, Kv } from "./kv.ts";
 import type { Location, Plan, Trouble } from "./plan.ts";
 import { START_MS } from "./plan.ts";
 import type { Process } from "./process.ts";
 import { Scheduler } from "./scheduler.ts";
-import { OBEY_MS, type Surroundings, Truth } from "./truth.ts";
+import { OBEY_BEACON_MS, OBEY_MS, type Surroundings, Truth } from "./truth.ts";
 import type { Twin } from "./twins.ts";
 
 export interface Place extends Location {
@@ -26,12 +28,14 @@ export class World implements Surroundings {
   readonly processes: Process[] = [];
   /** Null: nobody listens. */
   readonly tell: ((who: string, words: string) => void) | null;
+  readonly beacon: BeaconModel | null;
   #ids = 0;
 
   constructor(plan: Plan, twin: Twin, tell: Tell | null) {
     this.plan = plan;
     this.twin = twin;
     this.tell = tell === null ? null : (who, words) => tell(who, words, this.nowMs);
+    this.beacon = plan.beacon === null ? null : new BeaconModel(this);
     this.places = plan.locations.map((location) => ({
       ...location,
       url: `https://${location.name.toLowerCase()}.example/qa`,
@@ -72,11 +76,16 @@ export class World implements Surroundings {
     return OBEY_MS + (tiers === 1 ? 0 : lagMs);
   }
 
-  isQuiet(location: string, forMs: number): boolean {
+  beaconBoundMs(): number {
+    const { beacon } = this.plan;
+    return beacon === null ? Number.POSITIVE_INFINITY : OBEY_BEACON_MS + oldestCopyMs(beacon);
+  }
+
+  isQuiet(carrier: "kv" | "beacon", location: string, forMs: number): boolean {
     const ms = this.nowMs - START_MS;
     return !this.plan.faults.some(
       ({ trouble, at, fromMs, toMs }) =>
-        trouble.startsWith("kv") &&
+        trouble.startsWith(carrier) &&
         (at === null || at === location) &&
         fromMs <= ms &&
         ms - forMs < toMs,
