@@ -34,6 +34,9 @@ export class BeaconModel {
   constructor(world: World) {
     this.#world = world;
     this.#dice = world.dice("beacon");
+    for (const { trouble, toMs } of world.plan.faults) {
+      if (trouble === "beacon lost") world.scheduler.at(START_MS + toMs, () => this.#restart());
+    }
   }
 
   /** As it is reached from there. */
@@ -46,7 +49,7 @@ export class BeaconModel {
           if (copy !== undefined && copy.untilMs > world.nowMs) {
             return later(dice.between(1, 8), () => resolve({ ...copy.read, cache: "HIT" }));
           }
-          const isDead = world.has("beacon dead", location);
+          const isDead = this.#isDeadFor(location);
           later(dice.between(10, 80), () => {
             if (isDead) return reject(BEACON_FAILED);
             const answer = answerOf(this.#stored);
@@ -60,7 +63,7 @@ export class BeaconModel {
         }),
       tell: (text) =>
         new Promise((resolve, reject) => {
-          if (world.has("beacon dead", location)) {
+          if (this.#isDeadFor(location)) {
             return later(dice.between(50, TELL_LIMIT_MS), () => reject(BEACON_FAILED));
           }
           later(dice.between(10, 80), () => {
@@ -69,6 +72,10 @@ export class BeaconModel {
           });
         }),
     };
+  }
+
+  #isDeadFor(location: string): boolean {
+    return this.#world.has("beacon dead", location) || this.#world.has("beacon lost");
   }
 
   #tell(text: string): { answer: BeaconAnswer; told: Told } {
@@ -81,6 +88,13 @@ export class BeaconModel {
     }
     if (told === "held") world.truth.heldByBeacon(text, world.nowMs);
     return { answer: answerOf(beacon), told };
+  }
+
+  #restart(): void {
+    const { truth, nowMs, tell } = this.#world;
+    this.#stored = newBeacon(nowMs);
+    truth.lostByBeacon();
+    tell?.("beacon", "starts anew and has forgotten all");
   }
 
   #purge(delayMs: number): void {

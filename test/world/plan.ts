@@ -57,7 +57,9 @@ export type Trouble =
   | "kv hangs"
   | "kv slow"
   | "qa unreachable"
-  | "beacon dead";
+  | "beacon dead"
+  /** In the end it starts anew, without what it had stored. */
+  | "beacon lost";
 
 export interface Fault {
   trouble: Trouble;
@@ -111,6 +113,7 @@ const TROUBLES: readonly [Trouble, ...Trouble[]] = [
   "kv slow",
   "qa unreachable",
   "beacon dead",
+  "beacon lost",
 ];
 
 export function drawPlan(seed: number): Plan {
@@ -176,7 +179,7 @@ function drawOperations(dice: Dice, stopped: boolean, guardian: Guardian | null)
       verb,
       atMs,
       skewMs: dice.chance(0.6) ? 0 : dice.between(-240_000, 240_000),
-      timeoutMs: verb === "not-aus" ? dice.pick([10_000, 10_000, 3_000]) : 45_000,
+      timeoutMs: verb === "not-aus" ? dice.pick([10_000, 10_000, 3_000]) : 25_000,
       verify: dice.chance(0.9),
       thinksMs: yes ? 0 : dice.between(50, 4_000),
       yes,
@@ -201,7 +204,8 @@ function drawVerb(dice: Dice, stopped: boolean): Verb {
 function drawFault(locations: readonly Location[], dice: Dice): Fault {
   const trouble = dice.pick(TROUBLES);
   const fromMs = dice.between(0, BUSY_MS - 10_000);
-  const isLocal = !trouble.startsWith("api") && dice.chance(0.8);
+  const isGlobal = trouble.startsWith("api") || trouble === "beacon lost";
+  const isLocal = !isGlobal && dice.chance(0.8);
   const at = isLocal ? (locations[dice.int(locations.length)]?.name ?? null) : null;
   return { trouble, at, fromMs, toMs: Math.min(BUSY_MS, fromMs + dice.between(200, 20_000)) };
 }

@@ -39,6 +39,8 @@ function* smallerOnes(plan: Plan): Generator<Plan> {
   }
   for (const isolates of without(plan.isolates)) yield { ...plan, isolates };
   if (plan.stopped) yield { ...plan, stopped: false };
+  if (plan.beacon !== null) yield { ...plan, beacon: null };
+  if (plan.apiMs > 120) yield { ...plan, apiMs: 120 };
   yield* plainer(plan);
 }
 

@@ -29,7 +29,7 @@ function withShortIds(text: string): string {
   });
 }
 
-function placesOf({ seed, locations, faults, percent, stopped }: Plan): string {
+function placesOf({ seed, locations, faults, percent, stopped, beacon }: Plan): string {
   const places = locations.map(
     ({ name, lagMs, tiers, hasQa }) =>
       `${name} (copies up to ${lagMs} ms old${tiers === 2 ? ", in two caches" : ""}${hasQa ? "" : ", no /qa"})`,
@@ -39,6 +39,10 @@ function placesOf({ seed, locations, faults, percent, stopped }: Plan): string {
       `${trouble}${at === null ? "" : ` at ${at}`} ${clockOf(START_MS + fromMs)}–${clockOf(START_MS + toMs)}`,
   );
   const start = stopped ? "stopped" : `${percent} %`;
+  if (beacon !== null) {
+    const { purgeMs, lost } = beacon;
+    places.push(`a beacon (purges take up to ${purgeMs} ms, ${Math.round(lost * 100)} % are lost)`);
+  }
   return [`seed ${seed}; ${start}; ${places.join(", ")}`, ...broken].join("\n");
 }
 

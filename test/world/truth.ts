@@ -63,10 +63,11 @@ export class Truth {
   readonly covers: Cover[] = [];
   /** Of each key, what is stored and who wrote it. */
   readonly stored = new Map<string, { facts: Facts; by: Process | null }>();
-  /** At which locations an isolate has shown which id, or revision, and when first. */
+  /** At which locations an isolate has shown which id, or revision, and when last. */
   readonly shownMs = new Map<string, number>();
-  /** The last time that a location was seen in an emergency. */
+  /** The last time that a location was seen in an emergency, and in none. */
   readonly stoppedMs = new Map<string, number>();
+  readonly openMs = new Map<string, number>();
   /** How often each rule was asked: that a world asks nothing must not go unnoticed. */
   readonly asked = { obeyed: 0, released: 0, live: 0, covered: 0 };
 
@@ -89,7 +90,12 @@ export class Truth {
       );
     this.stored.set(key, { facts, by });
     const name = `${key} ${facts.id}`;
-    if (!facts.asks || this.emergencies.has(name)) return;
+    if (!facts.asks) return;
+    const known = this.emergencies.get(name);
+    if (known !== undefined) {
+      known.by ??= by;
+      return;
+    }
     const ours = newEmergency(key, facts.id, by, nowMs);
     const covered = this.emergencies.get(`${key} ${before?.facts.id}`);
     if (covered !== undefined) covered.coveredBy = ours;
@@ -153,15 +159,17 @@ export class Truth {
       if (emergency?.told.has(location) === true && !emergency.liveMs.has(location))
         emergency.liveMs.set(location, around.nowMs);
     }
-    if (state.config?.revision !== undefined && !state.emergency)
+    if (state.config?.revision !== undefined)
       this.#show(location, state.config.revision, around.nowMs);
     if (state.emergency) this.stoppedMs.set(location, around.nowMs);
-    else this.#judgeOpen(isolate, around);
+    else {
+      this.openMs.set(location, around.nowMs);
+      this.#judgeOpen(isolate, around);
+    }
   }
 
   #show(location: string, id: string, nowMs: number): void {
-    const name = `${location} ${id}`;
-    if (!this.shownMs.has(name)) this.shownMs.set(name, nowMs);
+    this.shownMs.set(`${location} ${id}`, nowMs);
   }
 
   /** It sends visitors to native, or would: nothing that stands may forbid it. */
@@ -221,6 +229,11 @@ export class Truth {
     const emergency = this.emergencies.get(`${STOP_KEY} ${id}`);
     if (emergency !== undefined && !emergency.liveMs.has(location))
       emergency.liveMs.set(location, nowMs);
+  }
+
+  /** Its storage was lost: KV alone knows of what is in force. */
+  lostByBeacon(): void {
+    for (const emergency of this.emergencies.values()) emergency.beaconMs = null;
   }
 
   /** Told of a stop, the beacon holds it from now on. */
