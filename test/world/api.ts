@@ -1,5 +1,5 @@
 /** The Cloudflare API between the operators' processes and KV: late, deaf, refusing or gone, as the plan has it. */
-import type { JournalEntry } from "../../src/domain/state/journal.ts";
+import { CONFIG_KEY } from "../../src/domain/state/documents.ts";
 import { UpstreamError } from "../../src/ports/errors.ts";
 import { factsOf } from "./documents.ts";
 import type { Process } from "./process.ts";
@@ -17,7 +17,6 @@ const STRAY = 0.03;
 
 export class Api {
   readonly #world: World;
-  readonly entries: JournalEntry[] = [];
 
   constructor(world: World) {
     this.#world = world;
@@ -28,6 +27,7 @@ export class Api {
     const { kv } = this.#world;
     return this.#send(process, "ambiguous", call, {
       arrive: () => {
+        if (key === CONFIG_KEY && this.#world.has("api refuses config")) return "refused";
         const quickly = this.#world.nowMs - kv.writtenAtMs(key) < SECOND_MS;
         if (quickly && process.dice.chance(0.3)) return "refused";
         this.write(process, key, text);

@@ -76,7 +76,7 @@ export class History implements Cast {
 
   toldLive(id: string, place: Place): void {
     const { truth, nowMs, scheduler } = this.world;
-    truth.toldLive(id, place.name);
+    truth.toldLive(id, place.name, nowMs);
     const dueMs = nowMs + this.world.boundMs(place.name) + 1;
     scheduler.at(dueMs, () => this.visitAll(place));
   }

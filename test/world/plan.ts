@@ -47,6 +47,8 @@ export interface Operation {
 export type Trouble =
   /** Nothing is done, and the API says so. */
   | "api refuses"
+  /** The same for `config` alone: its mirror does not help a stop. */
+  | "api refuses config"
   /** What is sent never arrives. */
   | "api lost"
   /** It is done, and nobody hears of it. */
@@ -105,6 +107,7 @@ const NAMES = ["FRA", "AMS", "LHR"] as const;
 const PEOPLE = ["anna", "ben", "cleo", "dan"] as const;
 const TROUBLES: readonly [Trouble, ...Trouble[]] = [
   "api refuses",
+  "api refuses config",
   "api lost",
   "api deaf",
   "api late",

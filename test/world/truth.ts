@@ -212,7 +212,7 @@ export class Truth {
   }
 
   /** "live at FRA": told of a stop by that id. */
-  toldLive(id: string, location: string): void {
+  toldLive(id: string, location: string, nowMs: number): void {
     if (!this.stoppedMs.has(location))
       this.fail(
         "live",
@@ -221,6 +221,8 @@ export class Truth {
     for (const key of [STOP_KEY, CONFIG_KEY]) {
       const emergency = this.emergencies.get(`${key} ${id}`);
       emergency?.told.add(location);
+      // It was said on the word of another emergency: that is as good as its own.
+      if (!this.shownMs.has(`${location} ${id}`)) emergency?.liveMs.set(location, nowMs);
     }
   }
 
