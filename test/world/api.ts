@@ -24,13 +24,13 @@ export class Api {
 
   /** Rejects with UpstreamError, `ambiguous` where it may have arrived. */
   put(process: Process, key: string, text: string, call: Call): Promise<void> {
-    const { kv } = this.#world;
+    const { kv, nowMs: sentMs } = this.#world;
     return this.#send(process, "ambiguous", call, {
       arrive: () => {
         if (key === CONFIG_KEY && this.#world.has("api refuses config")) return "refused";
         const quickly = this.#world.nowMs - kv.writtenAtMs(key) < SECOND_MS;
         if (quickly && process.dice.chance(0.3)) return "refused";
-        this.write(process, key, text);
+        this.write(process, key, text, sentMs);
         return "taken";
       },
       answer: () => undefined,
@@ -38,10 +38,10 @@ export class Api {
   }
 
   /** By whomever; the truth hears of it. */
-  write(process: Process | null, key: string, text: string): void {
+  write(process: Process | null, key: string, text: string, sentMs = this.#world.nowMs): void {
     const world = this.#world;
     world.kv.put(key, text, world.nowMs);
-    world.truth.written(key, text, process, world.nowMs);
+    world.truth.written(key, text, process, { nowMs: world.nowMs, sentMs });
     world.tell?.(
       process?.name ?? "cron",
       `KV now holds ${key.replace(/^journal.*/, "an entry of the journal")} ${told(key, text)}`,

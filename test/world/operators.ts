@@ -146,7 +146,9 @@ function storeOf(cast: Cast, process: Process): StateStore {
         policy,
         () => api.get(process, keys, at(call, READ_MS)),
         call.signal,
-      );
+      ).finally(() => {
+        process.lookedMs = cast.world.nowMs;
+      });
       for (const [index, key] of keys.entries()) note(process, key, texts[index] ?? null);
       return rawState((key) => texts[keys.indexOf(key)] ?? null);
     },

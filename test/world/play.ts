@@ -28,7 +28,7 @@ const TRUSTED: Omit<Operation, "who" | "verb" | "atMs"> = {
   verify: true,
   thinksMs: 100,
   yes: false,
-  to: 10,
+  to: 100,
   interruptMs: null,
   killMs: null,
 };
@@ -88,9 +88,11 @@ function judgeCovers(history: History): void {
   const state = parseState(raw);
   const share = state.config.kind === "valid" ? state.config.value.canary_percent : 0;
   const percent = isEmergency(state) ? 0 : share;
-  for (const { loser, lost, by, atMs } of truth.covers) {
+  for (const { loser, lost, by, atMs, crossed } of truth.covers) {
     truth.asked.covered += 1;
     if (loser.outcome?.kind !== "done" || hasLeft(by, atMs)) continue;
+    // KV cannot refuse a write. A stop has two keys, and so no such excuse.
+    if (crossed && !lost.asks) continue;
     if (lost.asks ? isEmergency(state) : percent <= lost.percent) continue;
     if (isSuperseded(history, by, atMs)) continue;
     const whose = `${lost.key} ${lost.id} of ${loser.name}, who was told done`;

@@ -22,6 +22,8 @@ export class Process {
   stopId: string | null = null;
   /** What it has put on its machine's disk, to be told later; entries of the journal by id. */
   readonly debts = new Map<string, JournalEntry>();
+  /** When it last looked at what is stored, whatever came of that. */
+  lookedMs = Number.NEGATIVE_INFINITY;
   /** Ids and revisions in what it has read, or seen at a `/qa`. */
   readonly seen = new Set<string>();
   readonly #scheduler: Scheduler;

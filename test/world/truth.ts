@@ -34,12 +34,19 @@ interface Emergency {
   coveredBy: Emergency | null;
 }
 
+interface Stored {
+  facts: Facts;
+  by: Process | null;
+}
+
 /** A write over one that its author did not know. */
 export interface Cover {
   atMs: number;
   loser: Process;
   lost: Facts & { key: string };
   by: Process | null;
+  /** Who wrote it had looked right before: KV cannot refuse a write, and so no look is late enough. */
+  crossed: boolean;
 }
 
 /** What is asked about a location. */
@@ -57,17 +64,21 @@ export interface Surroundings {
 export const OBEY_MS = STALE_MS + 1_000 + 250;
 export const OBEY_BEACON_MS = BEACON_STALE_MS + 1_000 + 250;
 
+/** From a look to the write that goes by it. */
+const LOOKED_MS = 50;
+
 export class Truth {
   broken: Broken | null = null;
   readonly emergencies = new Map<string, Emergency>();
   readonly covers: Cover[] = [];
   /** Of each key, what is stored and who wrote it. */
-  readonly stored = new Map<string, { facts: Facts; by: Process | null }>();
+  readonly stored = new Map<string, Stored>();
   /** At which locations an isolate has shown which id, or revision, and when last. */
   readonly shownMs = new Map<string, number>();
   /** The last time that a location was seen in an emergency, and in none. */
   readonly stoppedMs = new Map<string, number>();
   readonly openMs = new Map<string, number>();
+  readonly #releasedByHuman = new Set<string>();
   /** How often each rule was asked: that a world asks nothing must not go unnoticed. */
   readonly asked = { obeyed: 0, released: 0, live: 0, covered: 0 };
 
@@ -76,18 +87,19 @@ export class Truth {
   }
 
   /** A write has arrived. */
-  written(key: string, text: string, by: Process | null, nowMs: number): void {
+  written(
+    key: string,
+    text: string,
+    by: Process | null,
+    { nowMs, sentMs }: { nowMs: number; sentMs: number },
+  ): void {
     const facts = factsOf(key, text);
     if (facts === null) return;
     const before = this.stored.get(key);
     this.#end(key, facts, by, nowMs);
-    this.#cover(key, facts, by, nowMs);
+    this.#cover(key, facts, by, { nowMs, sentMs });
     const isRaise = before !== undefined && isHigher(facts, before.facts);
-    if (by === null && key === CONFIG_KEY && isRaise)
-      this.fail(
-        "raised",
-        `the Worker's cron put ${facts.id} over ${before.facts.id}, which is lower`,
-      );
+    if (key === CONFIG_KEY && isRaise) this.#judgeRaise(facts, before, by);
     this.stored.set(key, { facts, by });
     const name = `${key} ${facts.id}`;
     if (!facts.asks) return;
@@ -102,31 +114,41 @@ export class Truth {
     this.emergencies.set(name, ours);
   }
 
+  /** The guardian only lowers, and so does relief: whatever it has read since it was typed. */
+  #judgeRaise(facts: Facts, before: Stored, by: Process | null): void {
+    const { verb = "" } = by?.operation ?? {};
+    const isTheirs = before.by !== by && !before.facts.asks;
+    const isRelief = (verb === "reduce" || verb === "disable") && isTheirs;
+    const isKnown = by?.seen.has(before.facts.id) === true;
+    if (by !== null && !(isRelief && isKnown)) return;
+    const who = by === null ? "the Worker's cron" : `${by.name}'s ${verb}`;
+    this.fail("raised", `${who} put ${facts.id} over ${before.facts.id}, which is lower`);
+  }
+
   /** A release in `stop` also ends the mirrors in `config`; a config, what is in `config`. */
   #end(key: string, facts: Facts, by: Process | null, nowMs: number): void {
     for (const id of facts.names) {
+      // A config repeats the names of the one before it: a mirror may arrive after its release.
+      if (this.#isByHuman(id, by)) this.#releasedByHuman.add(id);
       const keys = key === STOP_KEY ? [STOP_KEY, CONFIG_KEY] : [CONFIG_KEY];
       for (const one of keys) {
         const emergency = this.emergencies.get(`${one} ${id}`);
         if (emergency === undefined || emergency.endedMs !== null) continue;
         emergency.endedMs = nowMs;
         this.asked.released += 1;
-        this.#judgeRelease(emergency, by);
+        if (this.#releasedByHuman.has(id)) continue;
+        const who = by?.name ?? "the Worker";
+        this.fail("released", `${id} was released by ${who}, whom no human told to`);
       }
     }
   }
 
   /** By a human, who has said yes to a plan that was made when it was there. */
-  #judgeRelease({ id, firstMs }: Emergency, by: Process | null): void {
-    const { verb } = by?.operation ?? { verb: "" };
-    const seenMs = Math.min(firstMs, this.#firstMs(STOP_KEY, id), this.#firstMs(CONFIG_KEY, id));
+  #isByHuman(id: string, by: Process | null): boolean {
+    const { verb = "" } = by?.operation ?? {};
+    const seenMs = Math.min(this.#firstMs(STOP_KEY, id), this.#firstMs(CONFIG_KEY, id));
     const isHuman = verb === "restore" || verb === "ramp" || verb === "ramp detached";
-    const saidMs = by?.saidYesToMs ?? null;
-    if (isHuman && saidMs !== null && saidMs >= seenMs) return;
-    this.fail(
-      "released",
-      `${id} was released by ${by?.name ?? "the Worker"}, whom no human told to`,
-    );
+    return isHuman && by !== null && by.saidYesToMs !== null && by.saidYesToMs >= seenMs;
   }
 
   /** A stop and its mirror have the same id: who has seen the one knows of the other. */
@@ -134,13 +156,19 @@ export class Truth {
     return this.emergencies.get(`${key} ${id}`)?.firstMs ?? Number.POSITIVE_INFINITY;
   }
 
-  #cover(key: string, facts: Facts, by: Process | null, nowMs: number): void {
+  #cover(
+    key: string,
+    facts: Facts,
+    by: Process | null,
+    { nowMs, sentMs }: { nowMs: number; sentMs: number },
+  ): void {
     const before = this.stored.get(key);
     const loser = before?.by ?? null;
     if (before === undefined || loser === null || loser === by) return;
     if (!isHigher(facts, before.facts) || by?.seen.has(before.facts.id) === true) return;
     if (facts.names.includes(before.facts.id)) return;
-    this.covers.push({ atMs: nowMs, loser, lost: { ...before.facts, key }, by });
+    const crossed = by !== null && sentMs - by.lookedMs <= LOOKED_MS;
+    this.covers.push({ atMs: nowMs, loser, lost: { ...before.facts, key }, by, crossed });
   }
 
   /** An isolate has answered somebody. */
@@ -229,8 +257,9 @@ export class Truth {
   /** It is in KV for so long that no copy there can be older. */
   aged(id: string, location: string, nowMs: number): void {
     const emergency = this.emergencies.get(`${STOP_KEY} ${id}`);
-    if (emergency !== undefined && !emergency.liveMs.has(location))
-      emergency.liveMs.set(location, nowMs);
+    // By whom it was written to KV, is known; one that KV never had, no copy will show.
+    if (emergency == null || emergency.by === null || emergency.liveMs.has(location)) return;
+    emergency.liveMs.set(location, nowMs);
   }
 
   /** Its storage was lost: KV alone knows of what is in force. */
