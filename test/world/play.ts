@@ -93,6 +93,8 @@ function judgeCovers(history: History): void {
     if (loser.outcome?.kind !== "done" || hasLeft(by, atMs)) continue;
     // KV cannot refuse a write. A stop has two keys, and so no such excuse.
     if (crossed && !lost.asks) continue;
+    // Released by a human since: that is judged by another rule.
+    if (truth.emergencies.get(`${lost.key} ${lost.id}`)?.endedMs != null) continue;
     if (lost.asks ? isEmergency(state) : percent <= lost.percent) continue;
     if (isSuperseded(history, by, atMs)) continue;
     const whose = `${lost.key} ${lost.id} of ${loser.name}, who was told done`;
