@@ -78,6 +78,8 @@ export class Truth {
   /** The last time that a location was seen in an emergency, and in none. */
   readonly stoppedMs = new Map<string, number>();
   readonly openMs = new Map<string, number>();
+  /** The same of an emergency that KV carries. */
+  readonly #kvStoppedMs = new Map<string, number>();
   readonly #releasedByHuman = new Set<string>();
   /** How often each rule was asked: that a world asks nothing must not go unnoticed. */
   readonly asked = { obeyed: 0, released: 0, live: 0, covered: 0 };
@@ -189,6 +191,7 @@ export class Truth {
     }
     if (state.config?.revision !== undefined)
       this.#show(location, state.config.revision, around.nowMs);
+    if (state.carried.kv.length > 0) this.#kvStoppedMs.set(location, around.nowMs);
     if (state.emergency) this.stoppedMs.set(location, around.nowMs);
     else {
       this.openMs.set(location, around.nowMs);
@@ -249,8 +252,10 @@ export class Truth {
     for (const key of [STOP_KEY, CONFIG_KEY]) {
       const emergency = this.emergencies.get(`${key} ${id}`);
       emergency?.told.add(location);
-      // It was said on the word of another emergency: that is as good as its own.
-      if (!this.shownMs.has(`${location} ${id}`)) emergency?.liveMs.set(location, nowMs);
+      // It was said on the word of another emergency in KV: that is as good as its own.
+      const byKv = this.#kvStoppedMs.get(location) === this.stoppedMs.get(location);
+      const isOwn = this.shownMs.has(`${location} ${id}`);
+      if (byKv && !isOwn) emergency?.liveMs.set(location, nowMs);
     }
   }
 

@@ -43,6 +43,19 @@ function blind(store: StateStore, process: Process): StateStore {
   };
 }
 
+/** A reduce goes by the first that it has read, and looks no more. */
+function hasty(store: StateStore, process: Process): StateStore {
+  if (process.operation.verb !== "reduce") return store;
+  let first: Promise<RawState> | null = null;
+  return {
+    ...store,
+    read(options) {
+      first ??= store.read(options);
+      return first;
+    },
+  };
+}
+
 /** A release as an older version wrote it: no names, so that it ends whatever is not newer. */
 function namingNothing(store: StateStore): StateStore {
   return {
@@ -110,6 +123,7 @@ function stoppingOnly(carrier: BeaconCarrier): BeaconCarrier {
 export const TWINS: readonly Twin[] = [
   { name: "isolates without a memory", breaks: "forgotten", forgetful: true },
   { name: "a restore that does not look again", breaks: "obeyed", store: blind },
+  { name: "a reduce that does not look again", breaks: "covered", store: hasty },
   { name: "a release without names", breaks: "obeyed", store: namingNothing },
   {
     name: "a release that names what its human has not seen",
