@@ -105,14 +105,12 @@ export class Truth {
     this.stored.set(key, { facts, by });
     const name = `${key} ${facts.id}`;
     if (!facts.asks) return;
-    const known = this.emergencies.get(name);
-    if (known !== undefined) {
-      known.by ??= by;
-      return;
-    }
-    const ours = newEmergency(key, facts.id, by, nowMs);
+    const ours = this.emergencies.get(name) ?? newEmergency(key, facts.id, by, nowMs);
+    ours.by ??= by;
+    // Written again it is on top again.
     const covered = this.emergencies.get(`${key} ${before?.facts.id}`);
-    if (covered !== undefined) covered.coveredBy = ours;
+    if (covered !== undefined && covered !== ours) covered.coveredBy = ours;
+    ours.coveredBy = null;
     this.emergencies.set(name, ours);
   }
 
