@@ -171,9 +171,9 @@ function storeOf(cast: Cast, process: Process): StateStore {
   };
 }
 
-function note({ seen }: Process, key: string, text: string | null): void {
+function note(process: Process, key: string, text: string | null): void {
   const id = text === null ? undefined : factsOf(key, text)?.id;
-  if (id !== undefined) seen.add(id);
+  if (id !== undefined) process.saw(id);
 }
 
 function journalOf({ world, api }: Cast, process: Process): Journal {
@@ -224,8 +224,8 @@ function look(stage: Cast, process: Process, url: string, signal: AbortSignal): 
       stage.isolateAt(place, process).ask((state, beacon) => {
         const sighting = sightingOf(world, place, state, beacon);
         process.after(process.dice.between(5, 80), () => {
-          for (const { id } of state.inForce) if (id !== undefined) process.seen.add(id);
-          if (state.config?.revision !== undefined) process.seen.add(state.config.revision);
+          for (const { id } of state.inForce) if (id !== undefined) process.saw(id);
+          if (state.config?.revision !== undefined) process.saw(state.config.revision);
           end(sighting);
         });
       });

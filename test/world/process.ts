@@ -25,7 +25,7 @@ export class Process {
   /** When it last looked at what is stored, whatever came of that. */
   lookedMs = Number.NEGATIVE_INFINITY;
   /** Ids and revisions in what it has read, or seen at a `/qa`. */
-  readonly seen = new Set<string>();
+  readonly #seenMs = new Map<string, number>();
   readonly #scheduler: Scheduler;
 
   constructor(operation: Operation, dice: Dice, scheduler: Scheduler) {
@@ -33,6 +33,15 @@ export class Process {
     this.operation = operation;
     this.dice = dice;
     this.#scheduler = scheduler;
+  }
+
+  saw(id: string): void {
+    if (!this.#seenMs.has(id)) this.#seenMs.set(id, this.#scheduler.nowMs);
+  }
+
+  /** Whether it had seen that by then. */
+  knew(id: string, atMs: number): boolean {
+    return (this.#seenMs.get(id) ?? Number.POSITIVE_INFINITY) <= atMs;
   }
 
   /** What happens to it, while it lives. */

@@ -101,7 +101,7 @@ export class Truth {
     this.#end(key, facts, by, nowMs);
     this.#cover(key, facts, by, { nowMs, sentMs });
     const isRaise = before !== undefined && isHigher(facts, before.facts);
-    if (key === CONFIG_KEY && isRaise) this.#judgeRaise(facts, before, by);
+    if (key === CONFIG_KEY && isRaise) this.#judgeRaise(facts, before, { by, sentMs });
     this.stored.set(key, { facts, by });
     const name = `${key} ${facts.id}`;
     if (!facts.asks) return;
@@ -115,11 +115,15 @@ export class Truth {
   }
 
   /** The guardian only lowers, and so does relief: whatever it has read since it was typed. */
-  #judgeRaise(facts: Facts, before: Stored, by: Process | null): void {
+  #judgeRaise(
+    facts: Facts,
+    before: Stored,
+    { by, sentMs }: { by: Process | null; sentMs: number },
+  ): void {
     const { verb = "" } = by?.operation ?? {};
     const isTheirs = before.by !== by && !before.facts.asks;
     const isRelief = (verb === "reduce" || verb === "disable") && isTheirs;
-    const isKnown = by?.seen.has(before.facts.id) === true;
+    const isKnown = by?.knew(before.facts.id, sentMs) === true;
     if (by !== null && !(isRelief && isKnown)) return;
     const who = by === null ? "the Worker's cron" : `${by.name}'s ${verb}`;
     this.fail("raised", `${who} put ${facts.id} over ${before.facts.id}, which is lower`);
@@ -165,7 +169,7 @@ export class Truth {
     const before = this.stored.get(key);
     const loser = before?.by ?? null;
     if (before === undefined || loser === null || loser === by) return;
-    if (!isHigher(facts, before.facts) || by?.seen.has(before.facts.id) === true) return;
+    if (!isHigher(facts, before.facts) || by?.knew(before.facts.id, sentMs) === true) return;
     if (facts.names.includes(before.facts.id)) return;
     const crossed = by !== null && sentMs - by.lookedMs <= LOOKED_MS;
     this.covers.push({ atMs: nowMs, loser, lost: { ...before.facts, key }, by, crossed });
