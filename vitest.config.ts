@@ -14,6 +14,7 @@ const LONG = [
   "integration/whole-way",
   "integration/doctor-setups",
   "commands/not-aus/race",
+  "world/world",
   "integration/fault-pairs",
   "integration/crippled",
   "acceptance/kv-failure",

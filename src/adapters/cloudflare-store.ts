@@ -44,7 +44,7 @@ interface StoreLimits {
 
 const LIMITS: StoreLimits = { readMs: 5_000, configMs: 10_000, stopMs: [3_000, 5_000, 10_000] };
 
-const READ: RetryPolicy = {
+export const READ: RetryPolicy = {
   retries: 3,
   firstDelayMs: 150,
   maxDelayMs: 2_000,
@@ -54,7 +54,7 @@ const READ: RetryPolicy = {
 };
 
 /** Until the signal aborts. Authentication at the API has been seen to fail now and then: once more. */
-const AT_WILL: RetryPolicy = {
+export const AT_WILL: RetryPolicy = {
   retries: Number.POSITIVE_INFINITY,
   firstDelayMs: 150,
   maxDelayMs: 2_000,

@@ -25,7 +25,7 @@ import { askAfterProxy, PROXY_NOT_ASKED, proxyLines } from "../lib/proxy-health.
 import { covered, putBack } from "../lib/put-back.ts";
 import { leaveTrace } from "../lib/record-change.ts";
 import type { Base, ConfigWrite } from "../lib/stored-state.ts";
-import { authorOf, readBase, refused } from "../lib/stored-state.ts";
+import { authorOf, isSameShare, readBase, refused } from "../lib/stored-state.ts";
 import { keepLower } from "./keep-lower.ts";
 
 const SECOND_LOOK_MS = 2_000;
@@ -56,12 +56,8 @@ export async function applyRelief(
   const startedMs = ports.clock.monotonic();
   const signal = anySignal([ports.clock.timeout(input.timeoutMs), ports.interrupt]);
   const data = emptyData(base, to.percent);
-  const by = await unseenEmergency(base, ports, signal);
-  if (by !== null) {
-    data.after = { ...data.before, emergency: true };
-    const truth = "the emergency stays in force; nothing was written";
-    return covered(command, { by, truth, config: null, inForce: true }, { data, ports });
-  }
+  const unseen = await unseenChange(command, { base, to }, { data, ports, signal });
+  if (unseen !== null) return unseen;
   let proxyHealth = PROXY_NOT_ASKED;
   const onSent = (write: ConfigWrite): void => {
     if (write.kind === "written") {
@@ -105,17 +101,28 @@ export async function applyRelief(
 }
 
 /**
- * The author of an emergency in `config` that the plan had not seen, on an old copy from the API. Relief does
- * not wait for certainty: when this look fails, it goes on.
+ * How it ends where `config` holds an emergency, or a lower share, that the plan had not seen: on an old copy from
+ * the API, or because somebody was faster. Relief does not wait for certainty: when this look fails, it goes on.
  */
-async function unseenEmergency(
-  base: Base,
-  ports: Ports,
-  signal: AbortSignal,
-): Promise<string | null> {
+async function unseenChange(
+  command: "reduce" | "disable",
+  { base, to }: { base: Base; to: NonNullable<ReliefSteps["to"]> },
+  { data, ports, signal }: { data: ReliefData; ports: Ports; signal: AbortSignal },
+): Promise<Outcome<ReliefData> | null> {
   if (asksForEmergency(base)) return null;
   const now = await readBase(ports, anySignal([ports.clock.timeout(SECOND_LOOK_MS), signal]));
-  return "state" in now && asksForEmergency(now) ? authorOf(now.state) : null;
+  if (!("state" in now)) return null;
+  const by = authorOf(now.state);
+  if (asksForEmergency(now)) {
+    data.after = { ...data.before, emergency: true };
+    const truth = "the emergency stays in force; nothing was written";
+    return covered(command, { by, truth, config: null, inForce: true }, { data, ports });
+  }
+  const { config } = now.state;
+  const isLower = config.kind === "valid" && config.value.canary_percent < to.percent;
+  if (!isLower || isSameShare(now, base)) return null;
+  data.after = snapshotOf(now.state);
+  return refused({ kind: "conflict", by, sent: false }, data, ports);
 }
 
 function asksForEmergency({ state: { config } }: Base): boolean {

@@ -172,6 +172,22 @@ describe("a share that is written over", () => {
   });
 });
 
+it("a lower share that was stored after the plan stays, and its author is named", async () => {
+  const world = new World();
+  const given = { ...GIVEN, to: 5 };
+  const planned = await reduce.plan(given, world.ports());
+  if (planned.kind !== "plan") throw new Error("not planned");
+  const lower = configOf(0, NEWER);
+  world.kv.config.push(lower);
+  expect(await reduce.apply(planned.steps, given, world.ports())).toMatchObject({
+    kind: "failed",
+    code: "conflict",
+    message: expect.stringContaining("ada@desk (0 %"),
+    data: { after: { percent: 0 } },
+  });
+  expect(world.kv.config.at(-1)).toBe(lower);
+});
+
 describe("nothing to write", () => {
   const already = (command: "reduce" | "disable" | "restore") => {
     const world = new World();
