@@ -138,6 +138,16 @@ describe("AT-8 in mode signed", () => {
     expect(problems).toEqual([]);
   });
 
+  test("each combination is asked for at some share, and each of its parts at every share", () => {
+    const known = cells.filter((cell) => cell.cookie !== "unknown-key");
+    const count = (said: (cell: Cell) => unknown[]) =>
+      new Set(known.map((cell) => said(cell).join())).size;
+    expect(count((c) => [c.stop, c.flag, c.cookie, c.override, c.method])).toBe(4 * 2 * 6 * 4 * 5);
+    expect(count((c) => [c.percent, c.originUp, c.cookie, c.override, c.method])).toBe(
+      5 * 2 * 6 * 4 * 5,
+    );
+  });
+
   test("a stop means 0 native, whatever else is asked", () => {
     const stopped = cells.flatMap((cell, index) => {
       const on = cell.stop === "true" || cell.stop === "corrupt" || cell.flag;

@@ -30,7 +30,7 @@ import { type ModelKv, modelStore, playOut, stored } from "../support/fake-ports
 import { rampPorts, runReduce } from "../support/ramp-ports.ts";
 import { runs } from "../support/runs.ts";
 
-const RUNS = runs(1_500, 300);
+const RUNS = runs(1_500, 200);
 const TICKS = 14;
 const TICK_MS = 65_000;
 const GIVEN = {

@@ -26,7 +26,7 @@ import { isEmergency, parseState, rawState } from "../../src/domain/state/state.
 import { BASE, START_MS } from "../domain/ramp/world.ts";
 import { runs } from "../support/runs.ts";
 
-const RUNS = runs(2_000);
+const RUNS = runs(2_000, 250);
 const TICK_MS = 60_000;
 const ISOLATES = 3;
 const FULL: CanaryConfig = { ...BASE, canary_percent: 50 };

@@ -23,7 +23,7 @@ import {
 } from "../../support/fake-ports.ts";
 import { runs } from "../../support/runs.ts";
 
-const RUNS = runs(200_000, 10_000);
+const RUNS = runs(200_000, 2_000);
 const input: CommonInput = {
   reason: "race",
   incident: undefined,

@@ -29,7 +29,7 @@ import { rampPorts, runReduce } from "../../support/ramp-ports.ts";
 import { runs } from "../../support/runs.ts";
 import { INPUT, RampStage } from "./stage.ts";
 
-const RUNS = runs(2_000);
+const RUNS = runs(2_000, 250);
 
 type Store = (kv: ModelKv, scheduler: fc.Scheduler, staleness: number[]) => StateStore;
 
