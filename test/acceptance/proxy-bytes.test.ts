@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { Miniflare } from "miniflare";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { runs } from "../support/runs.ts";
 import type { WorkerUnderTest } from "../worker/harness.ts";
 import { startWorker } from "../worker/harness.ts";
 import type { Pair, Passage } from "./proxy-bytes-compare.ts";
@@ -11,7 +12,7 @@ import { gotBy, joined, ofCookie, seenBy, startBy, values } from "./proxy-bytes-
 import type { Field, RawMessage, RawOrigin } from "./raw-http.ts";
 import { RawClient, reencoded, startRawOrigin } from "./raw-http.ts";
 
-const REQUESTS = 3_000;
+const REQUESTS = runs(3_000, 1_000);
 const LANES = 8;
 const seed = Number(process.env.PIXCANARY_SEED ?? Date.now() % 2 ** 31);
 

@@ -16,9 +16,10 @@ import {
 import type { RawState } from "../../src/domain/state/state.ts";
 import { parseState } from "../../src/domain/state/state.ts";
 import { releaseOf, watermarkOf } from "../../src/domain/state/transitions.ts";
+import { runs } from "../support/runs.ts";
 import { configText } from "../worker/harness.ts";
 
-const SEQUENCES = 100_000;
+const SEQUENCES = runs(100_000, 10_000);
 const seed = Number(process.env.PIXCANARY_SEED ?? Date.now() % 2 ** 31);
 const START_MS = Date.parse("2026-01-01T00:00:00Z");
 
@@ -290,7 +291,7 @@ const property = (fold: Fold) =>
   fc.property(writes, reads, (some, others) => complaint(fold, some, others) === null);
 
 describe("AT-6", () => {
-  test("100,000 sequences of reads: never native after a stop that was seen, until a newer release", () => {
+  test(`${SEQUENCES} sequences of reads: never native after a stop that was seen, until a newer release`, () => {
     const parameters = { seed, numRuns: SEQUENCES };
     const { numRuns, failed, counterexample } = fc.check(property(realFold), parameters);
     const shown = counterexample === null ? "" : fc.stringify(counterexample);

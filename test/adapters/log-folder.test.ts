@@ -8,6 +8,7 @@ import { createLogFolders } from "../../src/adapters/logs/folder.ts";
 import { LocalError } from "../../src/ports/errors.ts";
 import type { LogFolder } from "../../src/ports/logs.ts";
 import { hostileKeys } from "../support/hostile-keys.ts";
+import { runs } from "../support/runs.ts";
 
 let dir = "";
 beforeEach(async () => {
@@ -22,11 +23,13 @@ async function* bytes(...parts: string[]): AsyncGenerator<Uint8Array> {
 const NAME = "a.log.gz";
 const quiet = (): void => undefined;
 
-test("2,000 hostile keys: as many files, each with its own bytes, and nothing outside", async () => {
+const KEYS = runs(2_000);
+
+test(`${KEYS} hostile keys: as many files, each with its own bytes, and nothing outside`, async () => {
   const folders = createLogFolders(dir);
   await writeFile(join(dir, "outside"), "untouched");
   const folder = await folders.open("target");
-  const keys = hostileKeys(1, 2_000);
+  const keys = hostileKeys(1, KEYS);
   const traps = keys.slice(0, 20).map((key) => folders.nameOf(key, "b2a"));
   // Links where parts and files will come, as from somebody else on this machine.
   for (const name of traps) {

@@ -12,6 +12,7 @@ import { LogAnalysis } from "../../src/domain/logs/analysis.ts";
 import { LocalError } from "../../src/ports/errors.ts";
 import type { LogReading } from "../../src/ports/logs.ts";
 import { EVERYTHING, errorLine, logLine, ndjson, traceEvent } from "../support/log-lines.ts";
+import { runs } from "../support/runs.ts";
 
 let dir = "";
 beforeAll(async () => {
@@ -187,7 +188,7 @@ describe("gzip", () => {
         expect(lines).toBeGreaterThanOrEqual(10);
         expect(expanded).toBeLessThan(10_000_000);
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     );
   });
 });
@@ -211,7 +212,7 @@ describe("lines", () => {
           expect({ lines, broken, errors }).toEqual({ lines: 41, broken: 1, errors: 4 });
         },
       ),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 

@@ -1,6 +1,6 @@
 /**
  * AT-4, pairs: `not-aus` as the program composes it, while two faults of the menu follow each other.
- * PIXCANARY_FAULT_SEED and PIXCANARY_FAULT_PAIRS choose another sample; a failure names the seed.
+ * PIXCANARY_FAULT_SEED and PIXCANARY_RUNS choose another sample; a failure names the seed.
  */
 import { mkdir, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,6 +12,7 @@ import type { Ports } from "../../src/ports/ports.ts";
 import { seededRandom } from "../../src/sandbox/random.ts";
 import { shellFor } from "../support/here.ts";
 import { HANG_MS } from "../support/patience.ts";
+import { runs } from "../support/runs.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 import { type Case, EDGES, nameOf, Stage, tapRequests } from "./fault-stage.ts";
 import { apiRule, FAULTS, type Fault } from "./faults.ts";
@@ -29,7 +30,7 @@ import {
 } from "./lane.ts";
 
 const SEED = Number(process.env.PIXCANARY_FAULT_SEED ?? Math.floor(Math.random() * 2 ** 31));
-const PAIRS = Number(process.env.PIXCANARY_FAULT_PAIRS ?? 200);
+const PAIRS = runs(200);
 const LANES = 6;
 const SKEWED_LANES = 2;
 const BUDGET_MS = 1_000;

@@ -16,6 +16,7 @@ import type { CentralStore } from "../../src/sandbox/kv/central-store.ts";
 import { ACCOUNT, NAMESPACE } from "../sandbox/api-harness.ts";
 import { ensureCli, PLAIN_ENV, runCli } from "../support/cli.ts";
 import { shellFor } from "../support/here.ts";
+import { thoroughly } from "../support/runs.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 import { type Api, knowingApi } from "./knowing-api.ts";
 import { type Lane, resetLane, startLane, writeConfig } from "./lane.ts";
@@ -131,11 +132,18 @@ const ECHOES = [400, 401, 403, 404, 429, 500].map(
   (status): FaultRuleInput => ({ kind: "echo-authorization", status }),
 );
 
+/** Every command × every fault; where somebody waits each kind meets but every third command, another third by kind. */
+function drawCases() {
+  const pair = (fault: FaultRuleInput, kind: number) =>
+    commands
+      .map((def, nth) => ({ fault, def, json: nth % 2 === 0, met: (nth + kind) % 3 === 0 }))
+      .filter(({ met }) => thoroughly(true, met || fault.kind === "echo-authorization"));
+  return [...KINDS, ...ECHOES].flatMap(pair);
+}
+
 test("every command × every fault of the API, text and JSON: no secret anywhere", async () => {
   process.setMaxListeners(0);
-  const cases = [...KINDS, ...ECHOES].flatMap((fault) =>
-    commands.map((def, nth) => ({ fault, def, json: nth % 2 === 0 })),
-  );
+  const cases = drawCases();
   const found = await Promise.all(
     cases.map(async ({ fault, def, json }) => {
       const { url, store } = await api([fault]);

@@ -133,12 +133,13 @@ describe("the tarball", () => {
 });
 
 describe("installed into an empty folder", () => {
-  it("shows the help of every verb", async () => {
+  // What each says is shown without a process (help.test.ts); here that its bundle is whole.
+  it("knows every verb, and shows the help of one out of each bundle", async () => {
     expect((await run(["--version"])).stdout).toBe(own.version);
-    expect((await run(["--help"])).stdout).toContain("not-aus");
-    const verbs = [...commands.map(({ name }) => name.split(" ")), ["drill"], ["completion"]];
-    for (const verb of verbs) {
-      const { code, stderr } = await run([...verb, "--help"]);
+    const { stdout } = await run(["--help"]);
+    for (const { name } of commands) expect(stdout).toContain(`  ${name.split(" ", 1)[0]} `);
+    for (const verb of ["not-aus", "status", "drill", "completion"]) {
+      const { code, stderr } = await run([verb, "--help"]);
       expect([verb, code, stderr]).toEqual([verb, 0, ""]);
     }
   });

@@ -28,8 +28,9 @@ import { INPUT } from "../commands/ramp/stage.ts";
 import { BASE, rampOf, START_MS } from "../domain/ramp/world.ts";
 import { type ModelKv, modelStore, playOut, stored } from "../support/fake-ports.ts";
 import { rampPorts, runReduce } from "../support/ramp-ports.ts";
+import { runs } from "../support/runs.ts";
 
-const RUNS = Number(process.env.PIXCANARY_RAMP_RACE_RUNS ?? 1_500);
+const RUNS = runs(1_500, 200);
 const TICKS = 14;
 const TICK_MS = 65_000;
 const GIVEN = {
@@ -322,7 +323,7 @@ it("attached ramp, the cron's ramp and a stop at once: 0 lost, and the attached 
 });
 
 /** Histories in which neither the reduction is in force in the end nor its author has heard. */
-async function silentLosses(runs: number, raise: Raise): Promise<number> {
+async function silentLosses(histories: number, raise: Raise): Promise<number> {
   let silent = 0;
   await fc.assert(
     fc.asyncProperty(fc.scheduler(), async (scheduler) => {
@@ -338,7 +339,7 @@ async function silentLosses(runs: number, raise: Raise): Promise<number> {
       const reduced = config.kind === "valid" && config.value.canary_percent === 0.5;
       if (!reduced && heard === "done") silent += 1;
     }),
-    { numRuns: runs, endOnFailure: true },
+    { numRuns: histories, endOnFailure: true },
   );
   return silent;
 }

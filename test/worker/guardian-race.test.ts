@@ -24,8 +24,9 @@ import {
 import type { RawState } from "../../src/domain/state/state.ts";
 import { isEmergency, parseState, rawState } from "../../src/domain/state/state.ts";
 import { BASE, START_MS } from "../domain/ramp/world.ts";
+import { runs } from "../support/runs.ts";
 
-const RUNS = 2_000;
+const RUNS = runs(2_000, 250);
 const TICK_MS = 60_000;
 const ISOLATES = 3;
 const FULL: CanaryConfig = { ...BASE, canary_percent: 50 };

@@ -30,6 +30,7 @@ import {
   runCli,
 } from "../../support/cli.ts";
 import { modelPorts } from "../../support/fake-ports.ts";
+import { runHere } from "../../support/here.ts";
 import { hostileText } from "../../support/hostile-text.ts";
 import { journalEntry } from "../../support/journal-entries.ts";
 import { jq } from "../../support/jq.ts";
@@ -43,6 +44,7 @@ import {
 } from "../../support/log-lines.ts";
 import { PATIENCE } from "../../support/patience.ts";
 import { GIVEN } from "../../support/ports-of.ts";
+import { thoroughly } from "../../support/runs.ts";
 import { startSandbox } from "../../support/sandbox.ts";
 import { ensureBundle } from "../../worker/bundle.ts";
 
@@ -55,9 +57,14 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
+/** In a process of its own only where that is what is tried, or where its standard input is read. */
 function cli(args: string[], options: CliOptions = {}): Promise<CliResult> {
-  return runCli(["logs", "errors", ...args], { cwd: dir, ...options });
+  const alone = args.includes("-") || ["nodeArgs", "wrap", "onStart"].some((n) => n in options);
+  const run = alone ? runCli : runHere;
+  return run(["logs", "errors", ...args], { cwd: dir, ...options });
 }
+
+const OWN_PROCESS: CliOptions = { wrap: (words) => words };
 
 async function json(args: string[], options: CliOptions = {}): Promise<LogsErrorsData> {
   const { code, stdout, stderr } = await cli([...args, "--json"], options);
@@ -203,10 +210,10 @@ describe("without configuration, token and network", () => {
   });
 
   it("is helped by a group of verbs, and completed", async () => {
-    const help = await runCli(["logs", "--help"], { cwd: dir });
+    const help = await runHere(["logs", "--help"], { cwd: dir });
     expect(help.stdout).toMatch(/errors .*paths.*\n(?:.*\n)*/);
     expect(help.stdout).toContain("pull");
-    expect((await runCli(["logs", "errors", "--help"])).stdout).toContain("--max-mib <n>");
+    expect((await runHere(["logs", "errors", "--help"])).stdout).toContain("--max-mib <n>");
     expect((await runCli(["complete", "--", "pixcanary logs e"])).stdout).toMatch(/^errors\t/m);
     const flags = await runCli(["complete", "--", "pixcanary logs errors --"]);
     expect(flags.stdout).toMatch(/^--grep\t/m);
@@ -242,7 +249,7 @@ describe("without configuration, token and network", () => {
     const name = join(await mkdtemp(join(dir, "pipe-")), "pipe");
     await promisify(execFile)("mkfifo", [name]);
     // Either may be the first to open it: a reader waits for a writer.
-    const reading = json([name]);
+    const reading = json([name], OWN_PROCESS);
     await writeFile(name, plain);
     const data = await reading;
     expect(data.reading).toMatchObject({ files: 1, bytes: plain.length, partial: false });
@@ -333,7 +340,11 @@ describe("what wrangler and PowerShell leave", () => {
     const input = ndjson([errorLine("boom", { timestamp: "2025-11-28 08:00:01" })]).toString();
     const window = ["--since", "2025-11-28T08:00:00Z", "--until", "2025-11-28T08:01:00Z"];
     for (const TZ of ["America/New_York", "Asia/Tokyo"]) {
-      const data = await json(["-", ...window], { input, env: { ...PLAIN_ENV, TZ } });
+      const data = await json(["-", ...window], {
+        ...OWN_PROCESS,
+        input,
+        env: { ...PLAIN_ENV, TZ },
+      });
       expect(data).toMatchObject({ matched: 1, first_at: "2025-11-28T08:00:01.000Z" });
     }
   });
@@ -341,6 +352,8 @@ describe("what wrangler and PowerShell leave", () => {
 
 describe("memory", () => {
   const PEAK_KIB = 150 * 1024;
+  /** More than the bound of what is read unasked, and than what V8 would leave lying about. */
+  const GIBS = thoroughly(1, 0.25);
   /** The whole program, in a process of its own: KiB at its peak. */
   async function measured(path: string, flags: string[] = [], options: CliOptions = {}) {
     const { stdout, stderr, code } = await cli([path, "--json", ...flags], {
@@ -358,18 +371,18 @@ describe("memory", () => {
     return name;
   }
 
-  it("is bounded for 1 GiB out of 1 MiB, also when all of it is asked for", async () => {
+  it(`is bounded for ${GIBS} GiB out of as many MiB, also when all of it is asked for`, async () => {
     const spaces = Buffer.alloc(4 * 1024 ** 2, " ");
     const member = await readFile(join(dir, await big("member.gz", Array(64).fill(spaces), 6)));
     const path = "bomb.gz";
-    await writeFile(join(dir, path), Buffer.concat(Array(4).fill(member)));
+    await writeFile(join(dir, path), Buffer.concat(Array(4 * GIBS).fill(member)));
     const guarded = await measured(path);
     expect(guarded.data.reading).toMatchObject({ partial: true, problem_count: 1 });
     expect(guarded.data.reading.expanded_bytes).toBeLessThan(200 * 1024 ** 2);
     expect(guarded.peak).toBeLessThan(PEAK_KIB);
     const full = await measured(path, ["--max-mib", "2048"]);
     expect(full.data).toMatchObject({ lines: 0, broken: 0, verdict: "cannot_say" });
-    expect(full.data.reading).toMatchObject({ partial: false, expanded_bytes: 1024 ** 3 });
+    expect(full.data.reading).toMatchObject({ partial: false, expanded_bytes: GIBS * 1024 ** 3 });
     // Chunks that were read do not pile up to the 64 MiB at which V8 would look after them.
     expect(full.peak).toBeLessThan(PEAK_KIB - 20 * 1024);
   });
@@ -571,7 +584,7 @@ describe("straight from R2", () => {
     const data = await json(flags, { env });
     expect(names(data)).toEqual(["a", "b", "c"]);
     expect(data.reading).toMatchObject({ files: 2, problem_count: 0, partial: false });
-    const pulled = await runCli(["logs", "pull", ...flags, "--out", join(dir, "pulled")], { env });
+    const pulled = await runHere(["logs", "pull", ...flags, "--out", join(dir, "pulled")], { env });
     expect(pulled.code).toBe(0);
     expect(names(await json(["pulled"]))).toEqual(["a", "b", "c"]);
     expect(names(await json(["pulled", "--since", "2020-01-01"]))).toEqual(["a", "b", "c", "d"]);

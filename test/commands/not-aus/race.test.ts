@@ -1,6 +1,6 @@
 /**
  * AT-1: `not-aus` against other writers, at every interleaving that fast-check draws, on stale reads.
- * The commands are the real ones. A failure prints the seed that replays it. CI runs 200,000 (.ci/run).
+ * The commands are the real ones. A failure prints the seed that replays it. CI runs 200,000.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -21,8 +21,9 @@ import {
   singleKeyStore,
   stored,
 } from "../../support/fake-ports.ts";
+import { runs } from "../../support/runs.ts";
 
-const RUNS = Number(process.env.PIXCANARY_RACE_RUNS ?? 50_000);
+const RUNS = runs(200_000, 2_000);
 const input: CommonInput = {
   reason: "race",
   incident: undefined,
@@ -143,14 +144,14 @@ describe("AT-1: a stop against a restore of an earlier stop", () => {
   it("stays in force when the release is refused and repeated", async () => {
     await fc.assert(
       fc.asyncProperty(fc.scheduler(), (scheduler) => restoreRace(scheduler, refusingOnce)),
-      { numRuns: Math.ceil(RUNS / 100) },
+      { numRuns: runs(2_000, 250) },
     );
   });
 
   it("stays in force, however they interleave", async () => {
     await fc.assert(
       fc.asyncProperty(fc.scheduler(), (scheduler) => restoreRace(scheduler, (store) => store)),
-      { numRuns: Math.ceil(RUNS / 50) },
+      { numRuns: runs(4_000, 500) },
     );
   });
 

@@ -2,9 +2,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { rampOf } from "../../domain/ramp/world.ts";
+import { runs } from "../../support/runs.ts";
 import { RampStage } from "./stage.ts";
 
-const CASES = 500;
+const CASES = runs(500);
 const HOUR_MS = 3_600_000;
 
 const jump = fc.record({

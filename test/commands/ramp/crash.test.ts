@@ -5,6 +5,7 @@
 import { describe, expect, it } from "vitest";
 import type { RampDocument } from "../../../src/domain/ramp/document.ts";
 import { rampOf } from "../../domain/ramp/world.ts";
+import { thoroughly } from "../../support/runs.ts";
 import { type Kill, RampStage } from "./stage.ts";
 
 const PLAN = "5:2m,10:3m,25:2m,50:2m,75:2m,100";
@@ -59,6 +60,9 @@ async function playKilled(
   return endOf(again);
 }
 
+/** At every call in CI, at every fourth where somebody waits. */
+const STRIDE = thoroughly(1, 4);
+
 describe("AT-9", () => {
   it("a killed ramp that goes on ends as one that was never killed", async () => {
     const whole = new RampStage();
@@ -71,7 +75,7 @@ describe("AT-9", () => {
     });
     expect(whole.events).toBeGreaterThan(120);
     let played = 0;
-    for (let event = 0; event < whole.events; event += 1) {
+    for (let event = 0; event < whole.events; event += STRIDE) {
       for (const after of [false, true]) {
         const delay = DELAYS_MS[(event + Number(after)) % DELAYS_MS.length] ?? 0;
         for (const delayMs of event % 7 === 0 ? DELAYS_MS : [delay]) {

@@ -26,9 +26,10 @@ import {
   stored,
 } from "../../support/fake-ports.ts";
 import { rampPorts, runReduce } from "../../support/ramp-ports.ts";
+import { runs } from "../../support/runs.ts";
 import { INPUT, RampStage } from "./stage.ts";
 
-const RUNS = Number(process.env.PIXCANARY_RAMP_RACE_RUNS ?? 2_000);
+const RUNS = runs(2_000, 250);
 
 type Store = (kv: ModelKv, scheduler: fc.Scheduler, staleness: number[]) => StateStore;
 
@@ -117,7 +118,7 @@ describe("AT-1: a stop against a ramp under way", () => {
 });
 
 /** How many reductions were written over at all, and how many without anybody being told. */
-async function losses(runs: number, journalIsSeen: boolean) {
+async function losses(histories: number, journalIsSeen: boolean) {
   let silent = 0;
   let lost = 0;
   await fc.assert(
@@ -134,7 +135,7 @@ async function losses(runs: number, journalIsSeen: boolean) {
       if (!reduced) lost += 1;
       if (!reduced && ramp.state !== "conflict" && heard === "done") silent += 1;
     }),
-    { numRuns: runs, endOnFailure: true },
+    { numRuns: histories, endOnFailure: true },
   );
   return { lost, silent };
 }

@@ -9,9 +9,10 @@ import { errorReading } from "../../../src/domain/policy/judge.ts";
 import { DEFAULT_POLICY } from "../../../src/domain/policy/numbers.ts";
 import type { Random } from "../../../src/sandbox/random.ts";
 import { seededRandom } from "../../../src/sandbox/random.ts";
+import { runs } from "../../support/runs.ts";
 
 const DAY_MIN = 1_440;
-const DAYS = 2_000;
+const DAYS = runs(2_000);
 /** A native that is well fails so many of its requests. */
 const HEALTHY = 0.005;
 const {
@@ -118,7 +119,7 @@ function recommends(window: readonly Minute[]): string {
 }
 
 describe("AT-13", () => {
-  it("10,000 days: false actions are rare, a regression is found, no data holds", () => {
+  it(`${DAYS * SHAPES.length} days: false actions are rare, a regression is found, no data holds`, () => {
     const seed = Date.now() % 2 ** 31;
     const random = seededRandom(seed);
     console.log(`AT-13: seed ${seed}, ${DAYS * SHAPES.length} days`);

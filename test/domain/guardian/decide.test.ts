@@ -17,6 +17,7 @@ import type { CanaryConfig, StopDocument } from "../../../src/domain/state/docum
 import type { JournalEntry } from "../../../src/domain/state/journal.ts";
 import { journalKey } from "../../../src/domain/state/journal.ts";
 import { parseState } from "../../../src/domain/state/state.ts";
+import { runs } from "../../support/runs.ts";
 import { BASE, START_MS } from "../ramp/world.ts";
 
 const FAIL: { verdict: "fail"; problems: Finding[] } = { verdict: "fail", problems: [] };
@@ -227,7 +228,7 @@ function decideAt(
 }
 
 describe("AT-14: flapping, duplicated and overlapping ticks", () => {
-  const RUNS = 10_000;
+  const RUNS = runs(10_000, 1_000);
 
   it("give at most one automatic action, as long as what it wrote can be read", () => {
     fc.assert(

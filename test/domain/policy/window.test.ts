@@ -16,6 +16,7 @@ import type {
 import { MAX_BUCKETS, overWindow, planWindow } from "../../../src/domain/policy/window.ts";
 import type { RuleOverWindow } from "../../../src/domain/policy/window-rule.ts";
 import { seededRandom } from "../../../src/sandbox/random.ts";
+import { runs } from "../../support/runs.ts";
 import type { Change, Minute } from "./world.ts";
 import { minute, NOW_S, policyOf, seen } from "./world.ts";
 
@@ -126,7 +127,7 @@ describe("what is asked", () => {
           expect(plan.health.length + plan.failures.length + plan.orphans.length).toBeLessThan(10);
         },
       ),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 
@@ -183,7 +184,7 @@ describe("each evaluation", () => {
         }
         expect(window.rules.map(({ evaluations }) => evaluations)).toEqual(counted);
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 
@@ -294,7 +295,7 @@ describe("a failure hours ago", () => {
         expect(window.verdict).toBe("fail");
         expect(ruleOf(window, rule as Rule).verdict).toBe("fail");
       }),
-      { numRuns: 25 },
+      { numRuns: runs(25, 10) },
     );
   }
 

@@ -6,9 +6,10 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { shortDuration } from "../../../src/domain/lib/duration.ts";
 import type { Gate } from "../../../src/domain/ramp/advance.ts";
+import { runs } from "../../support/runs.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS, PASS, RampWorld, rampOf } from "./world.ts";
 
-const SCHEDULES = 1_000;
+const SCHEDULES = runs(1_000);
 
 /** Up to 60 days, the 2^31 ms of Node's timers among them. */
 const holdS = fc.oneof(
