@@ -3,7 +3,7 @@ import { jobFilter, placeOfDestination } from "../domain/setup/logpush-fields.ts
 import type { Cloudflare } from "./api/start.ts";
 import { loadWorker, packageRoot } from "./edge/bundle.ts";
 import { builtWorker } from "./edge/vars.ts";
-import { NO_WORKER, type RunningWorker } from "./edge/worker.ts";
+import type { RunningDeployment } from "./edge/worker.ts";
 import type { LogsPlace } from "./logs/logs.ts";
 import type { Settings } from "./settings.ts";
 import { WORKER_NAME } from "./types.ts";
@@ -13,8 +13,8 @@ export function firstWorker(
   { settings, warn }: { settings: Settings; warn: (text: string) => void },
   { worker, namespaceId }: Pick<Cloudflare, "worker" | "namespaceId">,
   vars: Readonly<Record<string, string>>,
-): RunningWorker {
-  if (settings.empty) return NO_WORKER;
+): RunningDeployment {
+  if (settings.empty) return { name: "", isRouted: true, split: [] };
   const bundle = loadWorker(packageRoot(), settings.workerPath);
   if (!bundle.built) warn("the Worker has not been built: a stub serves instead of the Worker");
   return worker.begin(WORKER_NAME, builtWorker(bundle, vars, namespaceId));

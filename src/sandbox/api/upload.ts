@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { bindingSchema, type WorkerUpload } from "../edge/worker.ts";
 import type { ApiDeps } from "./access.ts";
+import type { Annotations } from "./account-worker.ts";
 import { CODES } from "./envelope.ts";
 
 const metadataSchema = z.object({
@@ -10,6 +11,9 @@ const metadataSchema = z.object({
   compatibility_date: z.iso.date().default("2026-07-01"),
   compatibility_flags: z.array(z.string()).default([]),
   bindings: z.array(z.looseObject({ type: z.string(), name: z.string() })).default([]),
+  annotations: z
+    .object({ "workers/message": z.string().optional(), "workers/tag": z.string().optional() })
+    .default({}),
 });
 
 const MODULE_TYPE = "application/javascript+module";
@@ -24,6 +28,8 @@ export interface Read {
   upload: WorkerUpload;
   /** Those that came with it. */
   secrets: Record<string, string>;
+  /** By which people find it again. */
+  annotations: Annotations;
 }
 
 export async function readUpload(
@@ -33,7 +39,7 @@ export async function readUpload(
   const metadata = metadataSchema.safeParse(await metadataOf(form));
   if (!metadata.success)
     return refusal(`the metadata is not valid: ${z.prettifyError(metadata.error)}`);
-  const { main_module: main, bindings: given, ...dates } = metadata.data;
+  const { main_module: main, bindings: given, annotations, ...dates } = metadata.data;
   const modules = await modulesOf(form, main);
   if ("code" in modules) return modules;
   const bindings = [];
@@ -59,6 +65,11 @@ export async function readUpload(
       bindings: bindings.filter(({ type }) => type !== "secret_text"),
     },
     secrets: Object.fromEntries(secrets),
+    annotations: {
+      message: annotations["workers/message"],
+      tag: annotations["workers/tag"],
+      triggeredBy: "upload",
+    },
   };
 }
 

@@ -23,15 +23,19 @@ export function bindingsOf<T extends Binding["type"]>(
   return bindings.filter((one): one is Extract<Binding, { type: T }> => one.type === type);
 }
 
+/** The nth version of a deployment at this location. */
+export const versionWorker = (colo: string, nth: number): string =>
+  nth === 0 ? `pix-${colo}` : `pix-${colo}-${nth}`;
+
 export function canaryWorker(
-  colo: string,
+  { colo, name }: { colo: string; name: string },
   worker: RunningWorker,
   options: EdgesOptions,
   services: NodeServices,
 ): WorkerOptions {
   const [main] = worker.modules;
   return {
-    name: `pix-${colo}`,
+    name,
     modules: [
       { type: "ESModule", path: "sandbox-entry.js", contents: entryScript(main?.path ?? "") },
       { type: "ESModule", path: "sandbox-patience.js", contents: patienceScript(options.patience) },
