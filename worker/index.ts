@@ -7,6 +7,7 @@ import { parseSettings } from "./env.ts";
 import { tick } from "./guardian/tick.ts";
 import { withLimit } from "./limit.ts";
 import { createUrlSigner } from "./native/url-signer.ts";
+import { ALWAYS_STOPPED } from "./proxy-only.ts";
 import { createGuessLimit } from "./qa/guess-limit.ts";
 import { createHealth } from "./qa/health.ts";
 import { createMetrics24h } from "./qa/metrics.ts";
@@ -31,7 +32,9 @@ function build(env: Bindings): App {
   }
   return createApp({
     settings,
-    state: createStateReader({ kv: stateKv(env.KV_CANARY_CONFIG), now, random }),
+    state: settings.proxyOnly
+      ? ALWAYS_STOPPED
+      : createStateReader({ kv: stateKv(env.KV_CANARY_CONFIG), now, random }),
     cookies: createCookieSigner(settings.cookieKeys),
     urls: createUrlSigner(settings.urlSigningKey),
     guesses: createGuessLimit(now),
@@ -62,6 +65,8 @@ async function guard(env: Bindings, context: ExecutionContext, tickMs: number): 
   try {
     const waitUntil = (work: Promise<unknown>): void => context.waitUntil(work);
     const settings = parseSettings(env);
+    // It judges native, which serves nobody here; and what it needs may be what is failing.
+    if (settings.proxyOnly) return;
     await withLimit(
       "guardian",
       TICK_LIMIT_MS,

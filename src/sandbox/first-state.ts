@@ -1,4 +1,6 @@
 /** What a sandbox begins with: a Worker that runs and logs that arrive, or an empty account. */
+
+import { PROXY_ONLY_TAG, PROXY_ONLY_VAR } from "../domain/ladder/proxy-only.ts";
 import { jobFilter, placeOfDestination } from "../domain/setup/logpush-fields.ts";
 import type { Cloudflare } from "./api/start.ts";
 import { loadWorker, packageRoot } from "./edge/bundle.ts";
@@ -17,7 +19,12 @@ export function firstWorker(
   if (settings.empty) return { name: "", isRouted: true, split: [] };
   const bundle = loadWorker(packageRoot(), settings.workerPath);
   if (!bundle.built) warn("the Worker has not been built: a stub serves instead of the Worker");
-  return worker.begin(WORKER_NAME, builtWorker(bundle, vars, namespaceId));
+  const upload = (more: Record<string, string> = {}) =>
+    builtWorker(bundle, { ...vars, ...more }, namespaceId);
+  return worker.begin(WORKER_NAME, upload(), {
+    upload: upload({ [PROXY_ONLY_VAR]: "1" }),
+    annotations: { tag: PROXY_ONLY_TAG, triggeredBy: "upload" },
+  });
 }
 
 /** Where the account's Logpush jobs deliver the Worker's events; null: nowhere. */

@@ -266,6 +266,7 @@ describe("an emergency by hand that stale reads of the API hid", () => {
         metrics24h: undefined,
         cookieKeyIds: [],
         guardian: "off",
+        proxyOnly: false,
       });
       const { cohort, reason } = decide(facts);
       const decision = { tag: "B2a", cohort, reason };

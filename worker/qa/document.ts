@@ -17,6 +17,7 @@ export interface QaFacts {
   metrics24h: QaDocument["metrics_24h"];
   cookieKeyIds: readonly string[];
   guardian: GuardianMode;
+  proxyOnly: boolean;
 }
 
 export function qaDocument(facts: QaFacts): QaDocument {
@@ -47,6 +48,7 @@ export function qaDocument(facts: QaFacts): QaDocument {
     cookie_key_ids: [...facts.cookieKeyIds],
     guardian: facts.guardian,
   };
+  if (facts.proxyOnly) document.proxy_only = true;
   if (facts.metrics24h !== undefined) document.metrics_24h = facts.metrics24h;
   return document;
 }

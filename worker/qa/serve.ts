@@ -60,6 +60,7 @@ async function documentResponse(exchange: Exchange, deps: Deps): Promise<Respons
     metrics24h,
     cookieKeyIds: deps.cookies.keyIds,
     guardian: deps.settings.guardian.mode,
+    proxyOnly: deps.settings.proxyOnly,
   });
   return Response.json(document);
 }

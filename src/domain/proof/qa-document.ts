@@ -103,6 +103,8 @@ export const qaSchema = once(() => {
     cookie_key_ids: z.array(text),
     /** What the Worker's cron may do; absent before the Worker said so. */
     guardian: z.enum(["off", "observe", "enforce"]).optional(),
+    /** This version sends every visitor to the legacy origin, whatever is stored: `not-aus --via version`. */
+    proxy_only: z.literal(true).optional(),
   });
 });
 

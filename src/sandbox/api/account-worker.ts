@@ -102,12 +102,22 @@ export class AccountWorker {
     return this.#versions.find((one) => one.id === id) ?? null;
   }
 
-  /** What the locations run from their start; it is given to them by the caller. */
-  begin(name: string, upload: WorkerUpload): RunningDeployment {
+  /**
+   * What the locations run from their start; it is given to them by the caller. `held` is uploaded before, and held
+   * at 0 %: the newest version has to serve, or no secret could be set.
+   */
+  begin(
+    name: string,
+    upload: WorkerUpload,
+    held?: { upload: WorkerUpload; annotations: Annotations },
+  ): RunningDeployment {
     this.crons = ["* * * * *"];
     this.#name = name;
-    const version = this.add(name, upload);
-    const split = [{ version, percentage: 100 }];
+    const before = held === undefined ? [] : [this.add(name, held.upload, held)];
+    const split = [
+      { version: this.add(name, upload), percentage: 100 },
+      ...before.map((version) => ({ version, percentage: 0 })),
+    ];
     this.#deployments = [deploymentOf(split, { triggeredBy: "deployment" })];
     return this.#running(split);
   }
