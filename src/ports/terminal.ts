@@ -12,7 +12,7 @@ export interface Progress {
 }
 
 export type Stage =
-  | { kind: "written"; what: "stop" | "config"; elapsedMs: number }
+  | { kind: "written"; what: "stop" | "config" | "version" | "route"; elapsedMs: number }
   | { kind: "stored"; what: "stop" | "config"; elapsedMs: number }
   | { kind: "live"; what: string; location: string; url: string; elapsedMs: number }
   | { kind: "waiting"; location: string; because: string; elapsedMs: number };

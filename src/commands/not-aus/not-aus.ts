@@ -3,6 +3,7 @@
  * prompt comes before. Done means: the stop is written and every `/qa` of the environment shows the
  * emergency; anything less is said to be pending.
  */
+import * as z from "zod";
 import { anySignal } from "../../domain/lib/abort.ts";
 import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import type { StopDocument } from "../../domain/state/documents.ts";
@@ -10,8 +11,15 @@ import { NO_CHANGE } from "../../domain/state/journal.ts";
 import { escapeForTerminal } from "../../domain/text/escape.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { ChangingVerb, CommonInput, Outcome } from "../command.ts";
-import { noFlags } from "../flag.ts";
-import { liveLine, missingLines, OTHERS_FOLLOW, seconds, timeWithAge } from "../lib/format.ts";
+import { flag, oneOf, textUpTo } from "../flag.ts";
+import {
+  invocation,
+  liveLine,
+  missingLines,
+  OTHERS_FOLLOW,
+  seconds,
+  timeWithAge,
+} from "../lib/format.ts";
 import type { LiveProof } from "../lib/prove-live.ts";
 import { isLive } from "../lib/prove-live.ts";
 import { proxyLines } from "../lib/proxy-health.ts";
@@ -19,9 +27,13 @@ import { keepEarly, leaveTrace, type Trace } from "../lib/record-change.ts";
 import { wrote } from "../lib/write-result.ts";
 import { earlierOf } from "./earlier.ts";
 import { manualLines } from "./manual-lines.ts";
+import { isRungData, type RungData, type RungSteps, type Rungs, rungText } from "./rung-data.ts";
 import type { StopRun } from "./stop-run.ts";
 import { isTokenRefused, isUnwritten, isWithoutEffect, stopVerdict } from "./verdict.ts";
 import { WRITE_SHARE, writeAndProve } from "./write-and-prove.ts";
+
+/** A deployment takes seconds, a deleted route may take a minute. */
+const RUNG_LIMIT_MS = 60_000;
 
 export interface NotAusData {
   /** null when it is known that this stop was not written (its mirror may be), or is no longer in force. */
@@ -35,23 +47,44 @@ export interface NotAusData {
   /** What is wrong with proxy itself, as far as was known by the end. */
   proxy_sick: string | null;
   manual: readonly string[];
+  /** The next rungs, should this one not be enough. */
+  ladder: readonly string[];
   at_ms: number;
 }
 
-export const notAus: ChangingVerb<typeof noFlags, null, NotAusData> = {
+const input = z.object({
+  via: flag(
+    "--via <rung>",
+    "by another way than KV: version (deploy the proxy-only version) or route (delete the route)",
+    oneOf(["version", "route"]).optional(),
+  ),
+  confirmRoute: flag(
+    "--confirm-route <pattern>",
+    "with --via route: its pattern, in place of the question",
+    textUpTo(1_000).optional(),
+  ),
+});
+
+/** `rungs`: for `--via`, where this program has them. */
+export const notAusVerb = (
+  rungs: Rungs | null,
+): ChangingVerb<typeof input, RungSteps | null, NotAusData | RungData> => ({
   name: "not-aus",
   summary: "Stop: send all traffic to proxy (the legacy origin) now",
   details:
     "Sends every visitor to the legacy origin, also those with cookies and overrides, until " +
-    "`restore`. Never asks. Unfinished uploads on native have to be started again.",
+    "`restore`. Never asks. Unfinished uploads on native have to be started again. --via is for when that is not " +
+    "enough: it needs the Workers API instead of KV, and --via route asks.",
   examples: [
     "pixcanary not-aus --env production",
     'pixcanary not-aus --env production --reason "5xx spike" --incident INC-42',
   ],
   relief: true,
   timeoutMs: 10_000,
-  input: noFlags,
-  async plan() {
+  timeoutFor: ({ via }) => (via === undefined ? 10_000 : RUNG_LIMIT_MS),
+  input,
+  async plan(given, ports) {
+    if (given.via !== undefined && rungs !== null) return rungs.plan(given, ports);
     return {
       kind: "plan",
       risk: "relief",
@@ -63,9 +96,15 @@ export const notAus: ChangingVerb<typeof noFlags, null, NotAusData> = {
       steps: null,
     };
   },
-  apply: (_steps, input, ports) => pullTheStop(input, ports),
+  async apply(steps, given, ports) {
+    if (steps !== null && rungs !== null) return rungs.apply(steps, given, ports);
+    return pullTheStop(given, ports);
+  },
   render,
-};
+});
+
+/** As the relief program has it; `--via` is another program's, see bin/pixcanary.js. */
+export const notAus = notAusVerb(null);
 
 export async function pullTheStop(input: CommonInput, ports: Ports): Promise<Outcome<NotAusData>> {
   const startedMs = ports.clock.monotonic();
@@ -159,6 +198,7 @@ function dataOf(run: StopRun, ports: Ports): NotAusData {
     already: alreadyOn(run),
     proxy_sick: null,
     manual: manualLines(ports.target, { tokenRefused: isTokenRefused(run) }),
+    ladder: ["version", "route"].map((via) => invocation(ports.target, `not-aus --via ${via}`)),
     at_ms: ports.clock.now(),
   };
 }
@@ -176,14 +216,18 @@ function alreadyOn(run: StopRun): NotAusData["already"] {
 }
 
 /** A stop that was not written has nothing to be live: what `/qa` shows is in the headline. */
-function liveLines(outcome: Outcome<NotAusData>, data: NotAusData): string[] {
+function liveLines(outcome: Outcome<unknown>, data: NotAusData): string[] {
   if (outcome.kind === "failed" || data.stop === null) return [];
   return [`  live      ${liveLine(data)}`, ...missingLines(data)];
 }
 
-function render(outcome: Outcome<NotAusData>): string {
+function render(outcome: Outcome<NotAusData | RungData>): string {
   if (!("data" in outcome) || outcome.data === undefined) return "";
   const { data } = outcome;
+  return isRungData(data) ? rungText(outcome, data) : stopText(outcome, data);
+}
+
+function stopText(outcome: Outcome<unknown>, data: NotAusData): string {
   const stage = (ms: number | null) => (ms === null ? "–" : seconds(ms));
   const lines = [
     ...(data.stop === null ? [] : [`  stop      ${data.stop.id}`]),
@@ -208,6 +252,9 @@ function render(outcome: Outcome<NotAusData>): string {
   // A stop that is stored needs no hands, only time.
   if (outcome.kind !== "done" && data.stored.stop_ms === null) {
     lines.push("By hand:", ...data.manual.map((line) => `  ${line}`));
+  }
+  if (outcome.kind === "pending" || outcome.kind === "failed") {
+    lines.push("If that is not enough:", ...data.ladder.map((line) => `  ${line}`));
   }
   return lines.join("\n");
 }
