@@ -113,3 +113,131 @@ describe("not-aus --via route", () => {
     expect([routes(), await marks()]).toEqual([[], [null, null]]);
   });
 });
+
+const YES = ["--reason", "fixed", "--yes"];
+
+describe("restore", () => {
+  test("puts the version back under the stop, and only another restore releases that", async () => {
+    await say("not-aus", "--via", "version");
+    const down = await say("restore", ...YES);
+    expect([down.code, down.said]).toEqual([
+      0,
+      expect.stringContaining("the Worker is back, and the stop is in force"),
+    ]);
+    expect(live()).toEqual(before);
+    expect(await marks()).toEqual(Array(2).fill("1;tag=B2a;cohort=proxy;reason=emergency"));
+    const [first, second] = await Promise.all([say("status"), say("history")]);
+    expect(first.said).not.toContain("proxy-only");
+    expect(second.said).toContain("put back");
+    const up = await say("restore", "--to", "10", ...YES, "--force");
+    expect([up.code, up.said]).toEqual([0, expect.stringContaining("released")]);
+    expect(stopIsStored(lane.sandbox)).toBe(false);
+  });
+
+  test("lets no location serve native that has not read the stop: the version waits at 0 %", async () => {
+    lane.sandbox.control.setKv({ location: "AMS", frozen: true });
+    await say("not-aus", "--via", "version");
+    const { code, said } = await say("restore", ...YES, "--timeout", "3");
+    expect([code, said]).toEqual([
+      21,
+      expect.stringContaining("which serves nobody yet, to obey the stop"),
+    ]);
+    expect(live()).toEqual([
+      [prepared().id, 100],
+      [before?.[0]?.[0], 0],
+    ]);
+    expect(await marks()).toEqual(Array(2).fill("1;tag=none;cohort=proxy;reason=emergency"));
+    lane.sandbox.control.setKv({ location: "AMS", frozen: false, catchUp: true });
+    expect((await say("restore", ...YES)).code).toBe(0);
+    expect(live()).toEqual(before);
+  });
+
+  test("sets a stop first where KV took none", async () => {
+    const { control } = lane.sandbox;
+    await control.addFault({ kind: "server-error", match: { pathContains: "/storage/kv/" } });
+    const taken = await say("not-aus", "--via", "version", "--timeout", "3");
+    expect(taken.said).toContain("the stop is not confirmed");
+    expect(live()).toEqual([[prepared().id, 100]]);
+    await control.clearFaults();
+    expect(stopIsStored(lane.sandbox)).toBe(false);
+    const { code, said } = await say("restore", ...YES);
+    expect([code, said]).toEqual([0, expect.stringContaining("the stop is in force")]);
+    expect(stopIsStored(lane.sandbox)).toBe(true);
+  });
+
+  test("puts the route back before the version, each proved", async () => {
+    await say("not-aus", "--via", "version");
+    await say("not-aus", "--via", "route", "--confirm-route", PATTERN);
+    expect(routes()).toEqual([]);
+    const { code, said } = await say("restore", ...YES);
+    expect([code, said]).toEqual([
+      0,
+      expect.stringMatching(/route .* is back .*version .* as before/),
+    ]);
+    expect([routes(), live()]).toEqual([[PATTERN], before]);
+    expect(await marks()).toEqual(Array(2).fill("1;tag=B2a;cohort=proxy;reason=emergency"));
+  });
+
+  test("of the route alone waits until the stop is old enough to be everywhere", async () => {
+    await say("not-aus", "--via", "route", "--confirm-route", PATTERN);
+    const young = await say("restore", ...YES);
+    expect([young.code, young.said]).toEqual([
+      21,
+      expect.stringContaining("locations may not have read it yet"),
+    ]);
+    expect(routes()).toEqual([]);
+    const { store } = lane.sandbox.control;
+    const stop = JSON.parse(store.text("stop") ?? "{}") as object;
+    const at = new Date(Date.now() - 130_000).toISOString();
+    store.put("stop", JSON.stringify({ ...stop, at }));
+    expect((await say("restore", ...YES)).code).toBe(0);
+    expect(routes()).toEqual([PATTERN]);
+  });
+
+  test("without a journal looks at the account's own history", async () => {
+    await say("not-aus", "--via", "version");
+    const { store } = lane.sandbox.control;
+    for (const { name } of store.list({ prefix: "journal/", limit: 1_000 }).keys)
+      store.delete(name);
+    const home = { ...lane.env, ...tokenEnv(lane.sandbox), XDG_STATE_HOME: `${lane.dir}/none` };
+    const given = { env: home, clock: patientClock() };
+    const { code } = await runHere(["restore", ...YES, "--config", config], given);
+    expect([code, live()]).toEqual([0, before]);
+  });
+
+  test("does not bring old secrets back without being told", async () => {
+    const { worker } = account();
+    const [newest] = worker.versions;
+    const home = { ...lane.env, ...tokenEnv(lane.sandbox) };
+    const qaToken = account().secrets.get("QA_TOKEN") ?? "";
+    await say("not-aus", "--via", "version");
+    // Somebody sets a secret by a version of their own while the proxy-only one serves.
+    const other = worker.add("pix-sandbox", prepared().upload, {
+      secrets: { URL_SIGNING_KEY: "k".repeat(44), QA_TOKEN: qaToken },
+      annotations: { tag: PROXY_ONLY_TAG, triggeredBy: "upload" },
+    });
+    await worker.deploy([{ version: other, percentage: 100 }]);
+    const { code, said } = await say("restore", ...YES);
+    expect([code, said]).toEqual([
+      25,
+      expect.stringContaining("secrets have changed: URL_SIGNING_KEY"),
+    ]);
+    expect(live()).toEqual([[other.id, 100]]);
+    expect((await say("restore", ...YES, "--force")).code).toBe(0);
+    expect([live()?.[0]?.[0], home.HOME]).toEqual([newest?.id, lane.dir]);
+  });
+});
+
+describe("status and history", () => {
+  test("name each rung that is taken", async () => {
+    await say("not-aus", "--via", "version");
+    expect((await say("status")).said).toMatch(
+      /rung the proxy-only version [0-9a-f]{8} is deployed, .* before: [0-9a-f]{8} at 100 %/,
+    );
+    await say("not-aus", "--via", "route", "--confirm-route", PATTERN);
+    expect((await say("status")).said).toContain(`the route ${PATTERN} was deleted`);
+    const { said } = await say("history");
+    expect(said).toContain("not-aus --via version");
+    expect(said).toContain("not-aus --via route");
+  });
+});

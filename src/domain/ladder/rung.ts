@@ -29,36 +29,46 @@ export type Rung = z.output<ReturnType<typeof rungSchema>>;
 export type VersionRung = Extract<Rung, { via: "version" }>;
 export type RouteRung = Extract<Rung, { via: "route" }>;
 
+/** What an entry of the journal says of rungs, and by whom and when. */
+export interface RungEntry {
+  at: string;
+  actor: string;
+  rung?: Rung | undefined;
+}
+
+interface Open<R extends Rung> {
+  rung: R;
+  /** RFC 3339. */
+  at: string;
+  by: string;
+}
+
 export interface OpenRungs {
-  version: VersionRung | null;
-  route: RouteRung | null;
+  version: Open<VersionRung> | null;
+  route: Open<RouteRung> | null;
 }
 
 /** What is taken and not undone, by the entries of the journal, oldest first. */
-export function openRungs(entries: readonly { rung?: Rung | undefined }[]): OpenRungs {
+export function openRungs(entries: readonly RungEntry[]): OpenRungs {
   const open: OpenRungs = { version: null, route: null };
-  for (const { rung } of entries) {
-    if (rung === undefined) continue;
-    if (rung.via === "version") open.version = takenVersion(open.version, rung);
-    else open.route = takenRoute(open.route, rung);
+  for (const { rung, at, actor: by } of entries) {
+    if (rung?.via === "version") open.version = takenVersion(open.version, { rung, at, by });
+    if (rung?.via === "route") open.route = takenRoute(open.route, { rung, at, by });
   }
   return open;
 }
 
-export function hasOpen({ version, route }: OpenRungs): boolean {
-  return version !== null || route !== null;
+/** Taken again while it was deployed: nothing else was there before. */
+function takenVersion(open: OpenRungs["version"], now: Open<VersionRung>): OpenRungs["version"] {
+  if (now.rung.action === "undone") return null;
+  if (now.rung.before !== null || open === null) return now;
+  return { ...now, rung: { ...now.rung, before: open.rung.before } };
 }
 
-/** Taken twice: what was there before the first is what goes back. */
-function takenVersion(open: VersionRung | null, rung: VersionRung): VersionRung | null {
-  if (rung.action === "undone") return null;
-  return open?.before == null ? rung : { ...rung, before: open.before };
-}
-
-function takenRoute(open: RouteRung | null, rung: RouteRung): RouteRung | null {
-  if (rung.action === "undone") return null;
-  if (open === null || open.zoneId !== rung.zoneId) return rung;
-  const known = new Set(rung.routes.map(({ pattern }) => pattern));
-  const kept = open.routes.filter(({ pattern }) => !known.has(pattern));
-  return { ...rung, routes: [...kept, ...rung.routes] };
+function takenRoute(open: OpenRungs["route"], now: Open<RouteRung>): OpenRungs["route"] {
+  if (now.rung.action === "undone") return null;
+  if (open === null || open.rung.zoneId !== now.rung.zoneId) return now;
+  const known = new Set(now.rung.routes.map(({ pattern }) => pattern));
+  const kept = open.rung.routes.filter(({ pattern }) => !known.has(pattern));
+  return { ...now, rung: { ...now.rung, routes: [...kept, ...now.rung.routes] } };
 }
