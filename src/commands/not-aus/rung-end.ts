@@ -69,6 +69,7 @@ export async function endRung(run: RungRun, end: RungEnd): Promise<Outcome<RungD
     : mayHaveWritten(write)
       ? "the stop may be written"
       : "the stop is not written";
+  if (write.kind === "failed") ports.progress.warn(`stop: ${write.error.message}`);
   const data = dataOf(run, end, wrote(write));
   const next = invocation(ports.target, run.again);
   const interrupted = interruptedBy(ports.interrupt);

@@ -4,7 +4,7 @@
  * has the Worker's header any more.
  */
 
-import { hostOf, ownRoutes, planRoutes, type Route } from "../../domain/ladder/routes.ts";
+import type { Route } from "../../domain/ladder/routes.ts";
 import type { RouteRung } from "../../domain/ladder/rung.ts";
 import { anySignal } from "../../domain/lib/abort.ts";
 import type { CallOptions } from "../../ports/api.ts";
@@ -12,6 +12,7 @@ import type { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Outcome, Planned } from "../command.ts";
 import { invocation, shellWord } from "../lib/format.ts";
+import { lookAtRoutes } from "../lib/look-at-routes.ts";
 import { NOT_ASKED, proveLive } from "../lib/prove-live.ts";
 import { stopToo } from "../lib/stop-too.ts";
 import { READ_LIMIT_MS, unreachable } from "../lib/stored-state.ts";
@@ -44,17 +45,8 @@ async function planIn(
   ports: Ports,
   signal: AbortSignal,
 ): Promise<RoutePlanned> {
-  const { worker, legacyHosts: legacy } = ports.target;
-  const routes = await ports.routes.list(at.zoneId, { signal });
-  const hosts = new Set(ownRoutes(routes, worker).flatMap(({ pattern }) => hostOf(pattern) ?? []));
-  const records = new Map(
-    await Promise.all(
-      [...hosts].map(async (host) => {
-        return [host, await ports.routes.records(at.zoneId, host, { signal })] as const;
-      }),
-    ),
-  );
-  const planned = planRoutes({ worker, routes, records, legacy });
+  const { worker } = ports.target;
+  const { planned, records } = await lookAtRoutes(at.zoneId, ports, signal);
   if (planned.kind === "refused") return refusal(planned.why, ports);
   const patterns = planned.routes.map(({ pattern }) => pattern).join(",");
   const { confirmRoute } = input;

@@ -45,7 +45,7 @@ export function shortId(versionId: string): string {
   return versionId.slice(0, 8);
 }
 
-/** In a clone, or in the folder that `wrangler deploy` is run from. */
+/** Beside the words of the operator's own deployment, and before it: the newest version has to serve. */
 export function uploadCommand(worker: string): string {
-  return `npx wrangler versions upload --name ${worker} --var ${PROXY_ONLY_VAR}:1 --tag ${PROXY_ONLY_TAG}`;
+  return `npx wrangler versions upload --name ${worker} --var ${PROXY_ONLY_VAR}:1 --tag ${PROXY_ONLY_TAG}   # with your --env, then wrangler deploy`;
 }
