@@ -89,6 +89,50 @@ describe("not-aus --via version", () => {
       },
     ]);
   });
+
+  test("a lost answer is looked up: it is deployed once, and done", async () => {
+    const rule = {
+      kind: "reset-after",
+      match: { method: "POST", pathContains: "/deployments" },
+    } as const;
+    await lane.sandbox.control.addFault({ ...rule, times: 1 });
+    const { code, said } = await say("not-aus", "--via", "version");
+    expect([code, said, live()]).toEqual([
+      0,
+      expect.stringContaining("live"),
+      [[prepared().id, 100]],
+    ]);
+  });
+
+  test("with the whole API down says so, and names the next rung", async () => {
+    await lane.sandbox.control.addFault({ kind: "outage" });
+    const { code, said } = await say("not-aus", "--via", "version", "--timeout", "2");
+    expect([code, said]).toEqual([
+      24,
+      expect.stringContaining("no version was changed; the stop is not written"),
+    ]);
+    expect(said).toContain("--via route");
+    expect(live()).toEqual(before);
+  });
+
+  test("again changes nothing, and keeps what was deployed before the first", async () => {
+    await say("not-aus", "--via", "version");
+    const again = await say("not-aus", "--via", "version");
+    expect([again.code, again.said]).toEqual([0, expect.stringContaining("nothing to change")]);
+    expect((await say("restore", "--reason", "fixed", "--yes")).code).toBe(0);
+    expect(live()).toEqual(before);
+  });
+
+  test("is offered by name when a plain stop is not live in time", async () => {
+    lane.sandbox.control.setKv({ frozen: true });
+    const { code, said } = await say("not-aus", "--timeout", "1");
+    expect([code, said]).toEqual([
+      21,
+      expect.stringMatching(
+        /If that is not enough: .*not-aus .*--via version .*not-aus .*--via route/,
+      ),
+    ]);
+  });
 });
 
 describe("not-aus --via route", () => {
@@ -131,7 +175,7 @@ describe("restore", () => {
     const { code, said } = await say("restore", ...YES, "--timeout", "3");
     expect([code, said]).toEqual([
       21,
-      expect.stringContaining("which serves nobody yet, to obey the stop"),
+      expect.stringContaining("which serves no visitor yet, to obey the stop"),
     ]);
     expect(live()).toEqual([
       [prepared().id, 100],

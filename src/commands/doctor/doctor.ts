@@ -210,7 +210,7 @@ function blockedChecks(
 }
 
 /** Where one of these fails, nothing of the account can be asked. */
-const CAUSES = ["token", "account", "network"];
+const CAUSES = ["token", "account", "network", "API"];
 
 async function diagnose(ports: Ports, given: Wanted): Promise<Outcome<DoctorData>> {
   const signal = anySignal([ports.clock.timeout(given.timeoutMs), ports.interrupt]);

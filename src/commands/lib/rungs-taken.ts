@@ -26,8 +26,8 @@ export function rungsKnown(
   entries: readonly JournalEntry[],
   sightings: readonly Sighting[],
 ): RungsKnown {
-  const byOrigin = ({ status, decision }: Sighting): boolean =>
-    status !== null && status < 500 && decision === null;
+  const byOrigin = ({ status, decision, qa }: Sighting): boolean =>
+    status !== null && status < 500 && decision === null && qa === null;
   return {
     ...openRungs(entries),
     proxyOnlySeen: sightings.some(({ qa }) => qa?.proxy_only === true),

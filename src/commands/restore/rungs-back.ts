@@ -44,7 +44,10 @@ export async function versionBack(
 ): Promise<Step> {
   const { ports, call, data, input } = run;
   if (before === null) {
-    return refusal(run, "nobody knows which version was deployed before: deploy one with wrangler");
+    return refusal(
+      run,
+      "no record says which version was deployed before: deploy one with wrangler",
+    );
   }
   const message = `pixcanary restore by ${ports.identity.actor}`;
   const options = { ...call, message, force: input.force };
@@ -64,7 +67,7 @@ export async function versionBack(
       data.back.push({ what: "version", text: `${shortId(versionId)} waits at 0 %`, proof: ahead });
       return unproved(
         run,
-        `version ${shortId(versionId)}, which serves nobody yet, to obey the stop`,
+        `version ${shortId(versionId)}, which serves no visitor yet, to obey the stop`,
       );
     }
     await ports.deployments.deploy(before, options);
