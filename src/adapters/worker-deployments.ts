@@ -10,8 +10,10 @@ import type { CloudflareClient } from "./cloudflare-client.ts";
 import type { RetryPolicy } from "./retry.ts";
 import { withRetries } from "./retry.ts";
 
-/** One attempt: a stop that hangs is worse than one that is tried again. */
-const CALL_MS = 4_000;
+/** One attempt to look: what hangs is worse than what is tried again. */
+const LOOK_MS = 4_000;
+/** One attempt to change something: to repeat what is being done only makes it take longer. */
+const CHANGE_MS = 15_000;
 /** "The following secrets have changed": a deployment would bring old ones back. */
 const SECRETS_CHANGED = 10220;
 /** As many as can be deployed. */
@@ -49,7 +51,8 @@ export function ask(
   { signal, onRetry }: CallOptions,
 ): Promise<unknown> {
   const text = body === undefined ? {} : { body: { text: JSON.stringify(body), type: JSON_TYPE } };
-  const call = { ...rest, ...text, method, timeoutMs: CALL_MS, signal };
+  const timeoutMs = method === "get" ? LOOK_MS : CHANGE_MS;
+  const call = { ...rest, ...text, method, timeoutMs, signal };
   const attempt = async (): Promise<unknown> => {
     try {
       return resultOf(client, call, await callApi(client, call));

@@ -109,13 +109,12 @@ export async function takeRoute(
   const kept = steps.routes.map(({ pattern, script }) => ({ pattern, script }));
   const rung: RouteRung = { via: "route", action: "taken", zone, zoneId, routes: kept };
   await keepRungEarly(run, rung);
-  const error = await removeAll(steps, ports, call);
-  if (error !== null && error.kind !== "ambiguous") {
-    const left = await ownLeft(steps, ports, call);
-    if (left === steps.routes.length) {
-      return endRung(run, { kind: "not-taken", problem: error.message, error });
-    }
+  const failure = await removeAll(steps, ports, call);
+  const left = failure === null ? 0 : await ownLeft(steps, ports, call);
+  if (failure !== null && failure.kind !== "ambiguous" && left === steps.routes.length) {
+    return endRung(run, { kind: "not-taken", problem: failure.message, error: failure });
   }
+  const error = left === 0 ? null : failure;
   if (error === null) {
     ports.progress.stage({ kind: "written", what: "route", elapsedMs: elapsed() });
   }

@@ -5,6 +5,7 @@ import type { Expectation } from "../../domain/proof/expectation.ts";
 import { SecretsChanged } from "../../ports/ladder.ts";
 import type { QaLook } from "../../ports/visitors.ts";
 import type { Outcome } from "../command.ts";
+import { deploySplit } from "../lib/deploy-split.ts";
 import { invocation } from "../lib/format.ts";
 import { isLive, type LiveProof, NOT_ASKED, proveLive } from "../lib/prove-live.ts";
 import type { RungsTaken } from "../lib/rungs-taken.ts";
@@ -59,7 +60,7 @@ export async function versionBack(
       { versionId: id, percentage: 100 },
       { versionId, percentage: 0 },
     ];
-    await ports.deployments.deploy(held, options);
+    await deploySplit(ports.deployments, held, options);
     const version = { worker: ports.target.worker, id: versionId };
     const expected = { emergency: true, versions: [versionId] };
     const ahead = await prove(run, expected, "stop", version);
@@ -70,7 +71,7 @@ export async function versionBack(
         `version ${shortId(versionId)}, which serves no visitor yet, to obey the stop`,
       );
     }
-    await ports.deployments.deploy(before, options);
+    await deploySplit(ports.deployments, before, options);
   } catch (error) {
     return error instanceof SecretsChanged
       ? otherSecrets(run, error.message)
