@@ -22,7 +22,10 @@ if (have[0] < needed[0] || (have[0] === needed[0] && have[1] < needed[1])) {
     new Promise((resolve) => (stream.writableLength > 0 ? stream.write("", resolve) : resolve()));
   const allRead = () => Promise.all([isRead(process.stdout), isRead(process.stderr)]);
   // Who wants relief waits for nothing else: a bundle of its own, when its verb is the first word.
-  const relief = ["not-aus", "reduce", "disable"].includes(process.argv[2]);
+  const words = process.argv.slice(2);
+  const isRelief = ["not-aus", "reduce", "disable"].includes(words[0]);
+  // What the further rungs of the ladder need is no part of it.
+  const relief = isRelief && !words.some((word) => /^--via(=|$)/.test(word));
   const bundle = relief ? "../dist/cli/relief.js" : "../dist/cli/main.js";
   // Never in /tmp, Node's default: compiled code that somebody else had put there would be run.
   const cacheCode = ([module, os, path, fs]) => {

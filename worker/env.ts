@@ -23,6 +23,8 @@ export interface Bindings extends Env, NotifyBindings {
   OPERATOR_KEYS?: string;
   /** Numbers of the policy that differ from the runbook's, as JSON. */
   POLICY?: string;
+  /** Makes this version proxy-only, see proxy-only.ts: anything but empty and `false`. */
+  PROXY_ONLY?: string;
   /** In place of the official API, for the sandbox: https, or http on loopback. */
   ANALYTICS_API_URL?: string;
   NOTIFY_EMAIL?: SendEmail;
@@ -52,6 +54,8 @@ export interface Settings {
   /** Who may send a signed stop. */
   operators: readonly OperatorKey[];
   workerVersion: string | null;
+  /** This version sends every visitor to the legacy origin, whatever the stored state says. */
+  proxyOnly: boolean;
   /** Null: `/qa` shows no figures. */
   analytics: AnalyticsSettings | null;
   /** Cloudflare Access in front of the dashboard; null: there is none. */
@@ -141,12 +145,18 @@ export function parseSettings(env: Bindings): Settings {
     urlSigningKey,
     operators: operators.keys,
     workerVersion: env.CF_VERSION_METADATA?.id ?? null,
+    proxyOnly: isProxyOnly(env.PROXY_ONLY),
     analytics: typeof analytics === "string" ? null : analytics,
     access: typeof access === "string" ? null : access,
     notify,
     guardian: parseGuardianSettings(env, problems),
     problems,
   };
+}
+
+/** A word that was mistyped is no reason to serve visitors from native. */
+function isProxyOnly(text = ""): boolean {
+  return !["", "false"].includes(text.trim().toLowerCase());
 }
 
 function parseOrigin(text: string | undefined): string | null {

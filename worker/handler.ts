@@ -10,6 +10,7 @@ import { parseSettings } from "./env.ts";
 import { tick } from "./guardian/tick.ts";
 import { withLimit } from "./limit.ts";
 import { createUrlSigner } from "./native/url-signer.ts";
+import { ALWAYS_STOPPED } from "./proxy-only.ts";
 import { createGuessLimit } from "./qa/guess-limit.ts";
 import { createHealth } from "./qa/health.ts";
 import { createMetrics24h } from "./qa/metrics.ts";
@@ -39,12 +40,9 @@ function build(env: Bindings, context: Caller): App {
   const beacon = boundBeacon(env, context);
   return createApp({
     settings,
-    state: createStateReader({
-      kv: stateKv(env.KV_CANARY_CONFIG),
-      beacon,
-      now,
-      random,
-    }),
+    state: settings.proxyOnly
+      ? ALWAYS_STOPPED
+      : createStateReader({ kv: stateKv(env.KV_CANARY_CONFIG), beacon, now, random }),
     cookies: createCookieSigner(settings.cookieKeys),
     urls: createUrlSigner(settings.urlSigningKey),
     guesses: createGuessLimit(now),
@@ -83,6 +81,8 @@ async function guard(env: Bindings, context: ExecutionContext, tickMs: number): 
   try {
     const waitUntil = (work: Promise<unknown>): void => context.waitUntil(work);
     const settings = parseSettings(env);
+    // It judges native, which serves nobody here; and what it needs may be what is failing.
+    if (settings.proxyOnly) return;
     const beacon = boundBeacon(env, context as Caller);
     await withLimit(
       "guardian",

@@ -2,7 +2,7 @@
  * What one isolate knows of the canary's state, read from Workers KV and, where there is one, from the beacon.
  * When it reads and who waits: carrier-reader.ts.
  */
-import { isNewsForBeacon } from "../src/domain/state/beacon.ts";
+import { isNewsForBeacon, isRelease } from "../src/domain/state/beacon.ts";
 import type { EffectiveState, Memory } from "../src/domain/state/isolate-memory.ts";
 import {
   EMPTY_MEMORY,
@@ -62,6 +62,8 @@ export interface BeaconSight {
   cache: string | null;
   /** The newest read failed. */
   failing: boolean;
+  /** False: KV shows a release, and the beacon has not acknowledged that one to this isolate. */
+  heard: boolean;
 }
 
 export function createStateReader(deps: ReaderDeps): StateReader {
@@ -75,6 +77,8 @@ class IsolateStateReader implements StateReader {
   #memory: Memory = EMPTY_MEMORY;
   /** The key `stop`, as the newest read showed it. */
   #stopText: string | null = null;
+  /** The last release that the beacon acknowledged. */
+  #heardText: string | null = null;
   #telling: { text: string; startedMs: number; outcome: "open" | "heard" | "failed" } | null = null;
   #said: { atMs: number; cache: string | null } | null = null;
   #failing = false;
@@ -108,8 +112,8 @@ class IsolateStateReader implements StateReader {
       this.#kv.lookAnew(nowMs, keepAlive),
       this.#beacon?.lookAnew(nowMs, keepAlive),
     ]);
-    // KV's release may have come before the beacon's stop, or the other way round.
-    const telling = this.#passOn(keepAlive);
+    // The copy of the beacon's answer may be from before its stop: only the beacon itself can say that it has ended.
+    const telling = this.#passOn(keepAlive, isRelease(this.#stopText) && !this.beacon()?.heard);
     if (telling !== null) await this.#kv.atMost(READ_LIMIT_MS, telling);
     return effectiveState(this.#memory, this.#deps.now());
   }
@@ -117,7 +121,8 @@ class IsolateStateReader implements StateReader {
   beacon(): BeaconSight | null {
     if (this.#beacon === null) return null;
     const ageMs = this.#said === null ? null : Math.max(0, this.#deps.now() - this.#said.atMs);
-    return { ageMs, cache: this.#said?.cache ?? null, failing: this.#failing };
+    const heard = !isRelease(this.#stopText) || this.#heardText === this.#stopText;
+    return { ageMs, cache: this.#said?.cache ?? null, failing: this.#failing, heard };
   }
 
   #readerOf(beacon: BeaconCarrier): CarrierReader<BeaconRead> {
@@ -153,11 +158,15 @@ class IsolateStateReader implements StateReader {
     this.#failing = false;
   }
 
-  /** A release is written to KV alone: whoever reads it there tells the beacon. Null: there is nothing to tell. */
-  #passOn(keepAlive: KeepAlive): Promise<void> | null {
+  /**
+   * A release is written to KV alone: whoever reads it there tells the beacon, where that holds what it covers, as
+   * far as is known; or `whatever` is known. Null: there is nothing to tell.
+   */
+  #passOn(keepAlive: KeepAlive, whatever = false): Promise<void> | null {
     const { beacon } = this.#deps;
     const text = this.#stopText;
-    if (beacon == null || text === null || !isNewsForBeacon(this.#memory.beacon, text)) return null;
+    if (beacon == null || text === null) return null;
+    if (!whatever && !isNewsForBeacon(this.#memory.beacon, text)) return null;
     const nowMs = this.#deps.now();
     if (this.#wasJustTold(text, nowMs)) return null;
     const telling = { text, startedMs: nowMs, outcome: "open" as "open" | "heard" | "failed" };
@@ -165,6 +174,7 @@ class IsolateStateReader implements StateReader {
     const work = beacon.tell(text).then(
       ({ answer }) => {
         telling.outcome = "heard";
+        this.#heardText = text;
         this.#memory = rememberBeacon(this.#memory, answer);
       },
       () => {

@@ -7,7 +7,9 @@ const BY_PATH: readonly (readonly [part: string, read: string, change?: string])
   ["/r2/", "Workers R2 Storage: Read", "Workers R2 Storage: Edit"],
   ["/tails", "Workers Tail: Read"],
   ["/logpush/", "Logs: Edit"],
-  ["/secrets", "Workers Scripts: Read", "Workers Scripts: Edit"],
+  ["/workers/scripts/", "Workers Scripts: Read", "Workers Scripts: Edit"],
+  ["/workers/routes", "Workers Routes: Read", "Workers Routes: Edit"],
+  ["/dns_records", "DNS: Read"],
 ];
 
 /** Null where a valid token is enough. */

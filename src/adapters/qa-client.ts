@@ -8,7 +8,7 @@ import { anySignal } from "../domain/lib/abort.ts";
 import type { Sighting } from "../domain/proof/expectation.ts";
 import { type QaDocument, qaSchema } from "../domain/proof/qa-document.ts";
 import type { Clock } from "../ports/machine.ts";
-import type { QaProbe } from "../ports/visitors.ts";
+import type { QaLook, QaProbe } from "../ports/visitors.ts";
 import { parseJson } from "./cloudflare-call.ts";
 import {
   type HttpAnswer,
@@ -45,7 +45,7 @@ export function createQaProbe(options: QaProbeOptions): QaProbe {
   const redact = createRedactor([options.token, ...(options.secrets ?? [])]);
   return {
     urls: options.urls,
-    async look(url, { signal, health }) {
+    async look(url, { signal, health, version }) {
       const seen: Sighting = {
         url,
         atMs: options.clock.now(),
@@ -61,7 +61,8 @@ export function createQaProbe(options: QaProbeOptions): QaProbe {
       const lookMs = options.lookMs ?? LOOK_MS;
       const limit = options.clock.timeout(lookMs);
       try {
-        const answer = await get(withHealth(url, health), options, [signal, limit]);
+        const asked = { ...options, overriding: overrideOf(version) };
+        const answer = await get(withHealth(url, health), asked, [signal, limit]);
         return { ...seen, atMs: options.clock.now(), ...read(answer, options.token, redact) };
       } catch (error) {
         const problem = signal.aborted
@@ -80,7 +81,13 @@ type Answer = Pick<HttpAnswer, "status" | "header"> & { text: string };
 /** Follows no redirect: the token must not travel. */
 async function get(
   url: string,
-  { token, version, allowed, send = sendByNode }: QaProbeOptions,
+  {
+    token,
+    version,
+    allowed,
+    overriding,
+    send = sendByNode,
+  }: QaProbeOptions & { overriding: Record<string, string> },
   signals: AbortSignal[],
 ): Promise<Answer> {
   const at = new URL(url);
@@ -93,12 +100,19 @@ async function get(
       accept: "application/json",
       "cache-control": "no-cache",
       "user-agent": `pixcanary/${version ?? "0"}`,
+      ...overriding,
       ...(token === null || !mayGetToken(url, allowed ?? NO_HOSTS)
         ? {}
         : { authorization: `Bearer ${token.reveal()}` }),
     },
   });
   return { status, header, text: textOf(await readCapped(body, MAX_BODY_BYTES)) };
+}
+
+/** A dictionary of structured fields; both are names that need no quoting. */
+function overrideOf(version: QaLook["version"]): Record<string, string> {
+  if (version === undefined) return {};
+  return { "cloudflare-workers-version-overrides": `${version.worker}="${version.id}"` };
 }
 
 function withHealth(url: string, health: "cached" | "full" | undefined): string {

@@ -110,6 +110,8 @@ export const NOWHERE: Ports["target"] = {
   qaUrls: [],
   apiBaseUrl: OFFICIAL_API_URL,
   dataset: null,
+  zone: null,
+  legacyHosts: [],
   policy: DEFAULT_POLICY,
   ramps: {},
   rampMinNativeRequests: 0,

@@ -10,6 +10,7 @@ import { createDebts } from "../adapters/debts.ts";
 import { createIdentity } from "../adapters/identity.ts";
 import { createJournal, createLocalJournal } from "../adapters/journal.ts";
 import { createDocuments } from "../adapters/kv-documents.ts";
+import { createLadder, refusingLadder } from "../adapters/ladder.ts";
 import { fromStdin } from "../adapters/logs/find.ts";
 import { createLogFolders } from "../adapters/logs/folder.ts";
 import { createLogArchive } from "../adapters/logs/r2-archive.ts";
@@ -29,15 +30,6 @@ import { createVisitorHttp } from "../adapters/visitor-http.ts";
 import type { Environment } from "../domain/config/environment.ts";
 import { apiBaseUrlOf, toTarget } from "../domain/config/environment.ts";
 import { distinctUrls } from "../domain/config/safe-url.ts";
-import type {
-  AccountProbe,
-  ApiClock,
-  Documents,
-  Journal,
-  Metrics,
-  StateStore,
-} from "../ports/api.ts";
-import type { MediaProbe } from "../ports/backends.ts";
 import { UpstreamError } from "../ports/errors.ts";
 import type { MissingSecret, Ports } from "../ports/ports.ts";
 import { composeDatabase } from "./compose-database.ts";
@@ -164,14 +156,8 @@ export function localLogs({ cwd }: Shell): Pick<Ports["logs"], "folders" | "read
   };
 }
 
-type ApiPorts = {
-  apiClock: ApiClock;
-  store: StateStore;
-  documents: Documents;
-  journal: Journal;
-  account: AccountProbe;
-  media: MediaProbe;
-  metrics: Metrics;
+type Asking = "apiClock" | "store" | "documents" | "journal" | "account" | "media" | "metrics";
+type ApiPorts = Pick<Ports, Asking | "deployments" | "routes"> & {
   logs: Omit<Ports["logs"], "folders" | "reader">;
 };
 
@@ -204,6 +190,7 @@ function withToken(
     journal: createJournal({ ...place, ...statePlace(environment, name, shell) }),
     account: createAccountProbe({ ...place, token }),
     media: createMediaProbe({ client, accountId, bucket: environment.mediaBucket ?? null }),
+    ...createLadder({ client, accountId, worker: environment.worker, clock: shell.clock }),
     metrics: createMetrics({ client, accountId, dataset: environment.dataset ?? null }),
     logs: {
       archive: createLogArchive({
@@ -254,6 +241,7 @@ export function refusing(error: UpstreamError, why: string): ApiPorts {
       logJobs: refuse,
     },
     media: { bucket: "", tryOut: refuse },
+    ...refusingLadder(refuse),
     metrics: { ask: refuse },
     logs: {
       archive: { place: null, list: refusedLines, read: refuse },

@@ -180,7 +180,7 @@ async function planAndApply(
 ): Promise<Outcome<unknown>> {
   if (!changes(def)) return def.run(input, ports);
   const planned = await def.plan(input, ports);
-  const asks = planned.kind === "plan" && planned.risk === "exposure";
+  const asks = planned.kind === "plan" && (planned.risk === "exposure" || planned.asks === true);
   const instead = invocation(ports.target, "status");
   const what = { question: `${def.name} in ${ports.target.env}`, asks, instead };
   return decide(planned, what, flags, shell, (steps) => def.apply(steps, input, ports));
@@ -202,6 +202,9 @@ export async function decide<P, T>(
     const answer = await ask(`${what.question}: continue?`, shell.env);
     if (answer === "interrupted") {
       return { kind: "interrupted", signal: "SIGINT", truth: "nothing was written", next: "" };
+    }
+    if (answer === "no-terminal" && planned.asks === true && planned.unseen !== undefined) {
+      return planned.unseen;
     }
     if (answer !== "yes") return declined(answer, shell, what.instead);
   }

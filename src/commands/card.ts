@@ -64,6 +64,16 @@ function cardOf(target: Target): CardData {
       },
       { name: "VERIFY", when: "wait until it is live", command: invocation(target, "verify") },
       {
+        name: "VERSION",
+        when: "the stop does not arrive: deploy the proxy-only version",
+        command: invocation(target, "not-aus --via version"),
+      },
+      {
+        name: "ROUTE",
+        when: "nor does that: delete the Worker's route (asks)",
+        command: invocation(target, "not-aus --via route"),
+      },
+      {
         name: "RESTORE",
         when: "back to normal",
         command: `${invocation(target, "restore")} --reason "…"`,

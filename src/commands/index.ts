@@ -17,7 +17,8 @@ import { logsPull } from "./logs/pull.ts";
 import { logsTail } from "./logs/tail.ts";
 import { disable } from "./lower/disable.ts";
 import { reduce } from "./lower/reduce.ts";
-import { notAus } from "./not-aus/not-aus.ts";
+import { notAusVerb } from "./not-aus/not-aus.ts";
+import { rungs } from "./not-aus/rungs.ts";
 import { rampAbort } from "./ramp/abort.ts";
 import { rampPause } from "./ramp/pause.ts";
 import { rampResume } from "./ramp/resume.ts";
@@ -30,7 +31,7 @@ import { verify } from "./verify/verify.ts";
 import { watch } from "./watch/watch.ts";
 
 export const commands: readonly CommandDef[] = [
-  notAus,
+  notAusVerb(rungs),
   reduce,
   disable,
   restore,

@@ -4,6 +4,7 @@ import type { Target } from "../domain/config/environment.ts";
 import type { TokenHost } from "../domain/config/token-hosts.ts";
 import type { AccountProbe, ApiClock, Documents, Journal, Metrics, StateStore } from "./api.ts";
 import type { DatabaseProbe, MediaProbe } from "./backends.ts";
+import type { Deployments, Routes } from "./ladder.ts";
 import type { LogArchive, LogFolders, LogReader, LogTail } from "./logs.ts";
 import type { Clock, Debts, Identity, Notifier, RampFile, Rng } from "./machine.ts";
 import type { Pages } from "./pages.ts";
@@ -30,6 +31,8 @@ export interface Ports {
   account: AccountProbe;
   /** For `doctor --deep`. */
   database: DatabaseProbe;
+  deployments: Deployments;
+  routes: Routes;
   media: MediaProbe;
   metrics: Metrics;
   visitor: VisitorHttp;

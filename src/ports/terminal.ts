@@ -12,7 +12,7 @@ export interface Progress {
 }
 
 export type Stage =
-  | { kind: "written"; what: "stop" | "config"; elapsedMs: number }
+  | { kind: "written"; what: "stop" | "config" | "version" | "route"; elapsedMs: number }
   /** By the Worker itself, to these carriers. */
   | { kind: "written"; what: "worker"; carriers: readonly string[]; elapsedMs: number }
   | { kind: "stored"; what: "stop" | "config"; elapsedMs: number }

@@ -6,7 +6,13 @@ export interface QaProbe {
   /** The `/qa` URLs of this environment. */
   readonly urls: readonly string[];
   /** Never throws: what went wrong is in the sighting. `health: "full"` waits for the pings. */
-  look(url: string, options: CallOptions & { health?: "cached" | "full" }): Promise<Sighting>;
+  look(url: string, options: QaLook): Promise<Sighting>;
+}
+
+export interface QaLook extends CallOptions {
+  health?: "cached" | "full";
+  /** This version of the Worker is to answer; it must be in the newest deployment, be it at 0 %. */
+  version?: { worker: string; id: string } | undefined;
 }
 
 /** One request to the environment's API, as a visitor's browser makes it. */

@@ -12,6 +12,7 @@ import {
   PAGES_ORIGIN,
   type SandboxDescription,
   WORKER_NAME,
+  ZONE,
 } from "./types.ts";
 
 /** What a sender of notices must know, next to the addresses. */
@@ -60,6 +61,8 @@ export async function writeConfigFile(
       mediaBucket: MEDIA_BUCKET,
       logsBucket: LOGS_BUCKET,
       logsPrefix: "b2a/",
+      zone: ZONE,
+      legacyHosts: [new URL(description.originUrl).hostname],
       onCall: "the team that runs this sandbox",
       slack: "#sandbox",
       escalation: [{ afterMinutes: 15, to: "the team's lead" }],

@@ -87,13 +87,11 @@ async function start(
     place: () => (settings.empty ? placeOfJobs(cloudflare) : USUAL_PLACE),
   });
   const { origin, originUrl, database } = await startBackends(world);
-  const cloudflare = await startApi(world, {
-    bucket: (name) => edges.bucket(name),
-    run: (worker) => edges.run(worker),
-  });
+  const cloudflare = await startApi(world, originUrl, () => edges);
   const noticeUrls = await startNotices(world.notices, settings.notices, closers);
   const vars = varsOf(world, cloudflare, originUrl, noticeUrls);
-  const { edges, edgeUrl } = await startEdge(world, cloudflare, vars, database.url);
+  const behind = { databaseUrl: database.url, originUrl };
+  const { edges, edgeUrl } = await startEdge(world, cloudflare, vars, behind);
   const locations = [...edges.urls].map(([colo, url]) => ({ colo, url: url.origin }));
   const urls = locations.map(({ url }) => url);
   const traffic = new Traffic(urls, world.random, world.sessions);
@@ -218,14 +216,14 @@ async function startEdge(
   world: World,
   cloudflare: Cloudflare,
   vars: Record<string, string>,
-  databaseUrl: string,
+  behind: { databaseUrl: string; originUrl: string },
 ): Promise<{ edges: Edges; edgeUrl: string }> {
   const { settings, closers, store, replicas, native, points, logLines } = world;
   const closing = new AbortController();
   const edges = await startEdges({
     locations: settings.locations,
-    worker: firstWorker(world, cloudflare, vars),
-    databaseUrl,
+    deployment: firstWorker(world, cloudflare, vars),
+    ...behind,
     buckets: () => cloudflare.held.buckets,
     kv: kvService(store, replicas, closing.signal),
     beacon: world.beacon,

@@ -72,6 +72,9 @@ export const MEDIA_BUCKET = "piximmo-media";
 export const LOGS_BUCKET = "logs-canary";
 /** As Cloudflare knows the Worker. */
 export const WORKER_NAME = "pix-sandbox";
+/** Of the account; its locations stand for this host, whatever their addresses. */
+export const ZONE = "pix.test";
+export const HOST = "api.pix.test";
 export const DATASET = "canary_requests";
 export const CANARY_TAG = "B2a";
 /** In the configuration that the sandbox writes, and in the keys of its Workers' notices. */

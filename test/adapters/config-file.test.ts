@@ -381,6 +381,8 @@ describe("a target", () => {
       configPath: null,
       apiBaseUrl: "https://api.cloudflare.com/client/v4",
       dataset: null,
+      zone: null,
+      legacyHosts: [],
       policy: DEFAULT_POLICY,
       pagesOrigin: null,
       contacts: NO_CONTACTS,

@@ -31,6 +31,8 @@ const TARGET: Target = {
   configPath: null,
   apiBaseUrl: "https://api.cloudflare.com/client/v4",
   dataset: null,
+  zone: null,
+  legacyHosts: [],
   policy: DEFAULT_POLICY,
   ramps: {},
   rampMinNativeRequests: 200,

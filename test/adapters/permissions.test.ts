@@ -15,6 +15,10 @@ it.each([
   ["post", "/accounts/a/workers/scripts/pix-api/tails", "Workers Tail: Read"],
   ["get", "/accounts/a/logpush/jobs", "Logs: Edit"],
   ["put", "/accounts/a/workers/scripts/pix-api/secrets", "Workers Scripts: Edit"],
+  ["post", "/accounts/a/workers/scripts/pix-api/deployments", "Workers Scripts: Edit"],
+  ["get", "/zones/z/workers/routes", "Workers Routes: Read"],
+  ["delete", "/zones/z/workers/routes/r", "Workers Routes: Edit"],
+  ["get", "/zones/z/dns_records", "DNS: Read"],
   ["get", "/user/tokens/verify", null],
 ])("%s %s needs %s", (method, path, permission) => {
   expect(permissionFor(method, path)).toBe(permission);

@@ -29,6 +29,8 @@ export interface Broken {
   clock?: HereOptions["clock"];
 }
 
+const OVERRIDES = "cloudflare-workers-version-overrides";
+
 export class DoctorStage {
   readonly lane: Lane;
   /** Where qaUrls point to. */
@@ -50,12 +52,17 @@ export class DoctorStage {
     await measure(lane.sandbox, "healthy");
     const real = lane.sandbox.description.locations[0]?.url;
     const server = createServer((request, response) => {
-      const { authorization = "" } = request.headers;
+      const { authorization = "", [OVERRIDES]: overrides } = request.headers;
       const asked = new URL(request.url ?? "", real);
       const pass = async (): Promise<void> => {
-        const answer = await fetch(asked, { headers: { authorization }, redirect: "manual" });
-        const headers = Object.fromEntries(answer.headers);
-        const found = { status: answer.status, headers, body: await answer.text() };
+        const version = overrides === undefined ? {} : { [OVERRIDES]: String(overrides) };
+        const headers = { authorization, ...version };
+        const answer = await fetch(asked, { headers, redirect: "manual" });
+        const found = {
+          status: answer.status,
+          headers: Object.fromEntries(answer.headers),
+          body: await answer.text(),
+        };
         const { status, headers: told, body } = stage.between(found, asked);
         delete told["content-length"];
         delete told["content-encoding"];

@@ -6,6 +6,7 @@ import { Limits } from "../../src/sandbox/api/limits.ts";
 import { Namespaces } from "../../src/sandbox/api/namespaces.ts";
 import { ApiServer } from "../../src/sandbox/api/server.ts";
 import { Tokens } from "../../src/sandbox/api/tokens.ts";
+import { Zones } from "../../src/sandbox/api/zones.ts";
 import { CentralStore } from "../../src/sandbox/kv/central-store.ts";
 import { ACCOUNT, NAMESPACE, noBuckets } from "../sandbox/api-harness.ts";
 import { configText } from "./lane.ts";
@@ -32,6 +33,7 @@ export async function knowingApi(faults: readonly FaultRuleInput[]): Promise<Api
     r2: { names: new Set(), bucket: noBuckets },
     jobs: [],
     worker: new AccountWorker({ name: null, run: async () => undefined }),
+    zones: new Zones(async () => undefined),
     boundNamespaceId: "",
     accountId: ACCOUNT,
     now: Date.now,

@@ -11,6 +11,7 @@ import { parseConfig, parseStop } from "../../src/domain/state/documents.ts";
 import type { ParsedState } from "../../src/domain/state/state.ts";
 import { parseState } from "../../src/domain/state/state.ts";
 import type { Sandbox, SandboxOptions } from "../../src/sandbox/index.ts";
+import { HOST, WORKER_NAME } from "../../src/sandbox/types.ts";
 import { ensureCli, PLAIN_ENV } from "../support/cli.ts";
 import { endingOf } from "../support/ending.ts";
 import { PATIENCE, WORKER_PATIENCE } from "../support/patience.ts";
@@ -101,11 +102,24 @@ export function stateFolderOf({ sandbox, dir }: Lane, state = join(dir, "state")
 
 let resets = 0;
 
+/** The Worker's first deployment and its route, where something has changed them. */
+async function resetAccount({ control }: Sandbox): Promise<void> {
+  const { worker, zones } = control.account;
+  const [first] = worker.deployments.slice(-1);
+  const [zone] = zones.list;
+  if (first === undefined || zone === undefined) return;
+  if (zone.routes.length === 0) {
+    await zones.create(zone, { pattern: `${HOST}/*`, script: WORKER_NAME });
+  }
+  if (worker.deployments[0]?.split !== first.split) await worker.deploy(first.split);
+}
+
 /** No fault, no emergency, 10 %, seen at every location; the API's list of requests is empty. */
 export async function resetLane(lane: Lane): Promise<void> {
   const { sandbox, written } = lane;
   const { control } = sandbox;
   await control.heal();
+  await resetAccount(sandbox);
   control.setApi({ resetLimits: true });
   control.setKv({ lagMs: NO_LAG, catchUp: true });
   await vi.waitFor(() => release(lane), PATIENCE);

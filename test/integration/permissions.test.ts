@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { commands } from "../../src/commands/index.ts";
 import type { Permission } from "../../src/sandbox/index.ts";
 import { PERMISSIONS } from "../../src/sandbox/index.ts";
-import { PAGES_ORIGIN } from "../../src/sandbox/types.ts";
+import { HOST, PAGES_ORIGIN, ZONE } from "../../src/sandbox/types.ts";
 import { BASE, rampOf } from "../domain/ramp/world.ts";
 import { measure } from "../runbook/measured.ts";
 import { ensureCli, ROOT } from "../support/cli.ts";
@@ -82,6 +82,8 @@ beforeAll(async () => {
     mediaBucket: lane.sandbox.description.mediaBucket,
     rampMinNativeRequests: 0,
     policy: { settleSeconds: 0, minNativeRequests: 4 },
+    zone: ZONE,
+    legacyHosts: [new URL(lane.sandbox.description.originUrl).hostname],
   });
   await measure(lane.sandbox, "healthy");
   const fromMs = Date.now() - 20 * 60_000;
@@ -120,6 +122,10 @@ const visitors = () => lane.sandbox.control.startTraffic({ visitors: 5 });
 
 const WAYS: Record<string, Way> = {
   "not-aus": { words: ["not-aus", ...REASON] },
+  "not-aus --via version": {},
+  "not-aus --via route": {
+    words: ["not-aus", "--via", "route", "--confirm-route", `${HOST}/*`],
+  },
   reduce: {},
   disable: {},
   restore: {

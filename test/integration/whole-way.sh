@@ -15,6 +15,9 @@ sandbox() { # METHOD path [body]
 pixcanary setup --env production --qa-url "$QA_URLS" --yes
 (cd worker && npx wrangler deploy --env production --var "ORIGIN_URL:$ORIGIN_URL")
 (cd worker && npx wrangler secret bulk --env production < ~/.config/pixcanary/production/worker-secrets.json)
+(cd worker && npx wrangler versions upload --env production --var "ORIGIN_URL:$ORIGIN_URL" --var PROXY_ONLY:1 --tag proxy-only)
+(cd worker && npx wrangler deploy --env production --var "ORIGIN_URL:$ORIGIN_URL")
+eval "$(pixcanary doctor --env production 2> /dev/null | sed -n 's/^ *fix: \(npx wrangler versions deploy .*\)$/\1/p')"
 pixcanary doctor --env production
 pixcanary restore --env production --to 50 --reason "first visitors" --yes
 

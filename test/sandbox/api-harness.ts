@@ -9,6 +9,7 @@ import type { Permission } from "../../src/sandbox/api/permissions.ts";
 import { ApiServer } from "../../src/sandbox/api/server.ts";
 import type { Cloudflare } from "../../src/sandbox/api/start.ts";
 import { type TokenKind, Tokens } from "../../src/sandbox/api/tokens.ts";
+import { Zones } from "../../src/sandbox/api/zones.ts";
 import { CentralStore } from "../../src/sandbox/kv/central-store.ts";
 import { WORKER_NAME } from "../../src/sandbox/types.ts";
 
@@ -45,12 +46,14 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
   const limits = new Limits(options.limits ?? false, now);
   const title = options.empty ? null : "KV_CANARY_CONFIG";
   const worker = new AccountWorker({ name: WORKER_NAME, run: async () => undefined });
+  const zones = new Zones(() => worker.reroute());
   const held = {
     namespaces: new Namespaces({ id: NAMESPACE, title, store }, now),
     buckets: new Set<string>(),
     jobs: [],
     secrets: worker.secrets,
     worker,
+    zones,
   };
   const server = new ApiServer(
     createApi(

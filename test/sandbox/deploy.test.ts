@@ -1,7 +1,11 @@
 /** What the sandbox's API takes of a deployment, and what it refuses with a reason. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { AccountWorker } from "../../src/sandbox/api/account-worker.ts";
-import type { RunningWorker } from "../../src/sandbox/edge/worker.ts";
+import {
+  AccountWorker,
+  NewestNotDeployed,
+  type Version,
+} from "../../src/sandbox/api/account-worker.ts";
+import type { RunningDeployment } from "../../src/sandbox/edge/worker.ts";
 import { ACCOUNT, type ApiUnderTest, NAMESPACE, startApi } from "./api-harness.ts";
 
 let api: ApiUnderTest;
@@ -102,36 +106,114 @@ describe("the Worker of the account", () => {
     cached: [],
   });
   const runs: string[] = [];
-  const run = async ({ versionId, modules, secrets }: RunningWorker): Promise<void> => {
+  const run = async ({ split }: RunningDeployment): Promise<void> => {
     await Promise.resolve();
-    runs.push(`${versionId} ${Object.values(secrets)}`);
+    runs.push(
+      split.map((one) => `${one.percentage}% ${Object.values(one.worker.secrets)}`).join(" "),
+    );
+    const modules = split.flatMap((one) => one.worker.modules);
     if (modules.some(({ contents }) => contents === "broken")) throw new Error("no start");
   };
+  const all = (version: Version) => [{ version, percentage: 100 }];
   beforeEach(() => runs.splice(0));
 
   test("is none after a first deployment that does not start", async () => {
     const worker = new AccountWorker({ name: null, run });
-    const version = worker.add("pix", upload("broken"), "v1");
-    await expect(worker.deploy(version, { KEY: "a" })).rejects.toThrow("no start");
-    expect([worker.name, worker.deployed, [...worker.secrets]]).toEqual([null, null, []]);
-    expect(runs).toEqual(["v1 a", "none "]);
+    const failed = worker.addAndDeploy("pix", upload("broken"), { KEY: "a" });
+    await expect(failed).rejects.toThrow("no start");
+    expect([worker.name, worker.deployed, worker.versions, [...worker.secrets]]).toEqual([
+      ...[null, null, [], []],
+    ]);
+    expect(runs).toEqual(["100% a", ""]);
+  });
+
+  test("runs what it ran before when the next deployment does not start", async () => {
+    const worker = new AccountWorker({ name: null, run });
+    const first = await worker.addAndDeploy("pix", upload(""), { KEY: "a" });
+    await expect(worker.deploy(all(worker.add("pix", upload("broken"))))).rejects.toThrow();
+    expect([worker.deployed, worker.deployments.length, runs.at(-1)]).toEqual([first, 1, "100% a"]);
   });
 
   test("changes in turn: a secret that comes meanwhile is for the version that runs last", async () => {
     const worker = new AccountWorker({ name: null, run });
-    await worker.deploy(worker.add("pix", upload(""), "v1"));
-    const second = worker.deploy(worker.add("pix", upload(""), "v2"));
+    await worker.deploy(all(worker.add("pix", upload("first"))));
+    const second = worker.deploy(all(worker.add("pix", upload("second"))));
     await Promise.all([second, worker.setSecrets({ KEY: "b" })]);
-    expect([worker.deployed?.id, runs.at(-1)]).toEqual(["v2", "v2 b"]);
+    const { deployed } = worker;
+    expect([deployed?.number, deployed?.upload.modules[0]?.contents]).toEqual([3, "second"]);
+    expect([deployed?.annotations.triggeredBy, runs.at(-1)]).toEqual(["secret", "100% b"]);
+  });
+
+  test("keeps the secrets of each version, and takes no secret while another than the newest serves", async () => {
+    const worker = new AccountWorker({ name: null, run });
+    const first = await worker.addAndDeploy("pix", upload(""), { KEY: "a" });
+    await worker.setSecrets({ KEY: "b" });
+    await worker.deploy(all(first));
+    expect(runs.at(-1)).toBe("100% a");
+    await expect(worker.setSecrets({ KEY: "c" })).rejects.toThrow(NewestNotDeployed);
+    expect([worker.deployed, worker.secrets.get("KEY")]).toEqual([first, "b"]);
   });
 });
 
-test("a version for some of the visitors is refused", async () => {
-  await put({});
-  const versions = [{ version_id: api.held.worker.deployed?.id, percentage: 50 }];
-  const body = JSON.stringify({ strategy: "percentage", versions });
-  const answer = api.call(`${BASE}/scripts/pix-sandbox/deployments`, { method: "POST", body });
-  expect(await errorOf(answer)).toEqual([400, "the sandbox deploys one version to 100 %"]);
+describe("a deployment", () => {
+  const SCRIPT = `${BASE}/scripts/pix-sandbox`;
+  const deploy = (versions: object[], query = "") => {
+    const body = JSON.stringify({ strategy: "percentage", versions });
+    return api.call(`${SCRIPT}/deployments${query}`, { method: "POST", body });
+  };
+  const idOf = () => api.held.worker.versions[0]?.id ?? "";
+  const result = async (answer: Promise<Response>) =>
+    ((await (await answer).json()) as { result: unknown }).result;
+
+  test("has two versions, one of them perhaps at 0 %, and is listed before the one that it replaces", async () => {
+    await put({});
+    const first = idOf();
+    await put({});
+    const versions = [
+      { version_id: idOf(), percentage: 100 },
+      { version_id: first, percentage: 0 },
+    ];
+    expect((await deploy(versions)).status).toBe(200);
+    expect(await result(api.call(`${SCRIPT}/deployments`))).toMatchObject({
+      deployments: [{ versions }, { versions: [{ version_id: idOf(), percentage: 100 }] }, {}],
+    });
+  });
+
+  test.each([
+    ["of no version", []],
+    ["of half the visitors", [{ version_id: "known", percentage: 50 }]],
+    ["of an unknown version", [{ version_id: "unknown", percentage: 100 }]],
+  ])("%s is refused", async (_, versions) => {
+    await put({});
+    const known = versions.map((one) => ({
+      ...one,
+      version_id: one.version_id === "known" ? idOf() : one.version_id,
+    }));
+    expect((await deploy(known)).status).toBeGreaterThanOrEqual(400);
+    expect(api.held.worker.deployments.length).toBe(1);
+  });
+
+  test("of a version with other secrets than now wants force", async () => {
+    await put({});
+    const first = [{ version_id: idOf(), percentage: 100 }];
+    const secret = { name: "QA_TOKEN", text: "new", type: "secret_text" };
+    await api.call(`${SCRIPT}/secrets`, { method: "PUT", body: JSON.stringify(secret) });
+    const refused = await deploy(first);
+    expect([refused.status, await refused.text()]).toEqual([
+      400,
+      expect.stringMatching(/10220.*secrets have changed: QA_TOKEN/),
+    ]);
+    expect((await deploy(first, "?force=true")).status).toBe(200);
+  });
+
+  test("of a version that is not among the newest hundred is refused", async () => {
+    await put({});
+    const first = [{ version_id: idOf(), percentage: 100 }];
+    const { worker } = api.held;
+    const [{ upload }] = worker.versions as [Version];
+    for (let nth = 0; nth < 100; nth += 1) worker.add("pix-sandbox", upload);
+    expect(await errorOf(deploy(first))).toEqual([400, expect.stringContaining("newest 100")]);
+  });
 });
 
 test.each([

@@ -134,6 +134,8 @@ export function modelPorts(store: StateStore): Ports {
       qaUrls: [],
       apiBaseUrl: "http://127.0.0.1",
       dataset: null,
+      zone: null,
+      legacyHosts: [],
       policy: DEFAULT_POLICY,
       ramps: {},
       rampMinNativeRequests: 200,
@@ -220,6 +222,19 @@ export function modelPorts(store: StateStore): Ports {
       accounts: () => Promise.reject(new Error("not asked")),
       tails: () => Promise.reject(new Error("not asked")),
       logJobs: () => Promise.reject(new Error("not asked")),
+    },
+    deployments: {
+      list: () => Promise.reject(new Error("not asked")),
+      versions: () => Promise.reject(new Error("not asked")),
+      bindings: () => Promise.reject(new Error("not asked")),
+      deploy: () => Promise.reject(new Error("not asked")),
+    },
+    routes: {
+      zone: () => Promise.reject(new Error("not asked")),
+      list: () => Promise.reject(new Error("not asked")),
+      records: () => Promise.reject(new Error("not asked")),
+      remove: () => Promise.reject(new Error("not asked")),
+      add: () => Promise.reject(new Error("not asked")),
     },
     database: { look: () => Promise.reject(new Error("not asked")) },
     media: {

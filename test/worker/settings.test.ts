@@ -44,3 +44,15 @@ describe("/qa", () => {
     expect(parsed({ QA_TOKEN: ` ${"s".repeat(32)}\n` }).qaToken).toBe("s".repeat(32));
   });
 });
+
+test.each([
+  [undefined, false],
+  ["", false],
+  [" False ", false],
+  ["true", true],
+  ["1", true],
+  ["yse", true],
+])("PROXY_ONLY=%s makes a version proxy-only: %s", (PROXY_ONLY, expected) => {
+  const env = PROXY_ONLY === undefined ? {} : { PROXY_ONLY };
+  expect(parseSettings(env as Parameters<typeof parseSettings>[0]).proxyOnly).toBe(expected);
+});

@@ -266,6 +266,8 @@ function sightingOf(
     metrics24h: undefined,
     cookieKeyIds: [],
     guardian: "enforce",
+    operators: null,
+    proxyOnly: false,
   });
   const seen = { tag: decision.tag ?? "none", cohort: decision.cohort, reason: decision.reason };
   return { status: 200, colo: name, decision: seen, qa, problem: null };

@@ -24,6 +24,7 @@ export interface QaFacts {
   guardian: GuardianMode;
   /** Null: not for who asks. */
   operators: readonly OperatorKey[] | null;
+  proxyOnly: boolean;
 }
 
 export function qaDocument(facts: QaFacts): QaDocument {
@@ -49,12 +50,13 @@ export function qaDocument(facts: QaFacts): QaDocument {
     guardian: facts.guardian,
   };
   if (facts.operators !== null) document.operators = facts.operators.map(markedName);
+  if (facts.proxyOnly) document.proxy_only = true;
   if (facts.metrics24h !== undefined) document.metrics_24h = facts.metrics24h;
   return document;
 }
 
-function beaconOf({ ageMs, cache, failing }: BeaconSight): NonNullable<QaDocument["beacon"]> {
-  return { age_ms: ageMs, cache, failing };
+function beaconOf({ ageMs, ...beacon }: BeaconSight): NonNullable<QaDocument["beacon"]> {
+  return { age_ms: ageMs, ...beacon };
 }
 
 function emergenciesOf({ inForce, carried }: EffectiveState): QaDocument["emergencies"] {

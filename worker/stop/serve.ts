@@ -26,7 +26,8 @@ export interface StopExchange {
 
 /** For tools and no page: no CORS. Never throws. */
 export async function serveStop(given: StopExchange, deps: Deps): Promise<Response> {
-  const admission = await admitStop(given.request, given.env.QA_LIMIT_ANON, deps.stops.door);
+  // The wider one: whoever stops may do so again and again, and wrong signatures have a limit of their own.
+  const admission = await admitStop(given.request, given.env.QA_LIMIT_TOKEN, deps.stops.door);
   const response =
     admission.kind === "admitted"
       ? await take(admission, given, deps)

@@ -14,6 +14,7 @@ const CHOICES: Readonly<Record<string, readonly string[] | null>> = {
   "--cohort": ["native", "proxy"],
   "--level": ["INFO", "WARN", "ERROR"],
   "--guardian": ["off", "observe", "enforce"],
+  "--via": ["version", "route"],
   "--severity": ["critical", "warning"],
   "--fault": [...FAULT_NAMES, "all"],
   shell: ["bash", "zsh", "fish"],

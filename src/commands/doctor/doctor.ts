@@ -31,6 +31,7 @@ import {
 import { backendChecks } from "./backends.ts";
 import { beaconChecks } from "./beacon.ts";
 import { guardianChecks, oddChecks, rampChecks, readSide } from "./guardian.ts";
+import { ladderChecks } from "./ladder.ts";
 import { elsewhere, locationChecks, type Seen } from "./locations.ts";
 import { sightChecks } from "./metrics-and-logs.ts";
 import { noticeChecks } from "./notifications.ts";
@@ -214,8 +215,20 @@ function blockedChecks(
   ];
 }
 
+/** Where one of these fails, nothing of the account can be asked. */
+const CAUSES = ["token", "account", "network", "API"];
+
 async function diagnose(ports: Ports, given: Wanted): Promise<Outcome<DoctorData>> {
-  const { checks, token } = await examine(ports, ports.interrupt, given);
+  const signal = anySignal([ports.clock.timeout(given.timeoutMs), ports.interrupt]);
+  const [{ checks: own, token }, ladder] = await Promise.all([
+    examine(ports, ports.interrupt, given),
+    ladderChecks(ports, signal),
+  ]);
+  const cause = own.find(({ name, result }) => result === "fail" && CAUSES.includes(name))?.name;
+  const checks = [
+    ...own,
+    ...(cause === undefined ? ladder : ladder.map(({ name }) => skipped(name, cause))),
+  ];
   const data = { checks };
   const wrong = checks.filter((check) => check.result === "fail");
   if (wrong.length === 0) return { kind: "done", changed: false, data };

@@ -18,7 +18,12 @@ export function entryLine(entry: JournalEntry, nowMs: number): string {
   const change = hadNoEffect(entry)
     ? `${note || "nothing written"}  ${who}`
     : `${changeText(entry)}  ${who}  (${proofText(entry)})`;
-  return escapeForTerminal(`${timeWithAge(entry.at, nowMs)}  ${entry.command}  ${change}`);
+  const command = taken(entry) ? `${entry.command} --via ${entry.rung?.via}` : entry.command;
+  return escapeForTerminal(`${timeWithAge(entry.at, nowMs)}  ${command}  ${change}`);
+}
+
+function taken({ rung }: JournalEntry): boolean {
+  return rung?.action === "taken";
 }
 
 /** An entry that changed nothing says what happened, such as how a ramp ended. */

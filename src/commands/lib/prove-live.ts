@@ -5,6 +5,7 @@ import type { Expectation, Sighting } from "../../domain/proof/expectation.ts";
 import { carriersAt, compare } from "../../domain/proof/expectation.ts";
 import type { Carrier } from "../../domain/state/carriers.ts";
 import type { Ports } from "../../ports/ports.ts";
+import type { QaLook } from "../../ports/visitors.ts";
 
 interface LiveAt {
   url: string;
@@ -25,6 +26,8 @@ export interface LookOptions {
   signal: AbortSignal;
   startedMs: number;
   isForeign?: (sighting: Sighting) => Promise<boolean>;
+  /** Which version of the Worker is looked at; the one that serves visitors unless given. */
+  version?: QaLook["version"];
 }
 
 /** Quick at first, since KV is often visible at once nearby; then well inside the 300 looks/min. */
@@ -71,11 +74,11 @@ async function proveAt(
   ports: Ports,
   url: string,
   expected: Expectation | (() => Expectation),
-  { signal, startedMs, isForeign }: LookOptions,
+  { signal, startedMs, isForeign, version }: LookOptions,
 ): Promise<{ sighting: Sighting; because: string | null }> {
   let told = "";
   for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(delayMs * 2, MAX_DELAY_MS)) {
-    const sighting = await ports.qa.look(url, { signal, health: "cached" });
+    const sighting = await ports.qa.look(url, { signal, health: "cached", version });
     const now = typeof expected === "function" ? expected() : expected;
     const comparison = compare(now, sighting);
     if (comparison.seen) return { sighting, because: null };

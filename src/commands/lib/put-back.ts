@@ -48,7 +48,7 @@ export interface Ours {
  */
 export async function proveOrFind(
   ports: Ports,
-  expected: { emergency: boolean; revision: string; percent?: number },
+  expected: { emergency: boolean; revision: string; percent?: number; released?: true },
   options: LookOptions & { what: string; ours: Ours },
 ): Promise<{ proof: LiveProof; lost: Asked[] }> {
   const { ours, signal: limit } = options;

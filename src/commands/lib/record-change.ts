@@ -4,6 +4,7 @@
  */
 
 import type { IncidentEvent } from "../../domain/incident/event.ts";
+import type { Rung } from "../../domain/ladder/rung.ts";
 import { anySignal, unlessAborted } from "../../domain/lib/abort.ts";
 import type { Debt } from "../../domain/state/debt.ts";
 import type { JournalEntry, Signature, Snapshot } from "../../domain/state/journal.ts";
@@ -35,6 +36,8 @@ export interface Trace {
   unwritten?: boolean;
   /** A stop was released although none was stored. */
   released?: boolean;
+  /** Of `not-aus --via`, and what `restore` undid of it. */
+  rung?: Rung;
 }
 
 /** `early`: of `keepEarly`, if that was called. */
@@ -76,6 +79,7 @@ async function entryOf(ports: Ports, input: CommonInput, trace: Trace): Promise<
       elapsed_ms: Math.round(trace.elapsedMs),
     },
     notes: [...(trace.notes ?? [])],
+    ...(trace.rung === undefined ? {} : { rung: trace.rung }),
   };
 }
 

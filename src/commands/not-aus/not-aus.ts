@@ -3,64 +3,65 @@
  * prompt comes before. Done means: the stop is written and every `/qa` of the environment shows the
  * emergency; anything less is said to be pending.
  */
+import * as z from "zod";
 import { anySignal } from "../../domain/lib/abort.ts";
-import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
 import type { StopDocument } from "../../domain/state/documents.ts";
 import { NO_CHANGE } from "../../domain/state/journal.ts";
-import { escapeForTerminal } from "../../domain/text/escape.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { ChangingVerb, CommonInput, Outcome } from "../command.ts";
-import { noFlags } from "../flag.ts";
-import { liveLine, missingLines, othersFollow, seconds, timeWithAge } from "../lib/format.ts";
-import type { LiveProof } from "../lib/prove-live.ts";
+import { flag, oneOf, textUpTo } from "../flag.ts";
+import { invocation } from "../lib/format.ts";
 import { isLive } from "../lib/prove-live.ts";
-import { proxyLines } from "../lib/proxy-health.ts";
 import { keepEarly, leaveTrace, type Trace } from "../lib/record-change.ts";
 import { mayHaveWritten, wrote } from "../lib/write-result.ts";
+import type { NotAusData } from "./data.ts";
 import { earlierOf } from "./earlier.ts";
 import { manualLines } from "./manual-lines.ts";
+import { isRungData, type RungData, type RungSteps, type Rungs, rungText } from "./rung-data.ts";
 import type { SignedWrite } from "./signed.ts";
 import type { StopRun } from "./stop-run.ts";
+import { stopText } from "./text.ts";
 import { isTokenRefused, isUnwritten, isWithoutEffect, stopVerdict } from "./verdict.ts";
 import { WRITE_SHARE, writeAndProve } from "./write-and-prove.ts";
 
-export interface NotAusData {
-  /** null when it is known that this stop was not written (its mirror may be), or is no longer in force. */
-  stop: { id: string; at: string } | null;
-  /** `worker_ms`: by the Worker itself, to these carriers; absent without an operator key. */
-  written: {
-    stop_ms: number | null;
-    config_ms: number | null;
-    worker_ms?: number | null;
-    carriers?: readonly string[];
-  };
-  /** Why the API did not take the stop, where the Worker alone did. */
-  api_problem?: string;
-  stored: { stop_ms: number | null };
-  live: LiveProof["live"];
-  missing: LiveProof["missing"];
-  /** The emergency that was already on, if one was. */
-  already: { at: string; by: string | null; reason: string | null } | null;
-  /** What is wrong with proxy itself, as far as was known by the end. */
-  proxy_sick: string | null;
-  manual: readonly string[];
-  at_ms: number;
-}
+export type { NotAusData };
 
-export const notAus: ChangingVerb<typeof noFlags, null, NotAusData> = {
+/** A deployment takes seconds, a deleted route may take a minute. */
+const RUNG_LIMIT_MS = 60_000;
+
+const input = z.object({
+  via: flag(
+    "--via <rung>",
+    "by another way than KV: version (deploy the proxy-only version) or route (delete the route)",
+    oneOf(["version", "route"]).optional(),
+  ),
+  confirmRoute: flag(
+    "--confirm-route <pattern>",
+    "with --via route: its pattern, in place of the question",
+    textUpTo(1_000).optional(),
+  ),
+});
+
+/** `rungs`: for `--via`, where this program has them. */
+export const notAusVerb = (
+  rungs: Rungs | null,
+): ChangingVerb<typeof input, RungSteps | null, NotAusData | RungData> => ({
   name: "not-aus",
   summary: "Stop: send all traffic to proxy (the legacy origin) now",
   details:
     "Sends every visitor to the legacy origin, also those with cookies and overrides, until " +
-    "`restore`. Never asks. Unfinished uploads on native have to be started again.",
+    "`restore`. Never asks. Unfinished uploads on native have to be started again. --via is for when that is not " +
+    "enough: it needs the Workers API instead of KV, and --via route asks.",
   examples: [
     "pixcanary not-aus --env production",
     'pixcanary not-aus --env production --reason "5xx spike" --incident INC-42',
   ],
   relief: true,
   timeoutMs: 10_000,
-  input: noFlags,
-  async plan() {
+  timeoutFor: ({ via }) => (via === undefined ? 10_000 : RUNG_LIMIT_MS),
+  input,
+  async plan(given, ports) {
+    if (given.via !== undefined && rungs !== null) return rungs.plan(given, ports);
     return {
       kind: "plan",
       risk: "relief",
@@ -72,9 +73,15 @@ export const notAus: ChangingVerb<typeof noFlags, null, NotAusData> = {
       steps: null,
     };
   },
-  apply: (_steps, input, ports) => pullTheStop(input, ports),
+  async apply(steps, given, ports) {
+    if (steps !== null && rungs !== null) return rungs.apply(steps, given, ports);
+    return pullTheStop(given, ports);
+  },
   render,
-};
+});
+
+/** As the relief program has it; `--via` is another program's, see bin/pixcanary.js. */
+export const notAus = notAusVerb(null);
 
 export async function pullTheStop(input: CommonInput, ports: Ports): Promise<Outcome<NotAusData>> {
   const startedMs = ports.clock.monotonic();
@@ -176,6 +183,7 @@ function dataOf(run: StopRun, ports: Ports): NotAusData {
     already: alreadyOn(run),
     proxy_sick: null,
     manual: manualLines(ports.target, { tokenRefused: isTokenRefused(run) }),
+    ladder: ["version", "route"].map((via) => invocation(ports.target, `not-aus --via ${via}`)),
     at_ms: ports.clock.now(),
   };
 }
@@ -204,56 +212,8 @@ function alreadyOn(run: StopRun): NotAusData["already"] {
   return { at: earlier.at, by: earlier.by, reason: earlier.reason };
 }
 
-/** A stop that was not written has nothing to be live: what `/qa` shows is in the headline. */
-function liveLines(outcome: Outcome<NotAusData>, data: NotAusData): string[] {
-  if (outcome.kind === "failed" || data.stop === null) return [];
-  return [`  live      ${liveLine(data)}`, ...missingLines(data)];
-}
-
-function workerText({ written: { worker_ms, carriers = [] } }: NotAusData): string {
-  if (worker_ms === undefined) return "";
-  if (worker_ms === null) return " · worker –";
-  return ` · worker ${seconds(worker_ms)} (${escapeForTerminal(carriers.join(", "))})`;
-}
-
-/** What is in force all the same. */
-function openLines(outcome: Outcome<NotAusData>, data: NotAusData): string[] {
-  if (outcome.kind !== "done") return [];
-  if (data.api_problem !== undefined) {
-    return [
-      `! ${escapeForTerminal(data.api_problem)}; the Worker did`,
-      "! emergency flag in config not confirmed; run not-aus again when the API answers",
-    ];
-  }
-  if (data.written.config_ms !== null) return [];
-  return ["! emergency flag in config not confirmed; run not-aus again"];
-}
-
-function render(outcome: Outcome<NotAusData>): string {
+function render(outcome: Outcome<NotAusData | RungData>): string {
   if (!("data" in outcome) || outcome.data === undefined) return "";
   const { data } = outcome;
-  const stage = (ms: number | null) => (ms === null ? "–" : seconds(ms));
-  const lines = [
-    ...(data.stop === null ? [] : [`  stop      ${data.stop.id}`]),
-    `  written   stop ${stage(data.written.stop_ms)} · config ${stage(data.written.config_ms)}${workerText(data)}`,
-    `  stored    ${stage(data.stored.stop_ms)}`,
-    ...liveLines(outcome, data),
-  ];
-  if (data.already !== null) {
-    const { at, by, reason } = data.already;
-    const why = reason === null ? "" : ` ("${reason}")`;
-    lines.push(
-      escapeForTerminal(
-        `  before    already stopped, ${timeWithAge(at, data.at_ms)} by ${by ?? UNKNOWN_AUTHOR}${why}`,
-      ),
-    );
-  }
-  lines.push(...proxyLines(data.proxy_sick));
-  lines.push(...openLines(outcome, data));
-  if (outcome.kind === "done") lines.push(`  ${othersFollow(data)}`);
-  // A stop that is stored needs no hands, only time.
-  if (outcome.kind !== "done" && data.stored.stop_ms === null) {
-    lines.push("By hand:", ...data.manual.map((line) => `  ${line}`));
-  }
-  return lines.join("\n");
+  return isRungData(data) ? rungText(outcome, data) : stopText(outcome, data);
 }

@@ -99,7 +99,7 @@ async function firstDocument(
   const now = await readBase(ports);
   if (!("state" in now)) return { ...unreachable(now, ports), truth: "the stop is released" };
   const { config } = now.state;
-  const revision = outcome.data.after.revision;
+  const revision = "after" in outcome.data ? outcome.data.after.revision : null;
   if (config.kind !== "valid" || config.value.revision !== revision)
     return overtaken(now.state, ports);
   const stopId = stopIdOf(steps.base.state);

@@ -198,7 +198,14 @@ async function fromStop(
   const reason = given.reason ?? "ramp from a stop";
   const planned = await restore.plan({ ...given, reason, to: steps[0]?.percent }, ports);
   if (planned.kind === "ended") return { kind: "ended", outcome: withoutData(planned.outcome) };
-  if (planned.steps.already) {
+  if ("down" in planned.steps) {
+    const message = "more than a plain stop is in force: restore has to put the Worker back first";
+    const next = `${invocation(ports.target, "restore")} --reason "…"`;
+    const { truth } = RELEASED_MEANWHILE;
+    return { kind: "ended", outcome: { kind: "failed", code: "conflict", message, truth, next } };
+  }
+  const { steps: restoring } = planned;
+  if (restoring.already) {
     const { message, truth } = RELEASED_MEANWHILE;
     const next = invocation(ports.target, "status");
     return { kind: "ended", outcome: { kind: "failed", code: "conflict", message, truth, next } };
@@ -213,7 +220,7 @@ async function fromStop(
     risk: "exposure",
     changes,
     notes: all,
-    steps: { plan: steps, base, restore: planned.steps, guardian: planned.steps.guardian },
+    steps: { plan: steps, base, restore: restoring, guardian: restoring.guardian },
   };
 }
 

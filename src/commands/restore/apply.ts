@@ -135,7 +135,12 @@ async function writeThenRelease(run: Run): Promise<Outcome<RestoreData>> {
     return pending(run, `proof that config was written: ${write.error.message}`);
 
   const stopped = stopInForce(steps.base, steps.plannedAt) !== null;
-  const { proof, lost } = await prove(run, "config", { emergency: stopped, revision });
+  const releasedFirst = !stopped && release !== null;
+  const { proof, lost } = await prove(run, "config", {
+    emergency: stopped,
+    revision,
+    ...(releasedFirst ? { released: true } : {}),
+  });
   data.config = proof;
   if (lost.length > 0) return covered("restore", await putBack(lost, config, ports), run);
   if (run.input.verify && !isLive(proof)) {
@@ -151,6 +156,7 @@ async function writeThenRelease(run: Run): Promise<Outcome<RestoreData>> {
   const { proof: released, lost: late } = await prove(run, "release", {
     emergency: false,
     revision,
+    released: true,
   });
   data.release = released;
   if (late.length > 0) return covered("restore", await putBack(late, config, ports), run);
@@ -202,7 +208,7 @@ async function writeRelease(
 async function prove(
   run: Run,
   what: string,
-  expected: { emergency: boolean; revision: string },
+  expected: { emergency: boolean; revision: string; released?: true },
 ): ReturnType<typeof proveOrFind> {
   if (!run.input.verify) return { proof: NOT_ASKED, lost: [] };
   const { call, startedMs, ours } = run;

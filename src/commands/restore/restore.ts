@@ -34,8 +34,11 @@ import { goBackUp, renderRestore } from "./apply.ts";
 import { beforeStopNotes, normalBeforeStop } from "./before-stop.ts";
 import type { ShareTo } from "./changes.ts";
 import { alsoShown, armChange, capChange, changesOf } from "./changes.ts";
+import { type DownSteps, downText, walkDown } from "./down.ts";
+import type { DownData } from "./down-run.ts";
 import type { SeenCap } from "./held.ts";
 import { capsOf, orphanOf } from "./held.ts";
+import { planDown } from "./plan-down.ts";
 import { namedInVain, unseenBy } from "./seen.ts";
 
 const input = z.object({
@@ -70,31 +73,46 @@ export interface RestoreSteps {
   guardian: GuardianSeen | string;
 }
 
-export const restore: ChangingVerb<typeof input, RestoreSteps, RestoreData> = {
-  name: "restore",
-  summary: "Release the stop and send visitors to native again",
-  details:
-    "Sends visitors to native again. Checks the runbook's prerequisites, shows before → after, " +
-    "asks (default no), writes config, waits until it is live, then releases the stop. Without --to, " +
-    "goes back to the share before the incident, from the journal.",
-  examples: [
-    'pixcanary restore --env production --reason "pool size fixed, INC-42"',
-    'pixcanary restore --env production --to 5 --reason "start low" --yes',
-  ],
-  timeoutMs: 180_000,
-  needsReason: true,
-  input,
-  plan,
-  apply: (steps, given, ports) =>
-    steps.already ? proveAlready(steps, given, ports) : goBackUp(steps, given, ports),
-  render: renderRestore,
-};
+export const restore: ChangingVerb<typeof input, RestoreSteps | DownSteps, RestoreData | DownData> =
+  {
+    name: "restore",
+    summary: "Release the stop and send visitors to native again",
+    details:
+      "Sends visitors to native again. Checks the runbook's prerequisites, shows before → after, " +
+      "asks (default no), writes config, waits until it is live, then releases the stop. Without --to, " +
+      "goes back to the share before the incident, from the journal.",
+    examples: [
+      'pixcanary restore --env production --reason "pool size fixed, INC-42"',
+      'pixcanary restore --env production --to 5 --reason "start low" --yes',
+    ],
+    timeoutMs: 180_000,
+    needsReason: true,
+    input,
+    plan,
+    async apply(steps, given, ports) {
+      if ("down" in steps) return walkDown(steps, given, ports);
+      return steps.already ? proveAlready(steps, given, ports) : goBackUp(steps, given, ports);
+    },
+    render(outcome) {
+      if (!("data" in outcome) || outcome.data === undefined) return "";
+      const { data } = outcome;
+      return "back" in data
+        ? downText(data)
+        : renderRestore({ ...outcome, data } as Outcome<RestoreData>);
+    },
+  };
 
-async function plan(given: Input, ports: Ports): Promise<Planned<RestoreSteps, RestoreData>> {
+async function plan(
+  given: Input,
+  ports: Ports,
+): Promise<Planned<RestoreSteps | DownSteps, RestoreData | DownData>> {
   const signal = anySignal([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
   const look = await lookAround(ports, signal);
   const { base, sightings } = look;
   if (!("state" in base)) return { kind: "ended", outcome: unreachable(base, ports) };
+
+  const down = await planDown({ ...look, base }, ports, signal);
+  if (down !== null) return down;
 
   const inForce = [...storedIn(base), ...sightings.flatMap(shownAt)];
   const named = given.stop ?? [];

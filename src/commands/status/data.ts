@@ -41,6 +41,8 @@ export interface StatusData {
   problems: string[];
   live: LiveView[];
   last: JournalEntry | null;
+  /** Of the ladder, beyond a plain stop: a line for each rung that is taken. */
+  rungs: readonly string[];
   /** Under way, as KV shows it; null: none, or not known. */
   ramp: RampDocument | null;
   /** This machine knows that its process is gone. */

@@ -28,6 +28,7 @@ import { assessHealth, sayingLate } from "../lib/native-health.ts";
 import { diedHere } from "../lib/ramp-death.ts";
 import type { GuardianTexts } from "../lib/rearm-guardian.ts";
 import { readGuardian } from "../lib/rearm-guardian.ts";
+import { rungLines, rungsKnown } from "../lib/rungs-taken.ts";
 import { figuresOf, lookedAt, nextText, situationIn } from "../lib/situation.ts";
 import type { Base } from "../lib/stored-state.ts";
 import { READ_LIMIT_MS, readBase, unreachable } from "../lib/stored-state.ts";
@@ -99,6 +100,7 @@ async function look({ exitCode }: Given<typeof input>, ports: Ports): Promise<Ou
     problems,
     live: sightings.map((s, index) => viewOf(s, looks[index]?.current ?? null)),
     last: journal.entries.findLast(({ event }) => event === undefined) ?? null,
+    rungs: rungLines(rungsKnown(journal.entries, sightings), nowMs),
     ramp: ramp === null || state === null ? ramp : underWay(asSeen(ramp, state, nowMs)),
     ramp_died: rampDied,
     share,

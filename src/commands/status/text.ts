@@ -30,6 +30,7 @@ export function statusText(data: StatusData): string {
   if (data.config !== null) lines.push(...row("config", changedText(data.config, data.at_ms)));
   const lease = leaseText(data.config, data.api_ms ?? data.at_ms);
   if (lease !== null) lines.push(...row("lease", lease));
+  for (const text of data.rungs) lines.push(...row("rung", text));
   if (data.ramp !== null) lines.push(...row("ramp", rampText(data.ramp, data)));
   lines.push("  live", ...data.live.flatMap((view) => line(`    ${viewText(view)}`, 6)));
   const last = data.last === null ? "no journal entry" : entryLine(data.last, data.at_ms);

@@ -21,6 +21,9 @@ const bucket = z
   .string()
   .regex(/^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/, "must be an R2 bucket name (a-z, 0-9 and -)");
 
+/** A host's name, or an address of it. */
+const HOST = /^[A-Za-z0-9][A-Za-z0-9.:-]{0,252}$/;
+
 const qaUrl = z
   .string()
   .max(500)
@@ -80,6 +83,17 @@ export const environmentSchema = z.strictObject({
     .optional()
     .describe("file with the session cookie, name=value, of the test user of `verify --smoke`"),
   operator: z.lazy(operatorSchema).optional(),
+  zone: z
+    .string()
+    .regex(HOST, "must be a zone's name, like pix.immo")
+    .optional()
+    .describe("whose Workers routes lead to the Worker; for not-aus --via route"),
+  legacyHosts: z
+    .array(z.string().regex(HOST, "must be a host or an address, without a scheme"))
+    .min(1)
+    .max(8)
+    .optional()
+    .describe("where DNS points without the route: the legacy origin's hosts and addresses"),
   pagesOrigin: z
     .string()
     .max(200)
@@ -126,6 +140,8 @@ const reliefEnvironmentSchema = z.object({
   normalPercent: shape.normalPercent.catch(DEFAULT_NORMAL_PERCENT),
   protected: shape.protected.catch(undefined),
   dataset: shape.dataset.catch(undefined),
+  zone: shape.zone.catch(undefined),
+  legacyHosts: shape.legacyHosts.catch(undefined),
   tokenFile: shape.tokenFile.catch(undefined),
   qaTokenFile: shape.qaTokenFile.catch(undefined),
   sessionFile: shape.sessionFile.catch(undefined),
@@ -179,6 +195,10 @@ export interface Target {
   apiBaseUrl: string;
   /** The Analytics Engine dataset; null when the environment names none. */
   dataset: string | null;
+  /** Whose routes lead to the Worker; null when the environment names none. */
+  zone: string | null;
+  /** Of the legacy origin. */
+  legacyHosts: readonly string[];
   /** With the default of each number that the environment does not replace. */
   policy: Policy;
   /** Plans by name. */
@@ -210,6 +230,8 @@ export function toTarget(name: string, env: Environment, configPath: string | nu
     qaUrls: env.qaUrls,
     apiBaseUrl: apiBaseUrlOf(env),
     dataset: env.dataset ?? null,
+    zone: env.zone ?? null,
+    legacyHosts: env.legacyHosts ?? [],
     policy: env.policy ?? DEFAULT_POLICY,
     ramps: env.ramps ?? {},
     rampMinNativeRequests: env.rampMinNativeRequests,

@@ -31,6 +31,10 @@ export function carriersAt({ qa }: Pick<Sighting, "qa">): Carrier[] | null {
 
 export interface Expectation {
   emergency: boolean;
+  /** No Worker decides here any more: the legacy origin answers by itself. Nothing else is compared. */
+  bypassed?: true;
+  /** One of these versions of the Worker must answer. */
+  versions?: readonly string[];
   /**
    * This very stop must show: shortly after a restore, a location may still show the one before,
    * and would yet see that one's release. Undefined: any emergency will do.
@@ -40,6 +44,8 @@ export interface Expectation {
     /** No earlier stop can be about any more: then the decision header is proof enough. */
     headerSuffices: boolean;
   };
+  /** A release was written: the beacon, where there is one, must have heard it. */
+  released?: true;
   /** Undefined: any will do. */
   revision?: string;
   /** For configurations written by hand, which carry no revision. */
@@ -66,6 +72,7 @@ export function expectationOf(state: ParsedState): Expectation {
 export function compare(expected: Expectation, sighting: Sighting): Comparison {
   const { qa, decision } = sighting;
   if (sighting.status === null) return notSeen(sighting.problem ?? "no answer");
+  if (expected.bypassed === true) return compareBypassed(sighting);
   const decidedAway = decision?.cohort === "proxy" && decision.reason === "emergency";
   if (expected.emergency && !decidedAway) {
     return notSeen(
@@ -74,12 +81,17 @@ export function compare(expected: Expectation, sighting: Sighting): Comparison {
         : `emergency not in force yet (reason: ${decision.reason})`,
     );
   }
+  const otherVersion = compareVersion(expected.versions, sighting);
+  if (otherVersion !== null) return otherVersion;
   if (expected.stop !== undefined) return compareStop(expected.stop, sighting);
   const wantsDocument = expected.revision !== undefined || expected.lastUpdated !== undefined;
   if (expected.emergency && !wantsDocument) return { seen: true };
   if (qa === null) return notSeen(sighting.problem ?? "no /qa document");
   if (qa.canary.emergency_proxy !== expected.emergency) {
     return notSeen(expected.emergency ? "emergency not in force yet" : stillOn(qa));
+  }
+  if (expected.released && qa.beacon?.heard === false) {
+    return notSeen("the beacon has not heard the release");
   }
   if (qa.canary.source !== "kv") return notSeen(`state from ${qa.canary.source}, not from KV`);
   if (expected.revision !== undefined && qa.canary.revision !== expected.revision) {
@@ -115,6 +127,25 @@ function compareStop(stop: NonNullable<Expectation["stop"]>, sighting: Sighting)
 function stillOn(qa: QaDocument): string {
   const onlyAtBeacon = carriersAt({ qa })?.join() === "beacon";
   return onlyAtBeacon ? "emergency still on, by the beacon alone" : "emergency still on";
+}
+
+/** An answer that the platform makes in place of the origin proves nothing: a broken Worker has no header either. */
+function compareBypassed({ status, decision }: Sighting): Comparison {
+  if (decision !== null) return notSeen("the Worker still answers");
+  const byOrigin = status !== null && status < 500;
+  return byOrigin ? { seen: true } : notSeen(`answered HTTP ${status}: is the legacy origin up?`);
+}
+
+/** Null when it is one of them, or any will do. */
+function compareVersion(
+  versions: Expectation["versions"],
+  { qa, problem }: Sighting,
+): Comparison | null {
+  if (versions === undefined) return null;
+  if (qa === null) return notSeen(problem ?? "no /qa document");
+  const { worker_version: version } = qa;
+  if (version !== null && versions.includes(version)) return null;
+  return notSeen(`still runs version ${version ?? "unknown"}`);
 }
 
 function notSeen(because: string): Comparison {

@@ -24,6 +24,8 @@ const beaconSchema = once(() =>
     cache: z.string().max(64).nullable(),
     /** The newest read failed: what is known may be old. */
     failing: z.boolean(),
+    /** False: KV shows a release that the beacon has not acknowledged. */
+    heard: z.boolean(),
   }),
 );
 
@@ -121,6 +123,8 @@ export const qaSchema = once(() => {
     guardian: z.enum(["off", "observe", "enforce"]).optional(),
     /** Whose signed stops it takes: name and the beginning of the public key. For a valid token alone. */
     operators: z.array(text).max(64).optional(),
+    /** This version sends every visitor to the legacy origin, whatever is stored: `not-aus --via version`. */
+    proxy_only: z.literal(true).optional(),
   });
 });
 

@@ -185,6 +185,11 @@ export function isNewsForBeacon(seen: BeaconSeen, stopText: string | null): bool
   return ending !== null && (ending.kind === "hand" || held.some((stop) => names(ending, stop)));
 }
 
+/** A release that the beacon may not know of: whoever proves a release has to be sure that it does. */
+export function isRelease(stopText: string | null): boolean {
+  return stopText !== null && stopOf(stopText).ending !== null;
+}
+
 const UNREADABLE: Read = { asked: null, ending: null };
 
 function stopOf(text: string): Read {

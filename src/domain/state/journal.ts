@@ -1,6 +1,7 @@
 /** The trace that every change leaves: one entry per command, in KV and in the local journal. */
 import * as z from "zod";
 import { eventSchema } from "../incident/event.ts";
+import { rungSchema } from "../ladder/rung.ts";
 import { once } from "../lib/lazy.ts";
 import { readDocument } from "../lib/read-document.ts";
 import type { ParsedState } from "./state.ts";
@@ -47,6 +48,8 @@ export const journalEntrySchema = once(() => {
     namespace: text.nullable().default(null),
     /** Of an incident that was opened, noted or closed; such an entry changed no state. */
     event: eventSchema(),
+    /** Of `not-aus --via`, and of the `restore` that undid it. One that cannot be read is no rung. */
+    rung: rungSchema().optional().catch(undefined),
   });
 });
 

@@ -8,6 +8,7 @@ import type { LogpushJob } from "./logpush-job.ts";
 import type { Namespaces } from "./namespaces.ts";
 import type { Scope } from "./permissions.ts";
 import type { ApiToken, Tokens } from "./tokens.ts";
+import type { Zones } from "./zones.ts";
 
 export interface ApiDeps {
   namespaces: Namespaces;
@@ -16,6 +17,7 @@ export interface ApiDeps {
   r2: R2Access;
   jobs: LogpushJob[];
   worker: AccountWorker;
+  zones: Zones;
   /** Of the namespace that the locations have copies of. */
   boundNamespaceId: string;
   accountId: string;

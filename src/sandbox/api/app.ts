@@ -16,6 +16,8 @@ import { logpushRoutes } from "./logpush-routes.ts";
 import { r2Routes } from "./r2-routes.ts";
 import { scriptRoutes } from "./script-routes.ts";
 import { secretRoutes } from "./secret-routes.ts";
+import { versionRoutes } from "./version-routes.ts";
+import { zoneRoutes } from "./zone-routes.ts";
 
 /** Also the seam for the endpoints that come later: `extend` adds routes behind the same checks. */
 export function createApi(deps: ApiDeps, extend?: (api: Hono<ApiEnv>) => void): Hono<ApiEnv> {
@@ -39,7 +41,9 @@ export function createApi(deps: ApiDeps, extend?: (api: Hono<ApiEnv>) => void): 
   r2Routes(api, deps);
   logpushRoutes(api, deps);
   scriptRoutes(api, deps);
+  versionRoutes(api, deps);
   secretRoutes(api, deps);
+  zoneRoutes(api, deps);
   extend?.(api);
   app.route("/client/v4", api);
   app.notFound((c) =>

@@ -30,6 +30,12 @@ export const CODES = {
   noBoundBucket: 10085,
   invalidJob: 1002,
   jobNotFound: 1003,
+  secretsChanged: 10220,
+  newestNotDeployed: 10215,
+  notDeployable: 10021,
+  routeExists: 10020,
+  routeNotFound: 10009,
+  noZone: 7003,
 } as const;
 
 export function ok(result: unknown, resultInfo?: ResultInfo): Response {

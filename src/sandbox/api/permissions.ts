@@ -13,6 +13,10 @@ export type Scope =
   | "logs:write"
   | "scripts:read"
   | "scripts:write"
+  | "zones:read"
+  | "dns:read"
+  | "routes:read"
+  | "routes:write"
   | "user:read"
   | "memberships:read";
 
@@ -29,6 +33,11 @@ const GROUPS = {
   "Logs Write": ["logs:write"],
   "Workers Scripts Read": ["scripts:read"],
   "Workers Scripts Write": ["scripts:read", "scripts:write"],
+  /** Of zones: any of them lists the zones. */
+  "Zone Read": ["zones:read"],
+  "DNS Read": ["zones:read", "dns:read"],
+  "Workers Routes Read": ["zones:read", "routes:read"],
+  "Workers Routes Write": ["zones:read", "routes:read", "routes:write"],
   /** Of a user; a token of an account has neither. */
   "User Details Read": ["user:read"],
   "Memberships Read": ["memberships:read"],

@@ -9,11 +9,11 @@ import {
 import { LOGS_PREFIX } from "../../domain/setup/wanted.ts";
 import type { AnalyticsEngine } from "../analytics/engine.ts";
 import type { Closers } from "../closers.ts";
-import type { RunningWorker } from "../edge/worker.ts";
+import type { RunningDeployment } from "../edge/worker.ts";
 import type { CentralStore } from "../kv/central-store.ts";
 import type { Logs } from "../logs/logs.ts";
 import type { Settings } from "../settings.ts";
-import { LOGS_BUCKET, MEDIA_BUCKET, WORKER_NAME } from "../types.ts";
+import { HOST, LOGS_BUCKET, MEDIA_BUCKET, WORKER_NAME, ZONE } from "../types.ts";
 import type { ApiDeps, R2Access } from "./access.ts";
 import { AccountWorker } from "./account-worker.ts";
 import { analyticsRoutes } from "./analytics-routes.ts";
@@ -23,6 +23,7 @@ import { Namespaces } from "./namespaces.ts";
 import { ApiServer } from "./server.ts";
 import { tailRoutes } from "./tail-routes.ts";
 import { Tokens } from "./tokens.ts";
+import { Zones } from "./zones.ts";
 
 export interface Cloudflare {
   api: ApiServer;
@@ -33,7 +34,7 @@ export interface Cloudflare {
   accountId: string;
   namespaceId: string;
   /** What the account holds. */
-  held: Pick<ApiDeps, "jobs" | "namespaces" | "worker"> &
+  held: Pick<ApiDeps, "jobs" | "namespaces" | "worker" | "zones"> &
     Pick<AccountWorker, "secrets"> & { buckets: Set<string> };
   worker: AccountWorker;
 }
@@ -65,19 +66,26 @@ function logJob(accountId: string): ApiDeps["jobs"][number] {
 /** What the API asks of the running sandbox. */
 interface Running {
   bucket: R2Access["bucket"];
-  run(worker: RunningWorker): Promise<void>;
+  run(deployment: RunningDeployment): Promise<void>;
 }
 
 export async function startApi(
   { settings, closers, store, analytics, logs, secrets }: Behind,
-  { bucket, run }: Running,
+  originUrl: string,
+  running: () => Running,
 ): Promise<Cloudflare> {
   const accountId = randomBytes(16).toString("hex");
   const namespaceId = randomBytes(16).toString("hex");
   const tokens = new Tokens(accountId);
+  const run = (deployment: RunningDeployment): Promise<void> => running().run(deployment);
+  const bucket = (name: string) => running().bucket(name);
+  const legacy = new URL(originUrl).hostname;
+  const zones = new Zones(() => worker.reroute());
+  const isRouted = (name: string): boolean => zones.leadTo(name);
   const worker = settings.empty
-    ? new AccountWorker({ name: null, run })
-    : new AccountWorker({ name: WORKER_NAME, secrets: Object.entries(secrets), run });
+    ? new AccountWorker({ name: null, isRouted, run })
+    : new AccountWorker({ name: WORKER_NAME, secrets: Object.entries(secrets), isRouted, run });
+  if (!settings.empty) zones.add(ZONE, { host: HOST, legacy, script: WORKER_NAME });
   const limits = new Limits(settings.rateLimits);
   const deps: ApiDeps = {
     namespaces: new Namespaces({
@@ -91,6 +99,7 @@ export async function startApi(
     r2: { names: new Set(settings.empty ? [] : [MEDIA_BUCKET, LOGS_BUCKET]), bucket },
     jobs: settings.empty ? [] : [logJob(accountId)],
     worker,
+    zones,
     boundNamespaceId: namespaceId,
     now: Date.now,
   };

@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { bindingSchema, type WorkerUpload } from "../edge/worker.ts";
 import type { ApiDeps } from "./access.ts";
+import type { Annotations } from "./account-worker.ts";
 import { CODES } from "./envelope.ts";
 
 const cacheSchema = z.looseObject({ enabled: z.boolean() }).optional();
@@ -17,6 +18,9 @@ const metadataSchema = z.object({
     .record(z.string(), z.looseObject({ type: z.string(), cache: cacheSchema }))
     .default({}),
   bindings: z.array(z.looseObject({ type: z.string(), name: z.string() })).default([]),
+  annotations: z
+    .object({ "workers/message": z.string().optional(), "workers/tag": z.string().optional() })
+    .default({}),
 });
 
 const MODULE_TYPE = "application/javascript+module";
@@ -31,6 +35,8 @@ export interface Read {
   upload: WorkerUpload;
   /** Those that came with it. */
   secrets: Record<string, string>;
+  /** By which people find it again. */
+  annotations: Annotations;
 }
 
 export async function readUpload(
@@ -40,7 +46,7 @@ export async function readUpload(
   const metadata = metadataSchema.safeParse(await metadataOf(form));
   if (!metadata.success)
     return refusal(`the metadata is not valid: ${z.prettifyError(metadata.error)}`);
-  const { main_module: main, bindings: given, ...dates } = metadata.data;
+  const { main_module: main, bindings: given, annotations, ...dates } = metadata.data;
   const modules = await modulesOf(form, main);
   if ("code" in modules) return modules;
   const bindings = [];
@@ -67,6 +73,11 @@ export async function readUpload(
       cached: cachedBy(metadata.data),
     },
     secrets: Object.fromEntries(secrets),
+    annotations: {
+      message: annotations["workers/message"],
+      tag: annotations["workers/tag"],
+      triggeredBy: "upload",
+    },
   };
 }
 

@@ -25,15 +25,19 @@ export function bindingsOf<T extends Binding["type"]>(
   return bindings.filter((one): one is Extract<Binding, { type: T }> => one.type === type);
 }
 
+/** The nth version of a deployment at this location. */
+export const versionWorker = (colo: string, nth: number): string =>
+  nth === 0 ? `pix-${colo}` : `pix-${colo}-${nth}`;
+
 export function canaryWorker(
-  colo: string,
+  { colo, name }: { colo: string; name: string },
   worker: RunningWorker,
   options: EdgesOptions,
   services: NodeServices,
 ): WorkerOptions {
   const [main] = worker.modules;
   return {
-    name: `pix-${colo}`,
+    name,
     modules: [
       {
         type: "ESModule",
@@ -52,7 +56,7 @@ export function canaryWorker(
       ...worker.secrets,
       SANDBOX_OBJECTS: bindingsOf(worker, "durable_object_namespace").map(({ name }) => name),
     },
-    durableObjects: objectsOf(colo, worker, options),
+    durableObjects: objectsOf(name, worker, options),
     wrappedBindings: Object.fromEntries([
       ...bindingsOf(worker, "kv_namespace").map(({ name }) => [name, { scriptName: `kv-${colo}` }]),
       ...bindingsOf(worker, "r2_bucket").map(({ name, bucket_name }) => [
@@ -74,16 +78,16 @@ function objectClasses(worker: RunningWorker): string[] {
 
 /** They live at the first location, as at Cloudflare at one; all others call them there. */
 function objectsOf(
-  colo: string,
+  name: string,
   worker: RunningWorker,
   { locations }: EdgesOptions,
 ): NonNullable<WorkerOptions["durableObjects"]> {
-  const [home = colo] = locations;
-  const elsewhere = home === colo ? {} : { scriptName: `pix-${home}` };
+  const home = versionWorker(locations[0] ?? "", 0);
+  const elsewhere = home === name ? {} : { scriptName: home };
   return Object.fromEntries(
-    bindingsOf(worker, "durable_object_namespace").map(({ name, class_name: className }) => [
-      name,
-      { className, useSQLite: true, ...elsewhere },
+    bindingsOf(worker, "durable_object_namespace").map((binding) => [
+      binding.name,
+      { className: binding.class_name, useSQLite: true, ...elsewhere },
     ]),
   );
 }

@@ -6,23 +6,24 @@ import { Closers } from "../closers.ts";
 import { temporaryFolder, withTemporary } from "../temporary.ts";
 import { LOGS_BUCKET, MEDIA_BUCKET } from "../types.ts";
 import { BACKSTAGE, Backstage, type Bucket, backstageWorker } from "./backstage.ts";
-import { bindingsOf, bucketWorker, canaryWorker, TAIL } from "./canary-worker.ts";
+import { bindingsOf, bucketWorker, canaryWorker, TAIL, versionWorker } from "./canary-worker.ts";
+import { frontScript } from "./front-script.ts";
 import { NodeServices } from "./node-services.ts";
 import type { EdgesOptions } from "./options.ts";
 import { quietPorts } from "./ports.ts";
-import { frontScript, HELPER_DATE, KV_SCRIPT, R2_SCRIPT, TAIL_SCRIPT } from "./scripts.ts";
+import { HELPER_DATE, KV_SCRIPT, R2_SCRIPT, TAIL_SCRIPT } from "./scripts.ts";
 import { logsService, r2Switch } from "./services.ts";
 import { keepingSignals } from "./signals.ts";
-import type { RunningWorker } from "./worker.ts";
+import { NO_WORKER, type RunningDeployment, type RunningWorker } from "./worker.ts";
 
 export interface Edges {
   urls: Map<string, URL>;
   bucket(name: string): Bucket;
   /**
-   * Runs this Worker at every location, at the same addresses. Unlike at Cloudflare, requests in flight are
+   * Runs these versions at every location, at the same addresses. Unlike at Cloudflare, requests in flight are
    * cut off: the runtime starts anew. What is in buckets stays. Resolves when all locations answer with it.
    */
-  run(worker: RunningWorker): Promise<void>;
+  run(deployment: RunningDeployment): Promise<void>;
   /** Runs the Worker's `scheduled` handler at this location. */
   scheduled(colo: string, scheduledTime?: Date): Promise<void>;
   close(): Promise<void>;
@@ -52,10 +53,10 @@ async function start(options: EdgesOptions, closers: Closers): Promise<Edges> {
   closers.add(() => miniflare.dispose());
   // One start after the other; what needs the runtime meanwhile waits for the last of them.
   let started: Promise<void> = Promise.resolve();
-  const run = (worker: RunningWorker): Promise<void> => {
+  const run = (deployment: RunningDeployment): Promise<void> => {
     const next = started
       .catch(() => undefined)
-      .then(() => miniflare.setOptions(miniflareOptions(worker, options, services, ports)));
+      .then(() => miniflare.setOptions(miniflareOptions(deployment, options, services, ports)));
     started = next;
     return next;
   };
@@ -69,7 +70,7 @@ async function start(options: EdgesOptions, closers: Closers): Promise<Edges> {
     urls,
     bucket: (name) => backstage.bucket(name),
     run,
-    scheduled: (colo, at) => backstage.scheduled(`pix-${colo}`, at),
+    scheduled: (colo, at) => backstage.scheduled(versionWorker(colo, 0), at),
     close: () => closers.run(),
   };
 }
@@ -87,7 +88,7 @@ async function startRuntime(options: EdgesOptions, services: NodeServices, folde
     const [entry = 0, backstage = 0, ...others] = await quietPorts(options.locations.length + 2);
     const locations = new Map(options.locations.map((colo, nth) => [colo, others[nth] ?? 0]));
     const ports: Ports = { entry, backstage, locations };
-    const given = miniflareOptions(options.worker, options, services, ports);
+    const given = miniflareOptions(options.deployment, options, services, ports);
     const make = (): Miniflare => new Miniflare(given);
     const miniflare = keepingSignals(() => withTemporary(folder, make));
     try {
@@ -100,13 +101,22 @@ async function startRuntime(options: EdgesOptions, services: NodeServices, folde
   }
 }
 
+/** What runs where nothing has been deployed is a Worker as well. */
+function workersOf({ split }: RunningDeployment): readonly RunningWorker[] {
+  return split.length === 0 ? [NO_WORKER] : split.map(({ worker }) => worker);
+}
+
 function miniflareOptions(
-  worker: RunningWorker,
+  deployment: RunningDeployment,
   options: EdgesOptions,
   services: NodeServices,
   ports: Ports,
 ): MiniflareOptions {
-  const bound = new Set(bindingsOf(worker, "r2_bucket").map(({ bucket_name }) => bucket_name));
+  const bound = new Set(
+    workersOf(deployment).flatMap((worker) =>
+      bindingsOf(worker, "r2_bucket").map(({ bucket_name }) => bucket_name),
+    ),
+  );
   const buckets = new Set([MEDIA_BUCKET, LOGS_BUCKET, ...bound, ...options.buckets()]);
   return {
     host: "127.0.0.1",
@@ -120,14 +130,14 @@ function miniflareOptions(
     },
     workers: [
       backstageWorker(
-        options.locations.map((colo) => `pix-${colo}`),
+        options.locations.map((colo) => versionWorker(colo, 0)),
         [...buckets],
         ports.backstage,
       ),
       ...(options.onTraces === null ? [] : [tailWorker(options.onTraces, services)]),
       ...options.locations.flatMap((colo) => {
         const port = ports.locations.get(colo) ?? 0;
-        return at({ colo, port }, worker, options, services);
+        return at({ colo, port }, deployment, options, services);
       }),
       ...[...bound].map((bucket) => r2Worker(bucket, options, services)),
     ],
@@ -140,20 +150,23 @@ function readLines(stream: Readable, onLine: (line: string) => void): void {
 
 function at(
   { colo, port }: { colo: string; port: number },
-  worker: RunningWorker,
+  deployment: RunningDeployment,
   options: EdgesOptions,
   services: NodeServices,
 ): WorkerOptions[] {
+  const workers = workersOf(deployment).map((worker, nth) => {
+    return { worker, name: versionWorker(colo, nth) };
+  });
   return [
     {
       name: `edge-${colo}`,
       modules: true,
-      script: frontScript(colo),
+      script: frontScript(colo, deployment, options.originUrl),
       compatibilityDate: HELPER_DATE,
-      serviceBindings: { PIX: `pix-${colo}` },
+      serviceBindings: Object.fromEntries(workers.map(({ name }, nth) => [`PIX_${nth}`, name])),
       unsafeDirectSockets: [{ host: "127.0.0.1", port }],
     },
-    canaryWorker(colo, worker, options, services),
+    ...workers.map(({ worker, name }) => canaryWorker({ colo, name }, worker, options, services)),
     {
       name: `kv-${colo}`,
       modules: true,

@@ -5,12 +5,14 @@ import type { NativeFaults } from "../native-faults.ts";
 import type { Sessions } from "../sessions.ts";
 import type { KvService } from "./kv-service.ts";
 import type { CaughtPoint, MailSink } from "./services.ts";
-import type { RunningWorker } from "./worker.ts";
+import type { RunningDeployment } from "./worker.ts";
 
 export interface EdgesOptions {
   locations: readonly string[];
   /** What they run at first. */
-  worker: RunningWorker;
+  deployment: RunningDeployment;
+  /** The legacy origin, which visitors reach where no route leads to the Worker. */
+  originUrl: string;
   databaseUrl: string;
   /** Of the account; those that come later can be used from the next `run` on. */
   buckets: () => Iterable<string>;

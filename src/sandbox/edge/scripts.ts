@@ -18,25 +18,6 @@ const timeout = AbortSignal.timeout.bind(AbortSignal);
 AbortSignal.timeout = (ms) => timeout(ms * ${factor});`;
 }
 
-/** What Cloudflare's edge adds to a request before a Worker sees it. */
-export function frontScript(colo: string): string {
-  return `
-const COLO = ${JSON.stringify(colo)};
-export default {
-  fetch(request, env) {
-    const headers = new Headers(request.headers);
-    const ray = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
-    headers.set("cf-ray", ray + "-" + COLO);
-    headers.set("cf-connecting-ip", "127.0.0.1");
-    headers.set("cf-ipcountry", "DE");
-    headers.set("cf-visitor", '{"scheme":"http"}');
-    headers.delete("x-sandbox-location");
-    const cf = { ...request.cf, colo: COLO, country: "DE", asn: 64496, tlsVersion: "TLSv1.3" };
-    return env.PIX.fetch(new Request(request, { headers, cf }));
-  },
-};`;
-}
-
 /** KV as a binding: reads go to this location's replica, writes to the centre. */
 export const KV_SCRIPT = `
 async function call(env, op, body) {

@@ -45,6 +45,16 @@ export interface RunningWorker extends WorkerUpload {
   secrets: Readonly<Record<string, string>>;
 }
 
+/** What all locations run: the versions of one deployment. */
+export interface RunningDeployment {
+  /** Of the Worker, by which a version is asked for. */
+  name: string;
+  /** False: no route leads to it, and its visitors reach the legacy origin directly. */
+  isRouted: boolean;
+  /** None, one or two; the one with most visitors first. It runs the cron, too. */
+  split: readonly { worker: RunningWorker; percentage: number }[];
+}
+
 /** Where nothing has been deployed. */
 export const NO_WORKER: RunningWorker = {
   modules: [

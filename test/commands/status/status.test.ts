@@ -84,6 +84,7 @@ function dataOf(
     last: entryOf(texts, "E1", 60),
     ramp,
     ramp_died: false,
+    rungs: [],
     share,
     health: { verdict, recommendation, command: null, problems, findings },
     at_ms: NOW_MS,

@@ -109,3 +109,43 @@ describe("a configuration is seen", () => {
     expect(compare(expected, sighting({ last_updated: "2025-11-15T10:29:00Z" })).seen).toBe(false);
   });
 });
+
+describe("the further rungs", () => {
+  const stopped = (version: string | null, over: Partial<Sighting> = {}) => {
+    const seen = sighting({ emergency_proxy: true }, over);
+    if (seen.qa !== null) Object.assign(seen.qa, { worker_version: version });
+    return seen;
+  };
+
+  it("a version is seen by worker_version alone: an emergency may have another cause", () => {
+    const expected = { emergency: true, versions: ["v1", "v2"] };
+    expect(compare(expected, stopped("v2"))).toEqual({ seen: true });
+    expect(compare(expected, stopped("v3"))).toEqual({
+      seen: false,
+      because: "still runs version v3",
+    });
+    expect(compare(expected, stopped(null)).seen).toBe(false);
+    const refused = stopped(null, { qa: null, problem: "refused the QA token (HTTP 401)" });
+    expect(compare(expected, refused)).toMatchObject({ because: expect.stringContaining("401") });
+    expect(compare({ ...expected, emergency: true }, sighting({})).seen).toBe(false);
+  });
+
+  it.each([
+    [200, true],
+    [404, true],
+    [500, false],
+    [530, false],
+    [null, false],
+  ])("a deleted route by an answer without the Worker's header; HTTP %s: %s", (status, seen) => {
+    const answer = sighting({}, { status, decision: null, qa: null });
+    expect(compare({ emergency: true, bypassed: true }, answer).seen).toBe(seen);
+  });
+
+  it("no deleted route while the Worker still answers", () => {
+    const because = "the Worker still answers";
+    expect(compare({ emergency: true, bypassed: true }, stopped("v1"))).toEqual({
+      seen: false,
+      because,
+    });
+  });
+});

@@ -2,6 +2,7 @@
 import { ANSWERS } from "./answers.ts";
 import { BACKENDS, DOCUMENTS } from "./documents.ts";
 import { FILES } from "./files.ts";
+import { LADDER } from "./ladder.ts";
 import type { Row } from "./row.ts";
 import { SIGHT } from "./sight.ts";
 import { STORED } from "./stored.ts";
@@ -14,6 +15,7 @@ export const ROWS: readonly Row[] = [
   ...DOCUMENTS,
   ...STORED,
   ...SIGHT,
+  ...LADDER,
   // They wait for `/qa`, which keeps its pings for 5 s.
   ...BACKENDS,
 ];

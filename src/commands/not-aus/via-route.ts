@@ -1,0 +1,152 @@
+/**
+ * The third rung: the Worker's route is deleted, and visitors reach the legacy origin directly. Only where DNS points
+ * there. It asks, alone of all relief: with the route also `/qa`, metrics and guardian are gone. Done means: no `/qa`
+ * has the Worker's header any more.
+ */
+
+import type { Route } from "../../domain/ladder/routes.ts";
+import type { RouteRung } from "../../domain/ladder/rung.ts";
+import { anySignal } from "../../domain/lib/abort.ts";
+import type { CallOptions } from "../../ports/api.ts";
+import type { UpstreamError } from "../../ports/errors.ts";
+import type { Ports } from "../../ports/ports.ts";
+import type { Outcome, Planned } from "../command.ts";
+import { invocation, shellWord } from "../lib/format.ts";
+import { lookAtRoutes } from "../lib/look-at-routes.ts";
+import { NOT_ASKED, proveLive } from "../lib/prove-live.ts";
+import { stopToo } from "../lib/stop-too.ts";
+import { READ_LIMIT_MS, unreachable } from "../lib/stored-state.ts";
+import { asUpstream } from "../lib/write-result.ts";
+import type { RungData, RungInput, RungSteps } from "./rung-data.ts";
+import { endRung, keepRungEarly, type RungRun, traceRung } from "./rung-end.ts";
+import { WRITE_SHARE } from "./write-and-prove.ts";
+
+type RouteSteps = Extract<RungSteps, { via: "route" }>;
+type RoutePlanned = Planned<RungSteps, RungData>;
+
+export async function planRoute(input: RungInput, ports: Ports): Promise<RoutePlanned> {
+  const { zone, legacyHosts } = ports.target;
+  if (zone === null || legacyHosts.length === 0) {
+    const what = zone === null ? "zone" : "legacyHosts";
+    return refusal(`pixcanary.json names no ${what} for this environment`, ports);
+  }
+  const signal = anySignal([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
+  try {
+    const zoneId = await ports.routes.zone(zone, { signal });
+    return await planIn({ zone, zoneId }, input, ports, signal);
+  } catch (error) {
+    return { kind: "ended", outcome: unreachable(asUpstream(error), ports) };
+  }
+}
+
+async function planIn(
+  at: { zone: string; zoneId: string },
+  input: RungInput,
+  ports: Ports,
+  signal: AbortSignal,
+): Promise<RoutePlanned> {
+  const { worker } = ports.target;
+  const { planned, records } = await lookAtRoutes(at.zoneId, ports, signal);
+  if (planned.kind === "refused") return refusal(planned.why, ports);
+  const patterns = planned.routes.map(({ pattern }) => pattern).join(",");
+  const { confirmRoute } = input;
+  if (confirmRoute !== undefined && confirmRoute !== patterns) {
+    return refusal(`--confirm-route is not ${patterns}`, ports);
+  }
+  return {
+    kind: "plan",
+    risk: "relief",
+    ...(confirmRoute === undefined ? { asks: true as const, unseen: unseen(patterns, ports) } : {}),
+    changes: planned.routes.map(({ pattern }) => {
+      return { what: "route", before: `${pattern} leads to ${worker}`, after: "deleted" };
+    }),
+    notes: [
+      ...planned.hosts.map((host) => {
+        const to = (records.get(host) ?? []).map(({ content }) => content).join(", ");
+        return `then ${host} answers from ${to}, the legacy origin, without this Worker`;
+      }),
+      "no /qa, no metrics and no guardian until restore puts the route back",
+    ],
+    steps: { via: "route", ...at, routes: planned.routes },
+  };
+}
+
+function refusal(message: string, ports: Ports): Extract<RoutePlanned, { kind: "ended" }> {
+  const next = invocation(ports.target, "not-aus --via version");
+  const truth = "nothing was written; the route is as it was";
+  return { kind: "ended", outcome: { kind: "failed", code: "usage", message, truth, next } };
+}
+
+/** `--yes` is typed by habit, and by scripts. */
+function unseen(patterns: string, { target }: Ports): Outcome<never> {
+  return {
+    kind: "failed",
+    code: "usage",
+    message: "a route is deleted only on a terminal, or with --confirm-route and its pattern",
+    truth: "nothing was written; the route is as it was",
+    next: invocation(target, `not-aus --via route --confirm-route ${shellWord(patterns)}`),
+  };
+}
+
+export async function takeRoute(
+  steps: RouteSteps,
+  input: RungInput,
+  ports: Ports,
+): Promise<Outcome<RungData>> {
+  const startedMs = ports.clock.monotonic();
+  const elapsed = () => ports.clock.monotonic() - startedMs;
+  const within = (ms: number) => anySignal([ports.clock.timeout(ms), ports.interrupt]);
+  const signal = within(input.timeoutMs);
+  const call = {
+    signal: within(input.timeoutMs * WRITE_SHARE),
+    onRetry: (problem: string) => ports.progress.warn(`${problem}; trying again`),
+  };
+  const stop = stopToo(ports, input, call, elapsed);
+  const patterns = steps.routes.map(({ pattern }) => pattern).join(",");
+  const again = `not-aus --via route --confirm-route ${shellWord(patterns)}`;
+  const run: RungRun = { via: "route", input, ports, stop, elapsed, again };
+  const { zone, zoneId } = steps;
+  const kept = steps.routes.map(({ pattern, script }) => ({ pattern, script }));
+  const rung: RouteRung = { via: "route", action: "taken", zone, zoneId, routes: kept };
+  await keepRungEarly(run, rung);
+  const failure = await removeAll(steps, ports, call);
+  const left = failure === null ? 0 : await ownLeft(steps, ports, call);
+  if (failure !== null && failure.kind !== "ambiguous" && left === steps.routes.length) {
+    return endRung(run, { kind: "not-taken", problem: failure.message, error: failure });
+  }
+  const error = left === 0 ? null : failure;
+  if (error === null) {
+    ports.progress.stage({ kind: "written", what: "route", elapsedMs: elapsed() });
+  }
+  const expected = { emergency: true, bypassed: true } as const;
+  const proof = input.verify
+    ? await proveLive(ports, expected, { signal, startedMs, what: "route" })
+    : NOT_ASKED;
+  const taken = { rung, proof, sure: error === null };
+  await traceRung(run, taken, `route ${patterns} deleted`);
+  return endRung(run, { kind: "taken", ...taken, already: false });
+}
+
+/** Null when all are gone. */
+async function removeAll(
+  { zoneId, routes }: RouteSteps,
+  ports: Ports,
+  call: CallOptions,
+): Promise<UpstreamError | null> {
+  try {
+    for (const { id } of routes) await ports.routes.remove(zoneId, id, call);
+    return null;
+  } catch (thrown) {
+    return asUpstream(thrown);
+  }
+}
+
+/** How many of them are there; all, where nobody can tell otherwise. */
+async function ownLeft(
+  { zoneId, routes }: RouteSteps,
+  ports: Ports,
+  call: CallOptions,
+): Promise<number> {
+  const now: readonly Route[] = await ports.routes.list(zoneId, call).catch(() => routes);
+  return routes.filter(({ id }) => now.some((route) => route.id === id)).length;
+}

@@ -1,0 +1,57 @@
+/** What a restore does first where more than the plain stop is in force. */
+import type { Sighting } from "../../domain/proof/expectation.ts";
+import type { JournalEntry } from "../../domain/state/journal.ts";
+import type { Ports } from "../../ports/ports.ts";
+import type { Outcome, Planned } from "../command.ts";
+import { anyRung, rungLines, rungsKnown, rungsTaken } from "../lib/rungs-taken.ts";
+import { type Base, unreachable } from "../lib/stored-state.ts";
+import { asUpstream } from "../lib/write-result.ts";
+import { type DownSteps, downChanges } from "./down.ts";
+import type { DownData } from "./down-run.ts";
+
+interface DownLook {
+  base: Base;
+  journal: { entries: readonly JournalEntry[] };
+  sightings: readonly Sighting[];
+}
+
+/** Null where no rung is taken but the plain stop. */
+export async function planDown(
+  { base, journal, sightings }: DownLook,
+  ports: Ports,
+  signal: AbortSignal,
+): Promise<Planned<DownSteps, DownData> | null> {
+  const known = rungsKnown(journal.entries, sightings);
+  if (!anyRung(known)) return null;
+  try {
+    const down = await rungsTaken(known, ports, { signal });
+    const notes = [
+      ...rungLines(known, ports.clock.now()),
+      "the stop stays in force: another restore releases it",
+    ];
+    if (down.version === null && down.route === null) {
+      if (!known.bypassedSeen) return null;
+      return { kind: "ended", outcome: routeUnknown(ports) };
+    }
+    return {
+      kind: "plan",
+      risk: "exposure",
+      changes: downChanges(down),
+      notes,
+      steps: { down, base },
+    };
+  } catch (error) {
+    return { kind: "ended", outcome: unreachable(asUpstream(error), ports) };
+  }
+}
+
+function routeUnknown({ target }: Ports): Outcome<never> {
+  const zone = target.zone ?? "the zone";
+  return {
+    kind: "failed",
+    code: "conflict",
+    message: "no /qa is answered by the Worker, and the journal names no route that was deleted",
+    truth: "nothing was written",
+    next: `npx wrangler triggers deploy   # or put the route of ${zone} back in Cloudflare's dashboard`,
+  };
+}

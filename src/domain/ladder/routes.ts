@@ -1,0 +1,96 @@
+/** Which routes lead to the Worker, and what answers without them. */
+
+/** Of a zone: requests that fit the pattern go to this Worker. */
+export interface Route {
+  id: string;
+  /** E.g. `api.pix.immo/*`; from outside. */
+  pattern: string;
+  /** Null: a route that keeps Workers off. */
+  script: string | null;
+}
+
+export interface DnsRecord {
+  type: string;
+  content: string;
+  /** Without the proxy a route has no effect, and nothing of it is to be deleted. */
+  proxied: boolean;
+}
+
+/** What would happen without the Worker's routes, or why that must not happen. */
+export type RoutePlan =
+  | { kind: "plan"; routes: readonly Route[]; hosts: readonly string[] }
+  | { kind: "refused"; why: string };
+
+/** The host of a pattern; null for one with a wildcard in its host. */
+export function hostOf(pattern: string): string | null {
+  const host = pattern.replace(/^https?:\/\//, "").split("/", 1)[0] ?? "";
+  return /^[a-z0-9.-]+$/i.test(host) ? host.toLowerCase() : null;
+}
+
+/** The Worker's own routes; those whose host cannot be told keep all of them from being deleted. */
+export function ownRoutes(routes: readonly Route[], worker: string): readonly Route[] {
+  return routes.filter(({ script }) => script === worker);
+}
+
+export interface Look {
+  worker: string;
+  routes: readonly Route[];
+  /** By host. */
+  records: ReadonlyMap<string, readonly DnsRecord[]>;
+  /** Hosts and addresses of the legacy origin, as configured. */
+  legacy: readonly string[];
+}
+
+/** The route may go where every host that it serves then answers from the legacy origin. */
+export function planRoutes({ worker, routes, records, legacy }: Look): RoutePlan {
+  const own = ownRoutes(routes, worker);
+  if (own.length === 0) return refused(`no route of this zone leads to ${worker}`);
+  const hosts = new Set<string>();
+  for (const { pattern } of own) {
+    const host = hostOf(pattern);
+    if (host === null) return refused(`the route ${pattern} stands for more than one host`);
+    const other = routes.find((route) => route.script !== worker && mayCatch(route, host));
+    if (other !== undefined) {
+      const what = other.script === null ? "no Worker" : `the Worker ${other.script}`;
+      return refused(`${host} would then fit the route ${other.pattern}, to ${what}`);
+    }
+    const astray = strayOf(host, records.get(host) ?? [], legacy);
+    if (astray !== null) return refused(astray);
+    hosts.add(host);
+  }
+  return { kind: "plan", routes: own, hosts: [...hosts] };
+}
+
+function refused(why: string): RoutePlan {
+  return { kind: "refused", why };
+}
+
+/** A route without a Worker leads to the same origin: it is in nobody's way. */
+function mayCatch({ pattern, script }: Route, host: string): boolean {
+  if (script === null) return false;
+  const other = pattern.replace(/^https?:\/\//, "").split("/", 1)[0] ?? "";
+  const parts = other.toLowerCase().split("*").map(escaped);
+  return new RegExp(`^${parts.join(".*")}$`).test(host);
+}
+
+function escaped(text: string): string {
+  return text.replace(/[.+?^${}()|[\]\\]/g, "\\$&");
+}
+
+/** Why this host would not answer from the legacy origin; null when it would. */
+function strayOf(
+  host: string,
+  records: readonly DnsRecord[],
+  legacy: readonly string[],
+): string | null {
+  const pointing = records.filter(({ type }) => ["A", "AAAA", "CNAME"].includes(type));
+  if (pointing.length === 0) return `DNS has no record of ${host}`;
+  const wanted = legacy.map(plainHost);
+  const other = pointing.find(({ content }) => !wanted.includes(plainHost(content)));
+  if (other === undefined) return null;
+  return `DNS of ${host} points at ${other.content}, not at the legacy origin (${legacy.join(", ")})`;
+}
+
+function plainHost(text: string): string {
+  return text.toLowerCase().replace(/\.$/, "");
+}

@@ -1,0 +1,276 @@
+/** The ladder beyond a plain stop, rung by rung, against the sandbox's account and locations. */
+import { mkdtemp } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { PROXY_ONLY_TAG } from "../../src/domain/ladder/proxy-only.ts";
+import { ensureCli } from "../support/cli.ts";
+import { patientClock, runHere } from "../support/here.ts";
+import { untilReady } from "../support/live.ts";
+import { ensureBundle } from "../worker/bundle.ts";
+import type { Lane } from "./lane.ts";
+import { resetLane, startLane, stopIsStored, tokenEnv, writeConfig } from "./lane.ts";
+
+const PATTERN = "api.pix.test/*";
+
+let lane: Lane;
+let config = "";
+/** Of one test: its journal is no other's. */
+let home = "";
+beforeAll(async () => {
+  await Promise.all([ensureCli(), ensureBundle()]);
+  lane = await startLane({ locations: ["FRA", "AMS"] });
+  await untilReady(lane.sandbox.description);
+  const legacyHosts = [new URL(lane.sandbox.description.originUrl).hostname];
+  config = await writeConfig(lane, { zone: "pix.test", legacyHosts });
+});
+afterAll(() => lane?.close());
+
+const account = () => lane.sandbox.control.account;
+const prepared = () => {
+  const found = account().worker.versions.find(
+    ({ annotations }) => annotations.tag === PROXY_ONLY_TAG,
+  );
+  if (found === undefined) throw new Error("no proxy-only version");
+  return found;
+};
+const live = () => {
+  const [split] = account().worker.deployments;
+  return split?.split.map(({ version, percentage }) => [version.id, percentage]);
+};
+const routes = () =>
+  account().zones.list.flatMap((zone) => zone.routes.map(({ pattern }) => pattern));
+const journal = () => {
+  const { store } = lane.sandbox.control;
+  const keys = store.list({ prefix: "journal/", limit: 1_000 }).keys;
+  return keys.map(({ name }) => JSON.parse(store.text(name) ?? "{}") as Record<string, unknown>);
+};
+
+/** As one line: where it wraps is not what is shown here. */
+async function say(...words: string[]): Promise<{ code: number | null; said: string }> {
+  const env = { ...lane.env, ...tokenEnv(lane.sandbox), HOME: home, XDG_STATE_HOME: home };
+  const given = { env, clock: patientClock() };
+  const { code, stdout, stderr } = await runHere([...words, "--config", config], given);
+  return { code, said: (stdout + stderr).replaceAll(/\s+/g, " ") };
+}
+
+let before: ReturnType<typeof live>;
+async function backToStart(): Promise<void> {
+  await resetLane(lane);
+  before = live();
+  const { store } = lane.sandbox.control;
+  for (const { name } of store.list({ prefix: "journal/", limit: 1_000 }).keys) store.delete(name);
+  home = await mkdtemp(join(lane.dir, "home-"));
+}
+beforeEach(backToStart);
+
+/** What visitors at each location are answered by. */
+async function marks(): Promise<(string | null)[]> {
+  const { locations } = lane.sandbox.description;
+  const all = await Promise.all(locations.map(({ url }) => fetch(`${url}/api/jobs`)));
+  return all.map(({ headers }) => headers.get("x-pix-canary"));
+}
+
+describe("not-aus --via version", () => {
+  test("deploys the prepared version to all visitors, proved at each location by /qa", async () => {
+    const { code, said } = await say("not-aus", "--via", "version", "--reason", "KV is slow");
+    expect([code, said]).toEqual([0, expect.stringMatching(/live FRA .* AMS|live AMS .* FRA/)]);
+    expect(live()).toEqual([[prepared().id, 100]]);
+    expect(await marks()).toEqual(Array(2).fill("1;tag=none;cohort=proxy;reason=emergency"));
+    expect(stopIsStored(lane.sandbox)).toBe(true);
+    expect(journal()).toMatchObject([
+      {
+        command: "not-aus",
+        rung: {
+          via: "version",
+          action: "taken",
+          versionId: prepared().id,
+          before: before?.map(([versionId, percentage]) => ({ versionId, percentage })),
+        },
+      },
+    ]);
+  });
+
+  test("a lost answer is looked up: it is deployed once, and done", async () => {
+    const rule = {
+      kind: "reset-after",
+      match: { method: "POST", pathContains: "/deployments" },
+    } as const;
+    await lane.sandbox.control.addFault({ ...rule, times: 1 });
+    const { code, said } = await say("not-aus", "--via", "version");
+    expect([code, said, live()]).toEqual([
+      0,
+      expect.stringContaining("live"),
+      [[prepared().id, 100]],
+    ]);
+  });
+
+  test("with the whole API down says so, and names the next rung", async () => {
+    await lane.sandbox.control.addFault({ kind: "outage" });
+    const { code, said } = await say("not-aus", "--via", "version", "--timeout", "2");
+    expect([code, said]).toEqual([
+      24,
+      expect.stringContaining("no version was changed; the stop is not written"),
+    ]);
+    expect(said).toContain("--via route");
+    expect(live()).toEqual(before);
+  });
+
+  test("again changes nothing, and keeps what was deployed before the first", async () => {
+    await say("not-aus", "--via", "version");
+    const again = await say("not-aus", "--via", "version");
+    expect([again.code, again.said]).toEqual([0, expect.stringContaining("nothing to change")]);
+    expect((await say("restore", "--reason", "fixed", "--yes")).code).toBe(0);
+    expect(live()).toEqual(before);
+  });
+
+  test("is offered by name when a plain stop is not live in time", async () => {
+    lane.sandbox.control.setKv({ frozen: true });
+    const { code, said } = await say("not-aus", "--timeout", "1");
+    expect([code, said]).toEqual([
+      21,
+      expect.stringMatching(
+        /If that is not enough: .*not-aus .*--via version .*not-aus .*--via route/,
+      ),
+    ]);
+  });
+});
+
+describe("not-aus --via route", () => {
+  test("asks, and --yes is no answer; with the pattern it deletes the route, proved at each location", async () => {
+    const asked = await say("not-aus", "--via", "route", "--yes");
+    expect(asked.code).toBe(2);
+    expect(asked.said).toContain(
+      `not-aus --config ${config} --env sandbox --via route --confirm-route '${PATTERN}'`,
+    );
+    expect(routes()).toEqual([PATTERN]);
+    const { code, said } = await say("not-aus", "--via", "route", "--confirm-route", PATTERN);
+    expect([code, said]).toEqual([0, expect.stringContaining(`route ${PATTERN} deleted`)]);
+    expect([routes(), await marks()]).toEqual([[], [null, null]]);
+  });
+});
+
+const YES = ["--reason", "fixed", "--yes"];
+
+describe("restore", () => {
+  test("puts the version back under the stop, and only another restore releases that", async () => {
+    await say("not-aus", "--via", "version");
+    const down = await say("restore", ...YES);
+    expect([down.code, down.said]).toEqual([
+      0,
+      expect.stringContaining("the Worker is back, and the stop is in force"),
+    ]);
+    expect(live()).toEqual(before);
+    expect(await marks()).toEqual(Array(2).fill("1;tag=B2a;cohort=proxy;reason=emergency"));
+    const [first, second] = await Promise.all([say("status"), say("history")]);
+    expect(first.said).not.toContain("proxy-only");
+    expect(second.said).toContain("put back");
+    const up = await say("restore", "--to", "10", ...YES, "--force");
+    expect([up.code, up.said]).toEqual([0, expect.stringContaining("released")]);
+    expect(stopIsStored(lane.sandbox)).toBe(false);
+  });
+
+  test("lets no location serve native that has not read the stop: the version waits at 0 %", async () => {
+    lane.sandbox.control.setKv({ location: "AMS", frozen: true });
+    await say("not-aus", "--via", "version");
+    const { code, said } = await say("restore", ...YES, "--timeout", "3");
+    expect([code, said]).toEqual([
+      21,
+      expect.stringContaining("which serves no visitor yet, to obey the stop"),
+    ]);
+    expect(live()).toEqual([
+      [prepared().id, 100],
+      [before?.[0]?.[0], 0],
+    ]);
+    expect(await marks()).toEqual(Array(2).fill("1;tag=none;cohort=proxy;reason=emergency"));
+    lane.sandbox.control.setKv({ location: "AMS", frozen: false, catchUp: true });
+    expect((await say("restore", ...YES)).code).toBe(0);
+    expect(live()).toEqual(before);
+  });
+
+  test("sets a stop first where KV took none", async () => {
+    const { control } = lane.sandbox;
+    await control.addFault({ kind: "server-error", match: { pathContains: "/storage/kv/" } });
+    const taken = await say("not-aus", "--via", "version", "--timeout", "3");
+    expect(taken.said).toContain("the stop is not confirmed");
+    expect(live()).toEqual([[prepared().id, 100]]);
+    await control.clearFaults();
+    expect(stopIsStored(lane.sandbox)).toBe(false);
+    const { code, said } = await say("restore", ...YES);
+    expect([code, said]).toEqual([0, expect.stringContaining("the stop is in force")]);
+    expect(stopIsStored(lane.sandbox)).toBe(true);
+  });
+
+  test("puts the route back before the version, each proved", async () => {
+    await say("not-aus", "--via", "version");
+    await say("not-aus", "--via", "route", "--confirm-route", PATTERN);
+    expect(routes()).toEqual([]);
+    const { code, said } = await say("restore", ...YES);
+    expect([code, said]).toEqual([
+      0,
+      expect.stringMatching(/route .* is back .*version .* as before/),
+    ]);
+    expect([routes(), live()]).toEqual([[PATTERN], before]);
+    expect(await marks()).toEqual(Array(2).fill("1;tag=B2a;cohort=proxy;reason=emergency"));
+  });
+
+  test("of the route alone waits until the stop is old enough to be everywhere", async () => {
+    await say("not-aus", "--via", "route", "--confirm-route", PATTERN);
+    const young = await say("restore", ...YES);
+    expect([young.code, young.said]).toEqual([
+      21,
+      expect.stringContaining("locations may not have read it yet"),
+    ]);
+    expect(routes()).toEqual([]);
+    const { store } = lane.sandbox.control;
+    const stop = JSON.parse(store.text("stop") ?? "{}") as object;
+    const at = new Date(Date.now() - 130_000).toISOString();
+    store.put("stop", JSON.stringify({ ...stop, at }));
+    expect((await say("restore", ...YES)).code).toBe(0);
+    expect(routes()).toEqual([PATTERN]);
+  });
+
+  test("without a journal looks at the account's own history", async () => {
+    await say("not-aus", "--via", "version");
+    const { store } = lane.sandbox.control;
+    for (const { name } of store.list({ prefix: "journal/", limit: 1_000 }).keys)
+      store.delete(name);
+    home = await mkdtemp(join(lane.dir, "home-"));
+    const { code } = await say("restore", ...YES);
+    expect([code, live()]).toEqual([0, before]);
+  });
+
+  test("does not bring old secrets back without being told", async () => {
+    const { worker } = account();
+    const [newest] = worker.versions;
+    const qaToken = account().secrets.get("QA_TOKEN") ?? "";
+    await say("not-aus", "--via", "version");
+    // Somebody sets a secret by a version of their own while the proxy-only one serves.
+    const other = worker.add("pix-sandbox", prepared().upload, {
+      secrets: { URL_SIGNING_KEY: "k".repeat(44), QA_TOKEN: qaToken },
+      annotations: { tag: PROXY_ONLY_TAG, triggeredBy: "upload" },
+    });
+    await worker.deploy([{ version: other, percentage: 100 }]);
+    const { code, said } = await say("restore", ...YES);
+    expect([code, said]).toEqual([
+      25,
+      expect.stringContaining("secrets have changed: URL_SIGNING_KEY"),
+    ]);
+    expect(live()).toEqual([[other.id, 100]]);
+    expect((await say("restore", ...YES, "--force")).code).toBe(0);
+    expect(live()?.[0]?.[0]).toBe(newest?.id);
+  });
+});
+
+describe("status and history", () => {
+  test("name each rung that is taken", async () => {
+    await say("not-aus", "--via", "version");
+    expect((await say("status")).said).toMatch(
+      /rung the proxy-only version [0-9a-f]{8} is deployed, .* before: [0-9a-f]{8} at 100 %/,
+    );
+    await say("not-aus", "--via", "route", "--confirm-route", PATTERN);
+    expect((await say("status")).said).toContain(`the route ${PATTERN} was deleted`);
+    const { said } = await say("history");
+    expect(said).toContain("not-aus --via version");
+    expect(said).toContain("not-aus --via route");
+  });
+});
