@@ -30,6 +30,7 @@ const config = JSON.stringify({ canary_percent: 10, canary_tag: "B2a", emergency
 const KV_CANARY_CONFIG = { async get() { return new Map([["config", config], ["stop", null]]); } };
 const METRICS = { writeDataPoint() {} };
 let full;
+export { Beacon, CachedBeacon } from "./worker.js";
 export default {
   fetch(request, env, context) {
     full ??= { ...env, KV_CANARY_CONFIG, METRICS };
@@ -51,8 +52,10 @@ export async function benchProxy(): Promise<Goal[]> {
     await writeFile(join(scratch, "entry.js"), ENTRY);
     await writeFile(join(scratch, "worker.js"), await readFile(join(ROOT, "dist/worker/index.js")));
     const bare = await serve(scratch, "bare", ["bare.js"], originUrl, key, children);
-    const ours = await serve(scratch, "ours", ["entry.js", "worker.js"], originUrl, key, children);
-    return await compare(bare, ours, cookieFor(key));
+    const modules = ["entry.js", "worker.js"];
+    const ours = await serve(scratch, "ours", modules, originUrl, key, children);
+    const withBeacon = await serve(scratch, "beacon", modules, originUrl, key, children);
+    return await compare({ bare, ours, withBeacon }, cookieFor(key));
   } finally {
     for (const child of children) child.kill();
     origin.closeAllConnections();
@@ -61,26 +64,35 @@ export async function benchProxy(): Promise<Goal[]> {
   }
 }
 
-async function compare(bare: string, ours: string, cookie: string): Promise<Goal[]> {
+async function compare(
+  { bare, ours, withBeacon }: Record<"bare" | "ours" | "withBeacon", string>,
+  cookie: string,
+): Promise<Goal[]> {
   const path = "/api/listings?page=1";
-  const probe = await fetch(ours + path, { headers: { cookie } });
-  const decision = probe.headers.get("x-pix-canary");
-  if (!decision?.includes("cohort=proxy;reason=cookie")) {
-    throw new Error(`the cookie does not decide: ${probe.status} ${decision}`);
+  for (const url of [ours, withBeacon]) {
+    const probe = await fetch(url + path, { headers: { cookie } });
+    const decision = probe.headers.get("x-pix-canary");
+    if (!decision?.includes("cohort=proxy;reason=cookie")) {
+      throw new Error(`the cookie does not decide: ${probe.status} ${decision}`);
+    }
   }
   const results = await alternate(
     [
       { name: "bare", measure: () => offerLoad(bare + path, cookie) },
       { name: "ours", measure: () => offerLoad(ours + path, cookie) },
+      { name: "beacon", measure: () => offerLoad(withBeacon + path, cookie) },
     ],
     ROUNDS,
   );
   const of = (name: string) => results.get(name) ?? [];
   console.log(`  bare proxy Worker    ${spread(of("bare"), "requests/s")}`);
   console.log(`  the canary Worker    ${spread(of("ours"), "requests/s")}`);
+  console.log(`  with the beacon      ${spread(of("beacon"), "requests/s")}`);
   const value = median(of("ours")) / median(of("bare"));
+  const beacon = median(of("beacon")) / median(of("ours"));
   return [
     { what: "sticky proxying / bare proxy Worker, throughput", value, reach: { least: 0.9 } },
+    { what: "with the beacon / without, throughput", value: beacon, reach: { least: 0.97 } },
   ];
 }
 
@@ -102,14 +114,21 @@ async function serve(
 ): Promise<string> {
   const port = await freePort();
   const file = join(folder, `${name}.capnp`);
-  await writeFile(file, configuration(modules, port, originUrl, key));
+  await writeFile(file, configuration(name, modules, port, originUrl, key));
   const child = spawn(workerd(), ["serve", file], { cwd: folder, stdio: "ignore" });
   children.push(child);
   await listening(port);
   return `http://127.0.0.1:${port}`;
 }
 
-function configuration(modules: string[], port: number, originUrl: string, key: Buffer): string {
+/** `beacon`: as wrangler.jsonc binds it; without it the Worker has none. */
+function configuration(
+  name: string,
+  modules: string[],
+  port: number,
+  originUrl: string,
+  key: Buffer,
+): string {
   const text = (name: string, value: string) =>
     `(name = "${name}", text = ${JSON.stringify(value)})`;
   const bindings = [
@@ -120,7 +139,13 @@ function configuration(modules: string[], port: number, originUrl: string, key: 
     text("QA_TOKEN", "bench".repeat(8)),
     text("URL_SIGNING_KEY", "0".repeat(32)),
     text("COOKIE_KEYS", JSON.stringify({ k1: key.toString("base64") })),
+    ...(name === "beacon" ? ['(name = "BEACON", durableObjectNamespace = "Beacon")'] : []),
   ];
+  const objects =
+    name === "bare"
+      ? ""
+      : `durableObjectNamespaces = [(className = "Beacon", uniqueKey = "beacon", enableSql = true)],
+      durableObjectStorage = (inMemory = void),`;
   const embedded = modules.map((m) => `(name = "${m}", esModule = embed "${m}")`);
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
@@ -130,6 +155,7 @@ const config :Workerd.Config = (
       compatibilityDate = "2026-07-01",
       compatibilityFlags = ["nodejs_compat"],
       bindings = [${bindings.join(", ")}],
+      ${objects}
     )),
     (name = "internet", network = (allow = ["local"])),
   ],

@@ -1,5 +1,6 @@
 /** `npm run bench`: the numbers of DESIGN §9, as ratios within one run. Never part of the tests. */
 import { cpus, loadavg } from "node:os";
+import { benchBeacon } from "./beacon.ts";
 import { benchDashboard } from "./dashboard.ts";
 import { benchDoctor } from "./doctor.ts";
 import { benchLogs } from "./logs.ts";
@@ -9,6 +10,7 @@ import { benchStop } from "./stop.ts";
 
 const benches: Record<string, () => Promise<Goal[]>> = {
   stop: benchStop,
+  beacon: benchBeacon,
   proxy: benchProxy,
   logs: benchLogs,
   doctor: benchDoctor,
