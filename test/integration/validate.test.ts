@@ -190,8 +190,8 @@ test("a week is asked for in pieces, and put together again", async () => {
   expect(against(week), said(week)).toEqual({});
   const asks = control.requests().filter(({ path }) => path.includes("analytics_engine"));
   // Three pieces of each of the three by minute; series, emergencies and the share in one each,
-  // and the doctor's own look.
-  expect(asks).toHaveLength(13);
+  // and the doctor's own two: what there is, and what the beacon costs.
+  expect(asks).toHaveLength(14);
   const coverage = "data" in week ? week.data?.coverage : undefined;
   // 26 hours, less what is not settled yet.
   expect(coverage?.with_native).toBeGreaterThanOrEqual(26 * 60 - 3);

@@ -33,6 +33,7 @@ const SHIPPED = [
   "dist/cli/sandbox-help.js",
   "dist/cli/sandbox.js",
   "dist/worker/index.js",
+  "docs/beacon.md",
   "docs/dashboard-emergency.png",
   "docs/dashboard.md",
   "docs/dashboard.png",

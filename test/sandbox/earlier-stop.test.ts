@@ -17,6 +17,8 @@ beforeAll(async () => {
     patience: WORKER_PATIENCE,
     rateLimits: false,
     logs: false,
+    // It would bring the new stop there.
+    vars: { BEACON_CARRIER: "off" },
   });
 });
 afterAll(async () => {

@@ -73,7 +73,7 @@ it("nothing is written for a stop that KV's release names", async () => {
   const beacon = holding();
   const kv = kvWith({}, RELEASE);
   const writeEntry = vi.fn(async () => undefined);
-  expect(await run({ beacon, kv, writeEntry })).toEqual({ told: "released" });
+  expect(await run({ beacon, kv, writeEntry })).toEqual({ kind: "released" });
   expect(beacon?.tell).not.toHaveBeenCalled();
   expect(kv.writeStop).not.toHaveBeenCalled();
   expect(writeEntry).not.toHaveBeenCalled();
@@ -82,7 +82,7 @@ it("nothing is written for a stop that KV's release names", async () => {
 it("nor for one of which the beacon alone knows that it was released", async () => {
   const kv = kvWith();
   const beacon: BeaconPort = { tell: async () => ({ told: "released" }) };
-  expect(await run({ beacon, kv })).toEqual({ told: "released" });
+  expect(await run({ beacon, kv })).toEqual({ kind: "released" });
   expect(kv.writeStop).not.toHaveBeenCalled();
 });
 

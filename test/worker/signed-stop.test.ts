@@ -195,7 +195,7 @@ describe("how often", () => {
   });
 
   test("the limit counts by address, before anything is verified", async () => {
-    const limited = await startWorker({ vars: { OPERATOR_KEYS }, limits: { anon: 2 } });
+    const limited = await startWorker({ vars: { OPERATOR_KEYS }, limits: { token: 2 } });
     try {
       const send = (from: string) => {
         const { headers, ...init } = signedPost(anna, fresh());

@@ -134,7 +134,15 @@ async function proveLater(
   { times, known }: Trial,
   { stage, ports, input }: Run,
 ): Promise<string | null> {
-  if (outcome.kind === "done") return "the stop was said to be live where nothing could show it";
+  if (outcome.kind === "done") {
+    const { live } = outcome.data;
+    const byBeacon = live.length > 0 && live.every(({ carriers }) => carriers?.includes("beacon"));
+    if (!byBeacon) return "the stop was said to be live where nothing could show it";
+    known.notes.push("KV showed no location the stop: the beacon did");
+    if (times.live !== null) times.effective = (times.decide ?? 0) + times.live;
+    await stage.clearWay();
+    return null;
+  }
   const missing = outcome.kind === "pending" ? outcome.data.missing : [];
   if (outcome.kind !== "pending" || missing.length === 0) return `stop: ${detailOf(outcome)}`;
   known.pending = missing.map(({ location, because }) => `${location}: ${because}`).join("; ");

@@ -46,9 +46,9 @@ export function liveLine(proof: Pick<LiveProof, "live" | "missing">): string {
   return live.length === 0 ? "nowhere yet" : `${live.join(" · ")}${same}${all}`;
 }
 
-/** " (beacon)"; empty where that is not shown. */
+/** " (beacon)"; empty where KV alone does it, as always, or where that is not shown. */
 function carriersText({ carriers }: LiveProof["live"][number]): string {
-  return carriers === undefined ? "" : ` (${carriers.join(", ")})`;
+  return carriers?.includes("beacon") ? ` (${carriers.join(", ")})` : "";
 }
 
 /** Everywhere asked the beacon carries it: it does so to the other locations as well. */

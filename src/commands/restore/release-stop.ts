@@ -1,5 +1,6 @@
 /** The one write that lifts an emergency: never repeated without looking, never blind to a new stop. */
 import type { StopDocument } from "../../domain/state/documents.ts";
+import { releases } from "../../domain/state/emergency.ts";
 import { isEmergency } from "../../domain/state/state.ts";
 import type { CallOptions } from "../../ports/api.ts";
 import type { UpstreamError } from "../../ports/errors.ts";
@@ -32,7 +33,7 @@ export function releaseStop(
   return writeGuarded<Release>(ports, call, {
     async look() {
       const now = await readBase(ports, call.signal);
-      return "state" in now ? conflictOf(now, guard) : { kind: "failed", error: now };
+      return "state" in now ? conflictOf(now, guard, release) : { kind: "failed", error: now };
     },
     write: () => ports.store.writeStop(release, { ...call, once: true }),
     readBack: (lost) => readBack(ports, release, guard, call, lost),
@@ -51,7 +52,7 @@ async function readBack(
   if (!("state" in now)) return { kind: "unknown", error: lost ?? now };
   const { stop } = now.state;
   const arrived = stop.kind === "valid" && stop.value.id === release.id;
-  const foreign = conflictOf({ ...now, stopText: guard.stopText }, guard);
+  const foreign = conflictOf({ ...now, stopText: guard.stopText }, guard, release);
   if (foreign !== null)
     return arrived ? { ...foreign, truth: `the stop is released; ${truthOf(now)}` } : foreign;
   if (arrived) return { kind: "released" };
@@ -61,10 +62,16 @@ async function readBack(
   return lost === undefined ? { kind: "released" } : { kind: "unknown", error: lost };
 }
 
-function conflictOf(now: Base, guard: Guard): Extract<Release, { kind: "conflict" }> | null {
+/** A stop that this release names may come late, by its slower carrier: it is no new one. */
+function conflictOf(
+  now: Base,
+  guard: Guard,
+  release: StopDocument,
+): Extract<Release, { kind: "conflict" }> | null {
   const { config, stop } = now.state;
   const active = stop.kind === "invalid" || (stop.kind === "valid" && stop.value.active);
-  if (now.stopText !== guard.stopText) {
+  const isNamed = stop.kind === "valid" && active && releases(release, stop.value.id);
+  if (now.stopText !== guard.stopText && !isNamed) {
     return active ? stoppedAgain(now) : conflict(now, "the stop was changed");
   }
   const ours = config.kind === "valid" && config.value.revision === guard.revision;

@@ -78,6 +78,7 @@ function behindText({ emergency, carriers }: LiveView): string {
 
 function stateText({ emergency, carriers, percent, reason }: LiveView): string {
   if (emergency === null) return "unknown";
-  if (emergency) return carriers === null ? "emergency" : `emergency (${carriers.join(", ")})`;
+  if (emergency)
+    return carriers?.includes("beacon") ? `emergency (${carriers.join(", ")})` : "emergency";
   return percent === null ? `decides ${reason ?? "unknown"}` : `${percent} %`;
 }

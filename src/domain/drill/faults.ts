@@ -15,7 +15,7 @@ export interface Fault {
   finding: Rule;
   /** Who stops it: the drill with `not-aus`, or the guardian. */
   stop: "manual" | "automatic";
-  /** While it lasts the stop cannot be seen: pending, with what is missing named, is the right answer. */
+  /** While it lasts KV cannot show the stop: by the beacon it is live, without one pending is the right answer. */
   pends: boolean;
 }
 

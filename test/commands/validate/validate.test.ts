@@ -35,8 +35,10 @@ describe("GO", () => {
       "  share   10 % of new visitors to native, tag B2a",
       "  window  2025-11-12T02:13Z to 2025-11-13T02:13Z (24 h, 1,440 × 60 s)",
     ]);
-    expect(lines.slice(4, 20)).toEqual([
-      "  ✔ pass         doctor          14 of 14 checks, 2 with a warning",
+    expect(lines.slice(4, 22)).toEqual([
+      "  ✔ pass         doctor          15 of 15 checks, 3 with a warning",
+      "                 beacon: none: a stop reaches other locations by KV alone, in 60",
+      "                   s or more",
       "                 metrics: no dataset configured: assess, status, watch and",
       "                   verify --fleet have no metrics",
       "                 logs: no logs bucket configured: logs pull and logs errors",

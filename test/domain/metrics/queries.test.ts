@@ -25,6 +25,8 @@ const QUERIES: Record<string, (dataset: string, window?: metrics.Window) => AnyQ
     wide(metrics.shareOfCohorts(dataset, window, "01REV")),
   locationsByRevision: (dataset, window = WINDOW) =>
     wide(metrics.locationsByRevision(dataset, window)),
+  requestsByLocation: (dataset, window = WINDOW) =>
+    wide(metrics.requestsByLocation(dataset, window)),
   orphanBuckets: (dataset, window = WINDOW) =>
     wide(
       windowMetrics.orphanBuckets(dataset, window, { bucketSeconds: 60, nowS: window.toS + 60 }),
