@@ -1,6 +1,7 @@
 /** The handlers of the Worker: builds its parts once per isolate and hands requests to the app. */
 import { type App, createApp } from "./app.ts";
 import type { BeaconCarrier } from "./beacon/carrier.ts";
+import { BEACON_NAME } from "./beacon/name.ts";
 import type { BeaconEntrypoint } from "./beacon/through-cache.ts";
 import { beaconCarrier } from "./beacon/through-cache.ts";
 import { createCookieSigner } from "./cookie-signer.ts";
@@ -61,8 +62,9 @@ function build(env: Bindings, context: Caller): App {
 /** Null: not bound, or switched off. */
 function boundBeacon(env: Bindings, { exports }: Caller): BeaconCarrier | null {
   const entrypoint = exports?.CachedBeacon as BeaconEntrypoint | undefined;
-  if (env.BEACON === undefined || env.BEACON_CARRIER === "off") return null;
-  return entrypoint === undefined ? null : beaconCarrier(entrypoint);
+  const isOff = env.BEACON_CARRIER?.trim().toLowerCase() === "off";
+  if (env.BEACON === undefined || isOff || entrypoint === undefined) return null;
+  return beaconCarrier(entrypoint, env.BEACON.idFromName(BEACON_NAME).toString());
 }
 
 function stateKv(namespace: KVNamespace | undefined): StateKv {

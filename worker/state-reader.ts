@@ -2,7 +2,7 @@
  * What one isolate knows of the canary's state, read from Workers KV and, where there is one, from the beacon.
  * When it reads and who waits: carrier-reader.ts.
  */
-import { isNewsForBeacon, isRelease } from "../src/domain/state/beacon.ts";
+import { isNewsForBeacon, releaseIn } from "../src/domain/state/beacon.ts";
 import type { EffectiveState, Memory } from "../src/domain/state/isolate-memory.ts";
 import {
   EMPTY_MEMORY,
@@ -64,6 +64,8 @@ export interface BeaconSight {
   failing: boolean;
   /** False: KV shows a release, and the beacon has not acknowledged that one to this isolate. */
   heard: boolean;
+  /** Of the release that it acknowledged last; null: none, or one without an id. */
+  releaseId: string | null;
 }
 
 export function createStateReader(deps: ReaderDeps): StateReader {
@@ -113,7 +115,7 @@ class IsolateStateReader implements StateReader {
       this.#beacon?.lookAnew(nowMs, keepAlive),
     ]);
     // The copy of the beacon's answer may be from before its stop: only the beacon itself can say that it has ended.
-    const telling = this.#passOn(keepAlive, isRelease(this.#stopText) && !this.beacon()?.heard);
+    const telling = this.#passOn(keepAlive, this.beacon()?.heard === false);
     if (telling !== null) await this.#kv.atMost(READ_LIMIT_MS, telling);
     return effectiveState(this.#memory, this.#deps.now());
   }
@@ -121,8 +123,9 @@ class IsolateStateReader implements StateReader {
   beacon(): BeaconSight | null {
     if (this.#beacon === null) return null;
     const ageMs = this.#said === null ? null : Math.max(0, this.#deps.now() - this.#said.atMs);
-    const heard = !isRelease(this.#stopText) || this.#heardText === this.#stopText;
-    return { ageMs, cache: this.#said?.cache ?? null, failing: this.#failing, heard };
+    const heard = releaseIn(this.#stopText) === null || this.#heardText === this.#stopText;
+    const releaseId = releaseIn(this.#heardText)?.id ?? null;
+    return { ageMs, cache: this.#said?.cache ?? null, failing: this.#failing, heard, releaseId };
   }
 
   #readerOf(beacon: BeaconCarrier): CarrierReader<BeaconRead> {

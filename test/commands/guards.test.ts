@@ -268,6 +268,7 @@ describe("an emergency by hand that stale reads of the API hid", () => {
         cookieKeyIds: [],
         guardian: "off",
         operators: null,
+        environment: null,
         proxyOnly: false,
       });
       const { cohort, reason } = decide(facts);

@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { createClock } from "../../src/adapters/clock.ts";
+import { parseStop } from "../../src/domain/state/documents.ts";
 import type { SandboxControl } from "../../src/sandbox/index.ts";
 import { patientClock, runHere } from "../support/here.ts";
 import { AMPLE_S, PATIENCE } from "../support/patience.ts";
@@ -92,8 +93,8 @@ describe.each(FAULTS)("while $name is dead", ({ begin, restored }) => {
     expect([code, said]).toEqual([0, expect.stringContaining("live ")]);
     expect(await emergencies(lane.sandbox)).toEqual(ALL_ON);
     await control.heal();
-    const again = await restore(false, "--force");
-    expect([again.code, again.said]).toEqual([0, expect.any(String)]);
+    // The Worker's write to KV may come as late as its limit: then a restore has to be repeated, as it says.
+    await vi.waitFor(async () => expect((await restore(true, "--force")).code).toBe(0), PATIENCE);
     expect(await emergencies(lane.sandbox)).toEqual(ALL_OFF);
   });
 
@@ -105,7 +106,7 @@ describe.each(FAULTS)("while $name is dead", ({ begin, restored }) => {
     expect(said).toMatch(restored.says);
     if (code !== 21) expect(await emergencies(lane.sandbox)).toEqual(ALL_ON);
     await control.heal();
-    expect((await restore(false, "--force")).code).toBe(0);
+    await vi.waitFor(async () => expect((await restore(true, "--force")).code).toBe(0), PATIENCE);
     expect(await emergencies(lane.sandbox)).toEqual(ALL_OFF);
   });
 
@@ -142,6 +143,33 @@ describe("KV that never reaches a location", () => {
     expect((await restore(false, "--force")).code).toBe(0);
     expect(await emergencies(lane.sandbox)).toEqual(ALL_OFF);
   });
+});
+
+test("a stop that only the beacon has is copied to KV by the cron, and outlives the beacon", async () => {
+  control.setKv({ reads: "throw" });
+  await control.setFaults([{ kind: "outage" }]);
+  const { code, said } = await stop(true);
+  expect([code, said]).toEqual([0, expect.stringContaining("KV does not have the stop yet")]);
+  await control.heal();
+  const stored = () => parseStop(control.store.text("stop"));
+  expect(stored()).toMatchObject({ value: { active: false } });
+  await control.runScheduled("FRA");
+  expect(stored()).toMatchObject({ value: { active: false } });
+  await control.runScheduled("FRA", new Date(Date.now() + 180_000));
+  expect(stored()).toMatchObject({ value: { active: true } });
+});
+
+test("verify does not call a release live that the beacon has not heard", async () => {
+  await stop();
+  control.setBeacon({ calls: "throw" });
+  await restore(true, "--force");
+  const { code, said } = await run(["verify"], true);
+  expect([code, said]).toEqual([21, expect.stringContaining("the beacon has not heard")]);
+});
+
+test("of two that stop at once, each is told that it is live", async () => {
+  const both = await Promise.all([stop(), stop()]);
+  expect(both.map(({ code }) => code)).toEqual([0, 0]);
 });
 
 describe("purges that are lost", () => {

@@ -87,7 +87,7 @@ describe("Logpush files", () => {
       EventType: "fetch",
       Outcome: "ok",
       ScriptName: "pix-sandbox",
-      ScriptVersion: { ID: "sandbox" },
+      ScriptVersion: { ID: sandbox.control.account.worker.deployed?.id },
       Exceptions: [],
       Event: { Request: { Method: "GET" }, Response: { Status: answer.status } },
     });

@@ -267,6 +267,7 @@ function sightingOf(
     cookieKeyIds: [],
     guardian: "enforce",
     operators: null,
+    environment: null,
     proxyOnly: false,
   });
   const seen = { tag: decision.tag ?? "none", cohort: decision.cohort, reason: decision.reason };

@@ -7,8 +7,8 @@ import type { BeaconAnswer, Told } from "../../src/domain/state/beacon.ts";
 import { BEACON_MAX_AGE_S } from "../../src/domain/state/beacon.ts";
 import type { Bindings } from "../env.ts";
 import { sleep, withLimit } from "../limit.ts";
+import { BEACON_NAME } from "./name.ts";
 import type { Beacon } from "./object.ts";
-import { BEACON_NAME } from "./object.ts";
 import { saidText } from "./through-cache.ts";
 
 const READ_LIMIT_MS = 5_000;

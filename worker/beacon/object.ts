@@ -4,8 +4,6 @@ import type { BeaconAnswer, Beacon as Stored, Told } from "../../src/domain/stat
 import { answerOf, newBeacon, tellBeacon } from "../../src/domain/state/beacon.ts";
 
 const KEY = "beacon";
-/** The name of the one object. */
-export const BEACON_NAME = "canary";
 
 export class Beacon extends DurableObject {
   #stored: Stored = newBeacon(Date.now());
@@ -15,7 +13,8 @@ export class Beacon extends DurableObject {
     void context.blockConcurrencyWhile(async () => {
       const stored = await context.storage.get<Stored>(KEY);
       if (stored === undefined) await context.storage.put(KEY, this.#stored);
-      else this.#stored = stored;
+      // What an older version of it has stored may lack what is new.
+      else this.#stored = { ...this.#stored, ...stored };
     });
   }
 

@@ -11,15 +11,17 @@ export interface BeaconEntrypoint {
 }
 
 const TELL_LIMIT_MS = 3_000;
-const URL_OF_ANSWER = "https://beacon.invalid/answer";
 /** Where there is no Workers Cache, one answer per location and second is shared through the Cache API. */
 const SHARED_S = 1;
 
-export function beaconCarrier(entrypoint: BeaconEntrypoint): BeaconCarrier {
+/** `objectId`: Workers of one zone share the Cache API, and each has a beacon of its own. */
+export function beaconCarrier(entrypoint: BeaconEntrypoint, objectId: string): BeaconCarrier {
+  const url = `https://beacon.invalid/${objectId}`;
   let isCached = true;
   const read = async (): Promise<BeaconRead> => {
-    const shared = isCached ? undefined : await sharedAnswer();
-    const response = shared ?? (await entrypoint.fetch(URL_OF_ANSWER));
+    const shared = isCached ? undefined : await sharedAnswer(url);
+    if (shared !== undefined) return { ...parseSaid(await shared.text()), cache: null };
+    const response = await entrypoint.fetch(url);
     if (!response.ok) {
       await response.body?.cancel();
       throw new Error(`the beacon answered HTTP ${response.status}`);
@@ -27,7 +29,7 @@ export function beaconCarrier(entrypoint: BeaconEntrypoint): BeaconCarrier {
     const cache = response.headers.get("Cf-Cache-Status");
     const text = await response.text();
     isCached = cache !== null;
-    if (!isCached && shared === undefined) await share(text);
+    if (!isCached) await share(url, text);
     return { ...parseSaid(text), cache };
   };
   return {
@@ -47,18 +49,18 @@ function parseSaid(text: string): Pick<BeaconRead, "answer" | "saidAtMs"> {
   return { saidAtMs, answer: parseBeaconAnswer(answer) };
 }
 
-async function sharedAnswer(): Promise<Response | undefined> {
+async function sharedAnswer(url: string): Promise<Response | undefined> {
   try {
-    return await caches.default.match(URL_OF_ANSWER);
+    return await caches.default.match(url);
   } catch {
     return undefined;
   }
 }
 
-async function share(text: string): Promise<void> {
+async function share(url: string, text: string): Promise<void> {
   const headers = { "Cache-Control": `public, max-age=${SHARED_S}` };
   try {
-    await caches.default.put(URL_OF_ANSWER, new Response(text, { headers }));
+    await caches.default.put(url, new Response(text, { headers }));
   } catch {
     // Without it each isolate asks by itself.
   }

@@ -1,9 +1,12 @@
 /** The guardian and the second carrier: it stops by both, and knows a stop that only the beacon holds. */
+
+import { timeOf } from "../../src/domain/lib/time.ts";
+import { missingInKv } from "../../src/domain/state/beacon.ts";
 import { parseStop, type StopDocument, serialiseStop } from "../../src/domain/state/documents.ts";
 import type { RawState } from "../../src/domain/state/state.ts";
 import type { BeaconCarrier } from "../beacon/carrier.ts";
 import { withLimit } from "../limit.ts";
-import { writeStop } from "./kv.ts";
+import { readState, recentEntries, writeStop } from "./kv.ts";
 import { warn } from "./tell.ts";
 
 const READ_LIMIT_MS = 3_000;
@@ -23,6 +26,37 @@ export async function stopByBoth(
   if (stored.status === "fulfilled") return;
   if (told.status === "rejected") throw stored.reason;
   warn(`stop: ${String(stored.reason)}; the beacon has it`);
+}
+
+/** KV shows a change everywhere by then, and a release has reached the beacon. */
+const SETTLED_MS = 120_000;
+
+/**
+ * A stop that only the beacon has, as KV could not be written then, is copied to KV: one carrier alone is one fault
+ * away from none. Not while somebody may be releasing it: only when it is old enough, and no restore came since.
+ */
+export async function copyToKv(
+  kv: KVNamespace,
+  beacon: BeaconCarrier | null,
+  tickMs: number,
+): Promise<void> {
+  if (beacon === null) return;
+  try {
+    const { answer } = await withLimit("beacon", READ_LIMIT_MS, beacon.read());
+    if (answer.stops.length === 0) return;
+    const text = missingInKv(answer.stops, (await readState(kv)).stop);
+    const stop = parseStop(text);
+    if (stop.kind !== "valid" || tickMs - timeOf(stop.value.at) < SETTLED_MS) return;
+    const entries = await recentEntries(kv, tickMs);
+    const restored = entries.some(({ command, at }) => {
+      return command === "restore" && timeOf(at) > timeOf(stop.value.at);
+    });
+    if (restored) return;
+    await writeStop(kv, stop.value);
+    warn(`stop ${stop.value.id ?? ""}: only the beacon had it; copied to KV`);
+  } catch (error) {
+    warn(`stop of the beacon: ${String(error)}`);
+  }
 }
 
 /** KV's key `stop` may be late, or not written at all: a stop that the beacon holds stands in its place. */

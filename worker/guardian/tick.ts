@@ -32,7 +32,7 @@ import type { JournalEntry } from "../../src/domain/state/journal.ts";
 import { WORKER_TOOL } from "../../src/domain/state/journal.ts";
 import { oddKeys } from "../../src/domain/state/odd-keys.ts";
 import { parseState } from "../../src/domain/state/state.ts";
-import { stopByBoth, withBeaconStop } from "./beacon.ts";
+import { copyToKv, stopByBoth, withBeaconStop } from "./beacon.ts";
 import type { Tick, TickGiven } from "./given.ts";
 import {
   readState,
@@ -55,6 +55,7 @@ export async function tick(given: TickGiven): Promise<void> {
   const kv = given.env.KV_CANARY_CONFIG;
   if (kv === undefined) throw new Error("KV_CANARY_CONFIG is not bound");
   const { mode, policy } = given.settings.guardian;
+  if (!isLate(given)) await copyToKv(kv, given.beacon, given.tickMs);
   const texts = await readTexts(kv);
   const ramp = parseRamp(texts.ramp);
   const running = ramp !== null && ramp.mode === "detached" && !isOver(ramp) ? ramp : null;

@@ -24,6 +24,8 @@ export interface QaFacts {
   guardian: GuardianMode;
   /** Null: not for who asks. */
   operators: readonly OperatorKey[] | null;
+  /** Null: not for who asks. */
+  environment: string | null;
   proxyOnly: boolean;
 }
 
@@ -50,13 +52,14 @@ export function qaDocument(facts: QaFacts): QaDocument {
     guardian: facts.guardian,
   };
   if (facts.operators !== null) document.operators = facts.operators.map(markedName);
+  if (facts.environment !== null) document.environment = facts.environment;
   if (facts.proxyOnly) document.proxy_only = true;
   if (facts.metrics24h !== undefined) document.metrics_24h = facts.metrics24h;
   return document;
 }
 
-function beaconOf({ ageMs, ...beacon }: BeaconSight): NonNullable<QaDocument["beacon"]> {
-  return { age_ms: ageMs, ...beacon };
+function beaconOf({ ageMs, releaseId, ...beacon }: BeaconSight): NonNullable<QaDocument["beacon"]> {
+  return { age_ms: ageMs, release_id: releaseId, ...beacon };
 }
 
 function emergenciesOf({ inForce, carried }: EffectiveState): QaDocument["emergencies"] {

@@ -66,6 +66,7 @@ async function documentResponse(exchange: Exchange, deps: Deps): Promise<Respons
     cookieKeyIds: deps.cookies.keyIds,
     guardian: deps.settings.guardian.mode,
     operators: isVerified(exchange) ? deps.settings.operators : null,
+    environment: isVerified(exchange) ? deps.settings.notify.env : null,
     proxyOnly: deps.settings.proxyOnly,
   });
   return Response.json(document);

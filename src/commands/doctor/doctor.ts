@@ -126,7 +126,7 @@ export async function examine(
     ...beacon,
     ...(blocked === null ? sight : sight.map(({ name }) => skipped(name, blocked.name))),
     ...notices,
-    operatorCheck(operator, sightings),
+    operatorCheck(operator, sightings, ports.target),
     queueCheck(owed, ports),
     skewCheck(ports, blocked),
     ...backends,

@@ -1,5 +1,6 @@
 /** Whether a signed stop would be taken: the key of this machine, and every Worker's list of keys. */
 
+import type { Target } from "../../domain/config/environment.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
 import { bytesOf, markedName } from "../../domain/signed-stop/operators.ts";
@@ -26,9 +27,11 @@ export async function operatorMark(
 export function operatorCheck(
   found: Awaited<ReturnType<typeof operatorMark>>,
   sightings: readonly Sighting[],
+  { env }: Pick<Target, "env">,
 ): Check {
   if (found === null) {
-    const detail = "none configured: not-aus needs the API (pixcanary operator-key makes one)";
+    const detail =
+      "none configured: not-aus needs the API, other locations follow by KV alone (pixcanary operator-key makes one)";
     return { name: NAME, result: "skip", detail, fix: null };
   }
   if ("problem" in found) {
@@ -41,6 +44,11 @@ export function operatorCheck(
     return { name: NAME, result: "skip", detail: `${mark}; no /qa shows who may stop`, fix: null };
   }
   const without = shown.filter(({ qa }) => qa?.operators?.includes(mark) !== true);
+  const other = shown.find(({ qa }) => (qa?.environment ?? env) !== env);
+  if (other !== undefined) {
+    const detail = `${placeOf(other)} serves ${other.qa?.environment}, and refuses a stop of ${env}`;
+    return warned(NAME, detail, `set the var NOTIFY_ENV of the Worker to ${env}, and deploy`);
+  }
   if (without.length === 0) return passed(NAME, `${mark}, known at every /qa that answers`);
   const places = without.map((sighting) => placeOf(sighting)).join(", ");
   const fix =

@@ -52,11 +52,15 @@ function carriersText({ carriers }: LiveProof["live"][number]): string {
 }
 
 /** Everywhere asked the beacon carries it: it does so to the other locations as well. */
-export function othersFollow({ live }: Pick<LiveProof, "live">): string {
+export function othersFollow(
+  { live }: Pick<LiveProof, "live">,
+  { inKv }: { inKv: boolean },
+): string {
   const byBeacon = live.length > 0 && live.every(({ carriers }) => carriers?.includes("beacon"));
-  return byBeacon
+  if (!byBeacon) return OTHERS_FOLLOW;
+  return inKv
     ? "Other locations follow within seconds by the beacon, and by KV as copies expire (60 s or more)."
-    : OTHERS_FOLLOW;
+    : "Other locations follow within seconds by the beacon. KV does not have the stop yet: run not-aus again.";
 }
 
 export function missingLines(proof: Pick<LiveProof, "missing">): string[] {

@@ -5,7 +5,7 @@
  */
 
 import { anySignal } from "../../domain/lib/abort.ts";
-import type { Sighting } from "../../domain/proof/expectation.ts";
+import type { Expectation, Sighting } from "../../domain/proof/expectation.ts";
 import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts";
 import type { Asked } from "../../domain/state/emergency.ts";
 import { nameOf, readEmergencies } from "../../domain/state/emergency.ts";
@@ -48,7 +48,12 @@ export interface Ours {
  */
 export async function proveOrFind(
   ports: Ports,
-  expected: { emergency: boolean; revision: string; percent?: number; released?: true },
+  expected: {
+    emergency: boolean;
+    revision: string;
+    percent?: number;
+    released?: NonNullable<Expectation["released"]>;
+  },
   options: LookOptions & { what: string; ours: Ours },
 ): Promise<{ proof: LiveProof; lost: Asked[] }> {
   const { ours, signal: limit } = options;

@@ -25,3 +25,8 @@ export interface NotAusData {
   ladder: readonly string[];
   at_ms: number;
 }
+
+/** By the API or by the Worker; else the beacon alone may have it. */
+export function isInKv({ written: { stop_ms, carriers = [] } }: NotAusData): boolean {
+  return stop_ms !== null || carriers.includes("kv");
+}

@@ -3,8 +3,8 @@ import type { CanaryConfig, StopDocument } from "../../domain/state/documents.ts
 import type { Signal } from "../command.ts";
 import type { LiveProof } from "../lib/prove-live.ts";
 import type { ProxyQuestion } from "../lib/proxy-health.ts";
+import type { SignedWrite } from "../lib/signed.ts";
 import type { WriteResult } from "../lib/write-result.ts";
-import type { SignedWrite } from "./signed.ts";
 
 export interface StopRun {
   stop: StopDocument;

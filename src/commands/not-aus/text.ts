@@ -4,7 +4,7 @@ import { escapeForTerminal } from "../../domain/text/escape.ts";
 import type { Outcome } from "../command.ts";
 import { liveLine, missingLines, othersFollow, seconds, timeWithAge } from "../lib/format.ts";
 import { proxyLines } from "../lib/proxy-health.ts";
-import type { NotAusData } from "./data.ts";
+import { isInKv, type NotAusData } from "./data.ts";
 
 /** A stop that was not written has nothing to be live: what `/qa` shows is in the headline. */
 function liveLines(outcome: Outcome<unknown>, data: NotAusData): string[] {
@@ -50,7 +50,7 @@ export function stopText(outcome: Outcome<unknown>, data: NotAusData): string {
   }
   lines.push(...proxyLines(data.proxy_sick));
   lines.push(...openLines(outcome, data));
-  if (outcome.kind === "done") lines.push(`  ${othersFollow(data)}`);
+  if (outcome.kind === "done") lines.push(`  ${othersFollow(data, { inKv: isInKv(data) })}`);
   // A stop that is stored needs no hands, only time.
   if (outcome.kind !== "done" && data.stored.stop_ms === null) {
     lines.push("By hand:", ...data.manual.map((line) => `  ${line}`));

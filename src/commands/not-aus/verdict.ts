@@ -44,7 +44,10 @@ export function stopVerdict<T extends { already: unknown }>(
   const shown = live || !run.verify;
   if (isProved(run) && shown) {
     const { dataset } = ports.target;
-    const next = invocation(ports.target, proving({ hasMetrics: dataset !== null }));
+    // Where the beacon alone has it, the other carrier comes before any further proof.
+    const next = isInKv(run)
+      ? invocation(ports.target, proving({ hasMetrics: dataset !== null }))
+      : again;
     const changed = data.already === null;
     const headline = changed ? undefined : "already stopped; the stop was written again";
     return { kind: "done", changed, data, next, ...(headline && { headline }) };
@@ -116,6 +119,11 @@ function whyNot({ writes: { stop, signed } }: StopRun): string {
  * An acknowledgement is no proof, nor is an emergency at `/qa` that another stop may have caused:
  * this one must have been read back, or seen by its own id.
  */
+/** By the API or by the Worker; else the beacon alone has it. */
+function isInKv({ writes: { stop, signed } }: StopRun): boolean {
+  return wrote(stop) || (signed.kind === "written" && signed.carriers.includes("kv"));
+}
+
 function isProved(run: StopRun): boolean {
   return run.stored.kind === "stored" || seenByOwnId(run);
 }

@@ -16,10 +16,10 @@ import { lookEverywhere } from "../lib/look-everywhere.ts";
 import type { LiveProof } from "../lib/prove-live.ts";
 import { isLive, NOT_ASKED, proveLive } from "../lib/prove-live.ts";
 import { askAfterProxy, PROXY_NOT_ASKED } from "../lib/proxy-health.ts";
+import { type SignedWrite, sendSigned } from "../lib/signed.ts";
 import type { WriteResult } from "../lib/write-result.ts";
 import { mayHaveWritten, settle, wrote } from "../lib/write-result.ts";
 import { type Documents, keepInForce } from "./keep-in-force.ts";
-import { type SignedWrite, sendSigned } from "./signed.ts";
 import type { StopRun } from "./stop-run.ts";
 
 const EMERGENCY = { emergency: true } as const;

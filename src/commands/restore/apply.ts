@@ -139,7 +139,7 @@ async function writeThenRelease(run: Run): Promise<Outcome<RestoreData>> {
   const { proof, lost } = await prove(run, "config", {
     emergency: stopped,
     revision,
-    ...(releasedFirst ? { released: true } : {}),
+    ...(releasedFirst ? { released: { id: release.id } } : {}),
   });
   data.config = proof;
   if (lost.length > 0) return covered("restore", await putBack(lost, config, ports), run);
@@ -156,7 +156,7 @@ async function writeThenRelease(run: Run): Promise<Outcome<RestoreData>> {
   const { proof: released, lost: late } = await prove(run, "release", {
     emergency: false,
     revision,
-    released: true,
+    released: { id: release.id },
   });
   data.release = released;
   if (late.length > 0) return covered("restore", await putBack(late, config, ports), run);
@@ -208,7 +208,7 @@ async function writeRelease(
 async function prove(
   run: Run,
   what: string,
-  expected: { emergency: boolean; revision: string; released?: true },
+  expected: Parameters<typeof proveOrFind>[1],
 ): ReturnType<typeof proveOrFind> {
   if (!run.input.verify) return { proof: NOT_ASKED, lost: [] };
   const { call, startedMs, ours } = run;

@@ -3,6 +3,7 @@ import type { Sighting } from "../../domain/proof/expectation.ts";
 import type { JournalEntry } from "../../domain/state/journal.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Outcome, Planned } from "../command.ts";
+import { invocation } from "../lib/format.ts";
 import { anyRung, rungLines, rungsKnown, rungsTaken } from "../lib/rungs-taken.ts";
 import { type Base, unreachable } from "../lib/stored-state.ts";
 import { asUpstream } from "../lib/write-result.ts";
@@ -19,7 +20,7 @@ interface DownLook {
 export async function planDown(
   { base, journal, sightings }: DownLook,
   ports: Ports,
-  signal: AbortSignal,
+  { signal, force }: { signal: AbortSignal; force: boolean },
 ): Promise<Planned<DownSteps, DownData> | null> {
   const known = rungsKnown(journal.entries, sightings);
   if (!anyRung(known)) return null;
@@ -30,7 +31,7 @@ export async function planDown(
       "the stop stays in force: another restore releases it",
     ];
     if (down.version === null && down.route === null) {
-      if (!known.bypassedSeen) return null;
+      if (!known.bypassedSeen || force) return null;
       return { kind: "ended", outcome: routeUnknown(ports) };
     }
     return {
@@ -41,6 +42,15 @@ export async function planDown(
       steps: { down, base },
     };
   } catch (error) {
+    // What only the journal still says, and no /qa shows, keeps no release back: it may have been put back by hand.
+    const shown = known.proxyOnlySeen || known.bypassedSeen;
+    const { message } = asUpstream(error);
+    if (!shown) {
+      ports.progress.warn(
+        `cannot ask the account whether a rung is taken: ${message}; no /qa shows one`,
+      );
+      return null;
+    }
     return { kind: "ended", outcome: unreachable(asUpstream(error), ports) };
   }
 }
@@ -52,6 +62,6 @@ function routeUnknown({ target }: Ports): Outcome<never> {
     code: "conflict",
     message: "no /qa is answered by the Worker, and the journal names no route that was deleted",
     truth: "nothing was written",
-    next: `npx wrangler triggers deploy   # or put the route of ${zone} back in Cloudflare's dashboard`,
+    next: `${invocation(target, "not-aus")}   # then put the route of ${zone} back: npx wrangler triggers deploy; if something else answers: restore --force`,
   };
 }

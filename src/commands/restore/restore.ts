@@ -111,7 +111,7 @@ async function plan(
   const { base, sightings } = look;
   if (!("state" in base)) return { kind: "ended", outcome: unreachable(base, ports) };
 
-  const down = await planDown({ ...look, base }, ports, signal);
+  const down = await planDown({ ...look, base }, ports, { signal, force: given.force });
   if (down !== null) return down;
 
   const inForce = [...storedIn(base), ...sightings.flatMap(shownAt)];

@@ -32,7 +32,8 @@ export function statusText(data: StatusData): string {
   if (lease !== null) lines.push(...row("lease", lease));
   for (const text of data.rungs) lines.push(...row("rung", text));
   if (data.ramp !== null) lines.push(...row("ramp", rampText(data.ramp, data)));
-  lines.push("  live", ...data.live.flatMap((view) => line(`    ${viewText(view)}`, 6)));
+  const stored = data.stop?.active === true || data.config?.emergency_proxy === true;
+  lines.push("  live", ...data.live.flatMap((view) => line(`    ${viewText(view, stored)}`, 6)));
   const last = data.last === null ? "no journal entry" : entryLine(data.last, data.at_ms);
   return [...lines, ...row("last", last)].join("\n");
 }
@@ -61,19 +62,19 @@ function line(text: string, indent: number): string[] {
   return wrap(escapeForTerminal(text), COLUMNS, " ".repeat(indent));
 }
 
-function viewText(view: LiveView): string {
+function viewText(view: LiveView, stored: boolean): string {
   const failing = view.native === "failing" || view.proxy === "failing";
   const mark = failing ? "✖" : view.current === null ? "?" : view.current ? "✔" : "!";
-  const behind = view.current === false ? `, ${behindText(view)}` : "";
+  const behind = view.current === false ? `, ${behindText(view, stored)}` : "";
   const odd = view.problem === null || view.current === true ? behind : `, ${view.problem}`;
   const pings = pingsText(view.native, view.proxy);
   return `${mark} ${view.location.padEnd(5)} ${stateText(view)}${pings}${odd}`;
 }
 
-/** KV takes its time while the beacon already stops: that is as it should be. */
-function behindText({ emergency, carriers }: LiveView): string {
-  const early = emergency === true && carriers?.join() === "beacon";
-  return early ? "KV's copy there is older" : "differs from the stored state";
+/** KV takes its time while the beacon already stops: that is as it should be, where the stop is stored. */
+function behindText({ emergency, carriers }: LiveView, stored: boolean): string {
+  if (emergency !== true || carriers?.join() !== "beacon") return "differs from the stored state";
+  return stored ? "KV's copy there is older" : "KV does not hold this stop: run not-aus again";
 }
 
 function stateText({ emergency, carriers, percent, reason }: LiveView): string {

@@ -44,8 +44,8 @@ export interface Expectation {
     /** No earlier stop can be about any more: then the decision header is proof enough. */
     headerSuffices: boolean;
   };
-  /** A release was written: the beacon, where there is one, must have heard it. */
-  released?: true;
+  /** A release was written: the beacon, where there is one, must have heard it, or this one where it has an id. */
+  released?: { id?: string | undefined };
   /** Undefined: any will do. */
   revision?: string;
   /** For configurations written by hand, which carry no revision. */
@@ -60,9 +60,11 @@ export function expectationOf(state: ParsedState): Expectation {
   const emergency = isEmergency(state);
   if (state.config.kind !== "valid") return { emergency };
   const { revision, last_updated: lastUpdated, canary_percent: percent } = state.config.value;
+  const { stop } = state;
+  const released = stop.kind === "valid" && !emergency ? { released: { id: stop.value.id } } : {};
   return revision === undefined
-    ? { emergency, lastUpdated, percent }
-    : { emergency, revision, percent };
+    ? { emergency, lastUpdated, percent, ...released }
+    : { emergency, revision, percent, ...released };
 }
 
 /**
@@ -90,7 +92,7 @@ export function compare(expected: Expectation, sighting: Sighting): Comparison {
   if (qa.canary.emergency_proxy !== expected.emergency) {
     return notSeen(expected.emergency ? "emergency not in force yet" : stillOn(qa));
   }
-  if (expected.released && qa.beacon?.heard === false) {
+  if (expected.released !== undefined && !hasHeard(expected.released, qa)) {
     return notSeen("the beacon has not heard the release");
   }
   if (qa.canary.source !== "kv") return notSeen(`state from ${qa.canary.source}, not from KV`);
@@ -110,7 +112,10 @@ export function compare(expected: Expectation, sighting: Sighting): Comparison {
   return { seen: true };
 }
 
-/** By the id of the stop, or by its mirror in `config`, which carries the same id. */
+/**
+ * By the id of the stop, or by its mirror in `config`, which carries the same id. Of two that are pulled at once, the
+ * later one is shown as the newest, and both are in force.
+ */
 function compareStop(stop: NonNullable<Expectation["stop"]>, sighting: Sighting): Comparison {
   const { qa } = sighting;
   if (qa === null) {
@@ -119,8 +124,14 @@ function compareStop(stop: NonNullable<Expectation["stop"]>, sighting: Sighting)
       `an emergency, possibly an earlier one: ${sighting.problem ?? "no /qa document"}`,
     );
   }
-  const shown = qa.stop.id === stop.id || qa.canary.revision === stop.id;
+  const inForce = (qa.emergencies ?? []).some(({ id }) => id === stop.id);
+  const shown = inForce || qa.stop.id === stop.id || qa.canary.revision === stop.id;
   return shown ? { seen: true } : notSeen("still an earlier stop");
+}
+
+function hasHeard({ id }: { id?: string | undefined }, { beacon }: QaDocument): boolean {
+  if (beacon === undefined) return true;
+  return beacon.heard && (id === undefined || beacon.release_id === id);
 }
 
 /** Where one carrier has the release and the other has not, it is for the reader to know which. */

@@ -26,6 +26,8 @@ const beaconSchema = once(() =>
     failing: z.boolean(),
     /** False: KV shows a release that the beacon has not acknowledged. */
     heard: z.boolean(),
+    /** Of the release that it has acknowledged to this isolate last; null: none, or one without an id. */
+    release_id: z.string().max(1_000).nullable(),
   }),
 );
 
@@ -54,13 +56,31 @@ const stopSchema = once(() => {
   return z.object({ active: z.boolean(), id: orNone, at: orNone, by: orNone, reason: orNone });
 });
 
+/** A failing part is reported; `/qa` itself answers 200. */
+const healthSchema = once(() => {
+  const text = z.string().max(1_000);
+  /** `unknown`: not asked, see `?health=cached`. */
+  const status = z.enum(["healthy", "failing", "unknown"]);
+  return z.object({
+    native: z.object({
+      status,
+      db_ping_ms: z.number().nullable(),
+      r2_accessible: z.boolean().nullable(),
+      problem: text.nullable(),
+    }),
+    proxy: z.object({
+      status,
+      origin_ping_ms: z.number().nullable(),
+      reachable: z.boolean().nullable(),
+      problem: text.nullable(),
+    }),
+  });
+});
+
 export const qaSchema = once(() => {
   const cohort = z.enum(["native", "proxy"]);
   const reason = z.enum(["emergency", "header", "cookie", "sampled", "default"]);
   const text = z.string().max(1_000);
-
-  /** `unknown`: not asked, see `?health=cached`. A failing part is reported; `/qa` itself answers 200. */
-  const status = z.enum(["healthy", "failing", "unknown"]);
 
   return z.object({
     endpoint: z.literal("worker /qa"),
@@ -92,20 +112,7 @@ export const qaSchema = once(() => {
     emergencies: emergenciesSchema().optional(),
     /** The newest stop in force at this location; `active: false` when none is. */
     stop: stopSchema(),
-    health: z.object({
-      native: z.object({
-        status,
-        db_ping_ms: z.number().nullable(),
-        r2_accessible: z.boolean().nullable(),
-        problem: text.nullable(),
-      }),
-      proxy: z.object({
-        status,
-        origin_ping_ms: z.number().nullable(),
-        reachable: z.boolean().nullable(),
-        problem: text.nullable(),
-      }),
-    }),
+    health: healthSchema(),
     /** From Analytics Engine; absent when it cannot be had. */
     metrics_24h: z
       .object({
@@ -123,6 +130,8 @@ export const qaSchema = once(() => {
     guardian: z.enum(["off", "observe", "enforce"]).optional(),
     /** Whose signed stops it takes: name and the beginning of the public key. For a valid token alone. */
     operators: z.array(text).max(64).optional(),
+    /** As a signed stop has to name it. For a valid token alone. */
+    environment: text.optional(),
     /** This version sends every visitor to the legacy origin, whatever is stored: `not-aus --via version`. */
     proxy_only: z.literal(true).optional(),
   });

@@ -23,7 +23,7 @@ const KEPT_RELEASES = 4;
 /** Ids are a few dozen bytes, and a replay comes within minutes. */
 const KEPT_IDS = 256;
 /** By how much the clock of a person who releases by hand may be ahead. */
-const AHEAD_MS = 60_000;
+const AHEAD_MS = 5_000;
 
 interface HeldStop extends Pick<Asked, "id" | "mark"> {
   text: string;
@@ -90,7 +90,7 @@ function tellStop(
   if (id !== undefined && beacon.released.includes(id)) return { beacon, told: "released" };
   if (beacon.stops.some((stop) => stop.mark === mark)) return { beacon, told: "held" };
   const stops = [...beacon.stops, { text, id, mark, toldMs: nowMs }].slice(-MAX_STOPS);
-  return { beacon: { ...beacon, seq: beacon.seq + 1, stops }, told: "held" };
+  return { beacon: { ...beacon, seq: nextSeq(beacon, nowMs), stops }, told: "held" };
 }
 
 function tellRelease(beacon: Beacon, release: Ending & { text: string }, nowMs: number): Telling {
@@ -106,7 +106,7 @@ function tellRelease(beacon: Beacon, release: Ending & { text: string }, nowMs: 
   const ids = release.names.flatMap(({ id }) => (id === undefined ? [] : [id]));
   const after = {
     ...beacon,
-    seq: beacon.seq + 1,
+    seq: nextSeq(beacon, nowMs),
     stops,
     releases: lastOf([...beacon.releases, text], KEPT_RELEASES),
     released: lastOf([...beacon.released, ...ids], KEPT_IDS),
@@ -115,13 +115,22 @@ function tellRelease(beacon: Beacon, release: Ending & { text: string }, nowMs: 
   return { beacon: after, told: "heard" };
 }
 
+/** Never one that was given before, even when the storage was set back to an earlier state. */
+function nextSeq({ seq }: Beacon, nowMs: number): number {
+  return Math.max(seq + 1, nowMs);
+}
+
 /** Each once, the last ones. */
 function lastOf(all: readonly string[], most: number): string[] {
   return [...new Set(all.toReversed())].slice(0, most).reverse();
 }
 
-/** A time ends nothing here but by hand: clocks of operators differ, and KV may show a release from before. */
-function names({ names: named }: Ending, stop: Pick<Asked, "id" | "mark">): boolean {
+/**
+ * A time ends nothing here but by hand: clocks of operators differ, and KV may show a release from before. A stop that
+ * somebody has edited to be no longer active has kept its id.
+ */
+function names({ kind, id: own, names: named }: Ending, stop: Pick<Asked, "id" | "mark">): boolean {
+  if (kind === "hand" && own !== undefined && own === stop.id) return true;
   return named.some(({ id, mark }) => (id === undefined ? mark === stop.mark : id === stop.id));
 }
 
@@ -186,8 +195,20 @@ export function isNewsForBeacon(seen: BeaconSeen, stopText: string | null): bool
 }
 
 /** A release that the beacon may not know of: whoever proves a release has to be sure that it does. */
-export function isRelease(stopText: string | null): boolean {
-  return stopText !== null && stopOf(stopText).ending !== null;
+export function releaseIn(stopText: string | null): { id: string | undefined } | null {
+  const ending = stopText === null ? null : stopOf(stopText).ending;
+  return ending === null ? null : { id: ending.id };
+}
+
+/** The stop that only the beacon carries: KV's key `stop` neither holds one nor names this one as released. */
+export function missingInKv(stops: readonly string[], stopText: string | null): string | null {
+  const { asked, ending } = stopText === null ? UNREADABLE : stopOf(stopText);
+  if (asked !== null) return null;
+  const missing = stops.filter((text) => {
+    const stop = stopOf(text).asked;
+    return stop !== null && (ending === null || !names(ending, stop));
+  });
+  return missing.at(-1) ?? null;
 }
 
 const UNREADABLE: Read = { asked: null, ending: null };

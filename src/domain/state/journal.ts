@@ -78,10 +78,10 @@ export function snapshotOf(state: ParsedState): Snapshot {
   };
 }
 
-/** Keys sort by time. `at` is RFC 3339 UTC, so they also list by day and month prefix. */
 /** Of entries that the Worker makes: its guardian's, and of stops that it took. */
 export const WORKER_TOOL = "pixcanary worker";
 
+/** Keys sort by time. `at` is RFC 3339 UTC, so they also list by day and month prefix. */
 export function journalKey(entry: Pick<JournalEntry, "at" | "id">): string {
   return `${JOURNAL_PREFIX}${entry.at}-${entry.id}`;
 }

@@ -6,6 +6,7 @@ import {
   answerOf,
   inForceAtBeacon,
   isNewsForBeacon,
+  missingInKv,
   NO_BEACON_SEEN,
   newBeacon,
   seeBeacon,
@@ -77,12 +78,18 @@ describe("the beacon", () => {
 
     test.each([
       ["from before the stop", T0, T0 + 2 * MINUTE],
-      ["by a clock that is far ahead", T0 + 10 * MINUTE, T0 + 2 * MINUTE],
+      ["by a clock that is ahead", T0 + 2 * MINUTE + 50_000, T0 + 2 * MINUTE],
     ])("%s ends nothing, also later", (_, atMs, toldMs) => {
       const { beacon } = tellBeacon(told(stop("s1")), byHand(atMs), toldMs);
       expect(held(beacon)).toEqual(["s1"]);
       const later = tellBeacon(beacon, byHand(atMs), T0 + 20 * MINUTE).beacon;
       expect(held(later)).toEqual(["s1"]);
+    });
+
+    test("ends a stop whose id it has kept: somebody edited `active` alone", () => {
+      const edited = stop("s1").replace("true", "false");
+      const { beacon } = tellBeacon(told(stop("s1"), stop("s2")), edited, T0 + MINUTE);
+      expect(held(beacon)).toEqual(["s2"]);
     });
 
     test("an old copy of one, read after a stop, does not end that", () => {
@@ -118,6 +125,13 @@ describe("an isolate", () => {
     expect(ids(see(stopped, newBeacon(T0)))).toEqual(["s1"]);
   });
 
+  test("sees a change of a beacon whose storage was set back", () => {
+    const before = told(stop("s1"));
+    const later = told(stop("s1"), release("s1"), stop("s2"), release("s2"));
+    const setBack = tellBeacon(before, stop("s3"), T0 + MINUTE).beacon;
+    expect(ids(see(later, setBack))).toEqual(["s1", "s3"]);
+  });
+
   test("keeps a stop that the beacon has lost, until that hears a release which names it", () => {
     const lost = newBeacon(T0 + 5 * MINUTE);
     const seen = see(told(stop("s1")), lost);
@@ -137,6 +151,16 @@ describe("an isolate", () => {
     expect(isNewsForBeacon(seen, null)).toBe(false);
     expect(isNewsForBeacon(NO_BEACON_SEEN, release("s1"))).toBe(false);
   });
+});
+
+test("what only the beacon has is what KV neither holds nor names as released", () => {
+  const stops = [stop("s1"), stop("s2")];
+  expect(missingInKv(stops, null)).toBe(stop("s2"));
+  expect(missingInKv(stops, release("s2"))).toBe(stop("s1"));
+  expect(missingInKv(stops, release("s1", "s2"))).toBeNull();
+  expect(missingInKv(stops, stop("s9"))).toBeNull();
+  expect(missingInKv(stops, "{")).toBeNull();
+  expect(missingInKv([], null)).toBeNull();
 });
 
 describe("whatever is told, and whatever copies are read", () => {

@@ -2,7 +2,7 @@
 import type { StopDocument } from "../../domain/state/documents.ts";
 import { LocalError, UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
-import { asUpstream } from "../lib/write-result.ts";
+import { asUpstream } from "./write-result.ts";
 
 /** How far a signed stop came; `carriers` are those of which the Worker says that they have it. */
 export type SignedWrite =

@@ -1,0 +1,2 @@
+/** The name of the one object. */
+export const BEACON_NAME = "canary";
