@@ -30,9 +30,11 @@ export interface Trial {
   known: Partial<Rehearsed> & { notes: string[] };
 }
 
-/** With visitors, from the share in force; without one that may be touched nothing is begun. */
+type Visitors = Pick<FaultStage, "startVisitors" | "stopVisitors">;
+
+/** With visitors where there is a stage for them, from the share in force; without one that may be touched nothing is begun. */
 export async function onStage(
-  { input, ports, stage }: { input: CommonInput; ports: Ports; stage: FaultStage },
+  { input, ports, stage }: { input: CommonInput; ports: Ports; stage: Visitors | null },
   work: (data: DrillData, percent: number) => Promise<void>,
 ): Promise<DrillData> {
   const data = newDrill(ports);
@@ -42,12 +44,13 @@ export async function onStage(
     data.steps.push({ step: "ready", held: false, elapsed_ms: 0, detail });
     return data;
   }
-  await stage.startVisitors();
+  await stage?.startVisitors();
   try {
     await work(data, percent);
   } finally {
     // They may be in the middle of an upload: whoever types Ctrl-C does not wait for that.
-    data.traffic = await unlessAborted(stage.stopVisitors(), ports.interrupt, () => null);
+    const stopped = stage?.stopVisitors() ?? Promise.resolve(null);
+    data.traffic = await unlessAborted(stopped, ports.interrupt, () => null);
   }
   return data;
 }
