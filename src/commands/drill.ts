@@ -78,7 +78,8 @@ function perform(
   ports: Ports,
   stage: DrillStage | null,
 ): Promise<Outcome<DrillData>> {
-  if (rung !== undefined) return performRungs(input, ports, stage?.faults ?? null, { rungs: rung });
+  if (rung !== undefined)
+    return performRungs(input, ports, stage?.rehearsal ?? null, { rungs: rung });
   if (stage === null) return performChecklist(input, ports, null);
   const { rehearsal, faults, keyboard } = stage;
   if (keyboard !== null) {

@@ -35,16 +35,22 @@ export async function inTurn<T>(
   }
 }
 
-/** By `restore`: it puts back what is taken of the ladder, and once more releases the stop. Null: native serves. */
+/**
+ * By `restore`: where rungs are taken it puts them all back, and once more releases the stop. Null: native serves. What
+ * it puts back a second time does not stay.
+ */
 export async function goBack(run: Turn): Promise<string | null> {
   const { clock, interrupt } = run.ports;
   const over = anySignal([clock.timeout(RESTORE_LIMIT_MS), interrupt]);
-  for (;;) {
+  for (let isDown = false; ; ) {
     const outcome = await execute(restore, run, { to: String(run.percent) });
-    const isDown = outcome.kind === "done" && "back" in outcome.data;
-    if (outcome.kind === "done" && !isDown) return null;
-    const goesOn = isDown || outcome.kind === "unhealthy";
-    if (!goesOn || over.aborted) return `restore: ${detailOf(outcome)}`;
-    if (!isDown) await clock.sleep(1_000, over).catch(() => undefined);
+    if (outcome.kind === "done") {
+      if (!("back" in outcome.data)) return null;
+      if (isDown) return "restore: what it put back was taken again";
+      isDown = true;
+      continue;
+    }
+    if (outcome.kind !== "unhealthy" || over.aborted) return `restore: ${detailOf(outcome)}`;
+    await clock.sleep(1_000, over).catch(() => undefined);
   }
 }

@@ -4,8 +4,8 @@ import type { Fault } from "../../domain/drill/faults.ts";
 import type { Rehearsed } from "../../domain/drill/report.ts";
 import { judged, type StageTimes, type Targets } from "../../domain/drill/stages.ts";
 import { unlessAborted } from "../../domain/lib/abort.ts";
-import type { FaultStage } from "../../ports/fault-stage.ts";
 import type { Ports } from "../../ports/ports.ts";
+import type { Rehearsal } from "../../ports/visitors.ts";
 import type { ChangingVerb, CommonInput, Outcome } from "../command.ts";
 import type { NotAusData } from "../not-aus/not-aus.ts";
 import { type DrillData, newDrill } from "./data.ts";
@@ -30,7 +30,7 @@ export interface Trial {
   known: Partial<Rehearsed> & { notes: string[] };
 }
 
-type Visitors = Pick<FaultStage, "startVisitors" | "stopVisitors">;
+type Visitors = Pick<Rehearsal, "startVisitors" | "stopVisitors">;
 
 /** With visitors where there is a stage for them, from the share in force; without one that may be touched nothing is begun. */
 export async function onStage(

@@ -7,8 +7,8 @@ import type { Rehearsed } from "../../domain/drill/report.ts";
 import { RUNG_TARGETS, type RungToDrill, rungsText, rungTitle } from "../../domain/drill/rungs.ts";
 import { NOT_MEASURED, type StageTimes, type Targets, time } from "../../domain/drill/stages.ts";
 import { anySignal } from "../../domain/lib/abort.ts";
-import type { FaultStage } from "../../ports/fault-stage.ts";
 import type { Ports } from "../../ports/ports.ts";
+import type { Rehearsal } from "../../ports/visitors.ts";
 import type { CommonInput, Outcome } from "../command.ts";
 import { asUpstream } from "../lib/write-result.ts";
 import { notAusVerb, pullTheStop } from "../not-aus/not-aus.ts";
@@ -19,11 +19,20 @@ import { type DrillData, verdictOf } from "./data.ts";
 import { askHeldVersion } from "./held-version.ts";
 import { goBack, inTurn, type Turn } from "./in-turn.ts";
 import { detailOf, execute, onStage, rehearsed, slowest, stopTimes } from "./run.ts";
+import { nobodyNative } from "./visitors.ts";
 
 const notAus = notAusVerb(ladder);
 const LOOK_LIMIT_MS = 30_000;
+/** About two seconds of the stage's visitors. */
+const OBSERVED_ANSWERS = 100;
+const RESTARTS =
+  "the sandbox restarts its Workers at each deployment: visitors in that second get no answer, unlike at Cloudflare";
 
 type RungTargets = Record<RungToDrill["name"], Targets>;
+
+interface Run extends Turn {
+  rehearsal: Rehearsal | null;
+}
 
 interface Climb {
   rung: RungToDrill;
@@ -31,28 +40,33 @@ interface Climb {
   notes: string[];
 }
 
-/** `stage`: the sandbox's, with visitors; null: the named environment, where no route may be deleted. */
+/** `rehearsal`: the sandbox's visitors; null: the named environment, where no route may be deleted. */
 export async function performRungs(
   input: CommonInput,
   ports: Ports,
-  stage: Pick<FaultStage, "startVisitors" | "stopVisitors"> | null,
+  rehearsal: Rehearsal | null,
   { rungs, targets = RUNG_TARGETS }: { rungs: readonly RungToDrill[]; targets?: RungTargets },
 ): Promise<Outcome<DrillData>> {
-  if (stage === null && rungs.some(({ sandboxOnly }) => sandboxOnly)) {
+  if (rehearsal === null && rungs.some(({ sandboxOnly }) => sandboxOnly)) {
     throw new Error("a route is deleted in the sandbox alone");
   }
-  const data = await onStage({ input, ports, stage }, (begun, percent) => {
-    const run: Turn = { input: { ...input, reason: input.reason ?? "drill" }, ports, percent };
+  const data = await onStage({ input, ports, stage: rehearsal }, (begun, percent) => {
+    const run: Run = {
+      rehearsal,
+      input: { ...input, reason: input.reason ?? "drill" },
+      ports,
+      percent,
+    };
     return inTurn(rungs, run, begun, (rung) => rehearse(rung, run, targets));
   });
   return verdictOf(
     data,
     ports,
-    stage === null ? null : `pixcanary drill --rung ${rungsText(rungs)}`,
+    rehearsal === null ? null : `pixcanary drill --rung ${rungsText(rungs)}`,
   );
 }
 
-async function rehearse(rung: RungToDrill, run: Turn, targets: RungTargets): Promise<Rehearsed> {
+async function rehearse(rung: RungToDrill, run: Run, targets: RungTargets): Promise<Rehearsed> {
   const { ports } = run;
   const climb: Climb = { rung, times: { ...NOT_MEASURED }, notes: [] };
   ports.progress.note(`${rungTitle(rung)}: ${rung.what} …`);
@@ -65,11 +79,11 @@ async function rehearse(rung: RungToDrill, run: Turn, targets: RungTargets): Pro
 }
 
 /** What kept it from being measured to the end, or is not as it was; null: nothing. */
-async function upAndDown(climb: Climb, run: Turn): Promise<string | null> {
+async function upAndDown(climb: Climb, run: Run): Promise<string | null> {
   const { interrupt } = run.ports;
   const before = await lookBefore(climb, run.ports);
   if (typeof before === "string") return before;
-  const taken = await take(climb, run);
+  const taken = (await take(climb, run)) ?? (await allOnProxy(climb, run));
   if (interrupt.aborted) return taken ?? "interrupted";
   const startedMs = run.ports.clock.monotonic();
   const unrestored = await goBack(run);
@@ -77,6 +91,17 @@ async function upAndDown(climb: Climb, run: Turn): Promise<string | null> {
   if (taken === null) climb.times.restored = run.ports.clock.monotonic() - startedMs;
   const left = await whatIsLeft(before, run.ports, lookLimit(run.ports));
   return [taken, left].filter((text) => text !== null).join("; ") || null;
+}
+
+async function allOnProxy(
+  { rung, notes }: Climb,
+  { rehearsal, ports }: Run,
+): Promise<string | null> {
+  if (rehearsal === null || ports.interrupt.aborted) return null;
+  const { held, detail } = await nobodyNative(ports, rehearsal, OBSERVED_ANSWERS);
+  notes.push(`visitors, once it was live: ${detail}`);
+  if (rung.name !== "stop") notes.push(RESTARTS);
+  return held ? null : `visitors are not all on proxy: ${detail}`;
 }
 
 /** Nothing is changed by it. A text: why this rung cannot be rehearsed. */
@@ -98,13 +123,13 @@ function lookLimit({ clock, interrupt }: Ports): AbortSignal {
   return anySignal([clock.timeout(LOOK_LIMIT_MS), interrupt]);
 }
 
-function take(climb: Climb, run: Turn): Promise<string | null> {
+function take(climb: Climb, run: Run): Promise<string | null> {
   const { name } = climb.rung;
   if (name === "stop") return takeStop(climb, run);
   return name === "version" ? takeVia("version", climb, run) : takeRoute(climb, run);
 }
 
-async function takeStop({ times, notes }: Climb, { input, ports }: Turn): Promise<string | null> {
+async function takeStop({ times, notes }: Climb, { input, ports }: Run): Promise<string | null> {
   const startedMs = ports.clock.monotonic();
   const outcome = await pullTheStop(input, ports);
   const measured = stopTimes(outcome);
@@ -116,7 +141,7 @@ async function takeStop({ times, notes }: Climb, { input, ports }: Turn): Promis
 }
 
 /** The version first: with the route alone, `restore` waits until the stop is old enough to be everywhere. */
-async function takeRoute(climb: Climb, run: Turn): Promise<string | null> {
+async function takeRoute(climb: Climb, run: Run): Promise<string | null> {
   const below = { ...climb, times: { ...NOT_MEASURED } };
   const problem = await takeVia("version", below, run);
   if (problem !== null) return problem;
@@ -129,7 +154,7 @@ async function takeRoute(climb: Climb, run: Turn): Promise<string | null> {
 async function takeVia(
   via: "version" | "route",
   { times }: Climb,
-  { input, ports }: Turn,
+  { input, ports }: Run,
 ): Promise<string | null> {
   const { progress } = ports;
   const stage: typeof progress.stage = (seen) => {
