@@ -1,6 +1,7 @@
 /** The drill: its flags, and the kinds of it that they ask for. `src/cli/tools/drill.ts` gives it a stage. */
 import * as z from "zod";
 import { FAULT_NAMES, type Fault, faultsOf } from "../domain/drill/faults.ts";
+import { RUNG_NAMES, rungsOf } from "../domain/drill/rungs.ts";
 import type { FaultStage, Keyboard } from "../ports/fault-stage.ts";
 import type { Ports } from "../ports/ports.ts";
 import type { Rehearsal } from "../ports/visitors.ts";
@@ -10,26 +11,33 @@ import type { DrillData } from "./drill/data.ts";
 import { performFaults } from "./drill/faults.ts";
 import { performInteractive } from "./drill/interactive.ts";
 import { keepReport } from "./drill/keep-report.ts";
+import { performRungs } from "./drill/rungs.ts";
 import { flag, onOff, textUpTo } from "./flag.ts";
 
 export { DRILL_BUDGET_MS } from "./drill/run.ts";
 export { renderDrill } from "./drill/text.ts";
 
-const faultNames = z
-  .union([z.string(), z.array(z.string())])
-  .transform((given, context): readonly Fault[] => {
+/** Commas or several words; `read` returns null where a name is none. */
+function namesOf<T>(known: readonly string[], read: (names: readonly string[]) => T[] | null) {
+  return z.union([z.string(), z.array(z.string())]).transform((given, context): readonly T[] => {
     const names = [given].flat().flatMap((text) => text.split(",").map((name) => name.trim()));
-    const faults = faultsOf(names);
-    if (faults !== null) return faults;
-    context.addIssue({ code: "custom", message: `must be of ${FAULT_NAMES.join(", ")} or all` });
+    const found = read(names);
+    if (found !== null) return found;
+    context.addIssue({ code: "custom", message: `must be of ${known.join(", ")} or all` });
     return z.NEVER;
   });
+}
 
 export const drillInput = z.object({
   fault: flag(
     "--fault <names...>",
     "inject these, one after the other (sandbox only)",
-    faultNames.optional(),
+    namesOf(FAULT_NAMES, faultsOf).optional(),
+  ),
+  rung: flag(
+    "--rung <names...>",
+    "take and put back these rungs of the ladder (route: sandbox only)",
+    namesOf(RUNG_NAMES, rungsOf).optional(),
   ),
   interactive: onOff("--interactive", "you are paged and type the commands (sandbox only)"),
   out: flag(
@@ -65,11 +73,13 @@ export async function performDrill(
 }
 
 function perform(
-  { fault }: DrillFlags,
+  { fault, rung }: DrillFlags,
   input: CommonInput,
   ports: Ports,
   stage: DrillStage | null,
 ): Promise<Outcome<DrillData>> {
+  if (rung !== undefined)
+    return performRungs(input, ports, stage?.rehearsal ?? null, { rungs: rung });
   if (stage === null) return performChecklist(input, ports, null);
   const { rehearsal, faults, keyboard } = stage;
   if (keyboard !== null) {

@@ -19,6 +19,19 @@ describe("refused before anything is started", () => {
       ["--interactive", "--env", "staging", "--yes"],
       "for the sandbox alone",
     ],
+    ["an unknown rung", ["--rung", "dns"], "--rung must be of stop, version, route or all"],
+    [
+      "the route of an environment",
+      ["--rung", "route", "--env", "staging", "--yes"],
+      "--rung route deletes the route, and with it /qa, metrics and guardian: it is for the sandbox alone",
+    ],
+    [
+      "all rungs of an environment",
+      ["--rung", "all", "--env", "staging", "--yes"],
+      "pixcanary drill --env staging --rung stop,version",
+    ],
+    ["rungs with faults", ["--rung", "stop", "--fault", "r2"], "--rung and --fault are two drills"],
+    ["rungs with a person", ["--rung", "stop", "--interactive"], "--rung and --interactive are"],
     ["a person without a terminal", ["--interactive"], "--interactive needs a terminal"],
     ["a dry run", ["--env", "staging", "--yes", "--dry-run"], "a drill is no dry run"],
   ])("%s", async (_, words, why) => {

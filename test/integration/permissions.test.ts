@@ -166,6 +166,10 @@ const WAYS: Record<string, Way> = {
   doctor: { refused: 20 },
   "doctor --deep": { refused: { "Workers KV Storage: Edit": 20, "Workers R2 Storage: Edit": 0 } },
   "drill --env": { words: ["drill", "--env", "sandbox", "--yes"], refused: 20 },
+  "drill --env --rung": {
+    words: ["drill", "--env", "sandbox", "--rung", "stop,version", "--yes"],
+    refused: 20,
+  },
   card: {},
 };
 

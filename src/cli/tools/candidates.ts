@@ -1,6 +1,7 @@
 /** What may come next on a command line, from the commander tree. */
 import type { Argument, Command, Option } from "commander";
 import { FAULT_NAMES } from "../../domain/drill/faults.ts";
+import { RUNG_NAMES } from "../../domain/drill/rungs.ts";
 import { lastWords } from "./line-words.ts";
 
 /** Asks the shell for names of files. */
@@ -17,6 +18,7 @@ const CHOICES: Readonly<Record<string, readonly string[] | null>> = {
   "--via": ["version", "route"],
   "--severity": ["critical", "warning"],
   "--fault": [...FAULT_NAMES, "all"],
+  "--rung": [...RUNG_NAMES, "all"],
   shell: ["bash", "zsh", "fish"],
   kind: ["slack", "status-page", "internal"],
 };

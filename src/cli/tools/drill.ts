@@ -10,8 +10,9 @@ import {
   performDrill,
   renderDrill,
 } from "../../commands/drill.ts";
-import { invocation } from "../../commands/lib/format.ts";
+import { invocation, shellWord } from "../../commands/lib/format.ts";
 import { FAULTS } from "../../domain/drill/faults.ts";
+import { DRILL_RUNGS, rungsText } from "../../domain/drill/rungs.ts";
 import type { Sandbox } from "../../sandbox/index.ts";
 import { compose } from "../compose.ts";
 import { canAsk } from "../confirm.ts";
@@ -40,16 +41,20 @@ export function addDrill(program: Command, given: Given, exits: Exits): void {
         "embedded sandbox, with visitors and a failing native; with --env on that environment, unless it " +
         "is protected: from its share and back to it. Does not start during a ramp or an emergency, under a " +
         "cap, or at 0 %. With --fault it breaks the sandbox, and measures detect, decide, written, stored, live " +
-        "and restored for each fault. Writes a report, compares it with the one before, and dates the line " +
+        "and restored for each fault. With --rung it takes rungs of the ladder and puts them back, in the sandbox or, " +
+        "but for the route, in an environment. Writes a report, compares it with the one before, and dates the line " +
         '"Last tested" of RUNBOOK.md here. Exit 0 only if every step passed, each within its time.',
     );
   addFlags(command, drillInput);
   command.addHelpText(
     "before",
-    "  pixcanary drill\n  pixcanary drill --fault all\n  pixcanary drill --interactive\n  pixcanary drill --env staging --yes\n",
+    "  pixcanary drill\n  pixcanary drill --fault all\n  pixcanary drill --interactive\n  pixcanary drill --rung all\n" +
+      "  pixcanary drill --env staging --yes\n  pixcanary drill --env staging --rung stop,version --yes\n",
   );
-  const faults = FAULTS.map(({ name, what }) => `  ${name.padEnd(17)}${what}`).join("\n");
-  command.addHelpText("after", `\nFaults (all: every one but the last):\n${faults}`);
+  const table = (rows: readonly { name: string; what: string }[]) =>
+    rows.map(({ name, what }) => `  ${name.padEnd(17)}${what}`).join("\n");
+  command.addHelpText("after", `\nFaults (all: every one but the last):\n${table(FAULTS)}`);
+  command.addHelpText("after", `\nRungs:\n${table(DRILL_RUNGS)}`);
   command.action(async () => {
     const own = parseOwn({ name: "drill", input: drillInput }, ownInput(command));
     exits(await drill(own, program.opts<GlobalFlags>(), given));
@@ -61,6 +66,7 @@ async function drill(own: DrillFlags, flags: GlobalFlags, given: Given): Promise
   if (flags.dryRun) {
     throw new UsageError("a drill is no dry run: it really stops and restores", "pixcanary drill");
   }
+  refuseMixed(own);
   const named = flags.env ?? shell.env.PIXCANARY_ENV;
   if (named !== undefined && named !== "") return onEnvironment(own, flags, shell);
   refuseUnsuited(own, shell);
@@ -78,6 +84,16 @@ async function drill(own: DrillFlags, flags: GlobalFlags, given: Given): Promise
     keyboard?.close();
     await sandbox.close();
   }
+}
+
+/** Each is a drill of its own. */
+function refuseMixed({ rung, fault, interactive }: DrillFlags): void {
+  if (rung === undefined || (fault === undefined && !interactive)) return;
+  const other = interactive ? "--interactive" : "--fault";
+  throw new UsageError(
+    `--rung and ${other} are two drills: give one`,
+    "pixcanary drill --rung all",
+  );
 }
 
 /** Before anything is started. */
@@ -131,17 +147,34 @@ async function onEnvironment(own: DrillFlags, flags: GlobalFlags, shell: Shell):
       "pixcanary drill --fault all   # without --env and PIXCANARY_ENV",
     );
   }
+  refuseRoute(own, flags);
   return rehearse(own, { flags, shell }, shell.interrupt(shell.console.err), null);
 }
 
+/** What must be seen while it is taken could not be: `/qa`, metrics and guardian go with the route. */
+function refuseRoute({ rung = [] }: DrillFlags, { env = "staging" }: GlobalFlags): void {
+  if (!rung.some(({ sandboxOnly }) => sandboxOnly)) return;
+  const others = rung.length === 1 ? "version" : rungsText(rung.filter((one) => !one.sandboxOnly));
+  throw new UsageError(
+    "--rung route deletes the route, and with it /qa, metrics and guardian: it is for the sandbox alone",
+    `pixcanary drill --env ${shellWord(env)} --rung ${others}`,
+  );
+}
+
 /** It ends where it began, if every step holds: in an environment it is asked for all the same. */
-const PLAN = {
-  kind: "plan",
-  risk: "exposure",
-  changes: [{ what: "share", before: "in force", after: "stop, back, half, 0 %, and back" }],
-  notes: [],
-  steps: null,
-} as const;
+function planOf({ rung }: DrillFlags) {
+  const share = { what: "share", before: "in force" };
+  const stopped = { ...share, after: "stop, and back" };
+  const version = {
+    what: "version",
+    before: "as deployed",
+    after: "the proxy-only version, and back",
+  };
+  const whole = { ...share, after: "stop, back, half, 0 %, and back" };
+  const switched = rung?.some(({ name }) => name !== "stop") === true;
+  const changes = rung === undefined ? [whole] : [stopped, ...(switched ? [version] : [])];
+  return { kind: "plan", risk: "exposure", changes, notes: [], steps: null } as const;
+}
 
 async function rehearse(
   own: DrillFlags,
@@ -169,7 +202,7 @@ async function rehearse(
     asks: stage === null,
     instead: invocation(ports.target, "status"),
   };
-  const outcome = await decide(PLAN, question, flags, shell, () =>
+  const outcome = await decide(planOf(own), question, flags, shell, () =>
     performDrill(own, given, ports, stage),
   );
   const verb = { name: "drill", render: renderDrill as never };

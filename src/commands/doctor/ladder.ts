@@ -1,5 +1,8 @@
 /** Whether the rungs beyond a plain stop could be taken now: all of it is a warning, a stop needs none of it. */
 import {
+  holdCommand,
+  isHeld,
+  notProxyOnly,
   proxyOnlyIn,
   servesAll,
   serving,
@@ -8,7 +11,6 @@ import {
   type WorkerVersion,
 } from "../../domain/ladder/proxy-only.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
-import type { Sighting } from "../../domain/proof/expectation.ts";
 import type { Deployment } from "../../ports/ladder.ts";
 import type { Ports } from "../../ports/ports.ts";
 import { type Check, passed, skipped, warned } from "../lib/check.ts";
@@ -89,8 +91,8 @@ async function rehearsed(
   { qa, target }: Ports,
   signal: AbortSignal,
 ): Promise<Check> {
-  if (deployed?.split.some(({ versionId }) => versionId === id) !== true) {
-    const hold = `npx wrangler versions deploy ${live}@100% ${id}@0% --name ${target.worker} --yes`;
+  if (!isHeld(deployed?.split ?? [], id)) {
+    const hold = holdCommand(target.worker, live, id);
     return warned(VERSION, `${shortId(id)} is not held at 0 %: it cannot be rehearsed`, hold);
   }
   const version = { worker: target.worker, id };
@@ -103,7 +105,7 @@ async function rehearsed(
   );
   // Where `/qa` shows nothing, a check of its own says why.
   const seen = looks.filter((look) => look !== null);
-  const wrong = seen.filter((look) => !isProxyOnly(look));
+  const wrong = seen.filter((look) => notProxyOnly(look) !== null);
   if (wrong.length > 0) {
     const why = `${shortId(id)} does not answer by the override header at ${wrong.map(placeOf).join(", ")}`;
     return warned(VERSION, why, uploadCommand(target.worker));
@@ -111,10 +113,6 @@ async function rehearsed(
   const places =
     seen.length === 0 ? "" : `, answers by override at ${seen.map(placeOf).join(", ")}`;
   return passed(VERSION, `${shortId(id)} at 0 %${places}`);
-}
-
-function isProxyOnly({ qa, decision }: Sighting): boolean {
-  return qa?.proxy_only === true && decision?.reason === "emergency";
 }
 
 async function routeCheck(zone: string, ports: Ports, signal: AbortSignal): Promise<Check> {

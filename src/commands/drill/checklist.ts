@@ -19,13 +19,12 @@ import { type DrillData, newDrill, verdictOf } from "./data.ts";
 import { type Drilling, detailOf, execute, rehearsed, stopTimes } from "./run.ts";
 import { lookInFull, shareToDrill } from "./share.ts";
 import { stepLine } from "./text.ts";
+import { answersUntil, nobodyNative } from "./visitors.ts";
 
 /** Uploads that a stop moves mid-way may break: counted and shown, never hidden, no failure. */
 const OBSERVED_ANSWERS = 200;
 /** Visitors keep their cohort: in a few answers, none of them may be on native by chance. */
 const MOST_ANSWERS = 5_000;
-/** Visitors wait for an answer half as long. */
-const SILENCE_LIMIT_MS = 30_000;
 const FAILING_SHARE = 0.5;
 
 export async function performChecklist(
@@ -137,7 +136,7 @@ async function qaStep(run: Run, step: string, emergency: boolean): Promise<boole
 async function failingNativeStep(run: Run, rehearsal: Rehearsal): Promise<boolean> {
   await rehearsal.failNative(FAILING_SHARE);
   const { native, total } = await answersUntil(
-    run,
+    run.ports,
     rehearsal,
     (seen) => seen.total >= (seen.native > 0 ? OBSERVED_ANSWERS : MOST_ANSWERS),
   );
@@ -146,21 +145,9 @@ async function failingNativeStep(run: Run, rehearsal: Rehearsal): Promise<boolea
   return record(run, { step: "visitors are on native", held, elapsed_ms: 0, detail });
 }
 
-/** Requests under way when the stop went live are let through first, however slow; after that, not one. */
 async function nobodyNativeStep(run: Run, rehearsal: Rehearsal): Promise<boolean> {
-  await unlessAborted(rehearsal.settled(), run.ports.interrupt, () => undefined);
-  const { native, total } = await answersUntil(
-    run,
-    rehearsal,
-    (seen) => seen.total >= OBSERVED_ANSWERS,
-  );
-  const detail = `${counted(native, "native answer")} in ${countText(total)}`;
-  return record(run, {
-    step: "all traffic is on proxy",
-    held: total >= OBSERVED_ANSWERS && native === 0,
-    elapsed_ms: 0,
-    detail,
-  });
+  const seen = await nobodyNative(run.ports, rehearsal, OBSERVED_ANSWERS);
+  return record(run, { step: "all traffic is on proxy", elapsed_ms: 0, ...seen });
 }
 
 async function mendNativeStep(run: Run, rehearsal: Rehearsal): Promise<boolean> {
@@ -171,30 +158,6 @@ async function mendNativeStep(run: Run, rehearsal: Rehearsal): Promise<boolean> 
     elapsed_ms: 0,
     detail: "fault removed",
   });
-}
-
-type Answers = Pick<TrafficCounts, "native" | "total">;
-
-/** The answers from now on, until they are enough or none comes any more, however slowly they come. */
-async function answersUntil(
-  { ports }: Run,
-  rehearsal: Rehearsal,
-  enough: (seen: Answers) => boolean,
-): Promise<Answers> {
-  const before = rehearsal.counts();
-  let seen: Answers = { native: 0, total: 0 };
-  let newestMs = ports.clock.monotonic();
-  while (!enough(seen) && ports.clock.monotonic() - newestMs < SILENCE_LIMIT_MS) {
-    try {
-      await ports.clock.sleep(50, ports.interrupt);
-    } catch {
-      break;
-    }
-    const { native, total } = rehearsal.counts();
-    if (total - before.total > seen.total) newestMs = ports.clock.monotonic();
-    seen = { native: native - before.native, total: total - before.total };
-  }
-  return seen;
 }
 
 function judgeTraffic(data: DrillData, traffic: TrafficCounts): void {

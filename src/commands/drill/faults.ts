@@ -5,36 +5,28 @@
 import { type Fault, faultsText } from "../../domain/drill/faults.ts";
 import type { Rehearsed } from "../../domain/drill/report.ts";
 import { NOT_MEASURED, TARGETS } from "../../domain/drill/stages.ts";
-import { anySignal } from "../../domain/lib/abort.ts";
 import type { FaultStage } from "../../ports/fault-stage.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { CommonInput, Outcome } from "../command.ts";
 import { notAus, pullTheStop } from "../not-aus/not-aus.ts";
-import { restore } from "../restore/restore.ts";
 import { verify } from "../verify/verify.ts";
 import { waitForGuardian } from "./automatic.ts";
 import { type DrillData, verdictOf } from "./data.ts";
 import { notDetected, untilDetected } from "./detect.ts";
+import { goBack, inTurn, type Turn } from "./in-turn.ts";
 import {
   DRILL_BUDGET_MS,
   type Drilling,
   detailOf,
-  execute,
   onStage,
   rehearsed,
   slowest,
   stopTimes,
   type Trial,
 } from "./run.ts";
-import { shareToDrill } from "./share.ts";
-import { faultLine } from "./text.ts";
 
-/** Health checks of what was just repaired may still show the fault for a while. */
-const RESTORE_LIMIT_MS = 180_000;
-
-interface Run extends Drilling {
+interface Run extends Turn, Drilling {
   stage: FaultStage;
-  percent: number;
 }
 
 export async function performFaults(
@@ -45,24 +37,10 @@ export async function performFaults(
 ): Promise<Outcome<DrillData>> {
   const data = await onStage({ input, ports, stage }, (begun, percent) => {
     const given = { ...input, reason: input.reason ?? "drill" };
-    return rehearseEach(faults, { input: given, ports, stage, targets, percent }, begun);
+    const run: Run = { input: given, ports, stage, targets, percent };
+    return inTurn(faults, run, begun, (fault) => rehearse(fault, run));
   });
   return verdictOf(data, ports, `pixcanary drill --fault ${faultsText(faults)}`);
-}
-
-/** One that could not be restored leaves nothing to begin the next one with. */
-async function rehearseEach(faults: readonly Fault[], run: Run, data: DrillData): Promise<void> {
-  for (const fault of faults) {
-    if (run.ports.interrupt.aborted) return;
-    const one = await rehearse(fault, run);
-    data.rehearsals.push(one);
-    run.ports.progress.note(faultLine(one));
-    const next = await shareToDrill(run.input, run.ports);
-    if (next.percent === run.percent) continue;
-    if (fault === faults.at(-1) || run.ports.interrupt.aborted) return;
-    data.steps.push({ step: "ready again", held: false, elapsed_ms: 0, detail: next.detail });
-    return;
-  }
 }
 
 async function rehearse(fault: Fault, run: Run): Promise<Rehearsed> {
@@ -81,7 +59,7 @@ async function rehearse(fault: Fault, run: Run): Promise<Rehearsed> {
     await stage.clearWay();
     await stage.heal();
   }
-  const unrestored = ports.interrupt.aborted ? "interrupted" : await goBack(trial, run);
+  const unrestored = ports.interrupt.aborted ? "interrupted" : await timedBack(trial, run);
   const problem = trial.known.problem ?? unrestored;
   const { name, what, stop } = fault;
   return rehearsed({ fault: name, what, stop, ...trial.known, problem }, trial.times, run);
@@ -157,17 +135,11 @@ async function proveLater(
 }
 
 /** What was not stopped need not come back: that is no time of a restore. */
-async function goBack({ times, known }: Trial, run: Run): Promise<string | null> {
-  const { clock, interrupt } = run.ports;
-  const startedMs = clock.monotonic();
-  const over = anySignal([clock.timeout(RESTORE_LIMIT_MS), interrupt]);
-  for (;;) {
-    const outcome = await execute(restore, run, { to: String(run.percent) });
-    if (outcome.kind === "done") {
-      if (known.finding !== undefined) times.restored = clock.monotonic() - startedMs;
-      return null;
-    }
-    if (outcome.kind !== "unhealthy" || over.aborted) return `restore: ${detailOf(outcome)}`;
-    await clock.sleep(1_000, over).catch(() => undefined);
+async function timedBack({ times, known }: Trial, run: Run): Promise<string | null> {
+  const startedMs = run.ports.clock.monotonic();
+  const problem = await goBack(run);
+  if (problem === null && known.finding !== undefined) {
+    times.restored = run.ports.clock.monotonic() - startedMs;
   }
+  return problem;
 }

@@ -4,8 +4,8 @@ import type { Fault } from "../../domain/drill/faults.ts";
 import type { Rehearsed } from "../../domain/drill/report.ts";
 import { judged, type StageTimes, type Targets } from "../../domain/drill/stages.ts";
 import { unlessAborted } from "../../domain/lib/abort.ts";
-import type { FaultStage } from "../../ports/fault-stage.ts";
 import type { Ports } from "../../ports/ports.ts";
+import type { Rehearsal } from "../../ports/visitors.ts";
 import type { ChangingVerb, CommonInput, Outcome } from "../command.ts";
 import type { NotAusData } from "../not-aus/not-aus.ts";
 import { type DrillData, newDrill } from "./data.ts";
@@ -30,9 +30,11 @@ export interface Trial {
   known: Partial<Rehearsed> & { notes: string[] };
 }
 
-/** With visitors, from the share in force; without one that may be touched nothing is begun. */
+type Visitors = Pick<Rehearsal, "startVisitors" | "stopVisitors">;
+
+/** With visitors where there is a stage for them, from the share in force; without one that may be touched nothing is begun. */
 export async function onStage(
-  { input, ports, stage }: { input: CommonInput; ports: Ports; stage: FaultStage },
+  { input, ports, stage }: { input: CommonInput; ports: Ports; stage: Visitors | null },
   work: (data: DrillData, percent: number) => Promise<void>,
 ): Promise<DrillData> {
   const data = newDrill(ports);
@@ -42,12 +44,13 @@ export async function onStage(
     data.steps.push({ step: "ready", held: false, elapsed_ms: 0, detail });
     return data;
   }
-  await stage.startVisitors();
+  await stage?.startVisitors();
   try {
     await work(data, percent);
   } finally {
     // They may be in the middle of an upload: whoever types Ctrl-C does not wait for that.
-    data.traffic = await unlessAborted(stage.stopVisitors(), ports.interrupt, () => null);
+    const stopped = stage?.stopVisitors() ?? Promise.resolve(null);
+    data.traffic = await unlessAborted(stopped, ports.interrupt, () => null);
   }
   return data;
 }

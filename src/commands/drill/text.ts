@@ -1,6 +1,7 @@
 /** A drill for the terminal: one line for each step, or one for each fault. */
 import { changeText } from "../../domain/drill/markdown.ts";
 import { type DrillStep, type Rehearsed, slowerBy } from "../../domain/drill/report.ts";
+import { isRungTitle } from "../../domain/drill/rungs.ts";
 import { STAGES, time } from "../../domain/drill/stages.ts";
 import { counted, countText, isoSeconds, seconds } from "../../domain/text/format.ts";
 import type { TrafficCounts } from "../../ports/visitors.ts";
@@ -16,7 +17,8 @@ export function renderDrill(outcome: Outcome<DrillData>): string {
     `  environment ${data.env}, started ${isoSeconds(data.started_at)}`,
     ...data.steps.map(stepLine),
     ...(checklist === undefined ? [] : stagesLines(checklist)),
-    ...(faults.length === 0 ? [] : [headLine(), ...faults.map(faultLine)]),
+    ...(faults.length === 0 ? [] : [headLine(faults), ...faults.map(faultLine)]),
+    ...faults.flatMap(rungLines),
     ...faults.flatMap(scoreLines),
     ...data.rehearsals.flatMap(changeLines),
     ...(data.traffic === null ? [] : [trafficLine(data.traffic)]),
@@ -39,9 +41,10 @@ function stagesLines({ stages }: Rehearsed): string[] {
 const NAME_WIDTH = 17;
 const WIDTH = 8;
 
-function headLine(): string {
+function headLine(all: readonly Rehearsed[]): string {
+  const what = all.every(({ fault }) => isRungTitle(fault)) ? "ladder" : "fault";
   const heads = STAGES.map((stage) => stage.padStart(Math.max(WIDTH, stage.length + 1)));
-  return `    ${"fault".padEnd(NAME_WIDTH)}${heads.join("")}`;
+  return `    ${what.padEnd(NAME_WIDTH)}${heads.join("")}`;
 }
 
 /** One line; what is wrong is in the verdict. */
@@ -51,6 +54,11 @@ export function faultLine({ fault, stages, problem }: Rehearsed): string {
     `${time(ms)}${held ? "" : "!"}`.padStart(Math.max(WIDTH, stage.length + 1)),
   );
   return `  ${passed ? "✔" : "✖"} ${fault.padEnd(NAME_WIDTH)}${cells.join("")}`;
+}
+
+/** What was seen of a rung is in its notes: which carriers, which versions. */
+function rungLines({ fault, notes }: Rehearsed): string[] {
+  return isRungTitle(fault) ? notes.map((note) => `  ${fault}: ${note}`) : [];
 }
 
 function scoreLines({ score }: Rehearsed): string[] {

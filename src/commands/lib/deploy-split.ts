@@ -1,5 +1,5 @@
 /** Deploys these versions; after a lost answer looks whether that has happened. */
-import type { Share } from "../../domain/ladder/proxy-only.ts";
+import { isSameSplit, type Share } from "../../domain/ladder/proxy-only.ts";
 import type { CallOptions } from "../../ports/api.ts";
 import type { Deployments } from "../../ports/ladder.ts";
 import { SecretsChanged } from "../../ports/ladder.ts";
@@ -15,15 +15,6 @@ export async function deploySplit(
   } catch (error) {
     if (error instanceof SecretsChanged) throw error;
     const [newest] = await deployments.list(options).catch(() => []);
-    if (newest === undefined || !isSame(newest.split, split)) throw error;
+    if (newest === undefined || !isSameSplit(newest.split, split)) throw error;
   }
-}
-
-function isSame(one: readonly Share[], other: readonly Share[]): boolean {
-  return (
-    one.length === other.length &&
-    one.every(({ versionId, percentage }) =>
-      other.some((share) => share.versionId === versionId && share.percentage === percentage),
-    )
-  );
 }

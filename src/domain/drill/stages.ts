@@ -42,7 +42,7 @@ export type Targets = Partial<Record<Stage, number>>;
  * What counts is detect → effective: 2 min by hand, 3 min by the guardian. The others keep a slow stage from hiding
  * in that: 10 s are `not-aus`'s own time limit, 90 s those of `verify`, 180 s those of `restore`.
  */
-const BY_HAND: Targets = {
+export const BY_HAND: Targets = {
   detect: 60_000,
   decide: 60_000,
   written: 10_000,
