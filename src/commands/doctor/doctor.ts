@@ -134,7 +134,7 @@ export async function examine(
   return { checks, token: asked.token, sightings };
 }
 
-/** The first reads of a new isolate may be too slow for it: only so many looks say that it cannot read KV. */
+/** The first reads of a new isolate may be too slow for it: only so many looks say that it cannot read KV or beacon. */
 async function lookWell(ports: Ports, signal: AbortSignal): Promise<Sighting[]> {
   const first = await lookEverywhere(ports, "full", signal);
   return Promise.all(first.map((sighting) => lookAgain(sighting, ports, signal)));
@@ -143,7 +143,7 @@ async function lookWell(ports: Ports, signal: AbortSignal): Promise<Sighting[]> 
 async function lookAgain(first: Sighting, { qa }: Ports, signal: AbortSignal): Promise<Sighting> {
   let shown = first;
   for (let looks = 1; looks < LOOKS && shown.qa !== null; looks += 1) {
-    if (shown.qa.canary.source === "kv") break;
+    if (shown.qa.canary.source === "kv" && shown.qa.beacon?.age_ms !== null) break;
     const next = await qa.look(shown.url, { signal, health: "full" });
     if (next.qa === null) break;
     shown = next;

@@ -13,12 +13,12 @@ export const DRILL_RUNGS: readonly RungToDrill[] = [
   { name: "stop", what: "the plain stop, seen by each carrier", sandboxOnly: false },
   {
     name: "version",
-    what: "the proxy-only version: asked at 0 %, deployed to all, put back",
+    what: "the proxy-only version: asked at 0 %, deployed, put back",
     sandboxOnly: false,
   },
   {
     name: "route",
-    what: "the route, deleted while that version is deployed; both put back",
+    what: "the route: deleted on top of that, both put back",
     sandboxOnly: true,
   },
 ];

@@ -6,7 +6,7 @@ import type { Ports } from "../../../src/ports/ports.ts";
 import type { RampStage } from "../ramp/stage.ts";
 import { drillPorts, stageAt } from "./world.ts";
 
-const BEACON = { age_ms: 0, cache: null, failing: false, heard: true };
+const BEACON = { age_ms: 0, cache: null, failing: false, heard: true, release_id: null };
 const EMERGENCY = { key: "stop", mark: "m", id: "S", at: null, by: null, reason: null } as const;
 
 /** KV shows the stop at once, the beacon so much later. */
