@@ -79,7 +79,9 @@ export async function goBackUp(
     signal,
     onRetry: (problem: string) => ports.progress.warn(`${problem}; trying again`),
   };
-  const before = snapshotOf(steps.base.state);
+  const stored = snapshotOf(steps.base.state);
+  // One that only locations show has been on as well, and the journal must say so.
+  const before = { ...stored, emergency: stored.emergency || steps.orphan !== null };
   const present = steps.base.state.config.kind === "valid" ? steps.base.state.config.value : null;
   const revision = ports.rng.ulid(ports.clock.now(), present?.revision);
   // Until the release is written, the emergency that was on stays on.
@@ -142,6 +144,7 @@ async function writeThenRelease(run: Run): Promise<Outcome<RestoreData>> {
     ...(releasedFirst ? { released: { id: release.id } } : {}),
   });
   data.config = proof;
+  if (releasedFirst) data.release = proof;
   if (lost.length > 0) return covered("restore", await putBack(lost, config, ports), run);
   if (run.input.verify && !isLive(proof)) {
     const held = stopped

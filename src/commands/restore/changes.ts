@@ -44,6 +44,12 @@ export function alsoShown(
   return [{ what: "stop", before: `also in force: ${authorsOf(others)}`, after: "released" }];
 }
 
+/** `shown`: in force at a location, or in `config`, although no stop is stored. */
+function emergencyText(stored: boolean, shown: boolean): string {
+  if (stored) return "on";
+  return shown ? "on, but not stored" : "off";
+}
+
 export function changesOf(
   state: ParsedState,
   { percent, from }: ShareTo,
@@ -54,7 +60,11 @@ export function changesOf(
   const after = from === null ? share(percent) : `${share(percent)} (${from})`;
   const changes: Change[] = [
     { what: "share of new visitors", before: share(before.percent), after },
-    { what: "emergency", before: before.emergency ? "on" : "off", after: "off" },
+    {
+      what: "emergency",
+      before: emergencyText(before.emergency === true, orphan !== null),
+      after: "off",
+    },
   ];
   if (stop !== null) {
     const who = `active since ${isoSeconds(stop.at ?? "an unknown time")} by ${stop.by ?? UNKNOWN_AUTHOR}${stop.reason === undefined ? "" : ` ("${stop.reason}")`}`;

@@ -109,7 +109,11 @@ async function plan(
   const signal = anySignal([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
   const look = await lookAround(ports, signal);
   const { base, sightings } = look;
-  if (!("state" in base)) return { kind: "ended", outcome: unreachable(base, ports) };
+  if (!("state" in base)) {
+    // Whoever wants native back is not sent to stop it.
+    const next = invocation(ports.target, base.kind === "auth" ? "doctor" : "status");
+    return { kind: "ended", outcome: { ...unreachable(base, ports), next } };
+  }
 
   const down = await planDown({ ...look, base }, ports, { signal, force: given.force });
   if (down !== null) return down;

@@ -104,7 +104,10 @@ function nothingAsked(): Proved {
 async function prove(input: VerifyInput, ports: Ports, signal: AbortSignal): Promise<Proved> {
   const startedMs = ports.clock.monotonic();
   const base = await readBase(ports, signal);
-  if (!("state" in base)) return unreachable(base, ports);
+  if (!("state" in base)) {
+    const truth = "what is stored could not be read; nothing was proved";
+    return { ...unreachable(base, ports), truth, next: invocation(ports.target, "status") };
+  }
   // A fleet that has ended its watch in conflict or without metrics leaves nothing to wait for.
   const over = new AbortController();
   const [proof, fleet] = await Promise.all([
