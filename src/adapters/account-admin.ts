@@ -12,7 +12,7 @@ import type { CallOptions } from "../ports/api.ts";
 import { UpstreamError } from "../ports/errors.ts";
 import type { Clock } from "../ports/machine.ts";
 import type { AccountAdmin, Hidden, Namespace } from "../ports/setup.ts";
-import { ApiFailure, callApi, resultOf } from "./cloudflare-call.ts";
+import { callApi, parsed, resultOf } from "./cloudflare-call.ts";
 import type { CloudflareClient } from "./cloudflare-client.ts";
 import { getValue, putValue } from "./cloudflare-store.ts";
 import type { RetryPolicy } from "./retry.ts";
@@ -69,12 +69,6 @@ async function ask(
   const policy = once === true ? { ...AGAIN, retries: 0 } : AGAIN;
   const attempt = async (): Promise<unknown> => resultOf(client, call, await callApi(client, call));
   return withRetries(attempt, policy, { clock, random: Math.random, signal });
-}
-
-function parsed<T>(what: string, schema: z.ZodType<T>, result: unknown): T {
-  const read = schema.safeParse(result);
-  if (read.success) return read.data;
-  throw new ApiFailure("unavailable", `${what}: the API's answer has an unexpected form`);
 }
 
 const text = z.string().max(4_096);

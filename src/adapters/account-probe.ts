@@ -9,7 +9,7 @@ import {
 } from "../ports/api.ts";
 import type { Clock } from "../ports/machine.ts";
 import { createClock } from "./clock.ts";
-import { type ApiAnswer, ApiFailure, callApi, resultOf } from "./cloudflare-call.ts";
+import { type ApiAnswer, ApiFailure, callApi, parsed, resultOf } from "./cloudflare-call.ts";
 import { getValue, type KvPlace, namespacePath, putValue, valuePath } from "./cloudflare-store.ts";
 import type { Secret } from "./secrets.ts";
 
@@ -46,10 +46,9 @@ export function createAccountProbe(options: AccountProbeOptions): AccountProbe {
   return {
     token: (call) => verifyToken(options, call),
     async namespace({ signal }) {
-      const { result } = await ask(options, "read the namespace", namespacePath(options), signal);
-      const parsed = namespaceSchema.safeParse(result);
-      if (!parsed.success) throw unexpected("read the namespace");
-      return { title: parsed.data.title };
+      const what = "read the namespace";
+      const { result } = await ask(options, what, namespacePath(options), signal);
+      return { title: parsed(what, namespaceSchema, result).title };
     },
     writable: (call) => proveWritable(options, call),
     async accounts({ signal }) {
@@ -95,10 +94,10 @@ async function verifyAt(
   signal: AbortSignal,
 ): Promise<TokenFacts> {
   try {
-    const { result, answer } = await ask(options, "verify the token", path, signal);
-    const parsed = tokenSchema.safeParse(result);
-    if (!parsed.success) throw unexpected("verify the token");
-    const { status, expires_on: expiresOn = null, not_before: notBefore = null } = parsed.data;
+    const what = "verify the token";
+    const { result, answer } = await ask(options, what, path, signal);
+    const token = parsed(what, tokenSchema, result);
+    const { status, expires_on: expiresOn = null, not_before: notBefore = null } = token;
     return { status, expiresOn, notBefore, budget: budgetOf(answer) };
   } catch (error) {
     const { code, words } = OTHER_ADDRESS;
@@ -179,8 +178,4 @@ async function ask(
   const call = { what, method: "get" as const, path, signal, timeoutMs: CALL_MS };
   const answer = await callApi(options.client, call);
   return { result: resultOf(options.client, call, answer), answer };
-}
-
-function unexpected(what: string): ApiFailure {
-  return new ApiFailure("unavailable", `${what}: the API's answer has an unexpected form`);
 }

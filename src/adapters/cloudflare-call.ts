@@ -151,17 +151,24 @@ const apiErrorSchema = z.object({ code: z.number(), message: z.string().catch(""
 
 /** The `result` of a JSON answer. Throws ApiFailure unless the API plainly says success. */
 export function resultOf(client: CloudflareClient, call: ApiCall, answer: ApiAnswer): unknown {
-  const parsed = envelopeSchema.safeParse(parseJson(answer.text));
-  if (!parsed.success) {
+  const read = envelopeSchema.safeParse(parseJson(answer.text));
+  if (!read.success) {
     const message = `${call.what}: HTTP ${answer.status}, but the answer is not the API's`;
     throw new ApiFailure(lostAnswer(call), message, { status: answer.status });
   }
-  if (parsed.data.success) return parsed.data.result;
-  const errors = apiErrors(parsed.data.errors);
+  if (read.data.success) return read.data.result;
+  const errors = apiErrors(read.data.errors);
   const message = `${call.what}: refused by the API${words(client, errors)}`;
   // A 2xx that says no contradicts itself: a write may have been committed all the same.
   const kind = call.method === "put" || call.method === "delete" ? "ambiguous" : "rejected";
   throw new ApiFailure(kind, message, { status: answer.status, codes: codesOf(errors) });
+}
+
+/** What an answer's result has to be. Throws ApiFailure. */
+export function parsed<T>(what: string, schema: z.ZodType<T>, result: unknown): T {
+  const read = schema.safeParse(result);
+  if (read.success) return read.data;
+  throw new ApiFailure("unavailable", `${what}: the API's answer has an unexpected form`);
 }
 
 export function parseJson(text: string): unknown {

@@ -6,7 +6,7 @@ import {
   type JournalEntry,
   journalKey,
 } from "../domain/state/journal.ts";
-import { ApiFailure, callApi, parseJson, resultOf } from "./cloudflare-call.ts";
+import { ApiFailure, callApi, parsed, parseJson, resultOf } from "./cloudflare-call.ts";
 import { type KvPlace, namespacePath, putValue } from "./cloudflare-store.ts";
 import { journalWords as words } from "./journal-words.ts";
 
@@ -142,11 +142,10 @@ async function listPage(
     timeoutMs,
   };
   const answer = await callApi(place.client, call);
-  const keys = keysSchema.safeParse(resultOf(place.client, call, answer));
-  if (!keys.success) throw new ApiFailure("unavailable", "list the journal: unexpected answer");
+  const keys = parsed(call.what, keysSchema, resultOf(place.client, call, answer));
   const info = pageInfoSchema.safeParse(parseJson(answer.text));
   const next = info.success ? (info.data.result_info?.cursor ?? "") : "";
-  return { keys: keys.data.map((key) => key.name), cursor: next === "" ? null : next };
+  return { keys: keys.map((key) => key.name), cursor: next === "" ? null : next };
 }
 
 const bulkSchema = z.object({ values: z.record(z.string(), z.unknown()) });
@@ -161,7 +160,6 @@ async function bulkGet({ place, signal, timeoutMs }: Reader, keys: string[]): Pr
     timeoutMs,
   };
   const result = resultOf(place.client, call, await callApi(place.client, call));
-  const bulk = bulkSchema.safeParse(result);
-  if (!bulk.success) throw new ApiFailure("unavailable", "read the journal: unexpected answer");
-  return Object.values(bulk.data.values).filter((value) => typeof value === "string");
+  const { values } = parsed(call.what, bulkSchema, result);
+  return Object.values(values).filter((value) => typeof value === "string");
 }

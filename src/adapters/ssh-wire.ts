@@ -3,7 +3,6 @@
 export interface SshReader {
   /** Each throws RangeError when there is not enough left. */
   take(bytes: number): Buffer;
-  uint8(): number;
   uint32(): number;
   string(): Buffer;
   text(): string;
@@ -19,7 +18,6 @@ export function sshReader(bytes: Buffer): SshReader {
   const string = (): Buffer => take(take(4).readUInt32BE());
   return {
     take,
-    uint8: () => take(1).readUInt8(),
     uint32: () => take(4).readUInt32BE(),
     string,
     text: () => string().toString("utf8"),

@@ -5,7 +5,7 @@ import type { CallOptions } from "../ports/api.ts";
 import { UpstreamError } from "../ports/errors.ts";
 import { type Deployments, SecretsChanged } from "../ports/ladder.ts";
 import type { Clock } from "../ports/machine.ts";
-import { ApiFailure, callApi, resultOf } from "./cloudflare-call.ts";
+import { ApiFailure, callApi, parsed, resultOf } from "./cloudflare-call.ts";
 import type { CloudflareClient } from "./cloudflare-client.ts";
 import type { RetryPolicy } from "./retry.ts";
 import { withRetries } from "./retry.ts";
@@ -76,12 +76,6 @@ function asChange(error: unknown): unknown {
   if (!lost) return error;
   const { status, retryAfterMs, codes } = error;
   return new ApiFailure("ambiguous", error.message, { status, retryAfterMs, codes });
-}
-
-export function parsed<T>(what: string, schema: z.ZodType<T>, result: unknown): T {
-  const read = schema.safeParse(result);
-  if (read.success) return read.data;
-  throw new ApiFailure("unavailable", `${what}: the API's answer has an unexpected form`);
 }
 
 const text = z.string().max(2_000);

@@ -2,8 +2,8 @@
 import * as z from "zod";
 import { UpstreamError } from "../ports/errors.ts";
 import type { Routes } from "../ports/ladder.ts";
-import { ApiFailure } from "./cloudflare-call.ts";
-import { ask, type LadderOptions, parsed } from "./worker-deployments.ts";
+import { ApiFailure, parsed } from "./cloudflare-call.ts";
+import { ask, type LadderOptions } from "./worker-deployments.ts";
 
 const text = z.string().max(1_000);
 const zonesSchema = z.array(

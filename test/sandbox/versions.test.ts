@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Sandbox } from "../../src/sandbox/index.ts";
 import { HANG_MS } from "../support/patience.ts";
 import { startSandbox } from "../support/sandbox.ts";
-import { WRANGLER, WRANGLER_CACHE } from "../support/wrangler.ts";
+import { WRANGLER, wranglerEnv } from "../support/wrangler.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 
 let sandbox: Sandbox;
@@ -33,21 +33,13 @@ afterAll(async () => {
 });
 
 async function wrangler(words: string, input = ""): Promise<string> {
-  const { apiBaseUrl, apiToken, accountId } = sandbox.description;
   const [node, ...program] = WRANGLER;
   const { all } = await execa(node, [...program, ...words.split(" ")], {
     cwd: dir,
     input,
     all: true,
     timeout: HANG_MS,
-    env: {
-      CLOUDFLARE_API_BASE_URL: apiBaseUrl,
-      CLOUDFLARE_API_TOKEN: apiToken,
-      CLOUDFLARE_ACCOUNT_ID: accountId,
-      NODE_COMPILE_CACHE: WRANGLER_CACHE,
-      WRANGLER_SEND_METRICS: "false",
-      CI: "true",
-    },
+    env: wranglerEnv(sandbox.description),
   });
   return all;
 }

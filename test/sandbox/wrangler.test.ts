@@ -5,7 +5,7 @@ import { qaSchema } from "../../src/domain/proof/qa-document.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
 import { HANG_MS, PATIENCE, WORKER_PATIENCE } from "../support/patience.ts";
 import { startSandbox } from "../support/sandbox.ts";
-import { WRANGLER, WRANGLER_CACHE } from "../support/wrangler.ts";
+import { WRANGLER, wranglerEnv } from "../support/wrangler.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 
 let sandbox: Sandbox;
@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => sandbox.close());
 
 async function wrangler(...args: string[]): Promise<string> {
-  const { apiBaseUrl, apiToken, accountId, kvNamespaceId } = sandbox.description;
+  const { kvNamespaceId } = sandbox.description;
   const [node, ...program] = WRANGLER;
   const { stdout } = await execa(
     node,
@@ -28,14 +28,7 @@ async function wrangler(...args: string[]): Promise<string> {
     {
       stdin: "ignore",
       timeout: HANG_MS,
-      env: {
-        CLOUDFLARE_API_BASE_URL: apiBaseUrl,
-        CLOUDFLARE_API_TOKEN: apiToken,
-        CLOUDFLARE_ACCOUNT_ID: accountId,
-        NODE_COMPILE_CACHE: WRANGLER_CACHE,
-        WRANGLER_SEND_METRICS: "false",
-        CI: "true",
-      },
+      env: wranglerEnv(sandbox.description),
     },
   );
   return stdout;

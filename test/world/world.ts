@@ -1,5 +1,6 @@
 /** All that a history takes place in. */
 
+import { base32 } from "../../src/domain/lib/base32.ts";
 import { BeaconModel, oldestCopyMs } from "./beacon.ts";
 import { diceFor } from "./dice.ts";
 import { Copies, Kv } from "./kv.ts";
@@ -102,16 +103,4 @@ export class World implements Surroundings {
     const tail = Number.parseInt(after.slice(20), 36) % 1_000_000;
     return head + base32(tail + 1_000_000 + this.#ids, 6);
   }
-}
-
-const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-
-function base32(value: number, length: number): string {
-  let rest = value;
-  let text = "";
-  for (let i = 0; i < length; i += 1) {
-    text = (ALPHABET[rest % 32] ?? "0") + text;
-    rest = Math.floor(rest / 32);
-  }
-  return text;
 }

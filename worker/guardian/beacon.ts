@@ -3,10 +3,10 @@
 import { timeOf } from "../../src/domain/lib/time.ts";
 import { missingInKv } from "../../src/domain/state/beacon.ts";
 import { parseStop, type StopDocument, serialiseStop } from "../../src/domain/state/documents.ts";
-import type { RawState } from "../../src/domain/state/state.ts";
 import type { BeaconCarrier } from "../beacon/carrier.ts";
 import { withLimit } from "../limit.ts";
-import { readState, recentEntries, writeStop } from "./kv.ts";
+import type { StopTexts, Tick } from "./given.ts";
+import { recentEntries, writeStop } from "./kv.ts";
 import { warn } from "./tell.ts";
 
 const READ_LIMIT_MS = 3_000;
@@ -28,50 +28,50 @@ export async function stopByBoth(
   warn(`stop: ${String(stored.reason)}; the beacon has it`);
 }
 
+/** The texts of the stops that the beacon holds. One that cannot be read holds none that could be acted on. */
+export async function stopsAt(beacon: BeaconCarrier | null): Promise<readonly string[]> {
+  if (beacon === null) return [];
+  try {
+    return (await withLimit("beacon", READ_LIMIT_MS, beacon.read())).answer.stops;
+  } catch (error) {
+    warn(`beacon: ${String(error)}`);
+    return [];
+  }
+}
+
+/** KV's key `stop` may be late, or not written at all: a stop that the beacon holds stands in its place. */
+export function stopInForce({ inKv, atBeacon }: StopTexts): string | null {
+  const stored = parseStop(inKv);
+  const asks = stored.kind === "invalid" || (stored.kind === "valid" && stored.value.active);
+  return asks ? inKv : (atBeacon.at(-1) ?? inKv);
+}
+
 /** KV shows a change everywhere by then, and a release has reached the beacon. */
 const SETTLED_MS = 120_000;
 
 /**
  * A stop that only the beacon has, as KV could not be written then, is copied to KV: one carrier alone is one fault
- * away from none. Not while somebody may be releasing it: only when it is old enough, and no restore came since.
+ * away from none. Not while somebody may be releasing it: only when it is old enough, the journal is known to have no
+ * restore since, and the beacon still has it.
  */
 export async function copyToKv(
-  kv: KVNamespace,
-  beacon: BeaconCarrier | null,
-  tickMs: number,
+  { kv, beacon, tickMs }: Pick<Tick, "kv" | "beacon" | "tickMs">,
+  { inKv, atBeacon }: StopTexts,
 ): Promise<void> {
-  if (beacon === null) return;
+  const text = missingInKv(atBeacon, inKv);
+  const stop = parseStop(text);
+  if (text === null || stop.kind !== "valid") return;
+  const { id = "", at } = stop.value;
+  if (tickMs - timeOf(at) < SETTLED_MS) return;
   try {
-    const { answer } = await withLimit("beacon", READ_LIMIT_MS, beacon.read());
-    if (answer.stops.length === 0) return;
-    const text = missingInKv(answer.stops, (await readState(kv)).stop);
-    const stop = parseStop(text);
-    if (stop.kind !== "valid" || tickMs - timeOf(stop.value.at) < SETTLED_MS) return;
     const entries = await recentEntries(kv, tickMs);
-    const restored = entries.some(({ command, at }) => {
-      return command === "restore" && timeOf(at) > timeOf(stop.value.at);
+    const restored = entries.some((entry) => {
+      return entry.command === "restore" && timeOf(entry.at) > timeOf(at);
     });
-    if (restored) return;
+    if (restored || !(await stopsAt(beacon)).includes(text)) return;
     await writeStop(kv, stop.value);
-    warn(`stop ${stop.value.id ?? ""}: only the beacon had it; copied to KV`);
+    warn(`stop ${id}: only the beacon had it; copied to KV`);
   } catch (error) {
-    warn(`stop of the beacon: ${String(error)}`);
-  }
-}
-
-/** KV's key `stop` may be late, or not written at all: a stop that the beacon holds stands in its place. */
-export async function withBeaconStop(
-  raw: RawState,
-  beacon: BeaconCarrier | null,
-): Promise<RawState> {
-  const stored = parseStop(raw.stop);
-  const isStopped = stored.kind === "invalid" || (stored.kind === "valid" && stored.value.active);
-  if (beacon === null || isStopped) return raw;
-  try {
-    const { answer } = await withLimit("beacon", READ_LIMIT_MS, beacon.read());
-    return { ...raw, stop: answer.stops.at(-1) ?? raw.stop };
-  } catch (error) {
-    warn(`beacon: ${String(error)}`);
-    return raw;
+    warn(`stop ${id}: only the beacon has it; not copied to KV: ${String(error)}`);
   }
 }

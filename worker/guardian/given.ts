@@ -18,9 +18,16 @@ export interface TickGiven {
   waitUntil(work: Promise<unknown>): void;
 }
 
+/** What each carrier holds of a stop, as texts. */
+export interface StopTexts {
+  inKv: string | null;
+  atBeacon: readonly string[];
+}
+
 export interface Tick extends TickGiven {
   kv: KVNamespace;
   texts: GuardianTexts;
+  stops: StopTexts;
   raw: RawState;
   state: ParsedState;
   arm: GuardianArm | null;

@@ -32,8 +32,8 @@ import type { JournalEntry } from "../../src/domain/state/journal.ts";
 import { WORKER_TOOL } from "../../src/domain/state/journal.ts";
 import { oddKeys } from "../../src/domain/state/odd-keys.ts";
 import { parseState } from "../../src/domain/state/state.ts";
-import { copyToKv, stopByBoth, withBeaconStop } from "./beacon.ts";
-import type { Tick, TickGiven } from "./given.ts";
+import { copyToKv, stopByBoth, stopInForce, stopsAt } from "./beacon.ts";
+import type { StopTexts, Tick, TickGiven } from "./given.ts";
 import {
   readState,
   readTexts,
@@ -55,13 +55,14 @@ export async function tick(given: TickGiven): Promise<void> {
   const kv = given.env.KV_CANARY_CONFIG;
   if (kv === undefined) throw new Error("KV_CANARY_CONFIG is not bound");
   const { mode, policy } = given.settings.guardian;
-  if (!isLate(given)) await copyToKv(kv, given.beacon, given.tickMs);
+  const atBeacon = isLate(given) ? [] : await stopsAt(given.beacon);
   const texts = await readTexts(kv);
   const ramp = parseRamp(texts.ramp);
   const running = ramp !== null && ramp.mode === "detached" && !isOver(ramp) ? ramp : null;
   if (mode === "off" && running === null) {
     if (texts.ramp !== null && ramp === null) warn("ramp cannot be read: no ramp runs");
-    return;
+    if (atBeacon.length === 0) return;
+    return copyToKv({ ...given, kv }, { inKv: (await readState(kv)).stop, atBeacon });
   }
   if (isLate(given)) return tellLate(given);
   const guardian = parseGuardian(texts.guardian);
@@ -73,11 +74,12 @@ export async function tick(given: TickGiven): Promise<void> {
   const matters = running !== null || (mode === "enforce" && assessment.verdict === "fail");
   // Asking has taken its time: what people have said meanwhile is known before anything is written.
   const entries = matters ? await entriesOf(kv, given.tickMs) : before;
-  const run = await looked({ ...given, kv, texts, guardian }, entries);
+  const run = await looked({ ...given, kv, texts, guardian, atBeacon }, entries);
   const action = decideAction({ ...knownOf(run, entries), ...given, mode, assessment: judged() });
   if (isLate(given)) return tellLate(given);
   if (action !== null) await act(run, action, assessment);
   else if (running !== null) await carryOn(run, running, { observations, entries });
+  if (action === null) await copyToKv(run, run.stops);
   await rememberAndTell(run, assessment);
 
   function judged(): Assessment {
@@ -102,12 +104,14 @@ function intentsFromS(
 }
 
 async function looked(
-  given: TickGiven & Pick<Tick, "kv" | "texts" | "guardian">,
+  given: TickGiven & Pick<Tick, "kv" | "texts" | "guardian"> & Pick<StopTexts, "atBeacon">,
   entries: Observed<readonly JournalEntry[]>,
 ): Promise<Tick> {
-  const { kv, texts, tickMs, beacon } = given;
-  const raw = await withBeaconStop(await readState(kv), beacon);
-  const run = { ...given, raw, state: parseState(raw), arm: parseGuardianArm(texts.arm) };
+  const { kv, texts, tickMs, atBeacon } = given;
+  const stored = await readState(kv);
+  const stops = { inKv: stored.stop, atBeacon };
+  const raw = { ...stored, stop: stopInForce(stops) };
+  const run = { ...given, stops, raw, state: parseState(raw), arm: parseGuardianArm(texts.arm) };
   const known = knownOf(run, entries);
   return {
     ...run,

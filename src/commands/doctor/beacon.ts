@@ -1,9 +1,10 @@
 /** The second carrier of a stop: whether it answers, whether it is cached, and what it costs. */
 import { beaconCost } from "../../domain/metrics/beacon-cost.ts";
 import { requestsByLocation } from "../../domain/metrics/queries.ts";
-import { BEACON_OLD_MS, placeOf } from "../../domain/policy/prerequisites.ts";
+import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
 import type { QaDocument } from "../../domain/proof/qa-document.ts";
+import { isSilent } from "../../domain/proof/silent-beacon.ts";
 import { BEACON_MAX_AGE_S } from "../../domain/state/beacon.ts";
 import { countText } from "../../domain/text/format.ts";
 import type { Ports } from "../../ports/ports.ts";
@@ -55,9 +56,8 @@ type Problem = "none" | "silent" | "uncached" | null;
 
 function problemOf(beacon: QaDocument["beacon"]): Problem {
   if (beacon === undefined) return "none";
-  const { failing, age_ms: ageMs, cache } = beacon;
-  if (failing || ageMs === null || ageMs > BEACON_OLD_MS) return "silent";
-  return cache === null ? "uncached" : null;
+  if (isSilent(beacon)) return "silent";
+  return beacon.cache === null ? "uncached" : null;
 }
 
 /** Empty where the metrics do not say how many come. */

@@ -27,6 +27,8 @@ export interface NotAusData {
 }
 
 /** By the API or by the Worker; else the beacon alone may have it. */
-export function isInKv({ written: { stop_ms, carriers = [] } }: NotAusData): boolean {
+export function isInKv({
+  written: { stop_ms, carriers = [] },
+}: Pick<NotAusData, "written">): boolean {
   return stop_ms !== null || carriers.includes("kv");
 }

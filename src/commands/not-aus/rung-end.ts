@@ -1,16 +1,19 @@
 /** How `not-aus --via` ends, and the trace that it leaves. Never "done" without proof. */
 import type { Rung } from "../../domain/ladder/rung.ts";
+import { anySignal } from "../../domain/lib/abort.ts";
 import { NO_CHANGE } from "../../domain/state/journal.ts";
+import type { CallOptions } from "../../ports/api.ts";
 import type { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Outcome } from "../command.ts";
 import { interruptedBy } from "../command.ts";
 import { invocation } from "../lib/format.ts";
-import { isLive, type LiveProof } from "../lib/prove-live.ts";
+import { isLive, type LiveProof, NOT_ASKED } from "../lib/prove-live.ts";
 import { keepEarly, leaveTrace, type Trace } from "../lib/record-change.ts";
-import type { StopToo } from "../lib/stop-too.ts";
+import { type StopToo, stopToo } from "../lib/stop-too.ts";
 import { mayHaveWritten, wrote } from "../lib/write-result.ts";
 import type { RungData, RungInput, Via } from "./rung-data.ts";
+import { WRITE_SHARE } from "./write-and-prove.ts";
 
 export interface RungRun {
   via: Via;
@@ -20,6 +23,29 @@ export interface RungRun {
   elapsed: () => number;
   /** The words to type again. */
   again: string;
+}
+
+/** What a rung is taken with: its stop is sent at once, and nothing waits for it. */
+export interface RungStart {
+  run: RungRun;
+  call: CallOptions;
+  startedMs: number;
+  /** Aborts when the command's time is over, or on Ctrl-C. */
+  signal: AbortSignal;
+}
+
+export function beginRung(via: Via, again: string, input: RungInput, ports: Ports): RungStart {
+  const { clock, interrupt, progress } = ports;
+  const startedMs = clock.monotonic();
+  const elapsed = () => clock.monotonic() - startedMs;
+  const within = (ms: number) => anySignal([clock.timeout(ms), interrupt]);
+  const call = {
+    signal: within(input.timeoutMs * WRITE_SHARE),
+    onRetry: (problem: string) => progress.warn(`${problem}; trying again`),
+  };
+  const stop = stopToo(ports, input, call, elapsed);
+  const run = { via, input, ports, stop, elapsed, again };
+  return { run, call, startedMs, signal: within(input.timeoutMs) };
 }
 
 export interface Taken {
@@ -33,11 +59,9 @@ export type RungEnd =
   | ({ kind: "taken"; already: boolean } & Taken)
   | { kind: "not-taken"; problem: string; error?: UpstreamError; fix?: string };
 
-const UNPROVED: LiveProof = { live: [], missing: [], sightings: [] };
-
 /** On disk before anything is changed: what `restore` has to put back outlives this process. */
 export function keepRungEarly(run: RungRun, rung: Rung): Promise<boolean> {
-  const trace = traceOf(run, { rung, proof: UNPROVED, sure: false }, "");
+  const trace = traceOf(run, { rung, proof: NOT_ASKED, sure: false }, "");
   return keepEarly(run.ports, run.input, trace);
 }
 

@@ -6,10 +6,11 @@ import type { Outcome } from "../command.ts";
 import { invocation } from "../lib/format.ts";
 import { isLive } from "../lib/prove-live.ts";
 import { mayHaveWritten, wrote } from "../lib/write-result.ts";
+import { isInKv, type NotAusData } from "./data.ts";
 import { allShownAt, earlierOf, emergenciesSeen } from "./earlier.ts";
 import type { StopRun } from "./stop-run.ts";
 
-export function stopVerdict<T extends { already: unknown }>(
+export function stopVerdict<T extends Pick<NotAusData, "already" | "written">>(
   run: StopRun,
   data: T,
   ports: Pick<Ports, "target">,
@@ -45,7 +46,7 @@ export function stopVerdict<T extends { already: unknown }>(
   if (isProved(run) && shown) {
     const { dataset } = ports.target;
     // Where the beacon alone has it, the other carrier comes before any further proof.
-    const next = isInKv(run)
+    const next = isInKv(data)
       ? invocation(ports.target, proving({ hasMetrics: dataset !== null }))
       : again;
     const changed = data.already === null;
@@ -119,11 +120,6 @@ function whyNot({ writes: { stop, signed } }: StopRun): string {
  * An acknowledgement is no proof, nor is an emergency at `/qa` that another stop may have caused:
  * this one must have been read back, or seen by its own id.
  */
-/** By the API or by the Worker; else the beacon alone has it. */
-function isInKv({ writes: { stop, signed } }: StopRun): boolean {
-  return wrote(stop) || (signed.kind === "written" && signed.carriers.includes("kv"));
-}
-
 function isProved(run: StopRun): boolean {
   return run.stored.kind === "stored" || seenByOwnId(run);
 }

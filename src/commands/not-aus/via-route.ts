@@ -14,12 +14,10 @@ import type { Outcome, Planned } from "../command.ts";
 import { invocation, shellWord } from "../lib/format.ts";
 import { lookAtRoutes } from "../lib/look-at-routes.ts";
 import { NOT_ASKED, proveLive } from "../lib/prove-live.ts";
-import { stopToo } from "../lib/stop-too.ts";
 import { READ_LIMIT_MS, unreachable } from "../lib/stored-state.ts";
 import { asUpstream } from "../lib/write-result.ts";
 import type { RungData, RungInput, RungSteps } from "./rung-data.ts";
-import { endRung, keepRungEarly, type RungRun, traceRung } from "./rung-end.ts";
-import { WRITE_SHARE } from "./write-and-prove.ts";
+import { beginRung, endRung, keepRungEarly, traceRung } from "./rung-end.ts";
 
 type RouteSteps = Extract<RungSteps, { via: "route" }>;
 type RoutePlanned = Planned<RungSteps, RungData>;
@@ -93,18 +91,9 @@ export async function takeRoute(
   input: RungInput,
   ports: Ports,
 ): Promise<Outcome<RungData>> {
-  const startedMs = ports.clock.monotonic();
-  const elapsed = () => ports.clock.monotonic() - startedMs;
-  const within = (ms: number) => anySignal([ports.clock.timeout(ms), ports.interrupt]);
-  const signal = within(input.timeoutMs);
-  const call = {
-    signal: within(input.timeoutMs * WRITE_SHARE),
-    onRetry: (problem: string) => ports.progress.warn(`${problem}; trying again`),
-  };
-  const stop = stopToo(ports, input, call, elapsed);
   const patterns = steps.routes.map(({ pattern }) => pattern).join(",");
   const again = `not-aus --via route --confirm-route ${shellWord(patterns)}`;
-  const run: RungRun = { via: "route", input, ports, stop, elapsed, again };
+  const { run, call, startedMs, signal } = beginRung("route", again, input, ports);
   const { zone, zoneId } = steps;
   const kept = steps.routes.map(({ pattern, script }) => ({ pattern, script }));
   const rung: RouteRung = { via: "route", action: "taken", zone, zoneId, routes: kept };
@@ -116,7 +105,7 @@ export async function takeRoute(
   }
   const error = left === 0 ? null : failure;
   if (error === null) {
-    ports.progress.stage({ kind: "written", what: "route", elapsedMs: elapsed() });
+    ports.progress.stage({ kind: "written", what: "route", elapsedMs: run.elapsed() });
   }
   const expected = { emergency: true, bypassed: true } as const;
   const proof = input.verify

@@ -13,7 +13,6 @@ import {
   type WorkerVersion,
 } from "../../domain/ladder/proxy-only.ts";
 import type { VersionRung } from "../../domain/ladder/rung.ts";
-import { anySignal } from "../../domain/lib/abort.ts";
 import type { CallOptions } from "../../ports/api.ts";
 import type { UpstreamError } from "../../ports/errors.ts";
 import { SecretsChanged } from "../../ports/ladder.ts";
@@ -21,30 +20,17 @@ import type { Ports } from "../../ports/ports.ts";
 import type { Outcome } from "../command.ts";
 import { deploySplit } from "../lib/deploy-split.ts";
 import { NOT_ASKED, proveLive } from "../lib/prove-live.ts";
-import { stopToo } from "../lib/stop-too.ts";
 import { asUpstream } from "../lib/write-result.ts";
 import type { RungData, RungInput } from "./rung-data.ts";
-import { endRung, keepRungEarly, type RungRun, traceRung } from "./rung-end.ts";
-import { WRITE_SHARE } from "./write-and-prove.ts";
+import { beginRung, endRung, keepRungEarly, traceRung } from "./rung-end.ts";
 
 export async function takeVersion(input: RungInput, ports: Ports): Promise<Outcome<RungData>> {
-  const startedMs = ports.clock.monotonic();
-  const elapsed = () => ports.clock.monotonic() - startedMs;
-  const within = (ms: number) => anySignal([ports.clock.timeout(ms), ports.interrupt]);
-  const signal = within(input.timeoutMs);
-  const call = {
-    signal: within(input.timeoutMs * WRITE_SHARE),
-    onRetry: (problem: string) => ports.progress.warn(`${problem}; trying again`),
-  };
-  const stop = stopToo(ports, input, call, elapsed);
-  const run: RungRun = {
-    via: "version",
+  const { run, call, startedMs, signal } = beginRung(
+    "version",
+    "not-aus --via version",
     input,
     ports,
-    stop,
-    elapsed,
-    again: "not-aus --via version",
-  };
+  );
   const found = await lookFor(ports, call);
   if ("problem" in found) return endRung(run, { kind: "not-taken", ...found });
 
@@ -57,7 +43,7 @@ export async function takeVersion(input: RungInput, ports: Ports): Promise<Outco
     const outcome = { kind: "not-taken", problem: error.message, error } as const;
     return endRung(run, outcome);
   }
-  const elapsedMs = elapsed();
+  const elapsedMs = run.elapsed();
   if (error === null) ports.progress.stage({ kind: "written", what: "version", elapsedMs });
   const expected = { emergency: true, versions: [version.id] };
   const proof = input.verify

@@ -2,7 +2,9 @@
  * An id in the shape of a ULID that any run of the same tick makes alike: its time part is the tick's, the
  * rest a hash of what the tick judged. Duplicate and overlapping runs then write the same bytes.
  */
-const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+import { BASE32, base32 } from "../lib/base32.ts";
+
 const TIME_CHARS = 10;
 const REST_CHARS = 16;
 
@@ -16,7 +18,7 @@ export function tickId(tickMs: number, judged: string): string {
 /** When the tick of an id was, milliseconds since the epoch; NaN for what is no such id. */
 export function tickOf(id: string): number {
   if (!/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(id)) return Number.NaN;
-  return [...id.slice(0, TIME_CHARS)].reduce((ms, char) => ms * 32 + ALPHABET.indexOf(char), 0);
+  return [...id.slice(0, TIME_CHARS)].reduce((ms, char) => ms * 32 + BASE32.indexOf(char), 0);
 }
 
 /**
@@ -27,17 +29,6 @@ export function hasBeen(ms: number, nowMs: number): boolean {
   return Number.isFinite(ms) && ms <= nowMs + AHEAD_MS;
 }
 
-/** ulid spec: 48 bits of milliseconds, Crockford's base 32, most significant first. */
-function base32(value: number, length: number): string {
-  let rest = value;
-  let text = "";
-  for (let i = 0; i < length; i += 1) {
-    text = (ALPHABET[rest % 32] ?? "0") + text;
-    rest = Math.floor(rest / 32);
-  }
-  return text;
-}
-
 /** FNV-1a, one round per character: spreads, and keeps no secret. */
 export function hashChars(text: string): string {
   let chars = "";
@@ -46,7 +37,7 @@ export function hashChars(text: string): string {
     for (let j = 0; j < text.length; j += 1) {
       hash = Math.imul(hash ^ text.charCodeAt(j), 0x01000193) >>> 0;
     }
-    chars += ALPHABET[(hash >>> 11) % 32] ?? "0";
+    chars += BASE32[(hash >>> 11) % 32] ?? "0";
   }
   return chars;
 }

@@ -21,13 +21,17 @@ export type RoutePlan =
   | { kind: "plan"; routes: readonly Route[]; hosts: readonly string[] }
   | { kind: "refused"; why: string };
 
-/** The host of a pattern; null for one with a wildcard in its host. */
-export function hostOf(pattern: string): string | null {
-  const host = pattern.replace(/^https?:\/\//, "").split("/", 1)[0] ?? "";
-  return /^[a-z0-9.-]+$/i.test(host) ? host.toLowerCase() : null;
+/** The host of a pattern, wildcards and all. */
+function hostPart(pattern: string): string {
+  return (pattern.replace(/^https?:\/\//, "").split("/", 1)[0] ?? "").toLowerCase();
 }
 
-/** The Worker's own routes; those whose host cannot be told keep all of them from being deleted. */
+/** The host of a pattern; null for one with a wildcard in its host. */
+export function hostOf(pattern: string): string | null {
+  const host = hostPart(pattern);
+  return /^[a-z0-9.-]+$/.test(host) ? host : null;
+}
+
 export function ownRoutes(routes: readonly Route[], worker: string): readonly Route[] {
   return routes.filter(({ script }) => script === worker);
 }
@@ -41,7 +45,10 @@ export interface Look {
   legacy: readonly string[];
 }
 
-/** The route may go where every host that it serves then answers from the legacy origin. */
+/**
+ * The routes may go where every host that they serve then answers from the legacy origin. One whose host cannot be
+ * told keeps all of them from being deleted.
+ */
 export function planRoutes({ worker, routes, records, legacy }: Look): RoutePlan {
   const own = ownRoutes(routes, worker);
   if (own.length === 0) return refused(`no route of this zone leads to ${worker}`);
@@ -68,8 +75,7 @@ function refused(why: string): RoutePlan {
 /** A route without a Worker leads to the same origin: it is in nobody's way. */
 function mayCatch({ pattern, script }: Route, host: string): boolean {
   if (script === null) return false;
-  const other = pattern.replace(/^https?:\/\//, "").split("/", 1)[0] ?? "";
-  const parts = other.toLowerCase().split("*").map(escaped);
+  const parts = hostPart(pattern).split("*").map(escaped);
   return new RegExp(`^${parts.join(".*")}$`).test(host);
 }
 

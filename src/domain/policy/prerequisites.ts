@@ -1,11 +1,9 @@
 /** What the runbook wants to be true before more traffic goes to native (section 4). */
 
 import type { Sighting } from "../proof/expectation.ts";
+import { isSilent } from "../proof/silent-beacon.ts";
 import type { NormalFinding } from "./finding.ts";
 import type { Verdict } from "./verdict.ts";
-
-/** A copy of its answer lives 10 s: what is older than this was not refreshed. */
-export const BEACON_OLD_MS = 15_000;
 
 export interface Finding {
   name: string;
@@ -44,9 +42,7 @@ function beaconAnswers(sightings: readonly Sighting[]): Finding[] {
   if (asked.length === 0) return [];
   const name = "the beacon answers";
   const required = sightings.some(({ qa }) => qa?.canary.emergency_proxy === true);
-  const silent = asked.filter(({ beacon: { failing, age_ms: ageMs } }) => {
-    return failing || ageMs === null || ageMs > BEACON_OLD_MS;
-  });
+  const silent = asked.filter(({ beacon }) => isSilent(beacon));
   if (silent.length === 0) {
     return [{ name, verdict: "pass", detail: `at ${asked.length} of ${asked.length}`, required }];
   }

@@ -45,7 +45,8 @@ function ports() {
   return modelPorts(modelStore({ config: [null], stop: [null] }, scheduler, [0]));
 }
 
-const said = (run: StopRun) => stopVerdict(run, { already: null }, ports());
+const DATA = { already: null, written: { stop_ms: null, config_ms: null } };
+const said = (run: StopRun) => stopVerdict(run, DATA, ports());
 
 it.each([
   ["forbidden", "auth", "this one was refused (HTTP 4xx)"],
