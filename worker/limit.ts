@@ -5,27 +5,37 @@ export class TimeLimitError extends Error {
   override readonly name = "TimeLimitError";
 }
 
+/** Calls back after so many milliseconds; returns how to call it off. */
+export type Timer = (delayMs: number, callback: () => void) => () => void;
+
+export const TIMER: Timer = (delayMs, callback) => {
+  const handle = setTimeout(callback, delayMs);
+  return () => clearTimeout(handle);
+};
+
 /** Rejects with TimeLimitError after `limitMs`; the work itself goes on unheard. */
-export async function withLimit<T>(what: string, limitMs: number, work: Promise<T>): Promise<T> {
-  let handle: ReturnType<typeof setTimeout> | undefined;
-  const limit = new Promise<never>((_, reject) => {
-    handle = setTimeout(
-      () => reject(new TimeLimitError(`${what}: no answer within ${limitMs} ms`)),
-      limitMs,
-    );
-  });
+export async function withLimit<T>(
+  what: string,
+  limitMs: number,
+  work: Promise<T>,
+  timer: Timer = TIMER,
+): Promise<T> {
+  const { promise: limit, reject } = Promise.withResolvers<never>();
+  const callOff = timer(limitMs, () =>
+    reject(new TimeLimitError(`${what}: no answer within ${limitMs} ms`)),
+  );
   try {
     return await Promise.race([work, limit]);
   } finally {
-    clearTimeout(handle);
+    callOff();
   }
 }
 
 /** Rejects with the signal's reason when that aborts. */
-export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+export async function sleep(ms: number, signal?: AbortSignal, timer = TIMER): Promise<void> {
   const { promise: over, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
+  const callOff = timer(ms, resolve);
   if (signal === undefined) return over;
-  await unlessAborted(over, signal, () => clearTimeout(timer));
+  await unlessAborted(over, signal, callOff);
   signal.throwIfAborted();
 }

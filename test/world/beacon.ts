@@ -6,8 +6,10 @@ import {
   newBeacon,
   tellBeacon,
 } from "../../src/domain/state/beacon.ts";
+import { STOP_KEY } from "../../src/domain/state/documents.ts";
 import type { BeaconCarrier, BeaconRead } from "../../worker/beacon/carrier.ts";
 import type { Dice } from "./dice.ts";
+import { factsOf } from "./documents.ts";
 import { START_MS } from "./plan.ts";
 import type { World } from "./world.ts";
 
@@ -28,6 +30,8 @@ export type Later = (delayMs: number, callback: () => void) => void;
 export class BeaconModel {
   readonly #world: World;
   #stored = newBeacon(START_MS);
+  /** Of stops that it held, by id; the truth, whatever it keeps of them. */
+  readonly #releasedMs = new Map<string, number>();
   readonly #copies = new Map<string, Copy>();
   readonly #dice: Dice;
 
@@ -78,11 +82,23 @@ export class BeaconModel {
     return this.#world.has("beacon dead", location) || this.#world.has("beacon lost");
   }
 
+  /** Whether a stop of that id was released here before then. */
+  hasReleased(id: string, beforeMs: number): boolean {
+    return (this.#releasedMs.get(id) ?? Number.POSITIVE_INFINITY) < beforeMs;
+  }
+
   #tell(text: string): { answer: BeaconAnswer; told: Told } {
     const world = this.#world;
     const { beacon, told } = tellBeacon(this.#stored, text, world.nowMs);
+    const id = factsOf(STOP_KEY, text)?.id ?? "";
+    if (told === "held" && this.#releasedMs.has(id))
+      world.truth.fail("replayed", `the beacon holds ${id} again, which it has heard released`);
+    for (const stop of this.#stored.stops) {
+      const isGone = !beacon.stops.some(({ mark }) => mark === stop.mark);
+      if (isGone && stop.id !== undefined) this.#releasedMs.set(stop.id, world.nowMs);
+    }
     if (beacon !== this.#stored) {
-      this.#stored = beacon;
+      this.#stored = world.twin.stored?.(beacon) ?? beacon;
       world.tell?.("beacon", `was told ${text.includes('"active":true') ? "a stop" : "a release"}`);
       for (const delayMs of [0, PURGE_AGAIN_MS]) this.#purge(delayMs);
     }
@@ -93,6 +109,7 @@ export class BeaconModel {
   #restart(): void {
     const { truth, nowMs, tell } = this.#world;
     this.#stored = newBeacon(nowMs);
+    this.#releasedMs.clear();
     truth.lostByBeacon();
     tell?.("beacon", "starts anew and has forgotten all");
   }

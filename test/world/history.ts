@@ -81,20 +81,6 @@ export class History implements Cast {
     scheduler.at(dueMs, () => this.visitAll(place));
   }
 
-  tellBeacon(process: Process, text: string): void {
-    const { beacon, places, scheduler } = this.world;
-    for (const place of beacon === null ? [] : places.filter(({ hasQa }) => hasQa)) {
-      const carrier = beacon?.carrierAt(
-        place.name,
-        (ms, then) => scheduler.after(ms, then),
-        process.dice,
-      );
-      scheduler.after(process.dice.between(5, 120), () => {
-        carrier?.tell(text).catch(() => undefined);
-      });
-    }
-  }
-
   visitAll(place: Place): void {
     for (const isolate of this.living(place)) isolate.visit();
   }

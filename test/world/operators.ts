@@ -23,6 +23,7 @@ import type { Api } from "./api.ts";
 import { factsOf } from "./documents.ts";
 import type { Isolate } from "./isolate.ts";
 import type { Process } from "./process.ts";
+import { stopSenderOf } from "./stop-sender.ts";
 import type { Place, World } from "./world.ts";
 
 const READ_MS = 5_000;
@@ -37,8 +38,6 @@ export interface Cast {
   api: Api;
   /** One that answers there. */
   isolateAt(place: Place, process: Process): Isolate;
-  /** By a Worker that takes a stop from its author. */
-  tellBeacon(process: Process, text: string): void;
   /** Somebody was told that a stop is live there. */
   toldLive(id: string, place: Place): void;
 }
@@ -111,6 +110,7 @@ function portsOf(stage: Cast, process: Process): Ports {
         again(async () => (await api.get(process, [key], at(call, READ_MS)))[0] ?? null, call),
       put: (key, text, call) => again(() => api.put(process, key, text, at(call, READ_MS)), call),
     },
+    stopSender: world.beacon === null ? null : stopSenderOf({ world, api, process }),
     qa: {
       urls: twin.urls?.(known) ?? known,
       look: (url, { signal }) => look(stage, process, url, signal),
@@ -156,7 +156,6 @@ function storeOf(cast: Cast, process: Process): StateStore {
       const text = JSON.stringify(stop);
       if (stop.active && process.stopId !== stop.id) {
         process.stopId = stop.id ?? null;
-        cast.tellBeacon(process, text);
       }
       if (call.once === true) return api.put(process, STOP_KEY, text, at(call, CONFIG_MS));
       const attempt = () => api.put(process, STOP_KEY, text, at(call, STOP_MS));

@@ -3,7 +3,8 @@
  * 1. a stop that somebody was told is live is obeyed by every isolate within its bound, and never forgotten;
  * 2. nothing rises after a stop without a release, by a human, that names it;
  * 3. nobody is told "live" of what is not;
- * 4. whose write was covered is told so, or what he wrote is in force all the same.
+ * 4. whose write was covered is told so, or what he wrote is in force all the same;
+ * 5. a signed stop that comes again after its release brings nothing back: beacon.ts, stop-sender.ts.
  */
 import { CONFIG_KEY, STOP_KEY } from "../../src/domain/state/documents.ts";
 import type { EffectiveState } from "../../src/domain/state/isolate-memory.ts";
@@ -247,10 +248,7 @@ export class Truth {
   /** "live at FRA": told of a stop by that id. */
   toldLive(id: string, location: string, nowMs: number): void {
     if (!this.stoppedMs.has(location))
-      this.fail(
-        "live",
-        `${id} was said to be live at ${location}, which has shown no emergency yet`,
-      );
+      this.fail("live", `${id} was said to be live at ${location}, which has shown no emergency`);
     for (const key of [STOP_KEY, CONFIG_KEY]) {
       const emergency = this.emergencies.get(`${key} ${id}`);
       emergency?.told.add(location);

@@ -1,8 +1,11 @@
 /** The world as it is, and broken on purpose: each twin lacks one guard, and must be caught. */
+
+import type { Beacon } from "../../src/domain/state/beacon.ts";
 import { parseConfig } from "../../src/domain/state/documents.ts";
 import type { RawState } from "../../src/domain/state/state.ts";
 import type { CallOptions, StateStore } from "../../src/ports/api.ts";
 import type { BeaconCarrier } from "../../worker/beacon/carrier.ts";
+import type { Carriers } from "../../worker/stop/deliver.ts";
 import type { Process } from "./process.ts";
 
 export interface Twin {
@@ -13,6 +16,10 @@ export interface Twin {
   forgetful?: true;
   /** The second carrier, as isolates have it. */
   beacon?(carrier: BeaconCarrier): BeaconCarrier;
+  /** The beacon's storage, after each document that it was told. */
+  stored?(beacon: Beacon): Beacon;
+  /** What a Worker that takes a signed stop reaches. */
+  carriers?(carriers: Carriers): Carriers;
   store?(store: StateStore, process: Process): StateStore;
   /** The `/qa` that operators know. */
   urls?(urls: readonly string[]): readonly string[];
@@ -120,6 +127,15 @@ function stoppingOnly(carrier: BeaconCarrier): BeaconCarrier {
   };
 }
 
+/** It takes a stop as it comes, whatever was said of it before. */
+function careless({ beacon, kv, ...carriers }: Carriers): Carriers {
+  return {
+    ...carriers,
+    beacon: beacon && { tell: (text) => beacon.tell(text).then(() => ({ told: "held" })) },
+    kv: kv && { ...kv, stored: async () => null },
+  };
+}
+
 export const TWINS: readonly Twin[] = [
   { name: "isolates without a memory", breaks: "forgotten", forgetful: true },
   { name: "a restore that does not look again", breaks: "obeyed", store: blind },
@@ -133,5 +149,11 @@ export const TWINS: readonly Twin[] = [
   { name: "a proof at one location", breaks: "live", urls: (urls) => urls.slice(0, 1) },
   { name: "isolates without the second carrier", breaks: "beacon", beacon: deaf },
   { name: "a release that reaches KV alone", breaks: "stuck", beacon: stoppingOnly },
+  {
+    name: "a beacon that forgets what was released",
+    breaks: "replayed",
+    stored: (b) => ({ ...b, released: [] }),
+  },
+  { name: "a Worker that takes a released stop", breaks: "replayed", carriers: careless },
   { name: "a guardian that writes config", breaks: "raised", guardianPut: guardianInConfig },
 ];

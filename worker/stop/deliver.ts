@@ -4,7 +4,7 @@ import type { Told } from "../../src/domain/state/beacon.ts";
 import type { StopDocument } from "../../src/domain/state/documents.ts";
 import { parseStop, serialiseStop } from "../../src/domain/state/documents.ts";
 import { releases } from "../../src/domain/state/emergency.ts";
-import { sleep, withLimit } from "../limit.ts";
+import { sleep, TIMER, type Timer, withLimit } from "../limit.ts";
 
 /** Null: this Worker has none. */
 export type BeaconPort = { tell(text: string): Promise<{ told: Told }> } | null;
@@ -31,6 +31,8 @@ export interface DeliveryLimits {
   writeMs: number;
   /** Once one carrier has the stop, so long for the answers of the others. */
   graceMs: number;
+  /** What measures them. */
+  timer: Timer;
 }
 
 export const DELIVERY_LIMITS: DeliveryLimits = {
@@ -38,6 +40,7 @@ export const DELIVERY_LIMITS: DeliveryLimits = {
   beaconFirstMs: 300,
   writeMs: 3_000,
   graceMs: 300,
+  timer: TIMER,
 };
 
 export type Delivery = { kind: "released" } | { kind: "delivered"; written: WrittenBy };
@@ -52,14 +55,13 @@ export async function deliver(
   if (kv !== null && (await isReleased(kv, stop, limits))) return { kind: "released" };
   const told = beacon?.tell(serialiseStop(stop)) ?? null;
   if (told !== null && (await saysReleased(told, limits))) return { kind: "released" };
-  const { writeMs } = limits;
   const works = {
-    beacon: told === null ? OFF : settled("beacon", told.then(heldOnly), writeMs),
+    beacon: told === null ? OFF : settled("beacon", told.then(heldOnly), limits),
     kv: kv === null ? OFF : writtenTo(kv, stop, limits),
-    journal: writeEntry === null ? OFF : settled("journal", writeEntry(), writeMs),
+    journal: writeEntry === null ? OFF : settled("journal", writeEntry(), limits),
   };
   keepAlive(Promise.all(Object.values(works)));
-  return { kind: "delivered", written: await known(works, limits.graceMs) };
+  return { kind: "delivered", written: await known(works, limits) };
 }
 
 const OFF: Promise<Written> = Promise.resolve("off");
@@ -68,33 +70,31 @@ const NO_ANSWER: Written = { problem: "no answer yet" };
 async function isReleased(
   kv: StopKv,
   { id }: StopDocument,
-  { lookMs }: DeliveryLimits,
+  limits: DeliveryLimits,
 ): Promise<boolean> {
-  const text = await withLimit("KV", lookMs, kv.stored()).catch(() => null);
-  const found = parseStop(text);
+  const found = await storedStop(kv, limits);
   return found.kind === "valid" && releases(found.value, id);
 }
 
 async function saysReleased(
   told: Promise<{ told: Told }>,
-  { beaconFirstMs }: DeliveryLimits,
+  { beaconFirstMs, timer }: DeliveryLimits,
 ): Promise<boolean> {
-  const first = await withLimit("beacon", beaconFirstMs, told).catch(() => null);
+  const first = await withLimit("beacon", beaconFirstMs, told, timer).catch(() => null);
   return first?.told === "released";
 }
 
 /** KV takes one write per key and second: one that is refused may be of this very stop, from elsewhere. */
-async function writtenTo(
-  kv: StopKv,
-  stop: StopDocument,
-  { writeMs, lookMs }: DeliveryLimits,
-): Promise<Written> {
-  const written = await settled("KV", kv.writeStop(stop), writeMs);
+async function writtenTo(kv: StopKv, stop: StopDocument, limits: DeliveryLimits): Promise<Written> {
+  const written = await settled("KV", kv.writeStop(stop), limits);
   if (written === "written") return written;
-  const text = await withLimit("KV", lookMs, kv.stored()).catch(() => null);
-  const found = parseStop(text);
+  const found = await storedStop(kv, limits);
   const isThere = found.kind === "valid" && found.value.active && found.value.id === stop.id;
   return isThere ? "written" : written;
+}
+
+async function storedStop(kv: StopKv, { lookMs, timer }: DeliveryLimits) {
+  return parseStop(await withLimit("KV", lookMs, kv.stored(), timer).catch(() => null));
 }
 
 function heldOnly({ told }: { told: Told }): void {
@@ -102,9 +102,13 @@ function heldOnly({ told }: { told: Told }): void {
   if (told !== "held") throw new Error(`did not take it: ${told}`);
 }
 
-async function settled(what: string, work: Promise<void>, limitMs: number): Promise<Written> {
+async function settled(
+  what: string,
+  work: Promise<void>,
+  { writeMs, timer }: DeliveryLimits,
+): Promise<Written> {
   try {
-    await withLimit(what, limitMs, work);
+    await withLimit(what, writeMs, work, timer);
     return "written";
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
@@ -115,7 +119,7 @@ async function settled(what: string, work: Promise<void>, limitMs: number): Prom
 /** All that have answered; those that have not get a little longer once the stop is kept anywhere. */
 async function known(
   works: Record<keyof WrittenBy, Promise<Written>>,
-  graceMs: number,
+  { graceMs, timer }: DeliveryLimits,
 ): Promise<WrittenBy> {
   const so: WrittenBy = { beacon: NO_ANSWER, kv: NO_ANSWER, journal: NO_ANSWER };
   const { promise: kept, resolve } = Promise.withResolvers<void>();
@@ -125,6 +129,6 @@ async function known(
       if (carriersOf(so).length > 0) resolve();
     }),
   );
-  await Promise.race([all, kept.then(() => sleep(graceMs))]);
+  await Promise.race([all, kept.then(() => sleep(graceMs, undefined, timer))]);
   return { ...so };
 }
