@@ -49,6 +49,8 @@ describe("a stop that KV does not bring", () => {
 
   test("verify does not call it live until the copies have expired", async () => {
     await isTrue(await run(["verify"], true), ALL_ON);
+    // The mirror of the stop in config comes by KV alone.
+    stage.control.setKv({ frozen: false, catchUp: true });
     const { code } = await run(["verify"]);
     expect([code, await emergencies(stage.lane.sandbox)]).toEqual([0, ALL_ON]);
   });
