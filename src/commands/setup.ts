@@ -28,7 +28,7 @@ export interface SetupGiven {
   files: SetupFiles;
   timeoutMs: number;
   /** Commands to type next, and what it was started with. */
-  next: { deploy: string; doctor: string; again: string };
+  next: { deploy: string; doctor: string; again: string; proxyOnly: string };
 }
 
 type Result = Outcome<SetupData>;
@@ -143,7 +143,7 @@ const OPERATOR_HINT =
 const MARKS = { exists: "✔", made: "✔", left: "!", "not made": "✖" } as const;
 
 /** `given` for the lines that are to be pasted where there is no file. */
-export function renderSetup(outcome: Result, { wanted, files }: SetupGiven): string {
+export function renderSetup(outcome: Result, { wanted, files, next }: SetupGiven): string {
   if (!("data" in outcome) || outcome.data === undefined) return "";
   const { parts, namespace_id: id } = outcome.data;
   const width = Math.max(...parts.map(({ what }) => what.length));
@@ -153,6 +153,13 @@ export function renderSetup(outcome: Result, { wanted, files }: SetupGiven): str
   );
   const byHand = files.wranglerPath === null && id !== null ? tomlLines(wanted, id) : [];
   const lines = byHand.length > 0 ? ["", ...byHand.map((one) => `    ${one}`)] : [];
-  const operator = outcome.kind === "done" ? [OPERATOR_HINT] : [];
-  return [...rows, ...lines, ...operator].join("\n");
+  const hints =
+    outcome.kind === "done"
+      ? [
+          OPERATOR_HINT,
+          "  For not-aus --via version, upload the proxy-only version:",
+          `    ${next.proxyOnly}`,
+        ]
+      : [];
+  return [...rows, ...lines, ...hints].join("\n");
 }

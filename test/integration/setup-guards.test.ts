@@ -359,6 +359,8 @@ describe("left to the operator", () => {
     const secrets = `npx wrangler secret bulk < ${stage.dir}/${FOLDER}/worker-secrets.json`;
     const deploy = `(cd ${stage.dir} && npx wrangler deploy && ${secrets})`;
     expect(stdout).toContain(`→ next: ${deploy} && pixcanary doctor`);
+    const upload = "npx wrangler versions upload --var PROXY_ONLY:1 --tag proxy-only";
+    expect(stdout).toContain(`    (cd ${stage.dir} && ${upload} && npx wrangler deploy)\n`);
     expect(stage.api.held.secrets.size).toBe(0);
   });
 

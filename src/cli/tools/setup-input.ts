@@ -18,6 +18,7 @@ import {
   settingSchemas as settings,
 } from "../../domain/config/environment.ts";
 import { allowCommand, strangersIn } from "../../domain/config/token-hosts.ts";
+import { PROXY_ONLY_TAG, PROXY_ONLY_VAR } from "../../domain/ladder/proxy-only.ts";
 import { anySignal } from "../../domain/lib/abort.ts";
 import { fieldAt } from "../../domain/setup/config-edit.ts";
 import { CANARY_TAG, defaultNames, LOGS_PREFIX, type Wanted } from "../../domain/setup/wanted.ts";
@@ -237,7 +238,10 @@ async function nextCommands(
   const secrets = `npx wrangler secret bulk${env} < ${shellWord(secretsPath)}`;
   // The file's own build command is run in the folder where wrangler is.
   const folder = wranglerPath === null ? "." : dirname(wranglerPath);
+  const proxyOnly = `npx wrangler versions upload${env} --var ${PROXY_ONLY_VAR}:1 --tag ${PROXY_ONLY_TAG}`;
   return {
+    // The newest version has to serve: wrangler sets no secret while a newer one waits.
+    proxyOnly: `(cd ${shellWord(folder)} && ${proxyOnly} && npx wrangler deploy${env})`,
     deploy: `(cd ${shellWord(folder)} && npx wrangler deploy${env} && ${secrets})`,
     doctor: strangers.length === 0 ? doctor : `${allowCommand(strangers, hosts.file)} && ${doctor}`,
     again: ["pixcanary", ...shell.argv.map(shellWord)].join(" "),

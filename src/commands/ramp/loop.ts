@@ -85,7 +85,7 @@ async function turn(
 ): Promise<Order | null> {
   const gathered = await gather(run.ramp, ports, { control });
   if (!("seen" in gathered)) {
-    run.problem = `the stored state cannot be read: ${gathered.message}`;
+    run.problem = gathered.problem;
     return null;
   }
   run.base = gathered.base;

@@ -3,6 +3,7 @@
 import { anySignal } from "../../domain/lib/abort.ts";
 import type { Assessment } from "../../domain/policy/finding.ts";
 import type { Ask } from "../../domain/policy/observations.ts";
+import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
 import { differences } from "../../domain/proof/traffic.ts";
 import type { Seen } from "../../domain/ramp/advance.ts";
@@ -12,7 +13,6 @@ import { parseRampControl, RAMP_CONTROL_KEY } from "../../domain/ramp/document.t
 import { gateOf, requestsInStep } from "../../domain/ramp/gate.ts";
 import { coveredBy } from "../../domain/ramp/overwritten.ts";
 import { visitedSince } from "../../domain/ramp/visited.ts";
-import type { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
 import { askOf } from "../lib/ask-metrics.ts";
 import { authorsOf, lostIn, shownAt } from "../lib/emergencies.ts";
@@ -34,15 +34,21 @@ export interface Gathered {
   assessment: Assessment | null;
 }
 
-/** An UpstreamError when not even the stored state could be read. Never throws. */
+/** That not even the stored state could be read. */
+export interface Unread {
+  /** Why, and what the locations show meanwhile. */
+  problem: string;
+}
+
+/** Never throws. */
 export async function gather(
   ramp: RampDocument,
   ports: Ports,
   given: { control: RampControl | null } = { control: null },
-): Promise<Gathered | UpstreamError> {
+): Promise<Gathered | Unread> {
   const wanted = needs(ramp);
-  // Whatever has written `config` looks whether it has covered an emergency.
-  const looks = wanted.live || (wanted.journal && ramp.lease_s !== null);
+  // An emergency may be in force that is not stored: covered by a write of this ramp's, or held by the beacon alone.
+  const looks = wanted.live || wanted.journal;
   const limit = Math.max(READ_LIMIT_MS, HEALTH_LIMIT_MS);
   const signal = anySignal([ports.clock.timeout(limit), ports.interrupt]);
   const ask = askOf(ports.metrics, signal);
@@ -55,7 +61,7 @@ export async function gather(
     wanted.gate ? askGate(ramp, ports, signal, ask) : null,
     wanted.journal ? ports.journal.recent(ENTRIES, { signal }) : null,
   ]);
-  if (!("state" in base)) return base;
+  if (!("state" in base)) return { problem: unreadText(base.message, sightings) };
   const seen: Seen = {
     nowMs: ports.clock.now(),
     state: base.state,
@@ -70,6 +76,20 @@ export async function gather(
     gate: gate?.gate ?? null,
   };
   return { seen, base, assessment: gate?.assessment ?? null };
+}
+
+function unreadText(why: string, sightings: readonly Sighting[]): string {
+  const inForce = inForceText(sightings);
+  return `the stored state cannot be read: ${why}${inForce === null ? "" : `; ${inForce}`}`;
+}
+
+/** Null where no location shows an emergency. */
+function inForceText(sightings: readonly Sighting[]): string | null {
+  const stopped = sightings.filter(({ decision }) => decision?.reason === "emergency");
+  if (stopped.length === 0) return null;
+  const by = authorsOf(stopped.flatMap(shownAt));
+  const places = stopped.map(placeOf).join(", ");
+  return `an emergency is in force at ${places}${by === "" ? "" : ` (${by})`}`;
 }
 
 async function readControl(ports: Ports, signal: AbortSignal): Promise<RampControl | null> {
@@ -90,7 +110,8 @@ function coveredEmergency(
   const lost = lostIn(sightings.flatMap(shownAt), [{ config, stop }], nowMs);
   if (lost.length === 0) return null;
   const by = authorsOf(lost).slice(0, MAX_AUTHORS);
-  return { by, percent: 0, why: "an emergency that it did not see", emergency: true };
+  const inForce = inForceText(sightings) ?? "a location holds an emergency";
+  return { by, percent: 0, why: `${inForce}, and is not stored in KV`, emergency: true };
 }
 
 /** Every `/qa`, and as far as the metrics tell, every location that visitors reach. */

@@ -88,7 +88,10 @@ function standing<T>(run: Run, data: T, ports: Ports): Outcome<T> {
   }
   const signal = interruptedBy(ports.interrupt);
   const truth = `the ramp is at ${shareOf(ramp)}, ${stepText(ramp)}${lease}`;
-  if (signal !== null) return { kind: "interrupted", signal, truth, next, data };
+  if (signal !== null) {
+    const open = problem === null ? "" : `; ${problem}`;
+    return { kind: "interrupted", signal, truth: `${truth}${open}`, next, data };
+  }
   const message = problem ?? "time limit reached";
   return { kind: "failed", code: "deadline", message, truth, next, data };
 }

@@ -162,13 +162,17 @@ function onStep(before: RampDocument, seen: Seen, want: RampControl | null): Adv
 function giveWay(ramp: RampDocument, seen: Seen): Advanced | null {
   const { covered, nowMs } = seen;
   if (covered === null) return null;
-  const why = `this ramp had overwritten: ${covered.why}`.slice(0, 400);
+  const isEmergency = covered.emergency === true;
+  const why = (isEmergency ? covered.why : `this ramp had overwritten: ${covered.why}`).slice(
+    0,
+    400,
+  );
   const ours = ramp.plan[ramp.step]?.percent ?? 0;
   if (ramp.mode === "detached" || covered.percent >= ours) {
     return end(ramp, "conflict", seen, covered.by, why);
   }
   const to = { percent: covered.percent, by: covered.by };
-  const action = covered.emergency === true ? "not-aus" : "reduce";
+  const action = isEmergency ? "not-aus" : "reduce";
   const relief = { at: iso(nowMs), action, why, to } as const;
   return { ramp: { ...ramp, relief }, order: { do: "relieve", action, why } };
 }
