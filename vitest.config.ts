@@ -7,8 +7,13 @@ import { HANG_MS, PATIENCE } from "./test/support/patience.ts";
  * alternate with those that compute, so that two that run together do not want the same processor.
  */
 const LONG = [
+  "integration/ladder",
   "integration/ramp",
   "integration/fleet",
+  "integration/drill-rungs",
+  "integration/drill",
+  "integration/carriers-ramp",
+  "integration/carriers",
   "cli/relief",
   "integration/permissions",
   "integration/whole-way",
