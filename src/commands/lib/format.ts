@@ -43,6 +43,7 @@ export function liveLine(proof: Pick<LiveProof, "live" | "missing">): string {
   const places = new Set(proof.live.map(({ location }) => location)).size;
   const same = places < live.length ? ` (${live.length} /qa, ${counted(places, "location")})` : "";
   const all = by.size === 1 ? [...by].join() : "";
+  if (live.length + proof.missing.length === 0) return "not checked";
   return live.length === 0 ? "nowhere yet" : `${live.join(" · ")}${same}${all}`;
 }
 
