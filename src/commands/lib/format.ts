@@ -52,13 +52,9 @@ function carriersText({ carriers }: LiveProof["live"][number]): string {
   return carriers?.includes("beacon") ? ` (${carriers.join(", ")})` : "";
 }
 
-/** Everywhere asked the beacon carries it: it does so to the other locations as well. */
-export function othersFollow(
-  { live }: Pick<LiveProof, "live">,
-  { inKv }: { inKv: boolean },
-): string {
-  const byBeacon = live.length > 0 && live.every(({ carriers }) => carriers?.includes("beacon"));
-  if (!byBeacon) return OTHERS_FOLLOW;
+/** Where the beacon has it, it brings it to the other locations as well. */
+export function othersFollow({ inKv, inBeacon }: { inKv: boolean; inBeacon: boolean }): string {
+  if (!inBeacon) return OTHERS_FOLLOW;
   return inKv
     ? "Other locations follow within seconds by the beacon, and by KV as copies expire (60 s or more)."
     : "Other locations follow within seconds by the beacon. KV does not have the stop yet: run not-aus again.";
