@@ -1,6 +1,6 @@
 /** The stop that goes to the Worker itself, beside the writes to the API. */
 import { anySignal } from "../../domain/lib/abort.ts";
-import { CARRIERS, type Carrier } from "../../domain/state/carriers.ts";
+import type { Carrier } from "../../domain/state/carriers.ts";
 import type { StopDocument } from "../../domain/state/documents.ts";
 import { LocalError, UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
@@ -22,6 +22,8 @@ export type SignedWrite =
 
 export const SIGNED_OFF: SignedWrite = { kind: "off" };
 
+/** In the order of the Worker's own answer. */
+const REACHED: readonly Carrier[] = ["beacon", "kv"];
 /** Each that takes a stop writes KV and journal: the others are spared that where the first is as quick as this. */
 const HEAD_START_MS = 200;
 
@@ -94,8 +96,8 @@ export function localFixOf(write: SignedWrite): string | null {
 function together(results: readonly SignedWrite[]): SignedWrite {
   const written = results.flatMap((one) => (one.kind === "written" ? [one] : []));
   if (written.length > 0) {
-    const carriers = CARRIERS.filter((name) => written.some((one) => one.carriers.includes(name)));
-    const lacking = CARRIERS.filter(
+    const carriers = REACHED.filter((name) => written.some((one) => one.carriers.includes(name)));
+    const lacking = REACHED.filter(
       (name) => !carriers.includes(name) && written.some((one) => one.lacking.includes(name)),
     );
     const elapsedMs = Math.min(...written.map((one) => one.elapsedMs));
