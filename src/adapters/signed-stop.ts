@@ -4,6 +4,7 @@ import type { OperatorSettings } from "../domain/config/operator.ts";
 import { anySignal, unlessAborted } from "../domain/lib/abort.ts";
 import {
   carriersOf,
+  lackingIn,
   problemsIn,
   stopAnswerSchema,
   stopRefusalSchema,
@@ -144,7 +145,8 @@ function read(
       });
     }
     if ("released" in answer) return { kind: "released" };
-    return { kind: "written", carriers: carriersOf(answer.written) };
+    const { written } = answer;
+    return { kind: "written", carriers: carriersOf(written), lacking: lackingIn(written) };
   }
   const refusal = stopRefusalSchema().safeParse(raw).data;
   if (status === 409 && refusal?.error === "clock") {

@@ -55,6 +55,8 @@ function stageText(stage: Stage): string {
       return `stored   ${stage.what}`;
     case "live":
       return `live     ${stage.what} at ${stage.location}`;
+    case "gone":
+      return `gone     ${stage.what} at ${stage.location}`;
     case "waiting":
       return `waiting  ${stage.location}: ${stage.because}`;
     default:

@@ -180,7 +180,8 @@ async function planAndApply(
 ): Promise<Outcome<unknown>> {
   if (!changes(def)) return def.run(input, ports);
   const planned = await def.plan(input, ports);
-  const asks = planned.kind === "plan" && (planned.risk === "exposure" || planned.asks === true);
+  const asks =
+    planned.kind === "plan" && (planned.risk === "exposure" || planned.asks !== undefined);
   const instead = invocation(ports.target, "status");
   const what = { question: `${def.name} in ${ports.target.env}`, asks, instead };
   return decide(planned, what, flags, shell, (steps) => def.apply(steps, input, ports));
@@ -199,11 +200,12 @@ export async function decide<P, T>(
   if (planned.unseen !== undefined && flags.yes) return planned.unseen;
   if (what.asks && !flags.yes) {
     shell.console.err(changesText(planned));
-    const answer = await ask(`${what.question}: continue?`, shell.env);
+    const question = planned.asks ?? `${what.question}: continue?`;
+    const answer = await ask(question, shell.env);
     if (answer === "interrupted") {
       return { kind: "interrupted", signal: "SIGINT", truth: "nothing was written", next: "" };
     }
-    if (answer === "no-terminal" && planned.asks === true && planned.unseen !== undefined) {
+    if (answer === "no-terminal" && planned.asks !== undefined && planned.unseen !== undefined) {
       return planned.unseen;
     }
     if (answer !== "yes") return declined(answer, shell, what.instead);
@@ -213,7 +215,7 @@ export async function decide<P, T>(
 
 type Plan = Pick<Extract<Planned<unknown>, { kind: "plan" }>, "risk" | "changes" | "notes">;
 
-interface DryRun {
+export interface DryRun {
   dry_run: true;
   risk: Plan["risk"];
   changes: Plan["changes"];

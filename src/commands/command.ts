@@ -54,8 +54,8 @@ export type Planned<P, T = unknown> =
       changes: readonly Change[];
       notes: readonly string[];
       steps: P;
-      /** Asks although it is relief: what it takes away is more than traffic. */
-      asks?: true;
+      /** The question, although it is relief: what it takes away is more than traffic. */
+      asks?: string;
       /** How it ends with `--yes`, which does not stand for having seen this. */
       unseen?: Outcome<never>;
     }

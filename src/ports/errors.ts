@@ -37,4 +37,13 @@ export class UpstreamError extends Error {
 /** This machine refused: a folder, a file, the disk. The message is for people. */
 export class LocalError extends Error {
   override readonly name = "LocalError";
+  /** What to type against it, where one command is enough. */
+  readonly fix: string | null;
+  constructor(
+    message: string,
+    { fix = null, ...options }: ErrorOptions & { fix?: string | null } = {},
+  ) {
+    super(message, options);
+    this.fix = fix;
+  }
 }

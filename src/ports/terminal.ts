@@ -16,7 +16,8 @@ export type Stage =
   /** By the Worker itself, to these carriers. */
   | { kind: "written"; what: "worker"; carriers: readonly string[]; elapsedMs: number }
   | { kind: "stored"; what: "stop" | "config"; elapsedMs: number }
-  | { kind: "live"; what: string; location: string; url: string; elapsedMs: number }
+  /** `gone`: it is deleted, and no longer seen there. */
+  | { kind: "live" | "gone"; what: string; location: string; url: string; elapsedMs: number }
   | { kind: "waiting"; location: string; because: string; elapsedMs: number };
 
 /** Where a command that runs for long shows what is going on. */

@@ -1,5 +1,5 @@
 /** `operator-key`: a file of one's own, and its public part where it belongs. */
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -39,6 +39,24 @@ it("never takes the place of a key, and shows it instead when asked", async () =
   expect(JSON.parse(stdout)).toMatchObject({ name: "bo", public_key: publicKey });
   expect(await readFile(path(), "utf8")).toBe(before);
   expect(stdout).not.toContain("PRIVATE");
+});
+
+it("names what helps: chmod for a file that others can read, the same file for one that is not there", async () => {
+  const file = join(home, "a key");
+  const absent = await run("--name", "anna", "--file", file, "--show");
+  expect(absent.stderr).toContain(`next: pixcanary operator-key --name anna --file '${file}'\n`);
+  const planned = await run("--name", "anna", "--file", file, "--dry-run");
+  expect([planned.code, planned.stdout]).toEqual([
+    0,
+    expect.stringContaining("nothing was written"),
+  ]);
+  await expect(stat(file)).rejects.toThrow();
+  await run("--name", "anna", "--file", file);
+  await chmod(file, 0o644);
+  const exposed = await run("--name", "anna", "--file", file, "--show");
+  expect(exposed.stderr).toContain(
+    `next: chmod 600 '${file}' && pixcanary operator-key --name anna --file '${file}' --show`,
+  );
 });
 
 it.each([[["--name", "guardian"]], [["--name", "an na"]], [[]]])("%j: usage", async (words) => {

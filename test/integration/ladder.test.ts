@@ -104,21 +104,27 @@ describe("not-aus --via version", () => {
     ]);
   });
 
-  test("with the whole API down says so, and names the next rung", async () => {
+  test("with the whole API down says so, and names no rung that needs it", async () => {
     await lane.sandbox.control.addFault({ kind: "outage" });
     const { code, said } = await say("not-aus", "--via", "version", "--timeout", "2");
     expect([code, said]).toEqual([
       24,
       expect.stringContaining("no version was changed; the stop is not written"),
     ]);
-    expect(said).toContain("--via route");
+    expect(said).not.toContain("--via route");
+    expect(said).toMatch(/next: pixcanary not-aus --config \S+ --env sandbox $/);
     expect(live()).toEqual(before);
   });
 
   test("again changes nothing, and keeps what was deployed before the first", async () => {
     await say("not-aus", "--via", "version");
     const again = await say("not-aus", "--via", "version");
-    expect([again.code, again.said]).toEqual([0, expect.stringContaining("nothing to change")]);
+    expect([again.code, again.said]).toEqual([
+      0,
+      expect.stringContaining("was deployed already; the stop is written"),
+    ]);
+    expect(again.said).toContain(`before ${String(before?.[0]?.[0]).slice(0, 8)} at`);
+    expect(again.said).not.toContain("not known");
     expect((await say("restore", "--reason", "fixed", "--yes")).code).toBe(0);
     expect(live()).toEqual(before);
   });
@@ -145,7 +151,21 @@ describe("not-aus --via route", () => {
     expect(routes()).toEqual([PATTERN]);
     const { code, said } = await say("not-aus", "--via", "route", "--confirm-route", PATTERN);
     expect([code, said]).toEqual([0, expect.stringContaining(`route ${PATTERN} deleted`)]);
+    expect(said).toMatch(/gone .* gone /);
     expect([routes(), await marks()]).toEqual([[], [null, null]]);
+    expect(stopIsStored(lane.sandbox)).toBe(true);
+  });
+
+  test("a second time is calm: it asks nothing, and proves that the route is gone", async () => {
+    await say("not-aus", "--via", "route", "--confirm-route", PATTERN);
+    const { code, said } = await say("not-aus", "--via", "route");
+    expect([code, said]).toEqual([0, expect.stringContaining("the route was deleted already")]);
+    expect((await say("status")).said).toContain(`the route ${PATTERN} was deleted`);
+  });
+
+  test("its plan sets the stop, too", async () => {
+    const { said } = await say("not-aus", "--via", "route", "--dry-run");
+    expect(said).toMatch(/route api\.pix\.test\S+ leads to \S+ → deleted stop not read → active/);
   });
 });
 
@@ -225,6 +245,10 @@ describe("restore", () => {
     const stop = JSON.parse(store.text("stop") ?? "{}") as object;
     const at = new Date(Date.now() - 130_000).toISOString();
     store.put("stop", JSON.stringify({ ...stop, at }));
+    // An older stop beside a rung that was taken just now does not make that rung older.
+    expect((await say("restore", ...YES)).code).toBe(21);
+    const mirror = JSON.parse(store.text("config") ?? "{}") as object;
+    store.put("config", JSON.stringify({ ...mirror, last_updated: at }));
     expect((await say("restore", ...YES)).code).toBe(0);
     expect(routes()).toEqual([PATTERN]);
   });

@@ -1,4 +1,5 @@
 /** `pixcanary operator-key`: makes the key of one operator, and says where its public part goes. Asks nobody. */
+import { lstat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import * as z from "zod";
@@ -7,6 +8,7 @@ import { keyInFile, makeKeyFile } from "../../adapters/operator-key.ts";
 import { expandHome } from "../../adapters/secrets.ts";
 import type { Outcome } from "../../commands/command.ts";
 import { flag, onOff } from "../../commands/flag.ts";
+import { shellWord } from "../../commands/lib/format.ts";
 import {
   base64Of,
   isOperatorName,
@@ -16,7 +18,7 @@ import { LocalError } from "../../ports/errors.ts";
 import { UsageError } from "../errors.ts";
 import { addFlags, type GlobalFlags, ownInput } from "../program.ts";
 import { reportJson } from "../report.ts";
-import { fitted, parseOwn, textOf } from "../run.ts";
+import { type DryRun, fitted, parseOwn, textOf } from "../run.ts";
 import type { Shell } from "../shell.ts";
 import type { Exits } from "../start.ts";
 
@@ -74,7 +76,13 @@ async function operatorKey(
     file === undefined
       ? join(ownConfigDir(shell), NAME)
       : resolve(shell.cwd, expandHome(file, shell.home));
-  const outcome = await keyAt(path, { name, show: show || flags.dryRun === true });
+  const given = file === undefined ? "" : ` --file ${shellWord(file)}`;
+  const wanted = { path, name, again: `pixcanary ${NAME} --name ${name}${given}` };
+  const outcome = show
+    ? await shown(wanted)
+    : flags.dryRun === true
+      ? await planned(wanted)
+      : await made(wanted);
   const report = flags.json
     ? reportJson(NAME, null, outcome)
     : fitted(textOf({ name: NAME, render }, outcome, { quiet: flags.quiet === true }), shell);
@@ -83,27 +91,76 @@ async function operatorKey(
   return report.exitCode;
 }
 
-async function keyAt(
-  path: string,
-  { name, show }: { name: string; show: boolean },
-): Promise<Outcome<Data>> {
+interface Wanted {
+  path: string;
+  name: string;
+  /** What was typed, without --show and --dry-run. */
+  again: string;
+}
+
+async function made(wanted: Wanted): Promise<Outcome<Data>> {
+  const { path } = wanted;
+  if (await isThere(path)) return thereAlready(wanted);
   try {
-    if (!show) await makeKeyFile(path);
-    const publicKey = base64Of((await keyInFile(path)).publicKey);
-    const data = {
-      name,
-      file: path,
-      public_key: publicKey,
-      operator_keys: JSON.stringify({ [name]: publicKey }),
-    };
-    const headline = show ? "the key is there" : "made";
-    return { kind: "done", changed: !show, headline, data, next: "pixcanary doctor" };
+    await makeKeyFile(path);
+    return { kind: "done", changed: true, headline: "made", ...(await publicPart(wanted)) };
   } catch (error) {
-    if (!(error instanceof LocalError)) throw error;
-    const next = `pixcanary ${NAME} --name ${name} --show`;
-    const truth = "no key was made";
-    return { kind: "failed", code: "usage", message: error.message, truth, next };
+    return refused(error, wanted, wanted.again);
   }
+}
+
+/** The same refusals, and nothing is made. */
+async function planned(wanted: Wanted): Promise<Outcome<DryRun>> {
+  const { path } = wanted;
+  if (await isThere(path)) return thereAlready(wanted);
+  const changes = [{ what: path, before: "not there", after: "a new Ed25519 key, mode 0600" }];
+  return {
+    kind: "done",
+    changed: false,
+    data: { dry_run: true, risk: "none", changes, notes: [] },
+  };
+}
+
+async function shown(wanted: Wanted): Promise<Outcome<Data>> {
+  const { path, again } = wanted;
+  if (!(await isThere(path))) {
+    return failure(`${path} is not there`, again);
+  }
+  try {
+    const found = await publicPart(wanted);
+    return { kind: "done", changed: false, headline: "the key is there", ...found };
+  } catch (error) {
+    return refused(error, wanted, `${again} --show`);
+  }
+}
+
+/** Of whatever kind: what cannot be looked at is not for us to replace. */
+function isThere(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code !== "ENOENT" && error.code !== "ENOTDIR",
+  );
+}
+
+function thereAlready({ path, again }: Wanted): Outcome<never> {
+  return failure(`${path} is there already, and is not replaced`, `${again} --show`);
+}
+
+async function publicPart({ path: file, name }: Wanted): Promise<{ data: Data; next: string }> {
+  const public_key = base64Of((await keyInFile(file)).publicKey);
+  const operator_keys = JSON.stringify({ [name]: public_key });
+  return { data: { name, file, public_key, operator_keys }, next: "pixcanary doctor" };
+}
+
+/** Where nothing is known to help, another file does. */
+function refused(error: unknown, { name }: Wanted, again: string): Outcome<never> {
+  if (!(error instanceof LocalError)) throw error;
+  const another = `pixcanary ${NAME} --name ${name} --file ANOTHER_FILE`;
+  return failure(error.message, error.fix === null ? another : `${error.fix} && ${again}`);
+}
+
+function failure(message: string, next: string): Outcome<never> {
+  return { kind: "failed", code: "usage", message, truth: "no key was made", next };
 }
 
 function render(outcome: Outcome<unknown>): string {

@@ -43,6 +43,7 @@ export function liveLine(proof: Pick<LiveProof, "live" | "missing">): string {
   const places = new Set(proof.live.map(({ location }) => location)).size;
   const same = places < live.length ? ` (${live.length} /qa, ${counted(places, "location")})` : "";
   const all = by.size === 1 ? [...by].join() : "";
+  if (live.length + proof.missing.length === 0) return "not checked";
   return live.length === 0 ? "nowhere yet" : `${live.join(" · ")}${same}${all}`;
 }
 
@@ -51,13 +52,9 @@ function carriersText({ carriers }: LiveProof["live"][number]): string {
   return carriers?.includes("beacon") ? ` (${carriers.join(", ")})` : "";
 }
 
-/** Everywhere asked the beacon carries it: it does so to the other locations as well. */
-export function othersFollow(
-  { live }: Pick<LiveProof, "live">,
-  { inKv }: { inKv: boolean },
-): string {
-  const byBeacon = live.length > 0 && live.every(({ carriers }) => carriers?.includes("beacon"));
-  if (!byBeacon) return OTHERS_FOLLOW;
+/** Where the beacon has it, it brings it to the other locations as well. */
+export function othersFollow({ inKv, inBeacon }: { inKv: boolean; inBeacon: boolean }): string {
+  if (!inBeacon) return OTHERS_FOLLOW;
   return inKv
     ? "Other locations follow within seconds by the beacon, and by KV as copies expire (60 s or more)."
     : "Other locations follow within seconds by the beacon. KV does not have the stop yet: run not-aus again.";

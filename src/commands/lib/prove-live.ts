@@ -1,5 +1,6 @@
 /** Written is not live: look at every `/qa` until each shows what is expected, or time is up. */
 
+import { shortId } from "../../domain/ladder/proxy-only.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { Expectation, Sighting } from "../../domain/proof/expectation.ts";
 import { carriersAt, compare } from "../../domain/proof/expectation.ts";
@@ -22,12 +23,27 @@ export interface LiveProof {
   sightings: Sighting[];
 }
 
+/** What of a proof the answer of a command tells: neither what `/qa` said, nor who carries a stop. */
+export interface Seen {
+  live: Omit<LiveAt, "carriers">[];
+  missing: LiveProof["missing"];
+}
+
+export function seenOf({ live, missing }: Pick<LiveProof, "live" | "missing">): Seen {
+  return {
+    live: live.map(({ url, location, elapsedMs }) => ({ url, location, elapsedMs })),
+    missing: missing.map(({ url, location, because }) => ({ url, location, because })),
+  };
+}
+
 export interface LookOptions {
   signal: AbortSignal;
   startedMs: number;
   isForeign?: (sighting: Sighting) => Promise<boolean>;
   /** Which version of the Worker is looked at; the one that serves visitors unless given. */
   version?: QaLook["version"];
+  /** Of a stop: who carries this one, not any emergency, is told. */
+  stopId?: string | undefined;
 }
 
 /** Quick at first, since KV is often visible at once nearby; then well inside the 300 looks/min. */
@@ -61,13 +77,25 @@ export async function proveLive(
         proof.missing.push({ url, location, because });
         return;
       }
-      const elapsedMs = ports.clock.monotonic() - options.startedMs;
-      const carriers = carriersAt(sighting);
+      const elapsedMs = Math.round(ports.clock.monotonic() - options.startedMs);
+      const { stopId, what } = options;
+      const carriers = carriersAt(sighting, stopId);
       proof.live.push({ url, location, elapsedMs, ...(carriers === null ? {} : { carriers }) });
-      ports.progress.stage({ kind: "live", what: options.what, location, url, elapsedMs });
+      const kind = isBypass(expected) ? "gone" : "live";
+      ports.progress.stage({ kind, what, location, url, elapsedMs });
     }),
   );
   return proof;
+}
+
+function isBypass(expected: Expectation | (() => Expectation)): boolean {
+  return typeof expected !== "function" && expected.bypassed === true;
+}
+
+/** A version that serves no visitor is not what the location does. */
+function becauseAt(because: string, version: QaLook["version"]): string {
+  if (version === undefined) return because;
+  return `version ${shortId(version.id)}, which serves no visitor yet: ${because}`;
 }
 
 async function proveAt(
@@ -82,7 +110,7 @@ async function proveAt(
     const now = typeof expected === "function" ? expected() : expected;
     const comparison = compare(now, sighting);
     if (comparison.seen) return { sighting, because: null };
-    const { because } = comparison;
+    const because = becauseAt(comparison.because, version);
     if (signal.aborted || (await isForeign?.(sighting)) === true) return { sighting, because };
     if (because !== told && delayMs >= 200) {
       told = because;

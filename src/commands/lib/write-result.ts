@@ -25,6 +25,15 @@ export function wrote(result: { kind: string }): boolean {
   return result.kind === "written";
 }
 
+/** No answer of any kind: as far as is known, nothing that needs the API works. */
+export function isSilent(result: { kind: string; error?: UpstreamError }): boolean {
+  return result.kind === "failed" && result.error !== undefined && gaveNoAnswer(result.error);
+}
+
+export function gaveNoAnswer({ status, kind }: UpstreamError): boolean {
+  return status === null && ["unavailable", "ambiguous", "deadline"].includes(kind);
+}
+
 /** Sent, and perhaps committed, but nobody told us. */
 export function mayHaveWritten(result: { kind: string; error?: UpstreamError }): boolean {
   return result.kind === "failed" && result.error?.kind === "ambiguous";

@@ -13,6 +13,8 @@ export interface NotAusData {
   };
   /** Why the API did not take the stop, where the Worker alone did. */
   api_problem?: string;
+  /** Why the beacon does not bring the stop to all locations; absent where nothing says so. */
+  beacon_problem?: string;
   stored: { stop_ms: number | null };
   live: LiveProof["live"];
   missing: LiveProof["missing"];
@@ -20,8 +22,9 @@ export interface NotAusData {
   already: { at: string; by: string | null; reason: string | null } | null;
   /** What is wrong with proxy itself, as far as was known by the end. */
   proxy_sick: string | null;
+  /** Lines by hand; none where none can work. */
   manual: readonly string[];
-  /** The next rungs, should this one not be enough. */
+  /** The next rungs, should this one not be enough; none while the API, which they need, does not answer. */
   ladder: readonly string[];
   at_ms: number;
 }
@@ -31,4 +34,14 @@ export function isInKv({
   written: { stop_ms, carriers = [] },
 }: Pick<NotAusData, "written">): boolean {
   return stop_ms !== null || carriers.includes("kv");
+}
+
+/** By the Worker's word, or by what a `/qa` shows of this very stop. */
+export function isInBeacon({
+  written: { carriers = [] },
+  live,
+  beacon_problem,
+}: Pick<NotAusData, "written" | "live" | "beacon_problem">): boolean {
+  if (beacon_problem !== undefined) return false;
+  return carriers.includes("beacon") || live.some((at) => at.carriers?.includes("beacon"));
 }

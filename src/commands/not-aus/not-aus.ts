@@ -5,6 +5,8 @@
  */
 import * as z from "zod";
 import { anySignal } from "../../domain/lib/abort.ts";
+import { placeOf } from "../../domain/policy/prerequisites.ts";
+import { carriersAt } from "../../domain/proof/expectation.ts";
 import type { StopDocument } from "../../domain/state/documents.ts";
 import { NO_CHANGE } from "../../domain/state/journal.ts";
 import type { Ports } from "../../ports/ports.ts";
@@ -21,7 +23,13 @@ import { manualLines } from "./manual-lines.ts";
 import { isRungData, type RungData, type RungSteps, type Rungs, rungText } from "./rung-data.ts";
 import type { StopRun } from "./stop-run.ts";
 import { stopText } from "./text.ts";
-import { isTokenRefused, isUnwritten, isWithoutEffect, stopVerdict } from "./verdict.ts";
+import {
+  isApiSilent,
+  isTokenRefused,
+  isUnwritten,
+  isWithoutEffect,
+  stopVerdict,
+} from "./verdict.ts";
 import { WRITE_SHARE, writeAndProve } from "./write-and-prove.ts";
 
 export type { NotAusData };
@@ -50,8 +58,8 @@ export const notAusVerb = (
   summary: "Stop: send all traffic to proxy (the legacy origin) now",
   details:
     "Sends every visitor to the legacy origin, also those with cookies and overrides, until " +
-    "`restore`. Never asks. Unfinished uploads on native have to be started again. --via is for when that is not " +
-    "enough: it needs the Workers API instead of KV, and --via route asks.",
+    "`restore`. A stop never asks; only --via route, which deletes the route, does. Unfinished uploads on native have to " +
+    "be started again. --via is for when that is not enough: it needs the Workers API instead of KV.",
   examples: [
     "pixcanary not-aus --env production",
     'pixcanary not-aus --env production --reason "5xx spike" --incident INC-42',
@@ -119,12 +127,8 @@ function traceBook(input: CommonInput, ports: Ports, elapsedMs: () => number) {
   const leave = (run: Omit<StopRun, "stored">, more: Partial<Trace>): Promise<void> => {
     left = true;
     const locations = run.proof.live.map((l) => l.location);
-    return leaveTrace(
-      ports,
-      input,
-      trace(run, { before: beforeOf(run), locations, ...more }),
-      early,
-    );
+    const found = { before: beforeOf(run), locations, elapsedMs: provedMs(run) ?? elapsedMs() };
+    return leaveTrace(ports, input, trace(run, { ...found, ...more }), early);
   };
   return {
     arrived(stop: StopDocument) {
@@ -138,6 +142,15 @@ function traceBook(input: CommonInput, ports: Ports, elapsedMs: () => number) {
       await leave(run, { ...effect, outcome: traceOutcome(run, outcome), unwritten });
     },
   };
+}
+
+/** Until it was live, or else until the first carrier had it: what else was tried is not what it took. */
+function provedMs({ proof, writes }: Pick<StopRun, "proof" | "writes">): number | null {
+  if (isLive(proof)) return Math.max(...proof.live.map(({ elapsedMs }) => elapsedMs));
+  const times = [writes.stop, writes.signed].flatMap((write) => {
+    return write.kind === "written" ? [write.elapsedMs] : [];
+  });
+  return times.length === 0 ? null : Math.min(...times);
 }
 
 /** A stop of which nothing was written left everything as it was, and must not read as one. */
@@ -177,15 +190,37 @@ function dataOf(run: StopRun, ports: Ports): NotAusData {
       ...signedData(run.writes.signed),
     },
     ...apiProblem(run),
+    ...beaconProblem(run),
     stored: { stop_ms: run.stored.kind === "stored" ? Math.round(run.stored.elapsedMs) : null },
     live: run.proof.live,
     missing: run.proof.missing,
     already: alreadyOn(run),
     proxy_sick: null,
-    manual: manualLines(ports.target, { tokenRefused: isTokenRefused(run) }),
-    ladder: ["version", "route"].map((via) => invocation(ports.target, `not-aus --via ${via}`)),
+    manual: manualOf(run, ports),
+    ladder: isApiSilent(run)
+      ? []
+      : ["version", "route"].map((via) => invocation(ports.target, `not-aus --via ${via}`)),
     at_ms: ports.clock.now(),
   };
+}
+
+/** What the Worker has taken while the API does not answer needs no hands, and they could do nothing. */
+function manualOf(run: StopRun, { target }: Ports): readonly string[] {
+  const apiSilent = isApiSilent(run);
+  if (apiSilent && wrote(run.writes.signed)) return [];
+  return manualLines(target, { tokenRefused: isTokenRefused(run), apiSilent });
+}
+
+function beaconProblem({ stop, writes, proof }: StopRun): Pick<NotAusData, "beacon_problem"> {
+  const { signed } = writes;
+  const { sightings } = proof;
+  const carried = sightings.some((at) => carriersAt(at, stop.id)?.includes("beacon"));
+  if (!carried && signed.kind === "written" && signed.lacking.includes("beacon")) {
+    return { beacon_problem: "the beacon has not taken the stop" };
+  }
+  const deaf = sightings.filter(({ qa }) => qa?.beacon?.failing === true).map(placeOf);
+  if (deaf.length === 0) return {};
+  return { beacon_problem: `the beacon does not answer at ${deaf.join(", ")}` };
 }
 
 function signedData(signed: SignedWrite): Partial<NotAusData["written"]> {

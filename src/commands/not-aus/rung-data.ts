@@ -3,7 +3,7 @@ import type { Share } from "../../domain/ladder/proxy-only.ts";
 import { splitText } from "../../domain/ladder/proxy-only.ts";
 import type { Route } from "../../domain/ladder/routes.ts";
 import type { Ports } from "../../ports/ports.ts";
-import type { CommonInput, Outcome, Planned } from "../command.ts";
+import type { Change, CommonInput, Outcome, Planned } from "../command.ts";
 import { liveLine, missingLines } from "../lib/format.ts";
 import type { LiveProof } from "../lib/prove-live.ts";
 
@@ -14,15 +14,23 @@ export interface RungInput extends CommonInput {
   confirmRoute?: string | undefined;
 }
 
-export type RungSteps =
-  | { via: "version" }
-  | { via: "route"; zone: string; zoneId: string; routes: readonly Route[] };
+export type RungSteps = { via: "version" } | RouteSteps;
+
+export interface RouteSteps {
+  via: "route";
+  zone: string;
+  zoneId: string;
+  /** To delete. */
+  routes: readonly Route[];
+  /** Deleted before, by the journal: it is to be proved, and nothing is left to delete. Null: not so. */
+  gone: Omit<Route, "id">[] | null;
+}
 
 export interface RungData {
   via: Via;
   /** The stop that is set along with it. */
   stop: { id: string; written: boolean };
-  /** What is deployed, and what was before; null: not known. */
+  /** What is deployed, and what was before it was; null: not known. */
   version: { id: string; before: readonly Share[] | null } | null;
   /** The patterns that are deleted. */
   routes: readonly string[];
@@ -36,6 +44,12 @@ export interface Rungs {
   apply(steps: RungSteps, input: RungInput, ports: Ports): Promise<Outcome<RungData>>;
 }
 
+/** What each rung writes beside its own change. */
+export const STOP_CHANGES: readonly Change[] = [
+  { what: "stop", before: "not read", after: "active" },
+  { what: "config", before: "not read", after: "0 %, emergency on" },
+];
+
 export function isRungData(data: object): data is RungData {
   return "via" in data;
 }
@@ -48,7 +62,10 @@ export function rungText(outcome: Outcome<unknown>, data: RungData): string {
     lines.push(`  before    ${before === null ? "not known" : splitText(before)}`);
   }
   for (const pattern of data.routes) lines.push(`  route     ${pattern} deleted`);
-  if (outcome.kind !== "failed") lines.push(`  live      ${liveLine(data)}`, ...missingLines(data));
+  if (outcome.kind !== "failed") {
+    const word = data.via === "route" ? "gone" : "live";
+    lines.push(`  ${word}      ${liveLine(data)}`, ...missingLines(data));
+  }
   if (!data.stop.written) {
     lines.push("! the stop is not confirmed: restore sets one before it puts anything back");
   }

@@ -11,7 +11,7 @@ import { invocation } from "../lib/format.ts";
 import { isLive, type LiveProof, NOT_ASKED } from "../lib/prove-live.ts";
 import { keepEarly, leaveTrace, type Trace } from "../lib/record-change.ts";
 import { type StopToo, stopToo } from "../lib/stop-too.ts";
-import { mayHaveWritten, wrote } from "../lib/write-result.ts";
+import { gaveNoAnswer, mayHaveWritten, wrote } from "../lib/write-result.ts";
 import type { RungData, RungInput, Via } from "./rung-data.ts";
 import { WRITE_SHARE } from "./write-and-prove.ts";
 
@@ -111,10 +111,19 @@ export async function endRung(run: RungRun, end: RungEnd): Promise<Outcome<RungD
   if (interrupted !== null) return { kind: "interrupted", signal: interrupted, truth, next, data };
   if (sure && (isLive(proof) || !run.input.verify)) {
     const status = invocation(ports.target, "status");
-    return { kind: "done", changed: !already, data, next: status };
+    const headline = already ? { headline: alreadyText(via, stopText) } : {};
+    return { kind: "done", changed: !already, data, next: status, ...headline };
   }
   const waitingFor = `every /qa to show it; ${truth}`;
   return { kind: "pending", data, waitingFor, next };
+}
+
+function alreadyText(via: Via, stopText: string): string {
+  const what =
+    via === "version"
+      ? "the proxy-only version was deployed already"
+      : "the route was deleted already";
+  return `${what}; ${stopText}`;
 }
 
 function doneText(via: Via): string {
@@ -130,7 +139,10 @@ function notTaken(
   const auth = kind === "auth" || kind === "forbidden";
   const code = auth ? "auth" : error === undefined ? "usage" : "upstream";
   const again = invocation(run.ports.target, run.again);
-  const other = run.via === "version" ? "not-aus --via route" : "not-aus --via version";
+  // Without an answer of the API no rung can be taken; the stop may still go by the Worker.
+  const silent = error !== undefined && gaveNoAnswer(error);
+  const rung = run.via === "version" ? "not-aus --via route" : "not-aus --via version";
+  const other = silent ? (data.stop.written ? "verify" : "not-aus") : rung;
   const next =
     fix ?? (auth ? `${again} --token-file ANOTHER_TOKEN` : invocation(run.ports.target, other));
   return { kind: "failed", code, message: problem, truth, next, data };

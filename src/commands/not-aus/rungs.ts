@@ -1,5 +1,5 @@
 /** The rungs of the ladder beyond a plain stop, for the program that has the time to load them. */
-import type { Rungs } from "./rung-data.ts";
+import { type Rungs, STOP_CHANGES } from "./rung-data.ts";
 import { planRoute, takeRoute } from "./via-route.ts";
 import { takeVersion } from "./via-version.ts";
 
@@ -14,7 +14,7 @@ export const rungs: Rungs = {
     return {
       kind: "plan",
       risk: "relief",
-      changes: [change, { what: "stop", before: "not read", after: "active" }],
+      changes: [change, ...STOP_CHANGES],
       notes: [],
       steps: { via: "version" },
     };

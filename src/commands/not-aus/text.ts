@@ -4,7 +4,7 @@ import { escapeForTerminal } from "../../domain/text/escape.ts";
 import type { Outcome } from "../command.ts";
 import { liveLine, missingLines, othersFollow, seconds, timeWithAge } from "../lib/format.ts";
 import { proxyLines } from "../lib/proxy-health.ts";
-import { isInKv, type NotAusData } from "./data.ts";
+import { isInBeacon, isInKv, type NotAusData } from "./data.ts";
 
 /** A stop that was not written has nothing to be live: what `/qa` shows is in the headline. */
 function liveLines(outcome: Outcome<unknown>, data: NotAusData): string[] {
@@ -31,6 +31,14 @@ function openLines(outcome: Outcome<unknown>, data: NotAusData): string[] {
   return ["! emergency flag in config not confirmed; run not-aus again"];
 }
 
+/** Where a stop that was certainly not written has nothing to be brought. */
+function beaconLines(outcome: Outcome<unknown>, { stop, beacon_problem }: NotAusData): string[] {
+  if (outcome.kind === "failed" || stop === null || beacon_problem === undefined) return [];
+  return [
+    `! ${escapeForTerminal(beacon_problem)}: there the stop arrives by KV alone (about 60 s)`,
+  ];
+}
+
 export function stopText(outcome: Outcome<unknown>, data: NotAusData): string {
   const stage = (ms: number | null) => (ms === null ? "–" : seconds(ms));
   const lines = [
@@ -50,12 +58,16 @@ export function stopText(outcome: Outcome<unknown>, data: NotAusData): string {
   }
   lines.push(...proxyLines(data.proxy_sick));
   lines.push(...openLines(outcome, data));
-  if (outcome.kind === "done") lines.push(`  ${othersFollow(data, { inKv: isInKv(data) })}`);
+  lines.push(...beaconLines(outcome, data));
+  if (outcome.kind === "done") {
+    lines.push(`  ${othersFollow({ inKv: isInKv(data), inBeacon: isInBeacon(data) })}`);
+  }
   // A stop that is stored needs no hands, only time.
-  if (outcome.kind !== "done" && data.stored.stop_ms === null) {
+  if (outcome.kind !== "done" && data.stored.stop_ms === null && data.manual.length > 0) {
     lines.push("By hand:", ...data.manual.map((line) => `  ${line}`));
   }
-  if (outcome.kind === "pending" || outcome.kind === "failed") {
+  const isEnough = outcome.kind === "done" && data.beacon_problem === undefined;
+  if (!isEnough && outcome.kind !== "interrupted" && data.ladder.length > 0) {
     lines.push("If that is not enough:", ...data.ladder.map((line) => `  ${line}`));
   }
   return lines.join("\n");

@@ -5,7 +5,8 @@ import type { Ports } from "../../ports/ports.ts";
 import type { Outcome } from "../command.ts";
 import { invocation } from "../lib/format.ts";
 import { isLive } from "../lib/prove-live.ts";
-import { mayHaveWritten, wrote } from "../lib/write-result.ts";
+import { localFixOf } from "../lib/signed.ts";
+import { isSilent, mayHaveWritten, wrote } from "../lib/write-result.ts";
 import { isInKv, type NotAusData } from "./data.ts";
 import { allShownAt, earlierOf, emergenciesSeen } from "./earlier.ts";
 import type { StopRun } from "./stop-run.ts";
@@ -15,7 +16,7 @@ export function stopVerdict<T extends Pick<NotAusData, "already" | "written">>(
   data: T,
   ports: Pick<Ports, "target">,
 ): Outcome<T> {
-  const again = invocation(ports.target, "not-aus");
+  const again = withFix(run, invocation(ports.target, "not-aus"));
   const verify = invocation(ports.target, "verify");
   const latched = isLatched(run);
   const live = isLive(run.proof);
@@ -85,6 +86,17 @@ export function isWithoutEffect(run: StopRun): boolean {
   if (run.stored.kind === "released") return true;
   const written = isLatched(run) || wrote(run.writes.config);
   return !written && !anyAmbiguous(run);
+}
+
+/** What the API did not answer at all: no way that needs it can help, be it another rung or by hand. */
+export function isApiSilent({ writes: { stop } }: Pick<StopRun, "writes">): boolean {
+  return isSilent(stop);
+}
+
+/** Where only the operator key is in the way of a stop, it is repaired first. */
+function withFix({ writes: { stop, signed } }: StopRun, again: string): string {
+  const fix = wrote(stop) ? null : localFixOf(signed);
+  return fix === null ? again : `${fix} && ${again}`;
 }
 
 /** No way that uses this token can help. */

@@ -13,13 +13,21 @@ import type { Ports } from "../../ports/ports.ts";
 import type { Outcome, Planned } from "../command.ts";
 import { invocation, shellWord } from "../lib/format.ts";
 import { lookAtRoutes } from "../lib/look-at-routes.ts";
+import { lookEverywhere } from "../lib/look-everywhere.ts";
 import { NOT_ASKED, proveLive } from "../lib/prove-live.ts";
+import { rungsKnown } from "../lib/rungs-taken.ts";
 import { READ_LIMIT_MS, unreachable } from "../lib/stored-state.ts";
-import { asUpstream } from "../lib/write-result.ts";
-import type { RungData, RungInput, RungSteps } from "./rung-data.ts";
+import { asUpstream, gaveNoAnswer } from "../lib/write-result.ts";
+import {
+  type RouteSteps,
+  type RungData,
+  type RungInput,
+  type RungSteps,
+  STOP_CHANGES,
+} from "./rung-data.ts";
 import { beginRung, endRung, keepRungEarly, traceRung } from "./rung-end.ts";
 
-type RouteSteps = Extract<RungSteps, { via: "route" }>;
+const AS_IT_WAS = "nothing was written; the route is as it was";
 type RoutePlanned = Planned<RungSteps, RungData>;
 
 export async function planRoute(input: RungInput, ports: Ports): Promise<RoutePlanned> {
@@ -33,7 +41,12 @@ export async function planRoute(input: RungInput, ports: Ports): Promise<RoutePl
     const zoneId = await ports.routes.zone(zone, { signal });
     return await planIn({ zone, zoneId }, input, ports, signal);
   } catch (error) {
-    return { kind: "ended", outcome: unreachable(asUpstream(error), ports) };
+    const failure = asUpstream(error);
+    const next = gaveNoAnswer(failure) ? { next: invocation(ports.target, "not-aus") } : {};
+    return {
+      kind: "ended",
+      outcome: { ...unreachable(failure, ports), truth: AS_IT_WAS, ...next },
+    };
   }
 }
 
@@ -45,7 +58,10 @@ async function planIn(
 ): Promise<RoutePlanned> {
   const { worker } = ports.target;
   const { planned, records } = await lookAtRoutes(at.zoneId, ports, signal);
-  if (planned.kind === "refused") return refusal(planned.why, ports);
+  if (planned.kind === "refused") {
+    const already = planned.none === true ? await deletedBefore(at, ports, signal) : null;
+    return already ?? refusal(planned.why, ports);
+  }
   const patterns = planned.routes.map(({ pattern }) => pattern).join(",");
   const { confirmRoute } = input;
   if (confirmRoute !== undefined && confirmRoute !== patterns) {
@@ -54,10 +70,15 @@ async function planIn(
   return {
     kind: "plan",
     risk: "relief",
-    ...(confirmRoute === undefined ? { asks: true as const, unseen: unseen(patterns, ports) } : {}),
-    changes: planned.routes.map(({ pattern }) => {
-      return { what: "route", before: `${pattern} leads to ${worker}`, after: "deleted" };
-    }),
+    ...(confirmRoute === undefined
+      ? { asks: question(patterns, ports), unseen: unseen(patterns, ports) }
+      : {}),
+    changes: [
+      ...planned.routes.map(({ pattern }) => {
+        return { what: "route", before: `${pattern} leads to ${worker}`, after: "deleted" };
+      }),
+      ...STOP_CHANGES,
+    ],
     notes: [
       ...planned.hosts.map((host) => {
         const to = (records.get(host) ?? []).map(({ content }) => content).join(", ");
@@ -65,13 +86,38 @@ async function planIn(
       }),
       "no /qa, no metrics and no guardian until restore puts the route back",
     ],
-    steps: { via: "route", ...at, routes: planned.routes },
+    steps: { via: "route", ...at, routes: planned.routes, gone: null },
+  };
+}
+
+const question = (patterns: string, { target }: Ports): string =>
+  `delete the route ${patterns} in ${target.env}?`;
+
+/** A second time: by the journal, or by what answers in the Worker's place. Null: it has not been deleted. */
+async function deletedBefore(
+  at: { zone: string; zoneId: string },
+  ports: Ports,
+  signal: AbortSignal,
+): Promise<RoutePlanned | null> {
+  const [{ entries }, sightings] = await Promise.all([
+    ports.journal.recent(200, { signal }),
+    lookEverywhere(ports, "cached", signal),
+  ]);
+  const { route, bypassedSeen } = rungsKnown(entries, sightings);
+  const ofZone = route !== null && route.rung.zoneId === at.zoneId ? route.rung.routes : [];
+  if (ofZone.length === 0 && !bypassedSeen) return null;
+  return {
+    kind: "plan",
+    risk: "relief",
+    changes: STOP_CHANGES,
+    notes: ["the route is deleted already: nothing to delete"],
+    steps: { via: "route", ...at, routes: [], gone: ofZone },
   };
 }
 
 function refusal(message: string, ports: Ports): Extract<RoutePlanned, { kind: "ended" }> {
   const next = invocation(ports.target, "not-aus --via version");
-  const truth = "nothing was written; the route is as it was";
+  const truth = AS_IT_WAS;
   return { kind: "ended", outcome: { kind: "failed", code: "usage", message, truth, next } };
 }
 
@@ -81,7 +127,7 @@ function unseen(patterns: string, { target }: Ports): Outcome<never> {
     kind: "failed",
     code: "usage",
     message: "a route is deleted only on a terminal, or with --confirm-route and its pattern",
-    truth: "nothing was written; the route is as it was",
+    truth: AS_IT_WAS,
     next: invocation(target, `not-aus --via route --confirm-route ${shellWord(patterns)}`),
   };
 }
@@ -91,11 +137,12 @@ export async function takeRoute(
   input: RungInput,
   ports: Ports,
 ): Promise<Outcome<RungData>> {
-  const patterns = steps.routes.map(({ pattern }) => pattern).join(",");
-  const again = `not-aus --via route --confirm-route ${shellWord(patterns)}`;
+  const { zone, zoneId, gone } = steps;
+  const kept = gone ?? steps.routes.map(({ pattern, script }) => ({ pattern, script }));
+  const patterns = kept.map(({ pattern }) => pattern).join(",");
+  const confirmed = gone === null ? ` --confirm-route ${shellWord(patterns)}` : "";
+  const again = `not-aus --via route${confirmed}`;
   const { run, call, startedMs, signal } = beginRung("route", again, input, ports);
-  const { zone, zoneId } = steps;
-  const kept = steps.routes.map(({ pattern, script }) => ({ pattern, script }));
   const rung: RouteRung = { via: "route", action: "taken", zone, zoneId, routes: kept };
   await keepRungEarly(run, rung);
   const failure = await removeAll(steps, ports, call);
@@ -104,7 +151,7 @@ export async function takeRoute(
     return endRung(run, { kind: "not-taken", problem: failure.message, error: failure });
   }
   const error = left === 0 ? null : failure;
-  if (error === null) {
+  if (error === null && gone === null) {
     ports.progress.stage({ kind: "written", what: "route", elapsedMs: run.elapsed() });
   }
   const expected = { emergency: true, bypassed: true } as const;
@@ -112,8 +159,9 @@ export async function takeRoute(
     ? await proveLive(ports, expected, { signal, startedMs, what: "route" })
     : NOT_ASKED;
   const taken = { rung, proof, sure: error === null };
-  await traceRung(run, taken, `route ${patterns} deleted`);
-  return endRung(run, { kind: "taken", ...taken, already: false });
+  const note = gone === null ? `route ${patterns} deleted` : "the route was deleted before";
+  await traceRung(run, taken, note);
+  return endRung(run, { kind: "taken", ...taken, already: gone !== null });
 }
 
 /** Null when all are gone. */

@@ -34,24 +34,30 @@ export async function takeVersion(input: RungInput, ports: Ports): Promise<Outco
   const found = await lookFor(ports, call);
   if ("problem" in found) return endRung(run, { kind: "not-taken", ...found });
 
-  const { version, before } = found;
+  const { version, before, already } = found;
   const rung: VersionRung = { via: "version", action: "taken", versionId: version.id, before };
-  await keepRungEarly(run, rung);
-  const already = before !== null && servesAll(before, version.id);
+  // The journal knows from the first time what was there before; the account's history may have gone on since.
+  const kept = already ? { ...rung, before: null } : rung;
+  await keepRungEarly(run, kept);
   const error = already ? null : await deploy(ports, version.id, call);
   if (error !== null && error.kind !== "ambiguous") {
     const outcome = { kind: "not-taken", problem: error.message, error } as const;
     return endRung(run, outcome);
   }
   const elapsedMs = run.elapsed();
-  if (error === null) ports.progress.stage({ kind: "written", what: "version", elapsedMs });
+  if (error === null && !already) {
+    ports.progress.stage({ kind: "written", what: "version", elapsedMs });
+  }
   const expected = { emergency: true, versions: [version.id] };
   const proof = input.verify
     ? await proveLive(ports, expected, { signal, startedMs, what: "version" })
     : NOT_ASKED;
-  const taken = { proof, rung: already ? { ...rung, before: null } : rung, sure: error === null };
-  await traceRung(run, taken, `version ${shortId(version.id)} deployed${inPlaceOf(before)}`);
-  return endRung(run, { kind: "taken", ...taken, already });
+  const taken = { proof, sure: error === null };
+  const note = already
+    ? `version ${shortId(version.id)} was deployed already`
+    : `version ${shortId(version.id)} deployed${inPlaceOf(before)}`;
+  await traceRung(run, { ...taken, rung: kept }, note);
+  return endRung(run, { kind: "taken", ...taken, rung, already });
 }
 
 function inPlaceOf(before: readonly Share[] | null): string {
@@ -59,20 +65,20 @@ function inPlaceOf(before: readonly Share[] | null): string {
 }
 
 type Found =
-  | { version: WorkerVersion; before: Share[] | null }
+  | { version: WorkerVersion; before: Share[] | null; already: boolean }
   | { problem: string; error?: UpstreamError; fix?: string };
 
 /** Both at once; what was deployed before is worth knowing, and no reason to wait or to fail. */
 async function lookFor({ deployments, target }: Ports, call: CallOptions): Promise<Found> {
-  const listing = deployments.list(call).then(
-    ([newest]) => newest?.split ?? null,
-    () => null,
-  );
+  const listing = deployments.list(call).catch(() => []);
   try {
     const version = proxyOnlyIn(await deployments.versions(call));
     if (version !== null) {
-      const before = await listing;
-      return { version, before: before === null ? null : [...before] };
+      const splits = (await listing).map(({ split }) => split);
+      const isTaken = (split: readonly Share[]): boolean => servesAll(split, version.id);
+      const already = splits.slice(0, 1).some(isTaken);
+      const before = splits.find((split) => !isTaken(split));
+      return { version, before: before === undefined ? null : [...before], already };
     }
     const problem = `there is no proxy-only version of ${target.worker} among the newest 100`;
     return { problem, fix: uploadCommand(target.worker) };

@@ -84,8 +84,9 @@ export async function writeAndProve(
   if (sent) listener.arrived(documents.stop);
   const mirrored = stopWrite.then(() => withinGrace(configWrite, ports));
   const expected = () => proofOf(documents.stop, known, nowMs);
+  const sought = { expected, stopId: documents.stop.id };
   const proxyHealth = sent && input.verify ? askAfterProxy(ports) : PROXY_NOT_ASKED;
-  const proving = input.verify ? look(ports, sent, timing, expected) : Promise.resolve(NOT_ASKED);
+  const proving = input.verify ? look(ports, sent, timing, sought) : Promise.resolve(NOT_ASKED);
   void endedBy(signedWrite, proving, ports, () => enough.abort());
   const signed = Promise.all([stopWrite, proving]).then(([stop]) =>
     wrote(stop) ? withinSignedGrace(signedWrite, ports) : signedWrite,
@@ -106,9 +107,10 @@ export async function writeAndProve(
   await telling;
   const run = await facts();
   // A location that writes it later than we end could overwrite what is written next.
-  await unlessAborted(sending.all, clock.timeout(SETTLE_MS), () => undefined);
+  const all = await unlessAborted(sending.all, clock.timeout(SETTLE_MS), () => run.writes.signed);
   enough.abort();
-  return withRelease({ ...run, writes: { ...run.writes, stop }, stored });
+  const worker = all.kind === "written" ? all : run.writes.signed;
+  return withRelease({ ...run, writes: { ...run.writes, stop, signed: worker }, stored });
 }
 
 /** All carriers at once; `sentStop` is called between the stop's write and those of the rest. None rejects. */
@@ -196,9 +198,9 @@ async function look(
   ports: Ports,
   sent: boolean,
   timing: Timing,
-  expected: () => Expectation,
+  { expected, stopId }: { expected: () => Expectation; stopId: string | undefined },
 ): Promise<LiveProof> {
-  if (sent) return proveLive(ports, expected, { ...timing, what: "stop" });
+  if (sent) return proveLive(ports, expected, { ...timing, what: "stop", stopId });
   return { live: [], missing: [], sightings: await lookEverywhere(ports, "cached", timing.signal) };
 }
 

@@ -15,8 +15,7 @@ import type { CommonInput, Outcome } from "../command.ts";
 import { interruptedBy } from "../command.ts";
 import type { Names } from "../lib/emergencies.ts";
 import { changeLine, invocation, liveLine, missingLines, OTHERS_FOLLOW } from "../lib/format.ts";
-import type { LiveProof } from "../lib/prove-live.ts";
-import { isLive, NOT_ASKED } from "../lib/prove-live.ts";
+import { isLive, NOT_ASKED, type Seen, seenOf } from "../lib/prove-live.ts";
 import type { Ours } from "../lib/put-back.ts";
 import { covered, proveOrFind, putBack } from "../lib/put-back.ts";
 import type { GuardianSeen } from "../lib/rearm-guardian.ts";
@@ -32,9 +31,9 @@ export interface RestoreData {
   after: Snapshot;
   findings: Finding[];
   /** Where the new configuration was seen live. */
-  config: Pick<LiveProof, "live" | "missing"> | null;
+  config: Seen | null;
   /** Where the release was seen live; null when no stop had to be released. */
-  release: Pick<LiveProof, "live" | "missing"> | null;
+  release: Seen | null;
 }
 
 interface Steps {
@@ -143,8 +142,8 @@ async function writeThenRelease(run: Run): Promise<Outcome<RestoreData>> {
     revision,
     ...(releasedFirst ? { released: { id: release.id } } : {}),
   });
-  data.config = proof;
-  if (releasedFirst) data.release = proof;
+  data.config = seenOf(proof);
+  if (releasedFirst) data.release = seenOf(proof);
   if (lost.length > 0) return covered("restore", await putBack(lost, config, ports), run);
   if (run.input.verify && !isLive(proof)) {
     const held = stopped
@@ -161,7 +160,7 @@ async function writeThenRelease(run: Run): Promise<Outcome<RestoreData>> {
     revision,
     released: { id: release.id },
   });
-  data.release = released;
+  data.release = seenOf(released);
   if (late.length > 0) return covered("restore", await putBack(late, config, ports), run);
   if (run.input.verify && !isLive(released)) return pending(run, "every /qa to show the release");
   return done(run);
@@ -218,13 +217,12 @@ async function prove(
   return proveOrFind(run.ports, expected, { signal: call.signal, startedMs, what, ours });
 }
 
-function done(run: Run): Outcome<RestoreData> {
-  return {
-    kind: "done",
-    changed: true,
-    data: run.data,
-    next: invocation(run.ports.target, "status"),
-  };
+/** Without proof it says so: the API has acknowledged the writes, and that is all. */
+function done({ data, ports, input }: Run): Outcome<RestoreData> {
+  const { verify } = input;
+  const next = invocation(ports.target, verify ? "status" : "verify");
+  const headline = verify ? {} : { headline: "written, and not checked (--no-verify)" };
+  return { kind: "done", changed: true, data, next, ...headline };
 }
 
 function pending(run: Run, waitingFor: string): Outcome<RestoreData> {
@@ -269,6 +267,17 @@ function traceOutcome(run: Run, outcome: Outcome<RestoreData>) {
   return config === null ? ("unknown" as const) : ("stored" as const);
 }
 
+/** Of `--no-verify`: what nobody has looked at. */
+function uncheckedLines({ kind }: Outcome<unknown>, { config, release }: RestoreData): string[] {
+  const last = release ?? config;
+  if (kind !== "done" || last === null || last.live.length + last.missing.length > 0) return [];
+  if (release === null) return ["! not checked: whether any location has this config"];
+  return [
+    "! not checked: whether any location, or the beacon, has the release;",
+    "! where the beacon does not have it, all traffic stays on proxy",
+  ];
+}
+
 export function renderRestore(outcome: Outcome<RestoreData>): string {
   if (!("data" in outcome) || outcome.data === undefined) return "";
   const { data } = outcome;
@@ -282,6 +291,7 @@ export function renderRestore(outcome: Outcome<RestoreData>): string {
       lines.push(`  ${findingText(f)}`);
     }
   }
+  lines.push(...uncheckedLines(outcome, data));
   if (outcome.kind === "done" && outcome.changed) lines.push(`  ${OTHERS_FOLLOW}`);
   return lines.join("\n");
 }

@@ -6,13 +6,15 @@ import type { Ports } from "../../ports/ports.ts";
 import type { CommonInput, Outcome } from "../command.ts";
 import { interruptedBy } from "../command.ts";
 import { invocation } from "../lib/format.ts";
-import type { LiveProof } from "../lib/prove-live.ts";
+import type { Seen } from "../lib/prove-live.ts";
 import { leaveTrace } from "../lib/record-change.ts";
 import { asUpstream } from "../lib/write-result.ts";
 
 export interface DownData {
   /** What was put back, in this order. */
-  back: { what: "route" | "version"; text: string; proof: Pick<LiveProof, "live" | "missing"> }[];
+  back: { what: "route" | "version"; text: string; proof: Seen }[];
+  /** The id of the stop that it has set, as none was stored. */
+  stop_set: string | null;
 }
 
 export interface Down {

@@ -49,7 +49,13 @@ export async function walkDown(
   const startedMs = ports.clock.monotonic();
   const signal = anySignal([ports.clock.timeout(input.timeoutMs), ports.interrupt]);
   const onRetry = (problem: string): void => ports.progress.warn(`${problem}; trying again`);
-  const run: Down = { input, ports, call: { signal, onRetry }, startedMs, data: { back: [] } };
+  const run: Down = {
+    input,
+    ports,
+    call: { signal, onRetry },
+    startedMs,
+    data: { back: [], stop_set: null },
+  };
   const unstopped = await keepStopped(base, run);
   if (unstopped !== null) return unstopped;
   if (down.route !== null) {
@@ -74,10 +80,20 @@ async function keepStopped(base: Base, run: Down): Promise<Step> {
   if (isEmergency(base.state)) return null;
   const { ports, call, startedMs } = run;
   const elapsed = () => ports.clock.monotonic() - startedMs;
-  const write = await stopToo(ports, run.input, call, elapsed).written;
-  if (wrote(write)) return stillStopped(run);
+  ports.progress.note("no stop is stored: this restore sets one before it puts anything back");
+  const stop = stopToo(ports, { reason: ownReason(run.input) }, call, elapsed);
+  const write = await stop.written;
+  if (wrote(write)) {
+    run.data.stop_set = stop.id;
+    return stillStopped(run);
+  }
   const why = write.kind === "failed" ? write.error.message : "no answer";
   return refusal(run, `no stop is stored, and none could be written: ${why}`);
+}
+
+/** Why a restore was typed is not why there is a stop. */
+function ownReason({ reason = "" }: CommonInput): string {
+  return `set by restore, before it puts the Worker back (its reason: ${reason})`.slice(0, 400);
 }
 
 /** Looked at right before each step. */
@@ -93,13 +109,14 @@ async function tooYoung(run: Down): Promise<Step> {
   const now = await readBase(ports, call.signal);
   if (!("state" in now)) return refusal(run, `the stored state cannot be read: ${now.message}`);
   const { stop, config } = now.state;
+  // A rung sets both anew: the younger one is when it was taken, whatever is older.
   const times = [
     stop.kind === "valid" && stop.value.active ? timeOf(stop.value.at) : Number.NaN,
     config.kind === "valid" && config.value.emergency_proxy
       ? timeOf(config.value.last_updated)
       : Number.NaN,
   ].filter(Number.isFinite);
-  const ageMs = (ports.apiClock.now() ?? ports.clock.now()) - Math.min(...times);
+  const ageMs = (ports.apiClock.now() ?? ports.clock.now()) - Math.max(...times);
   if (times.length === 0 || ageMs >= STOP_AGE_MS) return null;
   const waitS = Math.ceil((STOP_AGE_MS - ageMs) / 1_000);
   const waitingFor = `the stop to be ${STOP_AGE_MS / 1_000} s old, in ${waitS} s: locations may not have read it yet; nothing was put back`;
@@ -107,13 +124,13 @@ async function tooYoung(run: Down): Promise<Step> {
 }
 
 export function downText(data: DownData): string {
-  return data.back
-    .flatMap(({ what, text, proof }) => {
-      return [
-        `  ${what.padEnd(8)}  ${text}`,
-        `  live      ${liveLine(proof)}`,
-        ...missingLines(proof),
-      ];
-    })
-    .join("\n");
+  const back = data.back.flatMap(({ what, text, proof }) => {
+    return [
+      `  ${what.padEnd(8)}  ${text}`,
+      `  live      ${liveLine(proof)}`,
+      ...missingLines(proof),
+    ];
+  });
+  const { stop_set: set } = data;
+  return [...(set === null ? [] : [`  stop      ${set}, set by this restore`]), ...back].join("\n");
 }

@@ -51,7 +51,10 @@ export async function planDown(
       );
       return null;
     }
-    return { kind: "ended", outcome: unreachable(asUpstream(error), ports) };
+    const outcome = unreachable(asUpstream(error), ports);
+    // Whoever wants native back is not sent to stop it.
+    const next = invocation(ports.target, outcome.code === "auth" ? "doctor" : "status");
+    return { kind: "ended", outcome: { ...outcome, next } };
   }
 }
 

@@ -24,6 +24,7 @@ import { namesOf, shownAt, storedIn } from "../lib/emergencies.ts";
 import { invocation, timeWithAge } from "../lib/format.ts";
 import { lookEverywhere } from "../lib/look-everywhere.ts";
 import { observe } from "../lib/native-health.ts";
+import { seenOf } from "../lib/prove-live.ts";
 import { proveStored } from "../lib/prove-stored.ts";
 import type { GuardianSeen } from "../lib/rearm-guardian.ts";
 import { guardianSeen, readGuardian } from "../lib/rearm-guardian.ts";
@@ -255,7 +256,7 @@ function notARestore(
 
 function proveAlready({ base }: RestoreSteps, input: Input, ports: Ports) {
   return proveStored(base, input, ports, (config): RestoreData => {
-    return { ...unchanged(base.state), findings: [], config };
+    return { ...unchanged(base.state), findings: [], config: seenOf(config) };
   });
 }
 

@@ -7,7 +7,7 @@ import type { QaLook } from "../../ports/visitors.ts";
 import type { Outcome } from "../command.ts";
 import { deploySplit } from "../lib/deploy-split.ts";
 import { invocation } from "../lib/format.ts";
-import { isLive, type LiveProof, NOT_ASKED, proveLive } from "../lib/prove-live.ts";
+import { isLive, type LiveProof, NOT_ASKED, proveLive, seenOf } from "../lib/prove-live.ts";
 import type { RungsTaken } from "../lib/rungs-taken.ts";
 import {
   type Down,
@@ -31,7 +31,7 @@ export async function routeBack(
   }
   const proof = await prove(run, { emergency: true }, "route");
   const patterns = missing.map(({ pattern }) => pattern).join(", ");
-  data.back.push({ what: "route", text: `${patterns} is back`, proof });
+  data.back.push({ what: "route", text: `${patterns} is back`, proof: seenOf(proof) });
   const live = isLive(proof) || !run.input.verify;
   const routes = missing.map(({ pattern, script }) => ({ pattern, script }));
   const rung: Rung = { via: "route", action: "undone", zone, zoneId, routes };
@@ -63,9 +63,14 @@ export async function versionBack(
     await deploySplit(ports.deployments, held, options);
     const version = { worker: ports.target.worker, id: versionId };
     const expected = { emergency: true, versions: [versionId] };
-    const ahead = await prove(run, expected, "stop", version);
+    const what = `stop by version ${shortId(versionId)}, which serves no visitor yet,`;
+    const ahead = await prove(run, expected, what, version);
     if (input.verify && !isLive(ahead)) {
-      data.back.push({ what: "version", text: `${shortId(versionId)} waits at 0 %`, proof: ahead });
+      data.back.push({
+        what: "version",
+        text: `${shortId(versionId)} waits at 0 %`,
+        proof: seenOf(ahead),
+      });
       return unproved(
         run,
         `version ${shortId(versionId)}, which serves no visitor yet, to obey the stop`,
@@ -78,7 +83,11 @@ export async function versionBack(
       : failedCall(run, error);
   }
   const proof = await prove(run, { emergency: true, versions: serving(before) }, "version");
-  data.back.push({ what: "version", text: `${splitText(before)}, as before`, proof });
+  data.back.push({
+    what: "version",
+    text: `${splitText(before)}, as before`,
+    proof: seenOf(proof),
+  });
   const live = isLive(proof) || !input.verify;
   const rung: Rung = { via: "version", action: "undone", versionId: id, before: [...before] };
   await traceBack(run, rung, `version ${splitText(before)} put back`, live);

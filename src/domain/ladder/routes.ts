@@ -19,7 +19,8 @@ export interface DnsRecord {
 /** What would happen without the Worker's routes, or why that must not happen. */
 export type RoutePlan =
   | { kind: "plan"; routes: readonly Route[]; hosts: readonly string[] }
-  | { kind: "refused"; why: string };
+  /** `none`: no route of the zone leads to the Worker. */
+  | { kind: "refused"; why: string; none?: true };
 
 /** The host of a pattern, wildcards and all. */
 function hostPart(pattern: string): string {
@@ -51,7 +52,9 @@ export interface Look {
  */
 export function planRoutes({ worker, routes, records, legacy }: Look): RoutePlan {
   const own = ownRoutes(routes, worker);
-  if (own.length === 0) return refused(`no route of this zone leads to ${worker}`);
+  if (own.length === 0) {
+    return { ...refused(`no route of this zone leads to ${worker}`), none: true };
+  }
   const hosts = new Set<string>();
   for (const { pattern } of own) {
     const host = hostOf(pattern);
@@ -68,7 +71,7 @@ export function planRoutes({ worker, routes, records, legacy }: Look): RoutePlan
   return { kind: "plan", routes: own, hosts: [...hosts] };
 }
 
-function refused(why: string): RoutePlan {
+function refused(why: string): Extract<RoutePlan, { kind: "refused" }> {
   return { kind: "refused", why };
 }
 

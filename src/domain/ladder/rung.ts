@@ -67,6 +67,8 @@ function takenVersion(open: OpenRungs["version"], now: Open<VersionRung>): OpenR
 
 function takenRoute(open: OpenRungs["route"], now: Open<RouteRung>): OpenRungs["route"] {
   if (now.rung.action === "undone") return null;
+  // Found deleted, and nobody knows which it was: that is for `/qa` to show.
+  if (open === null && now.rung.routes.length === 0) return null;
   if (open === null || open.rung.zoneId !== now.rung.zoneId) return now;
   const known = new Set(now.rung.routes.map(({ pattern }) => pattern));
   const kept = open.rung.routes.filter(({ pattern }) => !known.has(pattern));

@@ -23,9 +23,11 @@ export interface Sighting {
   problem: string | null;
 }
 
-/** Who carries the emergencies in force there; null when that is not shown. */
-export function carriersAt({ qa }: Pick<Sighting, "qa">): Carrier[] | null {
-  const shown = (qa?.emergencies ?? []).flatMap(({ carriers }) => carriers ?? []);
+/** Who carries the emergencies in force there, or the one of this id alone; null when that is not shown. */
+export function carriersAt({ qa }: Pick<Sighting, "qa">, id?: string): Carrier[] | null {
+  const shown = (qa?.emergencies ?? [])
+    .filter((one) => id === undefined || one.id === id)
+    .flatMap(({ carriers }) => carriers ?? []);
   return shown.length === 0 ? null : CARRIERS.filter((one) => shown.includes(one));
 }
 

@@ -59,6 +59,12 @@ export function carriersOf({ beacon, kv }: WrittenBy): Carrier[] {
   return (["beacon", "kv"] as const).filter((name) => has[name] === "written");
 }
 
+/** The carriers that this Worker has, and that did not take the stop, or not yet. */
+export function lackingIn({ beacon, kv }: WrittenBy): Carrier[] {
+  const has = { beacon, kv };
+  return (["beacon", "kv"] as const).filter((name) => typeof has[name] !== "string");
+}
+
 /** "kv: no answer within 3000 ms; journal: …"; empty when nothing went wrong. */
 export function problemsIn(written: WrittenBy): string {
   return Object.entries(written)

@@ -2,6 +2,7 @@
 import { expect, it } from "vitest";
 import { reportText } from "../../../src/cli/report.ts";
 import type { CommonInput } from "../../../src/commands/command.ts";
+import { sendSigned } from "../../../src/commands/lib/signed.ts";
 import { notAus, pullTheStop } from "../../../src/commands/not-aus/not-aus.ts";
 import { LocalError, UpstreamError } from "../../../src/ports/errors.ts";
 import type { Ports } from "../../../src/ports/ports.ts";
@@ -46,6 +47,8 @@ function portsOf(send: Send | null, { apiDead = false } = {}) {
 }
 
 const kv: SentStop = { kind: "written", carriers: ["kv"] };
+const STOP = { active: true, id: "STOP", at: "2026-03-01T12:00:00.000Z" };
+const SENDING = { signal: new AbortController().signal, elapsed: () => 0 };
 
 it("goes to every /qa with the stop's own id and time", async () => {
   const sent: [unknown, string][] = [];
@@ -58,6 +61,62 @@ it("goes to every /qa with the stop's own id and time", async () => {
   expect(stop?.by).toBe(PORTS.identity.actor);
   const same = { id: stop?.id, at: stop?.at, reason: "5xx" };
   expect(sent).toEqual(URLS.map((url) => [same, url]));
+});
+
+it("spares the other /qa where the first has brought it to all carriers at once", async () => {
+  const sent: string[] = [];
+  const { ports } = portsOf(async (_stop, url) => {
+    sent.push(url);
+    return kv;
+  });
+  // The head start is long enough.
+  const timeout = () => new AbortController().signal;
+  await sendSigned({ ...ports, clock: { ...ports.clock, timeout } }, STOP, SENDING).all;
+  expect(sent).toEqual(URLS.slice(0, 1));
+});
+
+it.each([
+  ["fails", down],
+  ["lacks a carrier", async (): Promise<SentStop> => ({ ...kv, lacking: ["beacon"] })],
+])("goes to the other /qa at once where the first %s", async (_name, ahead) => {
+  const { ports } = portsOf((_stop, url) =>
+    url === URLS[0] ? ahead() : Promise.resolve({ kind: "written", carriers: ["beacon"] }),
+  );
+  const timeout = () => new AbortController().signal;
+  const sending = sendSigned({ ...ports, clock: { ...ports.clock, timeout } }, STOP, SENDING);
+  expect(await sending.all).toMatchObject({
+    kind: "written",
+    carriers: expect.arrayContaining(["beacon"]),
+    lacking: [],
+  });
+});
+
+it("goes to the other /qa where the first does not answer in time", async () => {
+  const { ports } = portsOf((_stop, url) => (url === URLS[0] ? hung() : Promise.resolve(kv)));
+  expect(await sendSigned(ports, STOP, SENDING).first).toMatchObject({ kind: "written" });
+});
+
+it("without the API, a key file that others can read is what to repair first", async () => {
+  const exposed = new LocalError("can be read by others", { fix: "chmod 600 key" });
+  const { ports } = portsOf(() => Promise.reject(exposed), { apiDead: true });
+  const outcome = await pullTheStop(INPUT, ports);
+  expect(outcome).toMatchObject({
+    kind: "failed",
+    next: expect.stringMatching(/^chmod 600 key && pixcanary not-aus /),
+    data: { ladder: [] },
+  });
+  // Neither the dashboard nor another rung works without the API.
+  expect(reportText(notAus, outcome).err).not.toMatch(/dash\.cloudflare|--via/);
+});
+
+it("says that KV alone brings it where the beacon did not take it, and names the next rung", async () => {
+  const { ports } = portsOf(async () => ({ ...kv, lacking: ["beacon"] }));
+  const outcome = await pullTheStop(INPUT, ports);
+  expect(outcome.kind).toBe("done");
+  const { out } = reportText(notAus, outcome);
+  expect(out).toContain("! the beacon has not taken the stop: there the stop arrives by KV alone");
+  expect(out).toContain("--via version");
+  expect(out).not.toContain("within seconds by the beacon");
 });
 
 it("a Worker that never answers keeps no stop back that the API has taken", async () => {

@@ -162,7 +162,10 @@ it.each([
   const outcome = said(run);
   const next = outcome.kind === "failed" ? outcome.next : "";
   expect(next.endsWith(" --token-file ANOTHER_TOKEN")).toBe(refused);
-  const [first] = manualLines(ports().target, { tokenRefused: isTokenRefused(run) });
+  const [first] = manualLines(ports().target, {
+    apiSilent: false,
+    tokenRefused: isTokenRefused(run),
+  });
   expect(first).toMatch(
     refused ? /^open https:\/\/dash\.cloudflare\.com\// : /wrangler kv key put/,
   );
