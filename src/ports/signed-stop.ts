@@ -3,7 +3,7 @@ import type { Carrier } from "../domain/state/carriers.ts";
 
 export type SentStop =
   /** `lacking`: those that this Worker has as well, and that did not take it, or not yet. */
-  | { kind: "written"; carriers: readonly Carrier[]; lacking?: readonly Carrier[] }
+  | { kind: "written"; carriers: readonly Carrier[]; lacking: readonly Carrier[] }
   /** Somebody has released this very stop meanwhile: nothing was written. */
   | { kind: "released" };
 

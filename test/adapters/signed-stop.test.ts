@@ -53,7 +53,7 @@ const messages = () =>
 
 it("signs what it sends, to /qa/stop, with nothing of the query", async () => {
   server.reply(json(200, WRITTEN));
-  expect(await send()).toEqual({ kind: "written", carriers: ["kv"] });
+  expect(await send()).toEqual({ kind: "written", carriers: ["kv"], lacking: [] });
   const [seen] = server.seen;
   expect([seen?.method, seen?.url]).toEqual(["POST", "/qa/stop"]);
   expect(seen?.headers).toMatchObject({ "x-pix-operator": "anna" });

@@ -1,5 +1,5 @@
 /** Signed stops: the Worker's own way of bringing one to its carriers, at the location that was asked. */
-import { carriersOf } from "../../src/domain/signed-stop/answer.ts";
+import { carriersOf, lackingIn } from "../../src/domain/signed-stop/answer.ts";
 import { WINDOW_MS } from "../../src/domain/signed-stop/window.ts";
 import { STOP_KEY, type StopDocument, serialiseStop } from "../../src/domain/state/documents.ts";
 import { stopNow } from "../../src/domain/state/transitions.ts";
@@ -91,7 +91,7 @@ async function taken(given: Given, place: Place, stop: StopDocument): Promise<Se
   const { world, process } = given;
   const { scheduler, beacon } = world;
   const later = (ms: number, then: () => void) => scheduler.after(ms, then);
-  const carriers = {
+  const reached = {
     beacon: beacon?.carrierAt(place.name, later, process.dice) ?? null,
     kv: kvAt(given, place),
     writeEntry: null,
@@ -99,13 +99,14 @@ async function taken(given: Given, place: Place, stop: StopDocument): Promise<Se
   const limits = { ...DELIVERY_LIMITS, timer: later };
   const delivery = await deliver(
     stop,
-    world.twin.carriers?.(carriers) ?? carriers,
+    world.twin.carriers?.(reached) ?? reached,
     () => undefined,
     limits,
   );
   if (delivery.kind === "released") return delivery;
-  const has = carriersOf(delivery.written);
-  return has.length === 0 ? null : { kind: "written", carriers: has };
+  const { written } = delivery;
+  const carriers = carriersOf(written);
+  return carriers.length === 0 ? null : { kind: "written", carriers, lacking: lackingIn(written) };
 }
 
 /** As the Worker is bound to it there. */

@@ -40,21 +40,19 @@ export function sendSigned(
   stop: StopDocument,
   { signal, elapsed }: { signal: AbortSignal; elapsed: () => number },
 ): Sending {
-  if (stopSender === null) {
+  const [ahead, ...others] = qa.urls;
+  if (stopSender === null || ahead === undefined) {
     return { first: Promise.resolve(SIGNED_OFF), all: Promise.resolve(SIGNED_OFF) };
   }
   const { id = "", at = "", reason = null } = stop;
   const sendTo = async (url: string): Promise<SignedWrite> => {
     try {
       const sent = await stopSender.send({ id, at, reason }, url, { signal });
-      return sent.kind === "released" ? sent : { lacking: [], ...sent, elapsedMs: elapsed() };
+      return sent.kind === "released" ? sent : { ...sent, elapsedMs: elapsed() };
     } catch (error) {
       return { kind: "failed", error: whyNot(error) };
     }
   };
-  const [ahead, ...others] = qa.urls;
-  if (ahead === undefined)
-    return { first: Promise.resolve(SIGNED_OFF), all: Promise.resolve(SIGNED_OFF) };
   const begun = sendTo(ahead);
   const wanted = othersWanted(begun, anySignal([clock.timeout(HEAD_START_MS), signal]));
   const sent = [begun, ...others.map(async (url) => ((await wanted) ? sendTo(url) : SIGNED_OFF))];

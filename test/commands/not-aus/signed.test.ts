@@ -46,7 +46,7 @@ function portsOf(send: Send | null, { apiDead = false } = {}) {
   return { ports, stops };
 }
 
-const kv: SentStop = { kind: "written", carriers: ["kv"] };
+const kv: SentStop = { kind: "written", carriers: ["kv"], lacking: [] };
 const STOP = { active: true, id: "STOP", at: "2026-03-01T12:00:00.000Z" };
 const SENDING = { signal: new AbortController().signal, elapsed: () => 0 };
 
@@ -80,7 +80,9 @@ it.each([
   ["lacks a carrier", async (): Promise<SentStop> => ({ ...kv, lacking: ["beacon"] })],
 ])("goes to the other /qa at once where the first %s", async (_name, ahead) => {
   const { ports } = portsOf((_stop, url) =>
-    url === URLS[0] ? ahead() : Promise.resolve({ kind: "written", carriers: ["beacon"] }),
+    url === URLS[0]
+      ? ahead()
+      : Promise.resolve({ kind: "written", carriers: ["beacon"], lacking: [] }),
   );
   const timeout = () => new AbortController().signal;
   const sending = sendSigned({ ...ports, clock: { ...ports.clock, timeout } }, STOP, SENDING);
