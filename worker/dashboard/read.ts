@@ -64,6 +64,7 @@ export async function readDashboard(range: Range, given: ReadGiven): Promise<Das
     state,
     odd: texts === null ? [] : oddKeys(texts.raw, texts.side, nowMs),
     looks: [lookOf(effective, state, health, colo)],
+    proxyOnly: settings.proxyOnly,
     ramp: ramp === null || isOver(ramp) ? null : ramp,
     entries,
     told: older ?? entries,

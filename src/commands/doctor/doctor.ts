@@ -4,6 +4,8 @@
  */
 
 import * as z from "zod";
+import { openRungs } from "../../domain/ladder/rung.ts";
+import { type TakenRung, takenRungs } from "../../domain/ladder/shown.ts";
 import { anySignal } from "../../domain/lib/abort.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
 import { parseRamp } from "../../domain/ramp/document.ts";
@@ -42,6 +44,8 @@ import { tokenChecks } from "./token.ts";
 /** For all looks together, if --timeout says nothing else: who waits longer for an answer has no stop in time. */
 const LOOK_LIMIT_MS = 4_000;
 const LOOKS = 4;
+/** Of the journal, for a rung that is taken: as many as `restore` looks through. */
+const RUNG_ENTRIES = 20;
 const SKEW_FAILURE_MS = 30_000;
 
 export interface DoctorData {
@@ -103,17 +107,20 @@ export async function examine(
     if (blockade(asked, [], ports, ports.clock.now()) !== null) rest.abort();
     return asked;
   });
-  const [asked, side, sightings, notices, sight, owed, operator, backends] = await Promise.all([
-    asking,
-    attempt(readSide(ports, restSignal)),
-    lookWell(ports, signal),
-    noticeChecks(ports, { test: notify }),
-    sightChecks(ports, restSignal),
-    ports.debts.waiting(),
-    operatorMark(ports, signal),
-    deep ? backendChecks(ports, deepSignal) : [],
-  ]);
+  const [asked, side, sightings, journal, notices, sight, owed, operator, backends] =
+    await Promise.all([
+      asking,
+      attempt(readSide(ports, restSignal)),
+      lookWell(ports, signal),
+      ports.journal.recent(RUNG_ENTRIES, { signal: restSignal }),
+      noticeChecks(ports, { test: notify }),
+      sightChecks(ports, restSignal),
+      ports.debts.waiting(),
+      operatorMark(ports, signal),
+      deep ? backendChecks(ports, deepSignal) : [],
+    ]);
   const beacon = await beaconChecks(sightings, ports, restSignal);
+  const rungs = takenRungs(openRungs(journal.entries), sightings);
   const nowMs = ports.clock.now();
   const blocked = blockade(asked, sightings, ports, nowMs);
   const checks: Check[] = [
@@ -121,8 +128,8 @@ export async function examine(
     hostCheck(ports.tokenHosts),
     ...secretChecks(ports),
     ...(blocked === null
-      ? accountChecks({ asked, side, sightings, nowMs }, ports)
-      : blockedChecks(blocked, { sightings, nowMs }, ports)),
+      ? accountChecks({ asked, side, sightings, rungs, nowMs }, ports)
+      : blockedChecks(blocked, { sightings, rungs, nowMs }, ports)),
     ...beacon,
     ...(blocked === null ? sight : sight.map(({ name }) => skipped(name, blocked.name))),
     ...notices,
@@ -143,6 +150,7 @@ async function lookWell(ports: Ports, signal: AbortSignal): Promise<Sighting[]> 
 async function lookAgain(first: Sighting, { qa }: Ports, signal: AbortSignal): Promise<Sighting> {
   let shown = first;
   for (let looks = 1; looks < LOOKS && shown.qa !== null; looks += 1) {
+    if (shown.qa.proxy_only === true) break;
     if (shown.qa.canary.source === "kv" && shown.qa.beacon?.age_ms !== null) break;
     const next = await qa.look(shown.url, { signal, health: "full" });
     if (next.qa === null) break;
@@ -155,20 +163,22 @@ interface Found {
   asked: Asked;
   side: SideTexts | UpstreamError;
   sightings: readonly Sighting[];
+  /** Rungs of the ladder that are taken, as far as journal and locations say. */
+  rungs: readonly TakenRung[];
   nowMs: number;
 }
 
 const NOTHING: SideTexts = { guardian: null, arm: null, ramp: null, control: null };
 
 /** Of the token, the namespace and what is in it, and every `/qa`. */
-function accountChecks({ asked, side, sightings, nowMs }: Found, ports: Ports): Check[] {
+function accountChecks({ asked, side, sightings, rungs, nowMs }: Found, ports: Ports): Check[] {
   const { token, raw } = asked;
   const texts = isError(side) ? NOTHING : side;
   const state = isError(raw) ? null : parseState(raw);
   const ramp = parseRamp(texts.ramp);
   const { ramps: plans } = ports.target;
   const [name, write] = namespaceChecks(asked, ports);
-  const namespace = otherNamespace(name, { sightings, state, nowMs }, ports);
+  const namespace = otherNamespace(name, { sightings, rungs, state, nowMs }, ports);
   const known = namespace?.result === "pass" ? state : null;
   return [
     ...tokenChecks(token, { nowMs, ramp, plans }),
@@ -185,7 +195,7 @@ function accountChecks({ asked, side, sightings, nowMs }: Found, ports: Ports): 
               ? [refusedBy("ramp", side)]
               : guardianChecks(texts, sightings, nowMs)),
           ]),
-    ...locationChecks({ sightings, state: known, nowMs }, ports),
+    ...locationChecks({ sightings, rungs, state: known, nowMs }, ports),
   ];
 }
 
@@ -201,11 +211,11 @@ function otherNamespace(own: Check | undefined, seen: Seen, { target }: Ports): 
 /** What nobody could ask points to the cause; every `/qa` was asked all the same. */
 function blockedChecks(
   blocked: Check,
-  { sightings, nowMs }: Pick<Found, "sightings" | "nowMs">,
+  { sightings, rungs, nowMs }: Pick<Found, "sightings" | "rungs" | "nowMs">,
   ports: Ports,
 ): Check[] {
   const others = ["token", "namespace", "KV write", "config", "stop"];
-  const locations = locationChecks({ sightings, state: null, nowMs }, ports);
+  const locations = locationChecks({ sightings, rungs, state: null, nowMs }, ports);
   return [
     blocked,
     ...others.filter((name) => name !== blocked.name).map((name) => skipped(name, blocked.name)),
@@ -220,9 +230,12 @@ const CAUSES = ["token", "account", "network", "API"];
 
 async function diagnose(ports: Ports, given: Wanted): Promise<Outcome<DoctorData>> {
   const signal = anySignal([ports.clock.timeout(given.timeoutMs), ports.interrupt]);
+  const journaled = ports.journal.recent(RUNG_ENTRIES, { signal });
+  const journal = { ...ports.journal, recent: () => journaled };
+  const open = journaled.then(({ entries }) => openRungs(entries));
   const [{ checks: own, token }, ladder] = await Promise.all([
-    examine(ports, ports.interrupt, given),
-    ladderChecks(ports, signal),
+    examine({ ...ports, journal }, ports.interrupt, given),
+    ladderChecks(ports, open, signal),
   ]);
   const cause = own.find(({ name, result }) => result === "fail" && CAUSES.includes(name))?.name;
   const checks = [

@@ -1,10 +1,10 @@
 /** From what a command has read to what is known, and the next command as it is typed here. */
 import type { Target } from "../../domain/config/environment.ts";
 import { shownRung, type TakenRung } from "../../domain/ladder/shown.ts";
-import { BEACON_OLD_MS, placeOf } from "../../domain/policy/prerequisites.ts";
+import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
 import { compare, expectationOf } from "../../domain/proof/expectation.ts";
-import type { QaDocument } from "../../domain/proof/qa-document.ts";
+import { isSilent } from "../../domain/proof/silent-beacon.ts";
 import { stateShown } from "../../domain/proof/traffic.ts";
 import { judged } from "../../domain/situation/judged.ts";
 import type { Figures, Known, LookedAt, Situation } from "../../domain/situation/known.ts";
@@ -56,15 +56,8 @@ export function lookedAt(
     stops: (qa?.emergencies ?? []).map(({ carriers = ["kv"], id, at, by, reason }) => {
       return { id, at, by, reason, carriers };
     }),
-    ...(qa?.beacon === undefined ? {} : { beacon: beaconIn(qa.beacon) }),
+    ...(qa?.beacon === undefined ? {} : { beacon: isSilent(qa.beacon) ? "silent" : "answers" }),
   };
-}
-
-function beaconIn({
-  failing,
-  age_ms: ageMs,
-}: NonNullable<QaDocument["beacon"]>): NonNullable<LookedAt["beacon"]> {
-  return failing || ageMs === null || ageMs > BEACON_OLD_MS ? "silent" : "answers";
 }
 
 export function pingsIn({ qa }: Pick<Sighting, "qa">): Pick<LookedAt, "native" | "proxy"> {

@@ -16,13 +16,20 @@ export interface BannerGiven {
   state: ParsedState | null;
   /** Some `/qa` shows an emergency, whatever is stored. */
   shown: boolean;
+  /** The proxy-only version serves: a release alone ends nothing. */
+  proxyOnly: boolean;
   /** Under way. */
   ramp: RampDocument | null;
   /** In order of time; null: not known. */
   entries: readonly JournalEntry[] | null;
 }
 
-export function bannerOf({ state, shown, ramp, entries }: BannerGiven): Banner {
+export function bannerOf({ state, shown, proxyOnly, ramp, entries }: BannerGiven): Banner {
+  if (proxyOnly) {
+    const stop = state !== null && isEmergency(state) ? said(originOf(state)) : UNSAID;
+    const detail = "all traffic to proxy by the proxy-only version, until restore";
+    return { word: "EMERGENCY", detail, ...stop };
+  }
   if (shown && (state === null || !isEmergency(state))) {
     return {
       word: "EMERGENCY",
