@@ -17,7 +17,7 @@ import type { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Given, Outcome, ReadingVerb } from "../command.ts";
 import { onOff } from "../flag.ts";
-import { type Check, failed, passed, skipped, warned } from "../lib/check.ts";
+import { type Check, failed, passed, skipped } from "../lib/check.ts";
 import { invocation } from "../lib/format.ts";
 import { lookEverywhere } from "../lib/look-everywhere.ts";
 import { READ_LIMIT_MS } from "../lib/stored-state.ts";
@@ -35,6 +35,7 @@ import { beaconChecks } from "./beacon.ts";
 import { guardianChecks, oddChecks, rampChecks, readSide } from "./guardian.ts";
 import { ladderChecks } from "./ladder.ts";
 import { elsewhere, locationChecks, type Seen } from "./locations.ts";
+import { hostCheck, queueCheck, secretChecks, skewCheck } from "./machine.ts";
 import { sightChecks } from "./metrics-and-logs.ts";
 import { noticeChecks } from "./notifications.ts";
 import { operatorCheck, operatorMark } from "./operator.ts";
@@ -46,7 +47,6 @@ const LOOK_LIMIT_MS = 4_000;
 const LOOKS = 4;
 /** Of the journal, for a rung that is taken: as many as `restore` looks through. */
 const RUNG_ENTRIES = 20;
-const SKEW_FAILURE_MS = 30_000;
 
 export interface DoctorData {
   checks: Check[];
@@ -255,48 +255,6 @@ async function diagnose(ports: Ports, given: Wanted): Promise<Outcome<DoctorData
   const looked = checks.filter(({ result }) => result !== "skip");
   const reason = `${wrong.length} of ${counted(looked.length, "check")} failed`;
   return { kind: "unhealthy", data, reason, next };
-}
-
-/** Who would get what: a configuration may have come from anywhere. */
-function hostCheck({ list, problem, allow }: Ports["tokenHosts"]): Check {
-  const name = "token hosts";
-  const hosts = list.map(
-    ({ token, host, allowed }) => `${token} → ${host}${allowed ? "" : " (not sent)"}`,
-  );
-  const detail = [...hosts, ...(problem === null ? [] : [problem])].join(" · ");
-  if (list.some(({ allowed }) => !allowed)) return failed(name, detail, allow);
-  if (problem === null) return passed(name, detail);
-  return warned(name, detail, "make it yours, and unwritable for others: chown, chmod go-w");
-}
-
-/** The API token has a line of its own. */
-function secretChecks({ missingSecrets }: Ports): Check[] {
-  return missingSecrets
-    .filter(({ what }) => what !== "API token")
-    .map(({ what, why, fix }) => failed(what, why, fix));
-}
-
-/** What changes still owe: journal entries and notifications. */
-function queueCheck(owed: number, { target }: Ports): Check {
-  const name = "queue";
-  if (owed === 0) return passed(name, "nothing left to deliver");
-  const detail = `${counted(owed, "change")} not yet in the journal of KV, or not notified`;
-  return warned(name, detail, invocation(target, "deliver"));
-}
-
-function skewCheck({ apiClock }: Pick<Ports, "apiClock">, blocked: Check | null): Check {
-  const name = "clock";
-  const aheadMs = apiClock.aheadMs();
-  if (aheadMs === null) {
-    if (blocked !== null) return skipped(name, blocked.name);
-    return warned(name, "the API's time is unknown", "run doctor again");
-  }
-  if (aheadMs === 0) return passed(name, "in sync with the API");
-  const awayMs = Math.abs(aheadMs);
-  const found = awayMs > SKEW_FAILURE_MS ? failed : warned;
-  const way = aheadMs > 0 ? "ahead of" : "behind";
-  const fix = "synchronise this machine's clock (timedatectl set-ntp true)";
-  return found(name, `${Math.round(awayMs / 1_000)} s ${way} the API's clock`, fix);
 }
 
 function render(outcome: Outcome<DoctorData>): string {

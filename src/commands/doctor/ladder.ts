@@ -11,7 +11,6 @@ import {
   type WorkerVersion,
 } from "../../domain/ladder/proxy-only.ts";
 import type { OpenRungs } from "../../domain/ladder/rung.ts";
-import { rungText } from "../../domain/ladder/shown.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { Deployment } from "../../ports/ladder.ts";
 import type { Ports } from "../../ports/ports.ts";
@@ -134,7 +133,7 @@ async function routeCheck(
   const [{ planned }, { route }] = await Promise.all([lookAtRoutes(zoneId, ports, signal), open]);
   if (planned.kind === "refused" && route !== null) {
     const patterns = route.rung.routes.map(({ pattern }) => pattern);
-    const detail = `${rungText({ via: "route", patterns })}: a rung that ${route.by} took; ${planned.why}`;
+    const detail = `${patterns.join(", ")} is deleted: a rung that ${route.by} took; restore puts it back`;
     return warned(ROUTE, detail, `${invocation(ports.target, "restore")} --reason "…"`);
   }
   if (planned.kind === "refused") {

@@ -94,9 +94,9 @@ function rungCheck(name: string, sighting: Sighting, seen: Seen, ports: Given): 
   const via = shownRung(sighting, routeDeleted);
   const rung = seen.rungs.find((one) => one.via === via);
   if (via === null || rung === undefined) return null;
-  const restore = `${invocation(ports.target, "restore")} --reason "…"   # when the cause is fixed`;
-  const who = rung.at === null ? "" : `, ${timeWithAge(rung.at, seen.nowMs)} by ${rung.by}`;
-  return warned(name, `EMERGENCY by ${rungText(rung)}, until restore${who}`, restore);
+  const restore = `${invocation(ports.target, "restore")} --reason "…"`;
+  const since = rung.at === null ? "" : ` since ${timeWithAge(rung.at, seen.nowMs)}, by ${rung.by}`;
+  return warned(name, `EMERGENCY by ${rungText(rung)}${since}; until restore`, restore);
 }
 
 /** Without a token that is missing or kept, a refusal is what follows, and is no finding of its own. */

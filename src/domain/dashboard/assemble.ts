@@ -1,5 +1,4 @@
 /** Everything that the page shows, from what was read and asked. */
-import { openRungs } from "../ladder/rung.ts";
 import type { TakenRung } from "../ladder/shown.ts";
 import { evaluate } from "../policy/evaluate.ts";
 import type { Policy } from "../policy/numbers.ts";
@@ -44,8 +43,8 @@ export interface Seen {
   /** What in KV cannot be read, or not be believed. */
   odd: readonly string[];
   looks: readonly LookedAt[];
-  /** This Worker is the proxy-only version. */
-  proxyOnly: boolean;
+  /** Those of the ladder that are taken, as far as can be told from where the page is made. */
+  rungs: readonly TakenRung[];
   /** Under way. */
   ramp: RampDocument | null;
   /** The newest, in order of time: what banner and advice go by. */
@@ -82,15 +81,8 @@ export function dashboardOf(seen: Seen): DashboardDocument {
   };
 }
 
-/** By what this Worker is: where the route is deleted, it shows this page to nobody. */
-function rungsIn({ proxyOnly, entries }: Seen): TakenRung[] {
-  if (!proxyOnly) return [];
-  const { version } = openRungs(entries.kind === "seen" ? entries.value : []);
-  return [{ via: "version", patterns: [], at: version?.at ?? null, by: version?.by ?? null }];
-}
-
 function situationIn(seen: Seen): Situation {
-  const { nowMs, state, looks, ramp, odd, hasMetrics, onCall, present, entries } = seen;
+  const { nowMs, state, looks, rungs, ramp, odd, hasMetrics, onCall, present, entries } = seen;
   const { share, locations } = present;
   const behind = locations.ok ? locations.data.filter(isBehind) : [];
   return situationOf({
@@ -98,7 +90,7 @@ function situationIn(seen: Seen): Situation {
     nowMs,
     state,
     looks,
-    rungs: rungsIn(seen),
+    rungs,
     ramp,
     odd,
     hasMetrics,

@@ -1,5 +1,6 @@
 /** What a location's answer shows of the rungs beyond a plain stop, and which of them are taken. */
-import type { Sighting } from "../proof/expectation.ts";
+import type { SeenDecision } from "../decision/headers.ts";
+import type { QaDocument } from "../proof/qa-document.ts";
 import type { OpenRungs } from "./rung.ts";
 
 /** Of the account itself: whether each rung is taken there now. Null: it was not asked, or did not answer. */
@@ -15,7 +16,12 @@ export interface TakenRung {
   by: string | null;
 }
 
-type Shown = Pick<Sighting, "status" | "decision" | "qa">;
+/** Of one look at one `/qa`. */
+interface Shown {
+  status: number | null;
+  decision: SeenDecision | null;
+  qa: QaDocument | null;
+}
 
 /** The legacy origin answers there, or whoever else: the Worker does not. */
 export function isBypassed({ status, decision, qa }: Shown): boolean {

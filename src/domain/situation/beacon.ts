@@ -21,5 +21,5 @@ export function beaconConcerns({ looks, state, rungs = [] }: Known): Concern[] {
   // A rung needs the API, which did not answer where the state is unknown.
   const rung = stopped && !arrived ? "; faster: pixcanary not-aus --via version" : "";
   const next = stopped ? null : command("doctor");
-  return [{ kind: "beacon", mark: "!", text: `${text}${rung}`, next }];
+  return [{ kind: "odd", mark: "!", text: `${text}${rung}`, next }];
 }

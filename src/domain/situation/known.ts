@@ -103,7 +103,6 @@ export const CONCERNS = [
   "proxy",
   "cap",
   "odd",
-  "beacon",
   "open",
   "unsettled",
   "unread",

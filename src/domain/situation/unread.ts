@@ -8,8 +8,10 @@ export function unreadConcerns(known: Known): Concern[] {
   const next = command("doctor");
   const concern = (text: string): Concern => ({ kind: "unread", mark: "?", text, next });
   const silent = looks.filter(({ emergency, current }) => emergency === null || current === null);
+  // Without its route, the Worker has nobody to tell.
+  const bypassed = known.rungs?.some(({ via }) => via === "route") === true;
   const unpinged = looks.filter(
-    ({ native, proxy }) => native.kind === "unknown" || proxy.kind === "unknown",
+    ({ native, proxy }) => !bypassed && (native.kind === "unknown" || proxy.kind === "unknown"),
   );
   return [
     ...(state === null && because === undefined ? [concern("the stored state is not known")] : []),
