@@ -7,11 +7,33 @@ const COMMAND =
 /** A blank before the text, a symbol, and the name that some lines begin with. */
 const LEAD = /^\s*(?:[✔✖!?·] +)?(?:\S+(?: \S+)* {2,}|\d+\. )?/;
 
+/** What leads to one: "→ next: ", "      fix: ". */
+const ADVICE = /^(→ next|\s+fix): /;
+/** What is said of a command, behind it. */
+const NOTE = /\s{3}# (.*)$/;
+
 export function wrapLines(text: string, columns: number): string {
   return text
     .split("\n")
-    .flatMap((line) => (COMMAND.test(line) ? [line] : wrapped(line, columns)))
+    .flatMap((line) => {
+      if (widthOf(line) <= columns) return [line];
+      if (!COMMAND.test(line)) return wrapped(line, columns);
+      return ADVICE.test(line) ? advice(line, columns) : [line];
+    })
     .join("\n");
+}
+
+/** A command that does not fit behind its label has a line of its own, from the first column: it is copied whole. */
+function advice(line: string, columns: number): string[] {
+  const [label = ""] = ADVICE.exec(line) ?? [];
+  const note = NOTE.exec(line)?.[1] ?? "";
+  const command = line.slice(label.length).replace(NOTE, "");
+  const fits = widthOf(label + command) <= columns;
+  const below = `${" ".repeat(fits ? label.length : 0)}# ${note}`;
+  return [
+    ...(fits ? [label + command] : [label.trimEnd(), command]),
+    ...(note === "" ? [] : wrapped(below, columns)),
+  ];
 }
 
 /** A word that is longer than a line stays whole. */

@@ -38,12 +38,30 @@ describe("a line that is too long", () => {
 
   it("stays whole where it is a command, and where it has no blank", () => {
     for (const line of [
-      `→ next: pixcanary restore --env production --reason "${"x ".repeat(60)}"`,
       "  CLOUDFLARE_ACCOUNT_ID=1 npx wrangler kv key put --namespace-id 2 --remote stop '{}'",
       "x".repeat(200),
     ]) {
       expect(wrapLines(line, 40)).toBe(line);
     }
+  });
+});
+
+describe("a command to copy that does not fit behind its label", () => {
+  const command = 'pixcanary restore --config /etc/pixcanary.json --env production --reason "…"';
+
+  it("stands whole on a line of its own, and what is said of it below", () => {
+    expect(wrapLines(`→ next: ${command}   # when the cause is fixed`, 80)).toBe(
+      `→ next:\n${command}\n# when the cause is fixed`,
+    );
+    expect(wrapLines(`      fix: ${command}`, 80)).toBe(`      fix:\n${command}`);
+  });
+
+  it("stays where it is as long as it fits, with what is said of it below where only that does not", () => {
+    const short = "→ next: pixcanary status --env production";
+    expect(wrapLines(short, 80)).toBe(short);
+    expect(wrapLines(`${short}   # ${"again ".repeat(9)}soon`, 60)).toBe(
+      `${short}\n        # ${"again ".repeat(8).trim()}\n        again soon`,
+    );
   });
 });
 

@@ -169,6 +169,21 @@ describe("not-aus --via route", () => {
   });
 });
 
+/** By hand, with wrangler. */
+async function resetDeployment(): Promise<void> {
+  const { worker } = account();
+  const [first] = worker.deployments.slice(-1);
+  if (first !== undefined) await worker.deploy(first.split);
+}
+const future = () => new Date(Date.now() + 1_000).toISOString();
+const lateConfig = () =>
+  JSON.stringify({
+    canary_percent: 10,
+    canary_tag: "B2a",
+    emergency_proxy: false,
+    last_updated: future(),
+  });
+
 const YES = ["--reason", "fixed", "--yes"];
 
 describe("restore", () => {
@@ -286,15 +301,55 @@ describe("restore", () => {
 });
 
 describe("status and history", () => {
-  test("name each rung that is taken", async () => {
+  test("name what is taken, and send nobody round in a circle", async () => {
     await say("not-aus", "--via", "version");
-    expect((await say("status")).said).toMatch(
-      /rung the proxy-only version [0-9a-f]{8} is deployed, .* before: [0-9a-f]{8} at 100 %/,
+    const status = await say("status");
+    expect(status.said).toContain(
+      "! EMERGENCY by the proxy-only version, until restore: all traffic is on proxy",
     );
+    expect(status.said).toMatch(/proxy-only version [\da-f]{8} deployed by [^,]+, until restore/);
+    expect(status.said).toMatch(/FRA emergency \(proxy-only version\)/);
+    expect(status.said).toMatch(/→ next: pixcanary restore /);
+    const proved = await say("verify");
+    expect([proved.code, proved.said]).toEqual([
+      0,
+      expect.stringMatching(/EMERGENCY by the proxy-only version.*→ next: pixcanary restore /),
+    ]);
+    const examined = await say("doctor");
+    expect(examined.said).toMatch(/! \/qa FRA EMERGENCY by the proxy-only version since/);
+    expect(examined.said).toContain("beacon not checked: see proxy-only");
+    expect(examined.said).not.toMatch(/bind (BEACON|KV_CANARY_CONFIG)/);
+
     await say("not-aus", "--via", "route", "--confirm-route", PATTERN);
-    expect((await say("status")).said).toContain(`the route ${PATTERN} was deleted`);
-    const { said } = await say("history");
-    expect(said).toContain("not-aus --via version");
-    expect(said).toContain("not-aus --via route");
+    const both = await say("status");
+    expect(both.said).toContain(
+      `EMERGENCY by the deleted route ${PATTERN} and the proxy-only version, until restore`,
+    );
+    expect(both.said).toMatch(/route api\.pix\.test\/\* deleted by [^,]+, until restore/);
+    expect((await say("verify")).code).toBe(0);
+    const routeless = await say("doctor");
+    expect(routeless.said).toContain(`route ${PATTERN} is deleted: a rung that`);
+    expect(routeless.said).not.toContain("qaUrls in pixcanary.json");
+    const history = (await say("history")).said;
+    expect(history).toContain("--via version");
+    expect(history).toContain("--via route");
+  });
+
+  test("do not call a rung taken that was put back by hand", async () => {
+    await say("not-aus", "--via", "version");
+    await resetDeployment();
+    const { said } = await say("status");
+    expect(said).toMatch(/! EMERGENCY: all traffic is on proxy/);
+    expect(said).toMatch(/deployed by [^,]+, and put back since, by hand/);
+  });
+
+  test("call a rung what keeps a released state from being live", async () => {
+    await say("not-aus", "--via", "version");
+    lane.sandbox.control.store.put("stop", JSON.stringify({ active: false, at: future() }));
+    lane.sandbox.control.store.put("config", lateConfig());
+    const { code, said } = await say("verify");
+    expect([code, said]).toEqual([20, expect.stringContaining("a rung of the ladder is taken")]);
+    expect(said).toContain("FRA: the proxy-only version answers, until restore");
+    expect(said).toMatch(/→ next: pixcanary restore /);
   });
 });

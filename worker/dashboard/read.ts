@@ -5,6 +5,8 @@ import type { Sources } from "../../src/domain/dashboard/figures.ts";
 import { currentFigures } from "../../src/domain/dashboard/figures.ts";
 import type { Past, Range } from "../../src/domain/dashboard/range.ts";
 import { pastOfNow, pastOfRange } from "../../src/domain/dashboard/range.ts";
+import { openRungs } from "../../src/domain/ladder/rung.ts";
+import type { TakenRung } from "../../src/domain/ladder/shown.ts";
 import type { KeepAlive } from "../../src/domain/lib/kept.ts";
 import type { Observed } from "../../src/domain/policy/observations.ts";
 import { isOver, parseRamp } from "../../src/domain/ramp/document.ts";
@@ -64,6 +66,7 @@ export async function readDashboard(range: Range, given: ReadGiven): Promise<Das
     state,
     odd: texts === null ? [] : oddKeys(texts.raw, texts.side, nowMs),
     looks: [lookOf(effective, state, health, colo)],
+    rungs: settings.proxyOnly ? [proxyOnlyRung(entries)] : [],
     ramp: ramp === null || isOver(ramp) ? null : ramp,
     entries,
     told: older ?? entries,
@@ -73,6 +76,12 @@ export async function readDashboard(range: Range, given: ReadGiven): Promise<Das
     figures,
     commandText: (next) => nextText(next, { env: environment, configPath: null }),
   });
+}
+
+/** By what this Worker is; where the route is deleted, it shows its page to nobody. */
+function proxyOnlyRung(entries: Observed<readonly JournalEntry[]>): TakenRung {
+  const { version } = openRungs(entries.kind === "seen" ? entries.value : []);
+  return { via: "version", patterns: [], at: version?.at ?? null, by: version?.by ?? null };
 }
 
 /** Null when KV does not answer. */

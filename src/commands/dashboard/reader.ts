@@ -4,6 +4,8 @@ import type { DashboardDocument, RangeFigures } from "../../domain/dashboard/doc
 import type { KeptFigures, Sources } from "../../domain/dashboard/figures.ts";
 import { currentFigures, isWhole } from "../../domain/dashboard/figures.ts";
 import { MOST_ENTRIES, type Range } from "../../domain/dashboard/range.ts";
+import { openRungs } from "../../domain/ladder/rung.ts";
+import { takenRungs } from "../../domain/ladder/shown.ts";
 import { anySignal } from "../../domain/lib/abort.ts";
 import { createKept } from "../../domain/lib/kept.ts";
 import { isOver, parseRamp, RAMP_KEY } from "../../domain/ramp/document.ts";
@@ -13,7 +15,7 @@ import type { Ports } from "../../ports/ports.ts";
 import { askOf } from "../lib/ask-metrics.ts";
 import { lookEverywhere } from "../lib/look-everywhere.ts";
 import { uncaughtIn } from "../lib/native-health.ts";
-import { lookedAt } from "../lib/situation.ts";
+import { lookedAt, pingsIn } from "../lib/situation.ts";
 import { READ_LIMIT_MS, readBase } from "../lib/stored-state.ts";
 
 const FIGURES_LIMIT_MS = 8_000;
@@ -58,6 +60,7 @@ async function read(range: Range, ports: Ports, kept: KeptFigures): Promise<Dash
       ? { kind: "seen", value: journal.entries }
       : { kind: "unseen", because: problem };
   const nowMs = clock.now();
+  const rungs = takenRungs(openRungs(journal.entries), sightings);
   const { policy } = target;
   const ask = askOf(ports.metrics, anySignal([clock.timeout(FIGURES_LIMIT_MS), interrupt]));
   const nowS = Math.floor(nowMs / 1_000);
@@ -81,7 +84,8 @@ async function read(range: Range, ports: Ports, kept: KeptFigures): Promise<Dash
     onCall: target.contacts.onCall,
     state,
     odd: "state" in base ? oddIn(base, nowMs) : [],
-    looks: sightings.map((sighting) => lookedAt(sighting, state)),
+    looks: sightings.map((one) => lookedAt(one, state, pingsIn(one), rungs)),
+    rungs,
     ramp: ramp === null || isOver(ramp) ? null : ramp,
     entries,
     told: entries,

@@ -4,6 +4,8 @@
  */
 
 import * as z from "zod";
+import { openRungs } from "../../domain/ladder/rung.ts";
+import { type TakenRung, takenRungs } from "../../domain/ladder/shown.ts";
 import { anySignal } from "../../domain/lib/abort.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
 import { parseRamp } from "../../domain/ramp/document.ts";
@@ -15,7 +17,7 @@ import type { UpstreamError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Given, Outcome, ReadingVerb } from "../command.ts";
 import { onOff } from "../flag.ts";
-import { type Check, failed, passed, skipped, warned } from "../lib/check.ts";
+import { type Check, failed, passed, skipped } from "../lib/check.ts";
 import { invocation } from "../lib/format.ts";
 import { lookEverywhere } from "../lib/look-everywhere.ts";
 import { READ_LIMIT_MS } from "../lib/stored-state.ts";
@@ -33,6 +35,7 @@ import { beaconChecks } from "./beacon.ts";
 import { guardianChecks, oddChecks, rampChecks, readSide } from "./guardian.ts";
 import { ladderChecks } from "./ladder.ts";
 import { elsewhere, locationChecks, type Seen } from "./locations.ts";
+import { hostCheck, queueCheck, secretChecks, skewCheck } from "./machine.ts";
 import { sightChecks } from "./metrics-and-logs.ts";
 import { noticeChecks } from "./notifications.ts";
 import { operatorCheck, operatorMark } from "./operator.ts";
@@ -42,7 +45,8 @@ import { tokenChecks } from "./token.ts";
 /** For all looks together, if --timeout says nothing else: who waits longer for an answer has no stop in time. */
 const LOOK_LIMIT_MS = 4_000;
 const LOOKS = 4;
-const SKEW_FAILURE_MS = 30_000;
+/** Of the journal, for a rung that is taken: as many as `restore` looks through. */
+const RUNG_ENTRIES = 20;
 
 export interface DoctorData {
   checks: Check[];
@@ -103,17 +107,20 @@ export async function examine(
     if (blockade(asked, [], ports, ports.clock.now()) !== null) rest.abort();
     return asked;
   });
-  const [asked, side, sightings, notices, sight, owed, operator, backends] = await Promise.all([
-    asking,
-    attempt(readSide(ports, restSignal)),
-    lookWell(ports, signal),
-    noticeChecks(ports, { test: notify }),
-    sightChecks(ports, restSignal),
-    ports.debts.waiting(),
-    operatorMark(ports, signal),
-    deep ? backendChecks(ports, deepSignal) : [],
-  ]);
+  const [asked, side, sightings, journal, notices, sight, owed, operator, backends] =
+    await Promise.all([
+      asking,
+      attempt(readSide(ports, restSignal)),
+      lookWell(ports, signal),
+      ports.journal.recent(RUNG_ENTRIES, { signal: restSignal }),
+      noticeChecks(ports, { test: notify }),
+      sightChecks(ports, restSignal),
+      ports.debts.waiting(),
+      operatorMark(ports, signal),
+      deep ? backendChecks(ports, deepSignal) : [],
+    ]);
   const beacon = await beaconChecks(sightings, ports, restSignal);
+  const rungs = takenRungs(openRungs(journal.entries), sightings);
   const nowMs = ports.clock.now();
   const blocked = blockade(asked, sightings, ports, nowMs);
   const checks: Check[] = [
@@ -121,8 +128,8 @@ export async function examine(
     hostCheck(ports.tokenHosts),
     ...secretChecks(ports),
     ...(blocked === null
-      ? accountChecks({ asked, side, sightings, nowMs }, ports)
-      : blockedChecks(blocked, { sightings, nowMs }, ports)),
+      ? accountChecks({ asked, side, sightings, rungs, nowMs }, ports)
+      : blockedChecks(blocked, { sightings, rungs, nowMs }, ports)),
     ...beacon,
     ...(blocked === null ? sight : sight.map(({ name }) => skipped(name, blocked.name))),
     ...notices,
@@ -143,6 +150,7 @@ async function lookWell(ports: Ports, signal: AbortSignal): Promise<Sighting[]> 
 async function lookAgain(first: Sighting, { qa }: Ports, signal: AbortSignal): Promise<Sighting> {
   let shown = first;
   for (let looks = 1; looks < LOOKS && shown.qa !== null; looks += 1) {
+    if (shown.qa.proxy_only === true) break;
     if (shown.qa.canary.source === "kv" && shown.qa.beacon?.age_ms !== null) break;
     const next = await qa.look(shown.url, { signal, health: "full" });
     if (next.qa === null) break;
@@ -155,20 +163,22 @@ interface Found {
   asked: Asked;
   side: SideTexts | UpstreamError;
   sightings: readonly Sighting[];
+  /** Rungs of the ladder that are taken, as far as journal and locations say. */
+  rungs: readonly TakenRung[];
   nowMs: number;
 }
 
 const NOTHING: SideTexts = { guardian: null, arm: null, ramp: null, control: null };
 
 /** Of the token, the namespace and what is in it, and every `/qa`. */
-function accountChecks({ asked, side, sightings, nowMs }: Found, ports: Ports): Check[] {
+function accountChecks({ asked, side, sightings, rungs, nowMs }: Found, ports: Ports): Check[] {
   const { token, raw } = asked;
   const texts = isError(side) ? NOTHING : side;
   const state = isError(raw) ? null : parseState(raw);
   const ramp = parseRamp(texts.ramp);
   const { ramps: plans } = ports.target;
   const [name, write] = namespaceChecks(asked, ports);
-  const namespace = otherNamespace(name, { sightings, state, nowMs }, ports);
+  const namespace = otherNamespace(name, { sightings, rungs, state, nowMs }, ports);
   const known = namespace?.result === "pass" ? state : null;
   return [
     ...tokenChecks(token, { nowMs, ramp, plans }),
@@ -185,7 +195,7 @@ function accountChecks({ asked, side, sightings, nowMs }: Found, ports: Ports): 
               ? [refusedBy("ramp", side)]
               : guardianChecks(texts, sightings, nowMs)),
           ]),
-    ...locationChecks({ sightings, state: known, nowMs }, ports),
+    ...locationChecks({ sightings, rungs, state: known, nowMs }, ports),
   ];
 }
 
@@ -201,11 +211,11 @@ function otherNamespace(own: Check | undefined, seen: Seen, { target }: Ports): 
 /** What nobody could ask points to the cause; every `/qa` was asked all the same. */
 function blockedChecks(
   blocked: Check,
-  { sightings, nowMs }: Pick<Found, "sightings" | "nowMs">,
+  { sightings, rungs, nowMs }: Pick<Found, "sightings" | "rungs" | "nowMs">,
   ports: Ports,
 ): Check[] {
   const others = ["token", "namespace", "KV write", "config", "stop"];
-  const locations = locationChecks({ sightings, state: null, nowMs }, ports);
+  const locations = locationChecks({ sightings, rungs, state: null, nowMs }, ports);
   return [
     blocked,
     ...others.filter((name) => name !== blocked.name).map((name) => skipped(name, blocked.name)),
@@ -220,9 +230,12 @@ const CAUSES = ["token", "account", "network", "API"];
 
 async function diagnose(ports: Ports, given: Wanted): Promise<Outcome<DoctorData>> {
   const signal = anySignal([ports.clock.timeout(given.timeoutMs), ports.interrupt]);
+  const journaled = ports.journal.recent(RUNG_ENTRIES, { signal });
+  const journal = { ...ports.journal, recent: () => journaled };
+  const open = journaled.then(({ entries }) => openRungs(entries));
   const [{ checks: own, token }, ladder] = await Promise.all([
-    examine(ports, ports.interrupt, given),
-    ladderChecks(ports, signal),
+    examine({ ...ports, journal }, ports.interrupt, given),
+    ladderChecks(ports, open, signal),
   ]);
   const cause = own.find(({ name, result }) => result === "fail" && CAUSES.includes(name))?.name;
   const checks = [
@@ -242,48 +255,6 @@ async function diagnose(ports: Ports, given: Wanted): Promise<Outcome<DoctorData
   const looked = checks.filter(({ result }) => result !== "skip");
   const reason = `${wrong.length} of ${counted(looked.length, "check")} failed`;
   return { kind: "unhealthy", data, reason, next };
-}
-
-/** Who would get what: a configuration may have come from anywhere. */
-function hostCheck({ list, problem, allow }: Ports["tokenHosts"]): Check {
-  const name = "token hosts";
-  const hosts = list.map(
-    ({ token, host, allowed }) => `${token} → ${host}${allowed ? "" : " (not sent)"}`,
-  );
-  const detail = [...hosts, ...(problem === null ? [] : [problem])].join(" · ");
-  if (list.some(({ allowed }) => !allowed)) return failed(name, detail, allow);
-  if (problem === null) return passed(name, detail);
-  return warned(name, detail, "make it yours, and unwritable for others: chown, chmod go-w");
-}
-
-/** The API token has a line of its own. */
-function secretChecks({ missingSecrets }: Ports): Check[] {
-  return missingSecrets
-    .filter(({ what }) => what !== "API token")
-    .map(({ what, why, fix }) => failed(what, why, fix));
-}
-
-/** What changes still owe: journal entries and notifications. */
-function queueCheck(owed: number, { target }: Ports): Check {
-  const name = "queue";
-  if (owed === 0) return passed(name, "nothing left to deliver");
-  const detail = `${counted(owed, "change")} not yet in the journal of KV, or not notified`;
-  return warned(name, detail, invocation(target, "deliver"));
-}
-
-function skewCheck({ apiClock }: Pick<Ports, "apiClock">, blocked: Check | null): Check {
-  const name = "clock";
-  const aheadMs = apiClock.aheadMs();
-  if (aheadMs === null) {
-    if (blocked !== null) return skipped(name, blocked.name);
-    return warned(name, "the API's time is unknown", "run doctor again");
-  }
-  if (aheadMs === 0) return passed(name, "in sync with the API");
-  const awayMs = Math.abs(aheadMs);
-  const found = awayMs > SKEW_FAILURE_MS ? failed : warned;
-  const way = aheadMs > 0 ? "ahead of" : "behind";
-  const fix = "synchronise this machine's clock (timedatectl set-ntp true)";
-  return found(name, `${Math.round(awayMs / 1_000)} s ${way} the API's clock`, fix);
 }
 
 function render(outcome: Outcome<DoctorData>): string {

@@ -10,6 +10,7 @@ import {
   uploadCommand,
   type WorkerVersion,
 } from "../../domain/ladder/proxy-only.ts";
+import type { OpenRungs } from "../../domain/ladder/rung.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { Deployment } from "../../ports/ladder.ts";
 import type { Ports } from "../../ports/ports.ts";
@@ -22,7 +23,11 @@ const VERSION = "proxy-only";
 const ROUTE = "route";
 
 /** Never throws. */
-export async function ladderChecks(ports: Ports, signal: AbortSignal): Promise<Check[]> {
+export async function ladderChecks(
+  ports: Ports,
+  open: Promise<OpenRungs>,
+  signal: AbortSignal,
+): Promise<Check[]> {
   const guarded = (name: string, work: Promise<Check>): Promise<Check> =>
     work.catch((error: unknown) => {
       const { message, kind } = asUpstream(error);
@@ -37,7 +42,7 @@ export async function ladderChecks(ports: Ports, signal: AbortSignal): Promise<C
   const { zone } = ports.target;
   return Promise.all([
     guarded(VERSION, versionCheck(ports, signal)),
-    ...(zone === null ? [] : [guarded(ROUTE, routeCheck(zone, ports, signal))]),
+    ...(zone === null ? [] : [guarded(ROUTE, routeCheck(zone, open, ports, signal))]),
   ]);
 }
 
@@ -115,12 +120,22 @@ async function rehearsed(
   return passed(VERSION, `${shortId(id)} at 0 %${places}`);
 }
 
-async function routeCheck(zone: string, ports: Ports, signal: AbortSignal): Promise<Check> {
+async function routeCheck(
+  zone: string,
+  open: Promise<OpenRungs>,
+  ports: Ports,
+  signal: AbortSignal,
+): Promise<Check> {
   if (ports.target.legacyHosts.length === 0) {
     return warned(ROUTE, "pixcanary.json names no legacyHosts", "add them, to use --via route");
   }
   const zoneId = await ports.routes.zone(zone, { signal });
-  const { planned } = await lookAtRoutes(zoneId, ports, signal);
+  const [{ planned }, { route }] = await Promise.all([lookAtRoutes(zoneId, ports, signal), open]);
+  if (planned.kind === "refused" && route !== null) {
+    const patterns = route.rung.routes.map(({ pattern }) => pattern);
+    const detail = `${patterns.join(", ")} is deleted: a rung that ${route.by} took; restore puts it back`;
+    return warned(ROUTE, detail, `${invocation(ports.target, "restore")} --reason "…"`);
+  }
   if (planned.kind === "refused") {
     return warned(
       ROUTE,

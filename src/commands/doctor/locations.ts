@@ -1,11 +1,12 @@
 /** What each `/qa` shows, and what they show together. */
 import { hostOf, mayGetToken, NO_HOSTS } from "../../domain/config/token-hosts.ts";
+import { rungText, shownRung, type TakenRung } from "../../domain/ladder/shown.ts";
 import { timeOf } from "../../domain/lib/time.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
 import type { QaDocument } from "../../domain/proof/qa-document.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
-import { age } from "../../domain/text/age.ts";
+import { age, timeWithAge } from "../../domain/text/age.ts";
 import { counted } from "../../domain/text/format.ts";
 import type { Ports } from "../../ports/ports.ts";
 import { type Check, failed, passed, skipped, warned } from "../lib/check.ts";
@@ -21,6 +22,8 @@ export interface Seen {
   sightings: readonly Sighting[];
   /** As stored; null: not known, or nothing to compare with. */
   state: ParsedState | null;
+  /** Rungs of the ladder that are taken: where one answers, nothing else can be said. */
+  rungs: readonly TakenRung[];
   nowMs: number;
 }
 
@@ -45,7 +48,7 @@ export function elsewhere({ sightings, state, nowMs }: Seen): string | null {
 }
 
 function isTelling({ qa, cached }: Sighting): boolean {
-  return qa?.canary.source === "kv" && cached === undefined;
+  return qa?.canary.source === "kv" && qa.proxy_only !== true && cached === undefined;
 }
 
 function difference({ qa }: Sighting, state: ParsedState | null, nowMs: number): string | null {
@@ -70,6 +73,8 @@ function difference({ qa }: Sighting, state: ParsedState | null, nowMs: number):
 function qaChecks(sighting: Sighting, seen: Seen, ports: Given): Check[] {
   const name = `/qa ${placeOf(sighting)}`;
   const { qa } = sighting;
+  const rung = rungCheck(name, sighting, seen, ports);
+  if (rung !== null) return [rung];
   if (qa === null) return [unseenCheck(name, sighting, ports)];
   const copy = copyCheck(name, sighting, qa, seen.nowMs);
   if (copy !== null) return [copy];
@@ -81,6 +86,17 @@ function qaChecks(sighting: Sighting, seen: Seen, ports: Given): Check[] {
   ];
   const keys = qa.cookie_key_ids.join(", ");
   return wrong.length > 0 ? wrong : [passed(name, `answers, state from KV, keys ${keys}`)];
+}
+
+/** Null where the Worker answers by what is stored. */
+function rungCheck(name: string, sighting: Sighting, seen: Seen, ports: Given): Check | null {
+  const routeDeleted = seen.rungs.some(({ via }) => via === "route");
+  const via = shownRung(sighting, routeDeleted);
+  const rung = seen.rungs.find((one) => one.via === via);
+  if (via === null || rung === undefined) return null;
+  const restore = `${invocation(ports.target, "restore")} --reason "…"`;
+  const since = rung.at === null ? "" : ` since ${timeWithAge(rung.at, seen.nowMs)}, by ${rung.by}`;
+  return warned(name, `EMERGENCY by ${rungText(rung)}${since}; until restore`, restore);
 }
 
 /** Without a token that is missing or kept, a refusal is what follows, and is no finding of its own. */

@@ -8,6 +8,13 @@ import {
 } from "../../domain/ladder/proxy-only.ts";
 import type { Route } from "../../domain/ladder/routes.ts";
 import { type OpenRungs, openRungs } from "../../domain/ladder/rung.ts";
+import {
+  type AccountRungs,
+  isBypassed,
+  type TakenRung,
+  takenRungs,
+} from "../../domain/ladder/shown.ts";
+import { anySignal } from "../../domain/lib/abort.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
 import type { JournalEntry } from "../../domain/state/journal.ts";
 import type { CallOptions } from "../../ports/api.ts";
@@ -26,12 +33,10 @@ export function rungsKnown(
   entries: readonly JournalEntry[],
   sightings: readonly Sighting[],
 ): RungsKnown {
-  const byOrigin = ({ status, decision, qa }: Sighting): boolean =>
-    status !== null && status < 500 && decision === null && qa === null;
   return {
     ...openRungs(entries),
     proxyOnlySeen: sightings.some(({ qa }) => qa?.proxy_only === true),
-    bypassedSeen: sightings.length > 0 && sightings.every(byOrigin),
+    bypassedSeen: sightings.length > 0 && sightings.every(isBypassed),
   };
 }
 
@@ -39,34 +44,56 @@ export function anyRung({ version, route, proxyOnlySeen, bypassedSeen }: RungsKn
   return version !== null || route !== null || proxyOnlySeen || bypassedSeen;
 }
 
-/** A line for each; none where there is nothing but a plain stop. */
-export function rungLines(known: RungsKnown, nowMs: number): string[] {
-  const { version, route, proxyOnlySeen, bypassedSeen } = known;
+/** A line for each; none where there is nothing but a plain stop. `taken`: those that are taken now. */
+export function rungLines(known: RungsKnown, taken: readonly TakenRung[], nowMs: number): string[] {
+  const { version, route, bypassedSeen } = known;
+  const isTaken = (via: TakenRung["via"]): boolean => taken.some((rung) => rung.via === via);
+  const now = (via: TakenRung["via"]): string =>
+    isTaken(via) ? "until restore" : "and put back since, by hand";
   const lines: string[] = [];
   if (version !== null) {
     const { rung, at, by } = version;
-    const before = rung.before === null ? "not known" : splitText(rung.before);
-    const seen = proxyOnlySeen ? "is deployed" : "was deployed, and no /qa shows it now";
+    const before = rung.before === null ? "" : `; before: ${splitText(rung.before)}`;
     lines.push(
-      `the proxy-only version ${shortId(rung.versionId)} ${seen}, ${timeWithAge(at, nowMs)} by ${by}; before: ${before}`,
+      `${timeWithAge(at, nowMs)}: proxy-only version ${shortId(rung.versionId)} deployed by ${by}, ${now("version")}${before}`,
     );
-  } else if (proxyOnlySeen) {
-    lines.push("/qa comes from the proxy-only version, and the journal does not say since when");
+  } else if (isTaken("version")) {
+    lines.push("proxy-only version deployed; the journal does not say when, or by whom");
   }
   if (route !== null) {
     const { rung, at, by } = route;
     const patterns = rung.routes.map(({ pattern }) => pattern).join(", ");
-    lines.push(`the route ${patterns} was deleted, ${timeWithAge(at, nowMs)} by ${by}`);
+    lines.push(`${timeWithAge(at, nowMs)}: route ${patterns} deleted by ${by}, ${now("route")}`);
   } else if (bypassedSeen) {
-    lines.push("no /qa has the Worker's header: is its route deleted?");
+    lines.push("no /qa has the Worker's header, and the journal tells of no deleted route");
   }
   return lines;
+}
+
+/** A rung is worth a short wait: without the account's answer, journal and locations count. */
+const ACCOUNT_LIMIT_MS = 3_000;
+
+/** Asks the account where there is anything to ask. Never throws. */
+export async function rungsNow(
+  known: RungsKnown,
+  sightings: readonly Sighting[],
+  ports: Ports,
+  signal: AbortSignal,
+): Promise<TakenRung[]> {
+  if (known.version === null && known.route === null) return takenRungs(known, sightings);
+  const limit = anySignal([ports.clock.timeout(ACCOUNT_LIMIT_MS), signal]);
+  const account = await rungsTaken(known, ports, { signal: limit }).then(accountRungs, () => null);
+  return takenRungs(known, sightings, account);
 }
 
 /** What the account shows to be taken now. */
 export interface RungsTaken {
   version: { id: string; before: readonly Share[] | null } | null;
   route: { zone: string; zoneId: string; missing: readonly Omit<Route, "id">[] } | null;
+}
+
+export function accountRungs({ version, route }: RungsTaken): NonNullable<AccountRungs> {
+  return { version: version !== null, route: route !== null };
 }
 
 /** Throws UpstreamError. What the journal does not say is looked for in the account's own history. */

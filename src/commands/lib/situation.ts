@@ -1,8 +1,10 @@
 /** From what a command has read to what is known, and the next command as it is typed here. */
 import type { Target } from "../../domain/config/environment.ts";
+import { shownRung, type TakenRung } from "../../domain/ladder/shown.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
 import { compare, expectationOf } from "../../domain/proof/expectation.ts";
+import { isSilent } from "../../domain/proof/silent-beacon.ts";
 import { stateShown } from "../../domain/proof/traffic.ts";
 import { judged } from "../../domain/situation/judged.ts";
 import type { Figures, Known, LookedAt, Situation } from "../../domain/situation/known.ts";
@@ -30,18 +32,32 @@ export function figuresOf(
   return judged(assessment, observations, policy);
 }
 
-/** `pings`: of an earlier look, where this one did not wait for them. */
+/** `pings`: of an earlier look, where this one did not wait for them. `rungs`: those that are taken. */
 export function lookedAt(
   sighting: Sighting,
   state: ParsedState | null,
   pings: Pick<LookedAt, "native" | "proxy"> = pingsIn(sighting),
+  rungs: readonly TakenRung[] = [],
 ): LookedAt {
+  const { qa } = sighting;
+  const routeDeleted = rungs.some(({ via }) => via === "route");
+  const rung = shownRung(sighting, routeDeleted);
   const shown = stateShown(sighting);
-  const emergency = shown === "unknown" ? null : shown === "emergency";
-  const seen = state !== null && compare(expectationOf(state), sighting).seen;
+  const emergency = rung !== null || (shown === "unknown" ? null : shown === "emergency");
+  const expected = state === null ? null : { ...expectationOf(state), rungs: { routeDeleted } };
+  const seen = expected !== null && compare(expected, sighting).seen;
   // A refused /qa says how it decides, and not by which state.
-  const known = state !== null && (seen || sighting.qa !== null);
-  return { place: placeOf(sighting), emergency, current: known ? seen : null, ...pings };
+  const known = state !== null && (seen || qa !== null || rung !== null);
+  return {
+    place: placeOf(sighting),
+    emergency,
+    current: known ? seen : null,
+    ...pings,
+    stops: (qa?.emergencies ?? []).map(({ carriers = ["kv"], id, at, by, reason }) => {
+      return { id, at, by, reason, carriers };
+    }),
+    ...(qa?.beacon === undefined ? {} : { beacon: isSilent(qa.beacon) ? "silent" : "answers" }),
+  };
 }
 
 export function pingsIn({ qa }: Pick<Sighting, "qa">): Pick<LookedAt, "native" | "proxy"> {

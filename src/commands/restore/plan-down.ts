@@ -1,10 +1,11 @@
 /** What a restore does first where more than the plain stop is in force. */
+import { takenRungs } from "../../domain/ladder/shown.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
 import type { JournalEntry } from "../../domain/state/journal.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Outcome, Planned } from "../command.ts";
 import { invocation } from "../lib/format.ts";
-import { anyRung, rungLines, rungsKnown, rungsTaken } from "../lib/rungs-taken.ts";
+import { accountRungs, anyRung, rungLines, rungsKnown, rungsTaken } from "../lib/rungs-taken.ts";
 import { type Base, unreachable } from "../lib/stored-state.ts";
 import { asUpstream } from "../lib/write-result.ts";
 import { type DownSteps, downChanges } from "./down.ts";
@@ -27,7 +28,7 @@ export async function planDown(
   try {
     const down = await rungsTaken(known, ports, { signal });
     const notes = [
-      ...rungLines(known, ports.clock.now()),
+      ...rungLines(known, takenRungs(known, sightings, accountRungs(down)), ports.clock.now()),
       "the stop stays in force: another restore releases it",
     ];
     if (down.version === null && down.route === null) {

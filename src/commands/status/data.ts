@@ -15,6 +15,8 @@ export interface LiveView {
   location: string;
   status: number | null;
   emergency: boolean | null;
+  /** The rung of the ladder that answers there, whatever is stored; null: none. */
+  rung: "version" | "route" | null;
   /** Who carries it there; null: none is on, or that is not shown. */
   carriers: readonly Carrier[] | null;
   percent: number | null;
@@ -32,6 +34,7 @@ export interface LiveView {
 export interface StatusData {
   /** What all the rest comes to. */
   situation: Situation;
+  /** Stored, or in force at some `/qa`. */
   emergency: boolean;
   /** With the share in force; null when absent or unreadable. */
   config: CanaryConfig | null;

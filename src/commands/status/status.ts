@@ -1,11 +1,12 @@
 /**
  * One screen: is anything wrong, who is affected, what changed last and by whom, what to do next.
- * Reads only. Exit 0 also when an emergency is on: the question was answered. With --exit-code scripts get the answer.
+ * Reads only. Exit 0 also when an emergency is on: the question was answered. With --exit-code scripts get the answer;
+ * a stored state that cannot be read is a failure either way.
  */
 
 import * as z from "zod";
+import { shownRung, type TakenRung, takenRungs } from "../../domain/ladder/shown.ts";
 import { anySignal } from "../../domain/lib/abort.ts";
-
 import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { AchievedShare } from "../../domain/proof/achieved-share.ts";
 import { unknownShare } from "../../domain/proof/achieved-share.ts";
@@ -14,7 +15,8 @@ import { carriersAt } from "../../domain/proof/expectation.ts";
 import type { RampDocument } from "../../domain/ramp/document.ts";
 import { isOver, parseRamp, RAMP_KEY } from "../../domain/ramp/document.ts";
 import { asSeen } from "../../domain/ramp/seen-end.ts";
-import type { Figures } from "../../domain/situation/known.ts";
+import type { Figures, LookedAt } from "../../domain/situation/known.ts";
+import { reasonIn } from "../../domain/situation/unread.ts";
 import type { Parsed } from "../../domain/state/documents.ts";
 import { oddKeys } from "../../domain/state/odd-keys.ts";
 import { isEmergency } from "../../domain/state/state.ts";
@@ -28,8 +30,8 @@ import { assessHealth, sayingLate } from "../lib/native-health.ts";
 import { diedHere } from "../lib/ramp-death.ts";
 import type { GuardianTexts } from "../lib/rearm-guardian.ts";
 import { readGuardian } from "../lib/rearm-guardian.ts";
-import { rungLines, rungsKnown } from "../lib/rungs-taken.ts";
-import { figuresOf, lookedAt, nextText, situationIn } from "../lib/situation.ts";
+import { rungLines, rungsKnown, rungsNow } from "../lib/rungs-taken.ts";
+import { figuresOf, lookedAt, nextText, pingsIn, situationIn } from "../lib/situation.ts";
 import type { Base } from "../lib/stored-state.ts";
 import { READ_LIMIT_MS, readBase, unreachable } from "../lib/stored-state.ts";
 import { asUpstream } from "../lib/write-result.ts";
@@ -55,8 +57,8 @@ export const status: ReadingVerb<typeof input, StatusData> = {
     "Reads the stored state, every /qa, the journal and the metrics. Changes nothing. Metrics that " +
     "take longer than 5 s are shown as missing.",
   moreHelp: [
-    "Exits 0 whatever it says. With --exit-code: 0 nothing is wrong and all is known, 20 something is",
-    "wrong or not known, 26 an emergency is on.",
+    "Exits 0 when it could read the stored state, whatever that says; else 23, 24 or 124.",
+    "With --exit-code also: 20 something is wrong or not known, 26 an emergency is on.",
   ].join("\n"),
   examples: ["pixcanary status --env production", "pixcanary status --env production --json"],
   timeoutMs: 20_000,
@@ -67,6 +69,21 @@ export const status: ReadingVerb<typeof input, StatusData> = {
 
 async function look({ exitCode }: Given<typeof input>, ports: Ports): Promise<Outcome<StatusData>> {
   const signal = anySignal([ports.clock.timeout(READ_LIMIT_MS), ports.interrupt]);
+  const read = await readAll(ports, signal);
+  const { base } = read;
+  const data = await dataOf(read, ports);
+  const next = nextText(data.situation.next, ports.target);
+  if (!("state" in base)) {
+    const truth = `the stored state is unknown; ${liveTruth(data.live)}`;
+    return { ...unreachable(base, ports), truth, next, data };
+  }
+  const headline = `${data.situation.mark} ${data.situation.headline}`;
+  return { kind: "done", changed: false, data, next, headline, ...(exitCode && answerOf(data)) };
+}
+
+type ReadAll = Awaited<ReturnType<typeof readAll>>;
+
+async function readAll(ports: Ports, signal: AbortSignal) {
   const reading = readBase(ports, signal);
   const journaled = ports.journal.recent(ENTRIES, { signal });
   const [base, sightings, journal, measured, rampText, guardian] = await Promise.all([
@@ -77,54 +94,64 @@ async function look({ exitCode }: Given<typeof input>, ports: Ports): Promise<Ou
     ports.documents.get(RAMP_KEY, { signal }).catch(asUpstream),
     readGuardian(ports, signal),
   ]);
-  for (const warning of journal.warnings) ports.progress.warn(warning);
+  const open = rungsKnown(journal.entries, sightings);
+  const rungs =
+    "state" in base ? await rungsNow(open, sightings, ports, signal) : takenRungs(open, sightings);
+  return { base, sightings, journal, measured, rampText, guardian, open, rungs };
+}
+
+async function dataOf(read: ReadAll, ports: Ports): Promise<StatusData> {
+  const { base, sightings, journal, rampText, guardian, open, rungs } = read;
+  const { figures, share, health } = read.measured;
   const known = "state" in base ? base : null;
+  const because = "state" in base ? undefined : reasonIn(base.message);
+  const { unread: lost, others } = journalLost(journal.warnings, because);
+  for (const warning of others) ports.progress.warn(warning);
   const state = known?.state ?? null;
   const readRamp = rampText instanceof UpstreamError ? null : rampText;
   const problems = known === null ? [] : problemsOf(known, guardian, readRamp, ports);
   const ramp = underWay(parseRamp(readRamp));
   const rampDied = await diedHere(ramp, ports);
-  const { figures, share, health } = measured;
-  const looks = sightings.map((sighting) => lookedAt(sighting, state));
-  const unread = unreadOf(rampText, guardian);
+  const looks = sightings.map((one) => lookedAt(one, state, pingsIn(one), rungs));
   const nowMs = ports.clock.now();
-  const asked = { nowMs, state, looks, figures, ramp, rampDied, share: share.verdict, unread };
-  const situation = situationIn({ ...asked, odd: problems }, ports.target);
-  const next = nextText(situation.next, ports.target);
-  const data: StatusData = {
+  const asked = { nowMs, state, looks, figures, ramp, rampDied, share: share.verdict, rungs };
+  const unread = [...unreadOf(rampText, guardian), ...lost];
+  const said = because === undefined ? {} : { because };
+  const situation = situationIn({ ...asked, ...said, unread, odd: problems }, ports.target);
+  const command = nextText(situation.next, ports.target);
+  return {
     situation,
-    emergency: state === null ? looks.some((l) => l.emergency === true) : isEmergency(state),
+    emergency:
+      (state !== null && isEmergency(state)) || looks.some((one) => one.emergency === true),
     config: state === null ? null : valid(state.config),
     stop: state === null ? null : valid(state.stop),
     capped: state?.capped ?? null,
     problems,
-    live: sightings.map((s, index) => viewOf(s, looks[index]?.current ?? null)),
+    live: sightings.map((s, index) => viewOf(s, looks[index], rungs)),
     last: journal.entries.findLast(({ event }) => event === undefined) ?? null,
-    rungs: rungLines(rungsKnown(journal.entries, sightings), nowMs),
+    rungs: rungLines(open, rungs, nowMs),
     ramp: ramp === null || state === null ? ramp : underWay(asSeen(ramp, state, nowMs)),
     ramp_died: rampDied,
     share,
-    health: { ...health, command: health.recommendation === "none" ? null : next },
+    health: { ...health, command: health.recommendation === "none" ? null : command },
     at_ms: nowMs,
     api_ms: ports.apiClock.now(),
   };
-  if (!("state" in base)) {
-    const failure = unreachable(base, ports);
-    return {
-      ...failure,
-      truth: `the stored state is unknown; ${liveTruth(data.live)}`,
-      next,
-      data,
-    };
-  }
-  const headline = `${situation.mark} ${situation.headline}`;
-  return { kind: "done", changed: false, data, next, headline, ...(exitCode && answerOf(data)) };
 }
 
 /** What is not known is no good news. */
 function answerOf({ situation: { level } }: StatusData): { answer?: "unhealthy" | "stopped" } {
   if (level === "normal") return {};
   return { answer: level === "stopped" ? "stopped" : "unhealthy" };
+}
+
+/** What has the same reason as the stored state needs no line of its own. */
+function journalLost(
+  warnings: readonly string[],
+  because: string | undefined,
+): { unread: string[]; others: string[] } {
+  const isSame = (warning: string): boolean => reasonIn(warning) === because;
+  return { unread: warnings.filter(isSame), others: warnings.filter((one) => !isSame(one)) };
 }
 
 function unreadOf(ramp: string | null | UpstreamError, guardian: unknown): string[] {
@@ -199,14 +226,16 @@ function valid<T>(parsed: Parsed<T>): T | null {
   return parsed.kind === "valid" ? parsed.value : null;
 }
 
-function viewOf(s: Sighting, current: boolean | null): LiveView {
+function viewOf(s: Sighting, look: LookedAt | undefined, rungs: readonly TakenRung[]): LiveView {
   return {
     url: s.url,
     location: placeOf(s),
     status: s.status,
-    emergency:
-      s.qa?.canary.emergency_proxy ??
-      (s.decision === null ? null : s.decision.reason === "emergency"),
+    emergency: look?.emergency ?? null,
+    rung: shownRung(
+      s,
+      rungs.some(({ via }) => via === "route"),
+    ),
     carriers: carriersAt(s),
     percent: s.qa?.canary.percent ?? null,
     revision: s.qa?.canary.revision ?? null,
@@ -215,7 +244,7 @@ function viewOf(s: Sighting, current: boolean | null): LiveView {
     source: s.qa?.canary.source ?? null,
     native: s.qa?.health.native.status ?? null,
     proxy: s.qa?.health.proxy.status ?? null,
-    current,
+    current: look?.current ?? null,
     problem: s.problem,
   };
 }

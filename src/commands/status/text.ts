@@ -66,19 +66,24 @@ function viewText(view: LiveView, stored: boolean): string {
   const failing = view.native === "failing" || view.proxy === "failing";
   const mark = failing ? "✖" : view.current === null ? "?" : view.current ? "✔" : "!";
   const behind = view.current === false ? `, ${behindText(view, stored)}` : "";
-  const odd = view.problem === null || view.current === true ? behind : `, ${view.problem}`;
+  const hasProblem = view.problem !== null && view.current !== true && view.rung === null;
+  const odd = hasProblem ? `, ${view.problem}` : behind;
   const pings = pingsText(view.native, view.proxy);
   return `${mark} ${view.location.padEnd(5)} ${stateText(view)}${pings}${odd}`;
 }
 
 /** KV takes its time while the beacon already stops: that is as it should be, where the stop is stored. */
-function behindText({ emergency, carriers }: LiveView, stored: boolean): string {
+function behindText({ emergency, carriers, rung }: LiveView, stored: boolean): string {
+  if (rung !== null) return "whatever is stored";
   if (emergency !== true || carriers?.join() !== "beacon") return "differs from the stored state";
-  return stored ? "KV's copy there is older" : "KV does not hold this stop: run not-aus again";
+  return stored ? "KV's copy there is older" : "not in KV";
 }
 
-function stateText({ emergency, carriers, percent, reason }: LiveView): string {
+const BY_RUNG = { version: "proxy-only version", route: "no route to the Worker" } as const;
+
+function stateText({ emergency, carriers, percent, reason, rung }: LiveView): string {
   if (emergency === null) return "unknown";
+  if (rung !== null) return `emergency (${BY_RUNG[rung]})`;
   if (emergency)
     return carriers?.includes("beacon") ? `emergency (${carriers.join(", ")})` : "emergency";
   return percent === null ? `decides ${reason ?? "unknown"}` : `${percent} %`;

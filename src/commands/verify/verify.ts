@@ -4,11 +4,14 @@
  */
 
 import * as z from "zod";
+import { shownRung } from "../../domain/ladder/shown.ts";
 import { anySignal } from "../../domain/lib/abort.ts";
 import { expectationOf } from "../../domain/proof/expectation.ts";
+import { trafficText } from "../../domain/proof/traffic.ts";
 import type { Snapshot } from "../../domain/state/journal.ts";
 import { snapshotOf } from "../../domain/state/journal.ts";
 import { isEmergency } from "../../domain/state/state.ts";
+import { escapeForTerminal } from "../../domain/text/escape.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Given, Outcome, ReadingVerb } from "../command.ts";
 import { interruptedBy } from "../command.ts";
@@ -16,20 +19,24 @@ import { flag, onlyNative, onOff } from "../flag.ts";
 import type { FleetLimits, FleetReceipt, FleetRun } from "../lib/fleet.ts";
 import { standing, watchFleet } from "../lib/fleet.ts";
 import { invocation, liveLine, missingLines, OTHERS_FOLLOW, share } from "../lib/format.ts";
+import { lookEverywhere } from "../lib/look-everywhere.ts";
 import type { LiveProof } from "../lib/prove-live.ts";
 import { isLive, proveLive } from "../lib/prove-live.ts";
 import type { Base } from "../lib/stored-state.ts";
-import { authorOf, readBase, unreachable } from "../lib/stored-state.ts";
+import { authorOf, READ_LIMIT_MS, readBase, unreachable } from "../lib/stored-state.ts";
 import type { SmokeReport } from "../smoke/checks.ts";
 import { runSmoke } from "../smoke/checks.ts";
 import { smokeLines, smokeReason } from "../smoke/text.ts";
 import { fleetLines } from "./fleet-text.ts";
+import { foundIn, watchRungs } from "./found.ts";
 
 export interface VerifyData {
   /** Null when only the smoke checks were asked for. */
   stored: Snapshot | null;
   live: LiveProof["live"];
   missing: LiveProof["missing"];
+  /** Why what is stored is not what visitors get, and what a stop would lack; none when all is well. */
+  notes: readonly string[];
   fleet?: FleetReceipt;
   smoke?: SmokeReport;
 }
@@ -90,43 +97,59 @@ async function verifyAll(input: VerifyInput, ports: Ports): Promise<Outcome<Veri
   const asked = input.fleet || !input.smoke;
   const proved = asked ? await prove(input, ports, signal) : nothingAsked();
   // A state that somebody is changing, or that cannot be read, is not one to check against.
-  if (!input.smoke || proved.kind === "failed" || proved.kind === "interrupted") return proved;
+  if (!input.smoke || (proved.kind !== "done" && proved.kind !== "pending")) return proved;
   const smoke = await runSmoke(ports, { signal, wantsNative: input.cohort === "native" });
   return withSmoke(proved, smoke, ports);
 }
 
-type Proved = Extract<Outcome<VerifyData>, { kind: "done" | "pending" | "failed" | "interrupted" }>;
+type Proved = Exclude<Outcome<VerifyData>, { kind: "declined" }>;
 
 function nothingAsked(): Proved {
-  return { kind: "done", changed: false, data: { stored: null, live: [], missing: [] } };
+  return { kind: "done", changed: false, data: { stored: null, live: [], missing: [], notes: [] } };
 }
 
 async function prove(input: VerifyInput, ports: Ports, signal: AbortSignal): Promise<Proved> {
   const startedMs = ports.clock.monotonic();
   const base = await readBase(ports, signal);
   if (!("state" in base)) {
-    const truth = "what is stored could not be read; nothing was proved";
+    const truth = `what is stored could not be read; ${await trafficNow(ports, signal)}`;
     return { ...unreachable(base, ports), truth, next: invocation(ports.target, "status") };
   }
+  const rungs = watchRungs(ports, signal);
   // A fleet that has ended its watch in conflict or without metrics leaves nothing to wait for.
   const over = new AbortController();
   const [proof, fleet] = await Promise.all([
-    proveLive(ports, expectationOf(base.state), {
+    proveLive(ports, () => ({ ...expectationOf(base.state), rungs }), {
       signal: anySignal([signal, over.signal]),
       startedMs,
       what: "state",
+      // Only restore ends what answers there.
+      isForeign: async (sighting) => shownRung(sighting, rungs.routeDeleted) !== null,
     }),
     input.fleet
       ? fleetOf(ports, base, { signal, deadlineMs: startedMs + input.timeoutMs }, over)
       : null,
   ]);
+  const found = foundIn(proof.sightings, { state: base.state, open: rungs.open }, ports);
   const data: VerifyData = {
     stored: snapshotOf(base.state),
     live: proof.live,
     missing: proof.missing,
+    notes: found.notes,
     ...(fleet === null ? {} : { fleet: fleet.receipt }),
   };
-  return outcomeOf(data, fleet, ports);
+  const stopped = interruptedBy(ports.interrupt) !== null;
+  if (found.rung === null || isLive(data) || stopped) {
+    return outcomeOf(data, fleet, found.next, ports);
+  }
+  const reason = "what is stored is not in force: a rung of the ladder is taken";
+  return { kind: "unhealthy", data, reason, next: found.next };
+}
+
+/** What visitors get, where nobody knows what is stored. */
+async function trafficNow(ports: Ports, given: AbortSignal): Promise<string> {
+  const signal = anySignal([ports.clock.timeout(READ_LIMIT_MS), given]);
+  return trafficText(await lookEverywhere(ports, "cached", signal));
 }
 
 async function fleetOf(
@@ -140,12 +163,16 @@ async function fleetOf(
   return run;
 }
 
-function outcomeOf(data: VerifyData, fleet: FleetRun | null, ports: Ports): Proved {
-  const next = invocation(ports.target, fleet === null ? "verify" : "verify --fleet");
+/** `other`: what to do in place of another look, where something is known to keep the state from being live. */
+function outcomeOf(data: VerifyData, fleet: FleetRun | null, other: string, ports: Ports): Proved {
+  const again = invocation(ports.target, fleet === null ? "verify" : "verify --fleet");
+  const next = other === "" ? again : other;
   const interrupted = interruptedBy(ports.interrupt);
   const live = isLive(data);
   const end = fleet?.end ?? { kind: "complete" };
-  if (live && end.kind === "complete") return { kind: "done", changed: false, data };
+  if (live && end.kind === "complete") {
+    return { kind: "done", changed: false, data, ...(other === "" ? {} : { next: other }) };
+  }
   if (interrupted !== null) {
     return { kind: "interrupted", signal: interrupted, truth: "nothing was changed", next, data };
   }
@@ -199,7 +226,7 @@ function withSmoke(
 
 function render(outcome: Outcome<VerifyData>): string {
   if (!("data" in outcome) || outcome.data === undefined) return "";
-  const { stored, fleet, smoke } = outcome.data;
+  const { stored, fleet, smoke, notes } = outcome.data;
   const parts: string[] = [];
   if (stored !== null) {
     const state = stored.emergency ? "emergency" : share(stored.percent);
@@ -208,7 +235,8 @@ function render(outcome: Outcome<VerifyData>): string {
       `  live      ${liveLine(outcome.data)}`,
       ...missingLines(outcome.data),
     );
-    if (fleet === undefined) parts.push(`  ${OTHERS_FOLLOW}`);
+    if (fleet === undefined && notes.length === 0) parts.push(`  ${OTHERS_FOLLOW}`);
+    parts.push(...notes.map((note) => `! ${escapeForTerminal(note)}`));
   }
   if (fleet !== undefined) parts.push("", ...fleetLines(fleet));
   if (smoke !== undefined) parts.push(...(stored === null ? [] : [""]), ...smokeLines(smoke));

@@ -1,4 +1,5 @@
 /** What `watch` knows: each part by itself, with its age and with what is wrong with it. */
+import { isBypassed } from "../../domain/ladder/shown.ts";
 import type { AchievedShare } from "../../domain/proof/achieved-share.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
 import type { FleetLocation } from "../../domain/proof/fleet.ts";
@@ -24,6 +25,8 @@ export interface Look {
   part: Part<Sighting>;
   /** As of the last look that waited for the pings. */
   pings: Pick<LookedAt, "native" | "proxy"> | null;
+  /** The newest answer, where the Worker did not give it: its route may be deleted. */
+  bypassed: Sighting | null;
 }
 
 export interface WatchModel {
@@ -43,7 +46,7 @@ export function emptyModel(urls: readonly string[]): WatchModel {
     share: emptyPart(),
     locations: emptyPart(),
     journal: emptyPart(),
-    looks: urls.map((url) => ({ url, part: emptyPart(), pings: null })),
+    looks: urls.map((url) => ({ url, part: emptyPart(), pings: null, bypassed: null })),
   };
 }
 
@@ -71,6 +74,7 @@ export function looked(look: Look, sighting: Sighting, full: boolean): Look {
         ? next
         : failed({ ...next, failure: part.failure }, sighting.problem),
     pings: full && sighting.qa !== null ? pingsIn(sighting) : look.pings,
+    bypassed: isBypassed(sighting) ? sighting : null,
   };
 }
 

@@ -1,5 +1,7 @@
 /** What the parts of the view come to. */
 import type { Target } from "../../domain/config/environment.ts";
+import { openRungs } from "../../domain/ladder/rung.ts";
+import { type TakenRung, takenRungs } from "../../domain/ladder/shown.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
 import { coloName } from "../../domain/proof/colo-name.ts";
 import { isBehind } from "../../domain/proof/fleet.ts";
@@ -15,13 +17,15 @@ export function situationNow(model: WatchModel, target: Target, nowMs: number): 
   const { state, health, share, locations } = model;
   const figures =
     health.value === null ? (health.failure?.why ?? "loading …") : figuresOf(health.value, target);
+  const rungs = rungsIn(model);
   const behind = (locations.value ?? []).filter(isBehind).map(({ colo }) => coloName(colo));
   return situationIn(
     {
       nowMs,
       state: state.value,
       figures,
-      looks: model.looks.map((look) => lookOf(look, state.value)),
+      rungs,
+      looks: model.looks.map((look) => lookOf(look, state.value, rungs)),
       share: share.value?.verdict ?? "no_data",
       behind,
       unread: [
@@ -34,18 +38,32 @@ export function situationNow(model: WatchModel, target: Target, nowMs: number): 
   );
 }
 
+/** By the journal and by what the locations show: the account is not asked again and again. */
+function rungsIn({ journal, looks }: WatchModel): TakenRung[] {
+  const sightings = looks.flatMap(({ part, bypassed }) => bypassed ?? part.value ?? []);
+  if (sightings.length === 0) return [];
+  return takenRungs(openRungs(journal.value ?? []), sightings);
+}
+
 /** A value that is kept says how it was; after two failures nobody should rely on it. */
 function unread(name: string, { value, failure }: Part<unknown>): string[] {
   if (failure === null) return [];
   return value === null || failure.times >= LOST ? [`${name}: ${failure.why}`] : [];
 }
 
-function lookOf({ url, part, pings }: Look, state: ParsedState | null): LookedAt {
+function lookOf(
+  { url, part, pings, bypassed }: Look,
+  state: ParsedState | null,
+  rungs: readonly TakenRung[],
+): LookedAt {
   const unknown = { kind: "unknown" } as const;
   const lost = part.value === null || (part.failure?.times ?? 0) >= LOST;
+  if (bypassed !== null && rungs.some(({ via }) => via === "route")) {
+    return lookedAt(bypassed, state, { native: unknown, proxy: unknown }, rungs);
+  }
   if (part.value === null || (lost && part.value.problem === null)) {
     const place = placeOf({ colo: part.value?.colo ?? null, url });
     return { place, emergency: null, current: null, native: unknown, proxy: unknown };
   }
-  return lookedAt(part.value, state, pings ?? { native: unknown, proxy: unknown });
+  return lookedAt(part.value, state, pings ?? { native: unknown, proxy: unknown }, rungs);
 }

@@ -1,4 +1,5 @@
 /** Everything that the page shows, from what was read and asked. */
+import type { TakenRung } from "../ladder/shown.ts";
 import { evaluate } from "../policy/evaluate.ts";
 import type { Policy } from "../policy/numbers.ts";
 import type { Observations, Observed } from "../policy/observations.ts";
@@ -42,6 +43,8 @@ export interface Seen {
   /** What in KV cannot be read, or not be believed. */
   odd: readonly string[];
   looks: readonly LookedAt[];
+  /** Those of the ladder that are taken, as far as can be told from where the page is made. */
+  rungs: readonly TakenRung[];
   /** Under way. */
   ramp: RampDocument | null;
   /** The newest, in order of time: what banner and advice go by. */
@@ -79,7 +82,7 @@ export function dashboardOf(seen: Seen): DashboardDocument {
 }
 
 function situationIn(seen: Seen): Situation {
-  const { nowMs, state, looks, ramp, odd, hasMetrics, onCall, present, entries } = seen;
+  const { nowMs, state, looks, rungs, ramp, odd, hasMetrics, onCall, present, entries } = seen;
   const { share, locations } = present;
   const behind = locations.ok ? locations.data.filter(isBehind) : [];
   return situationOf({
@@ -87,6 +90,7 @@ function situationIn(seen: Seen): Situation {
     nowMs,
     state,
     looks,
+    rungs,
     ramp,
     odd,
     hasMetrics,

@@ -1,5 +1,6 @@
 /** The first thing that the page says: one word for the state in force, since when, by whom and why. */
 
+import { rungText, type TakenRung } from "../ladder/shown.ts";
 import { lastReduction } from "../policy/observations.ts";
 import type { RampDocument } from "../ramp/document.ts";
 import { shareOf, stepText } from "../ramp/text.ts";
@@ -16,13 +17,21 @@ export interface BannerGiven {
   state: ParsedState | null;
   /** Some `/qa` shows an emergency, whatever is stored. */
   shown: boolean;
+  /** Those that are taken: a release alone ends none of them. */
+  rungs: readonly TakenRung[];
   /** Under way. */
   ramp: RampDocument | null;
   /** In order of time; null: not known. */
   entries: readonly JournalEntry[] | null;
 }
 
-export function bannerOf({ state, shown, ramp, entries }: BannerGiven): Banner {
+export function bannerOf({ state, shown, rungs, ramp, entries }: BannerGiven): Banner {
+  if (rungs.length > 0) {
+    const stop = state !== null && isEmergency(state) ? said(originOf(state)) : UNSAID;
+    const names = rungs.map(rungText).join(" and ");
+    const detail = `all traffic to proxy by ${names}, until restore`;
+    return { word: "EMERGENCY", detail, ...stop };
+  }
   if (shown && (state === null || !isEmergency(state))) {
     return {
       word: "EMERGENCY",

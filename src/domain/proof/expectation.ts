@@ -1,6 +1,7 @@
 /** What a location must show before the CLI may call a change live there. */
 
 import type { SeenDecision } from "../decision/headers.ts";
+import { shownRung } from "../ladder/shown.ts";
 import { CARRIERS, type Carrier } from "../state/carriers.ts";
 import type { ParsedState } from "../state/state.ts";
 import { isEmergency } from "../state/state.ts";
@@ -35,6 +36,11 @@ export interface Expectation {
   emergency: boolean;
   /** No Worker decides here any more: the legacy origin answers by itself. Nothing else is compared. */
   bypassed?: true;
+  /**
+   * A rung of the ladder that is taken does what an emergency asks for, and shows nothing else of what is stored.
+   * `routeDeleted`: the journal says so.
+   */
+  rungs?: { routeDeleted: boolean };
   /** One of these versions of the Worker must answer. */
   versions?: readonly string[];
   /**
@@ -57,6 +63,12 @@ export interface Expectation {
 
 export type Comparison = { seen: true } | { seen: false; because: string };
 
+/** Whatever is stored has no effect there. */
+const RUNG_ANSWERS = {
+  version: "the proxy-only version answers, until restore",
+  route: "the legacy origin answers, until restore puts the route back",
+} as const;
+
 /** What the stored state should look like once it is live. */
 export function expectationOf(state: ParsedState): Expectation {
   const emergency = isEmergency(state);
@@ -77,6 +89,8 @@ export function compare(expected: Expectation, sighting: Sighting): Comparison {
   const { qa, decision } = sighting;
   if (sighting.status === null) return notSeen(sighting.problem ?? "no answer");
   if (expected.bypassed === true) return compareBypassed(sighting);
+  const rung = expected.rungs && shownRung(sighting, expected.rungs.routeDeleted);
+  if (rung) return expected.emergency ? { seen: true } : notSeen(RUNG_ANSWERS[rung]);
   const decidedAway = decision?.cohort === "proxy" && decision.reason === "emergency";
   if (expected.emergency && !decidedAway) {
     return notSeen(

@@ -8,6 +8,7 @@ import { isEmergency } from "../state/state.ts";
 import type { Concern, Figures, Known } from "./known.ts";
 import { command, notify, relief } from "./next.ts";
 import { emergencyAtS, timeOfCapS } from "./since.ts";
+import { blindOf } from "./unread.ts";
 
 const PARTS: Readonly<Partial<Record<Family, string>>> = {
   latency: "latency",
@@ -56,7 +57,8 @@ export function beforeStop({ window }: Finding, state: Known["state"]): string {
 export function figuresConcerns({ figures, ...known }: Known): Concern[] {
   if (typeof figures === "string") {
     const text = `no data on native's health: ${figures}`;
-    return [{ kind: "unread", mark: "?", text, next: command("doctor") }];
+    const blind = blindOf(figures, "native's health");
+    return [{ kind: "unread", mark: "?", text, next: command("doctor"), blind }];
   }
   const { state } = known;
   if (state !== null && isEmergency(state)) return duringEmergency(figures, state);

@@ -1,7 +1,9 @@
 /** All that may be known when somebody asks how things are, and what is made of it. */
+import type { TakenRung } from "../ladder/shown.ts";
 import type { Assessment } from "../policy/finding.ts";
 import type { Verdict } from "../policy/verdict.ts";
 import type { RampDocument } from "../ramp/document.ts";
+import type { Carrier } from "../state/carriers.ts";
 import type { ParsedState } from "../state/state.ts";
 
 export type Ping = { kind: "answers" } | { kind: "fails"; problem: string } | { kind: "unknown" };
@@ -15,6 +17,19 @@ export interface LookedAt {
   current: boolean | null;
   native: Ping;
   proxy: Ping;
+  /** Who asks for the emergency there; absent: not shown. */
+  stops?: readonly ShownStop[];
+  /** Whether the beacon answers there; absent: there is none, or not known. */
+  beacon?: "answers" | "silent";
+}
+
+/** An emergency in force at a location, as its `/qa` names it; holds foreign text. */
+export interface ShownStop {
+  id: string | null;
+  at: string | null;
+  by: string | null;
+  reason: string | null;
+  carriers: readonly Carrier[];
 }
 
 export interface Figures {
@@ -27,6 +42,10 @@ export interface Known {
   nowMs: number;
   /** As it is stored; null: it could not be read. */
   state: ParsedState | null;
+  /** Why it could not be read, where that has been said already. */
+  because?: string;
+  /** Rungs of the ladder that are taken, beyond a plain stop. */
+  rungs?: readonly TakenRung[];
   /** Each `/qa` that was asked; none: none was. */
   looks: readonly LookedAt[];
   /** What the policy judges; a text: why there are none. */
@@ -96,6 +115,8 @@ export interface Concern {
   /** One line; holds foreign text. */
   text: string;
   next: Next | null;
+  /** Of what is not known: its name, and why. */
+  blind?: { what: string; why: string };
 }
 
 export interface Situation {

@@ -25,7 +25,10 @@ export function emergencyAtS(state: ParsedState): number {
 
 /** " since …, set by …: why"; unknown parts are left out. */
 export function originText(state: ParsedState, nowMs: number): string {
-  const { at, by = UNKNOWN_AUTHOR, reason } = originOf(state);
+  return sinceText(originOf(state), nowMs);
+}
+
+export function sinceText({ at, by = UNKNOWN_AUTHOR, reason }: Origin, nowMs: number): string {
   const since = at === undefined ? "" : ` since ${timeWithAge(at, nowMs)}`;
   return `${since}, set by ${by}${reason === undefined ? "" : `: ${reason}`}`;
 }

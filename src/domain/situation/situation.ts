@@ -3,11 +3,14 @@
  * and the guardian's notifications alike. Good news only where everything was read and nothing is worse.
  */
 import { isEmergency } from "../state/state.ts";
+import { beaconConcerns } from "./beacon.ts";
+import { emergencyConcerns } from "./emergency.ts";
 import { figuresConcerns, passText } from "./figures.ts";
 import type { Concern, Known, LookedAt, Next, Situation } from "./known.ts";
 import { CONCERNS } from "./known.ts";
-import { command, inEmergency, mayRestore, notify, relief, restoring } from "./next.ts";
-import { capText, emergencyAtS, originText } from "./since.ts";
+import { command, mayRestore, notify, relief, restoring } from "./next.ts";
+import { capText } from "./since.ts";
+import { gathered, unreadConcerns } from "./unread.ts";
 import { unsettledConcerns } from "./unsettled.ts";
 
 export function situationOf(known: Known): Situation {
@@ -40,36 +43,15 @@ export function concernsOf(known: Known): Concern[] {
     ...proxyPing(known),
     ...capConcerns(known),
     ...oddConcerns(known),
+    ...beaconConcerns(known),
     ...unsettledConcerns(known),
     ...unreadConcerns(known),
   ];
   const rank = ({ kind }: Concern): number => CONCERNS.indexOf(kind);
-  return all.toSorted((a, b) => rank(a) - rank(b));
-}
-
-function emergencyConcerns(known: Known): Concern[] {
-  const { state, looks, nowMs } = known;
-  const at = looks.filter(({ emergency }) => emergency === true);
-  const stored = state !== null && isEmergency(state);
-  if (!stored && at.length === 0) return [];
-  const next = inEmergency(known, stored ? emergencyAtS(state) * 1_000 : Number.NaN);
-  const concern = (text: string): Concern[] => [{ kind: "emergency", mark: "!", text, next }];
-  if (stored) return concern(`EMERGENCY${liveText(looks, at)}${originText(state, nowMs)}`);
-  const where = `EMERGENCY at ${placesOf(at)}`;
-  return concern(
-    state === null ? `${where}; the stored state is unknown` : `${where}, but none is stored`,
+  return gathered(
+    all.toSorted((a, b) => rank(a) - rank(b)),
+    known.because,
   );
-}
-
-function liveText(looks: readonly LookedAt[], on: readonly LookedAt[]): string {
-  if (looks.length === 0) return "";
-  return on.length === looks.length
-    ? ": all traffic is on proxy (the legacy origin)"
-    : `, live at ${on.length} of ${looks.length} /qa`;
-}
-
-function placesOf(looks: readonly LookedAt[]): string {
-  return [...new Set(looks.map(({ place }) => place))].join(", ");
 }
 
 /** "FRA: database: no answer in time; AMS": a reason that several share is said once. */
@@ -131,23 +113,4 @@ function capConcerns(known: Known): Concern[] {
     ? restoring("lifts the cap, when the cause is fixed")
     : command("watch");
   return [{ kind: "cap", mark: "!", text, next }];
-}
-
-/** What was asked and not answered is no good news. */
-function unreadConcerns(known: Known): Concern[] {
-  const { state, looks, unread } = known;
-  const next = command("doctor");
-  const silent = looks.filter(({ emergency, current }) => emergency === null || current === null);
-  const unpinged = looks.filter(
-    ({ native, proxy }) => native.kind === "unknown" || proxy.kind === "unknown",
-  );
-  const texts = [
-    ...(state === null ? ["the stored state is not known"] : []),
-    ...unread.map((what) => `not known: ${what}`),
-    ...(state === null || silent.length === 0
-      ? []
-      : [`not known whether the stored state is live at ${placesOf(silent)}`]),
-    ...(unpinged.length === 0 ? [] : [`pings not known at ${placesOf(unpinged)}`]),
-  ];
-  return texts.map((text) => ({ kind: "unread", mark: "?", text, next }));
 }

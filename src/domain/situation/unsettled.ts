@@ -9,12 +9,15 @@ import { command, proving } from "./next.ts";
 
 /** None in an emergency, in whose place nothing else is in force. */
 export function unsettledConcerns(known: Known): Concern[] {
-  const { state, looks, share, behind } = known;
-  if (state !== null && isEmergency(state)) return [];
+  const { state, looks, share, behind, rungs = [] } = known;
+  if ((state !== null && isEmergency(state)) || rungs.length > 0) return [];
   const concern = (text: string, words: string): Concern => {
     return { kind: "unsettled", mark: "!", text, next: command(words) };
   };
-  const differing = looks.filter(({ current }) => current === false).map(({ place }) => place);
+  // One that shows an emergency is named with it.
+  const differing = looks
+    .filter(({ current, emergency }) => current === false && emergency !== true)
+    .map(({ place }) => place);
   const texts: [text: string | null, words: string][] = [
     [rampText(known), "ramp status"],
     [leaseText(known), "ramp status"],

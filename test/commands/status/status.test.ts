@@ -53,6 +53,7 @@ function dataOf(
     status: 200,
     emergency: stopped,
     carriers: null,
+    rung: null,
     percent: 10,
     revision: null,
     cohort: null,

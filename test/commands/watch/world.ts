@@ -160,6 +160,7 @@ export function fullModel(observations: Observations, texts: Texts = PLAIN): Wat
       url,
       part: seenPart(sightingOf(texts, 10), NOW_MS - 1_000),
       pings: { native: { kind: "answers" }, proxy: { kind: "answers" } },
+      bypassed: null,
     })),
   };
 }

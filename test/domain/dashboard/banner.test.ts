@@ -15,6 +15,7 @@ const of = (raw: Partial<RawState>, more = {}) =>
   bannerOf({
     state: parseState({ config: config(10), stop: null, ...raw }),
     shown: false,
+    rungs: [],
     ramp: null,
     entries: [],
     ...more,
@@ -30,10 +31,18 @@ describe("the banner", () => {
     ["RAMP", of({}, { ramp: rampOf("10:2h,100") })],
     ["UNKNOWN", of({ config: null })],
     ["UNKNOWN", of({ config: "{}" })],
-    ["UNKNOWN", bannerOf({ state: null, shown: false, ramp: null, entries: null })],
-    ["EMERGENCY", bannerOf({ state: null, shown: true, ramp: null, entries: null })],
+    ["UNKNOWN", bannerOf({ state: null, shown: false, rungs: [], ramp: null, entries: null })],
+    ["EMERGENCY", bannerOf({ state: null, shown: true, rungs: [], ramp: null, entries: null })],
   ])("%s", (word, banner) => {
     expect(banner.word).toBe(word);
+  });
+
+  test("a rung that is taken comes before all that is stored: a release does not end it", () => {
+    const rungs = [{ via: "version", patterns: [], at: AT, by: "bob" }];
+    expect(of({}, { rungs })).toMatchObject({
+      word: "EMERGENCY",
+      detail: "all traffic to proxy by the proxy-only version, until restore",
+    });
   });
 
   test("an emergency comes before a ramp, and before what is stored where a /qa shows one", () => {

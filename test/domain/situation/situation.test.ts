@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Known, Next, Situation } from "../../../src/domain/situation/known.ts";
 import { CONCERNS } from "../../../src/domain/situation/known.ts";
 import { comeTo, concernsOf, situationOf } from "../../../src/domain/situation/situation.ts";
-import { isEmergency } from "../../../src/domain/state/state.ts";
+import { isEmergency, parseState } from "../../../src/domain/state/state.ts";
 import type { Case } from "./cases.ts";
 import { ago, allCases, FIGURES, figuresOf, knownOf, OVERTAKEN, STATES } from "./cases.ts";
 
@@ -217,10 +217,79 @@ describe("what is said", () => {
     const [FRA, AMS] = known({}).looks;
     if (FRA === undefined || AMS === undefined) throw new Error("no looks");
     expect(said({ looks: [{ ...FRA, emergency: true, current: false }, AMS] })).toEqual({
-      first: "! EMERGENCY at FRA, but none is stored",
-      others: ["! not showing the stored state: FRA"],
+      first: "! EMERGENCY at FRA",
+      others: ["! KV holds no stop: what FRA goes by is older, or was overwritten"],
       next: "verify --fleet",
     });
+  });
+
+  const stopBy = (carriers: ("kv" | "beacon")[]) => {
+    const stop = { id: "S9", at: ago(12), by: "bob", reason: "5xx", carriers };
+    return known({}).looks.map((look) => ({
+      ...look,
+      emergency: true,
+      current: false,
+      stops: [stop],
+    }));
+  };
+
+  it("of a stop that only the beacon has: who set it, when, and what becomes of it", () => {
+    expect(said({ looks: stopBy(["beacon"]) })).toEqual({
+      first: expect.stringMatching(
+        /^! EMERGENCY: all traffic is on proxy \(the legacy origin\) since .*, 12 s ago, set by bob: 5xx$/,
+      ),
+      others: [
+        "! the beacon alone has this stop: the cron copies it to KV after 2 min, not-aus at once",
+      ],
+      next: "not-aus",
+    });
+  });
+
+  it("of a stop that was released, and still shows: nobody is sent to another stop", () => {
+    const release = { active: false, by: "eve", at: ago(1), releases: { stops: [{ id: "S9" }] } };
+    const base = known({});
+    const raw = { config: null, stop: JSON.stringify(release) };
+    const state = { ...parseState(raw), config: base.state?.config ?? { kind: "absent" as const } };
+    const { concerns, next } = situationOf({ ...base, state, looks: stopBy(["beacon"]) });
+    expect(concerns[1]?.text).toMatch(/^released by eve, which has not reached /);
+    expect(next).toMatchObject({ words: "verify --fleet" });
+  });
+
+  it("of a rung that is taken: until restore, whatever is stored", () => {
+    const version = { via: "version", patterns: [], at: ago(60), by: "bob" } as const;
+    const route = { via: "route", patterns: ["api.pix.immo/*"], at: ago(30), by: "bob" } as const;
+    for (const state of ["10 %", "stopped 12 s ago", "unreadable"]) {
+      expect(said({ in: state, rungs: [version] })).toMatchObject({
+        first: expect.stringMatching(/^! EMERGENCY by the proxy-only version, until restore: all/),
+        next: "restore",
+      });
+    }
+    expect(said({ rungs: [route, version] }).first).toMatch(
+      /^! EMERGENCY by the deleted route api\.pix\.immo\/\* and the proxy-only version, until/,
+    );
+  });
+
+  it("of a beacon that is silent: how late a stop is then, and the rung that is not", () => {
+    const looks = known({}).looks.map((look) => ({ ...look, beacon: "silent" as const }));
+    const text =
+      "! the beacon does not answer at FRA, AMS: a stop arrives by KV alone (60 s or more)";
+    expect(said({ looks })).toEqual({ first: text, others: [], next: "doctor" });
+    expect(said({ in: "stopped 12 s ago", looks }).others).toContain(
+      `${text}; faster: pixcanary not-aus --via version`,
+    );
+  });
+
+  it("of an outage: its reason once", () => {
+    const figures = "metrics (health by minute): HTTP 503";
+    const unread = ["ramp: read ramp: HTTP 503", "guardian: read guardian: HTTP 503"];
+    expect(said({ figures, unread })).toEqual({
+      first: "? not known: native's health, ramp, guardian (HTTP 503)",
+      others: [],
+      next: "doctor",
+    });
+    expect(said({ figures, unread, because: "HTTP 503" }).first).toBe(
+      "? not known either: native's health, ramp, guardian",
+    );
   });
 
   it("of a cap: when the guardian set it, and no more relief for what was measured before", () => {
