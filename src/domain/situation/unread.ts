@@ -13,8 +13,9 @@ export function unreadConcerns(known: Known): Concern[] {
   const unpinged = looks.filter(
     ({ native, proxy }) => !bypassed && (native.kind === "unknown" || proxy.kind === "unknown"),
   );
+  const isSaid = because !== undefined || unread.some((what) => what.startsWith("state: "));
   return [
-    ...(state === null && because === undefined ? [concern("the stored state is not known")] : []),
+    ...(state === null && !isSaid ? [concern("the stored state is not known")] : []),
     ...unread.map((what) => ({ ...concern(`not known: ${what}`), blind: blindOf(what) })),
     ...(state === null || silent.length === 0
       ? []
