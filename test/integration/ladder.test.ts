@@ -160,7 +160,7 @@ describe("not-aus --via route", () => {
     await say("not-aus", "--via", "route", "--confirm-route", PATTERN);
     const { code, said } = await say("not-aus", "--via", "route");
     expect([code, said]).toEqual([0, expect.stringContaining("the route was deleted already")]);
-    expect((await say("status")).said).toContain(`the route ${PATTERN} was deleted`);
+    expect((await say("status")).said).toContain(`route ${PATTERN} deleted by`);
   });
 
   test("its plan sets the stop, too", async () => {

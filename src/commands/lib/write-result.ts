@@ -26,7 +26,7 @@ export function wrote(result: { kind: string }): boolean {
 }
 
 /** No answer of any kind: as far as is known, nothing that needs the API works. */
-export function isSilent(result: { kind: string; error?: UpstreamError }): boolean {
+export function isUnanswered(result: { kind: string; error?: UpstreamError }): boolean {
   return result.kind === "failed" && result.error !== undefined && gaveNoAnswer(result.error);
 }
 

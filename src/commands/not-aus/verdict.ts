@@ -6,7 +6,7 @@ import type { Outcome } from "../command.ts";
 import { invocation } from "../lib/format.ts";
 import { isLive } from "../lib/prove-live.ts";
 import { localFixOf } from "../lib/signed.ts";
-import { isSilent, mayHaveWritten, wrote } from "../lib/write-result.ts";
+import { isUnanswered, mayHaveWritten, wrote } from "../lib/write-result.ts";
 import { isInKv, type NotAusData } from "./data.ts";
 import { allShownAt, earlierOf, emergenciesSeen } from "./earlier.ts";
 import type { StopRun } from "./stop-run.ts";
@@ -90,7 +90,7 @@ export function isWithoutEffect(run: StopRun): boolean {
 
 /** What the API did not answer at all: no way that needs it can help, be it another rung or by hand. */
 export function isApiSilent({ writes: { stop } }: Pick<StopRun, "writes">): boolean {
-  return isSilent(stop);
+  return isUnanswered(stop);
 }
 
 /** Where only the operator key is in the way of a stop, it is repaired first. */
