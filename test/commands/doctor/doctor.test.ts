@@ -133,6 +133,33 @@ test("a Worker that is slow at first is looked at again, one that never reads KV
   expect(checks.filter(({ detail }) => detail.startsWith("state from none"))).toHaveLength(1);
 });
 
+test.each([
+  [
+    ["beacon"],
+    ["warn: EMERGENCY by the beacon alone: KV does not hold this stop → pixcanary status"],
+  ],
+  [["kv", "beacon"], []],
+] as const)("an emergency of %s, with none stored", async (carriers, said) => {
+  const { qa: probe } = portsOf();
+  const [url = ""] = probe.urls;
+  const { qa } = await probe.look(url, { signal });
+  if (qa === null) throw new Error("no /qa");
+  const nobody = { at: null, by: null, reason: null };
+  const emergency = {
+    key: "stop" as const,
+    id: "A",
+    mark: "A",
+    ...nobody,
+    carriers: [...carriers],
+  };
+  const ports = portsOf({ sighting: { qa: { ...qa, emergencies: [emergency] } } });
+  const { checks } = await examine(ports, signal);
+  const found = checks.filter(({ result, name }) => name.startsWith("/qa ") && result === "warn");
+  expect(found.map(({ detail, fix }) => `warn: ${detail} → ${fix}`)).toEqual(
+    said.map((text) => expect.stringContaining(text)),
+  );
+});
+
 test("what is to be typed is safe to type, whatever the configuration says", async () => {
   for (const problem of ["(DNS)", "no TLS", "no complete answer"]) {
     const ports = portsOf({
