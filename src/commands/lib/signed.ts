@@ -1,5 +1,4 @@
 /** The stop that goes to the Worker itself, beside the writes to the API. */
-import { anySignal } from "../../domain/lib/abort.ts";
 import type { Carrier } from "../../domain/state/carriers.ts";
 import type { StopDocument } from "../../domain/state/documents.ts";
 import { LocalError, UpstreamError } from "../../ports/errors.ts";
@@ -54,7 +53,7 @@ export function sendSigned(
     }
   };
   const begun = sendTo(ahead);
-  const wanted = othersWanted(begun, anySignal([clock.timeout(HEAD_START_MS), signal]));
+  const wanted = othersWanted(begun, clock.sleep(HEAD_START_MS, signal));
   const sent = [begun, ...others.map(async (url) => ((await wanted) ? sendTo(url) : SIGNED_OFF))];
   const written = sent.map(async (one) => {
     const result = await one;
@@ -66,16 +65,13 @@ export function sendSigned(
 }
 
 /** False when the first has answered in time, and nothing is left for the others to do. */
-function othersWanted(begun: Promise<SignedWrite>, late: AbortSignal): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const lateNow = (): void => resolve(true);
-  if (late.aborted) lateNow();
-  late.addEventListener("abort", lateNow, { once: true });
-  void begun.then((result) => {
+function othersWanted(begun: Promise<SignedWrite>, late: Promise<void>): Promise<boolean> {
+  const isLeft = begun.then((result) => {
     const isDone = result.kind === "written" && result.lacking.length === 0;
-    resolve(!(isDone || result.kind === "released"));
+    return !(isDone || result.kind === "released");
   });
-  return promise;
+  const wanted = () => true;
+  return Promise.race([isLeft, late.then(wanted, wanted)]);
 }
 
 /** What this machine refuses was never sent. */

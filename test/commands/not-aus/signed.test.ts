@@ -70,8 +70,8 @@ it("spares the other /qa where the first has brought it to all carriers at once"
     return kv;
   });
   // The head start is long enough.
-  const timeout = () => new AbortController().signal;
-  await sendSigned({ ...ports, clock: { ...ports.clock, timeout } }, STOP, SENDING).all;
+  const sleep = () => new Promise<never>(() => undefined);
+  await sendSigned({ ...ports, clock: { ...ports.clock, sleep } }, STOP, SENDING).all;
   expect(sent).toEqual(URLS.slice(0, 1));
 });
 
@@ -84,8 +84,8 @@ it.each([
       ? ahead()
       : Promise.resolve({ kind: "written", carriers: ["beacon"], lacking: [] }),
   );
-  const timeout = () => new AbortController().signal;
-  const sending = sendSigned({ ...ports, clock: { ...ports.clock, timeout } }, STOP, SENDING);
+  const sleep = () => new Promise<never>(() => undefined);
+  const sending = sendSigned({ ...ports, clock: { ...ports.clock, sleep } }, STOP, SENDING);
   expect(await sending.all).toMatchObject({
     kind: "written",
     carriers: expect.arrayContaining(["beacon"]),
