@@ -27,6 +27,8 @@ beforeAll(async () => {
 afterAll(() => lane?.close());
 beforeEach(async () => {
   await resetLane(lane);
+  const [zone] = lane.sandbox.control.account.zones.list;
+  zone?.routes.splice(1);
   const { store } = lane.sandbox.control;
   for (const { name } of store.list({ prefix: "journal/", limit: 1_000 }).keys) store.delete(name);
   home = await mkdtemp(join(lane.dir, "home-"));
@@ -84,6 +86,23 @@ test("of two routes one is refused: says which is gone, and restore knows of it"
   expect(both.said).toContain(`→ ${FIRST} leads to`);
   expect(both.said).toContain(`→ ${SECOND} leads to`);
   expect((await say("not-aus", "--via", "route", "--confirm-route", FIRST)).code).toBe(0);
+});
+
+test("of two routes restore may put back but one: says so, and goes on with the other", async () => {
+  await addRoute(SECOND);
+  const { control } = lane.sandbox;
+  await say("not-aus", "--via", "version");
+  await say("not-aus", "--via", "route", "--confirm-route", `${FIRST},${SECOND}`);
+  expect(routes()).toEqual([]);
+  const match = { method: "POST", pathContains: "/workers/routes" };
+  await control.addFault({ kind: "forbidden", match, after: 1 });
+  const { code, said } = await say("restore", ...YES);
+  const [back = ""] = routes();
+  expect([code, said, routes()]).toEqual([23, expect.stringContaining(`${back} is back`), [back]]);
+  expect(said).not.toContain("nothing was put back");
+  await control.clearFaults();
+  expect((await say("restore", ...YES)).code).toBe(0);
+  expect(routes().toSorted()).toEqual([FIRST, SECOND]);
 });
 
 test("a route that was not named is not deleted", async () => {
