@@ -1,6 +1,7 @@
 /** Which carriers get a signed stop, with carriers that fail, hang, or know of a release. */
 import { expect, it, vi } from "vitest";
 import type { StopDocument } from "../../src/domain/state/documents.ts";
+import { beaconCarrier } from "../../worker/beacon/through-cache.ts";
 import { writeStop } from "../../worker/guardian/kv.ts";
 import {
   type BeaconPort,
@@ -39,6 +40,16 @@ it("all carriers get the same stop", async () => {
   });
   expect(beacon?.tell).toHaveBeenCalledExactlyOnceWith(JSON.stringify(STOP));
   expect(kv.writeStop).toHaveBeenCalledExactlyOnceWith(STOP);
+});
+
+it("an entrypoint that throws at once costs KV nothing", async () => {
+  const broken = (): never => {
+    throw new TypeError("is not a function");
+  };
+  const beacon = beaconCarrier({ fetch: broken, tell: broken }, "id");
+  expect(await run({ beacon, kv: kvWith() })).toMatchObject({
+    written: { beacon: { problem: "is not a function" }, kv: "written" },
+  });
 });
 
 it("what is not there is off", async () => {

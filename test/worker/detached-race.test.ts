@@ -119,6 +119,7 @@ async function tick(
     policy: DEFAULT_POLICY,
     settings,
     tickMs,
+    unheard: null,
   });
   await beforeWrite?.();
   if (step.share !== null) raise(model, step.share);

@@ -32,7 +32,7 @@ interface World {
   inKv?: string | null;
   /** Null: KV does not answer. */
   journal?: JournalEntry[] | null;
-  /** What the beacon says when it is asked again. */
+  /** Whether the beacon itself still holds it. */
   still?: boolean;
 }
 
@@ -49,10 +49,11 @@ async function written({ minutes = 5, inKv = null, journal = [], still = true }:
     get: async (keys: string[]) => new Map(keys.map((key) => [key, texts.get(key) ?? null])),
     put: async (key: string, value: string) => void puts.push(`${key} ${value}`),
   } as unknown as KVNamespace;
-  const answer = { epoch: 1, seq: 1, stops: still ? [text] : [], releases: [] };
+  const answer = { epoch: 1, seq: 1, stops: [text], releases: [] };
   const beacon = {
-    read: async () => ({ answer, saidAtMs: TICK_MS, cache: null }),
-    tell: vi.fn(),
+    // A copy that no purge has reached.
+    read: async () => ({ answer, saidAtMs: TICK_MS, cache: "HIT" }),
+    tell: async () => ({ answer, told: still ? ("held" as const) : ("released" as const) }),
   };
   await copyToKv({ kv, beacon, tickMs: TICK_MS }, { inKv, atBeacon: [text] });
   return puts;
@@ -93,12 +94,13 @@ it("the stop in force is KV's, or what the beacon has in its place", () => {
   for (const inKv of [null, RELEASED]) {
     expect(stopInForce({ inKv, atBeacon: [other, mine] })).toBe(mine);
     expect(stopInForce({ inKv, atBeacon: [] })).toBe(inKv);
+    expect(stopInForce({ inKv, atBeacon: null })).toBe(inKv);
   }
 });
 
-it("a beacon that cannot be read holds no stop, and that is told", async () => {
+it("a beacon that cannot be read is not one without stops, and that is told", async () => {
   const read = () => Promise.reject(new Error("overloaded"));
-  expect(await stopsAt({ read, tell: vi.fn() })).toEqual([]);
+  expect(await stopsAt({ read, tell: vi.fn() })).toBeNull();
   expect(warned).toEqual([expect.stringContaining("overloaded")]);
   expect(await stopsAt(null)).toEqual([]);
 });

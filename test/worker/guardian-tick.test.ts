@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { parseCap } from "../../src/domain/guardian/cap.ts";
 import { parseGuardian } from "../../src/domain/guardian/document.ts";
 import { tickId } from "../../src/domain/guardian/tick-id.ts";
+import { parseRamp } from "../../src/domain/ramp/document.ts";
 import { parseStop } from "../../src/domain/state/documents.ts";
 import { parseJournalEntry } from "../../src/domain/state/journal.ts";
 import worker from "../../worker/handler.ts";
@@ -31,6 +32,8 @@ let puts: string[];
 let failing: (startMs: number) => number;
 /** When the metrics answer; null: at once. */
 let answersAtMs: number | null;
+/** What the beacon holds when it is read; null: it cannot be; absent: there is none. */
+let atBeacon: (() => string[]) | null | undefined;
 /** As KV pages its lists; false is the broken twin that takes the first page for all. */
 let paged: boolean;
 
@@ -44,6 +47,7 @@ beforeEach(async () => {
   puts = [];
   failing = () => 0;
   answersAtMs = null;
+  atBeacon = undefined;
   paged = true;
   server.reply((res, seen) => {
     if (seen.url === "/hook") return json(200, {})(res, seen);
@@ -97,6 +101,14 @@ const NAMESPACE = {
   },
 };
 
+const BEACON = {
+  async fetch() {
+    if (atBeacon == null) return new Response(null, { status: 503 });
+    const answer = { epoch: 1, seq: 1, stops: atBeacon(), releases: [] };
+    return Response.json({ saidAtMs: Date.now(), answer });
+  },
+};
+
 async function tick(atMs: number): Promise<void> {
   const env = {
     ENVIRONMENT: "production",
@@ -109,8 +121,9 @@ async function tick(atMs: number): Promise<void> {
     NOTIFY_WEBHOOK_URL: `${server.url}/hook`,
     NOTIFY_CONTACTS: "On-call: Anna · After 15 min: Ben",
     KV_CANARY_CONFIG: NAMESPACE,
+    ...(atBeacon === undefined ? {} : { BEACON: { idFromName: () => "id" } }),
   };
-  const context = { waitUntil: () => undefined };
+  const context = { waitUntil: () => undefined, exports: { CachedBeacon: BEACON } };
   await worker.scheduled({ scheduledTime: atMs } as never, env as never, context as never);
 }
 
@@ -320,6 +333,41 @@ describe("a detached ramp", () => {
       ["step 2/2 of ramp RAMP", "forced: no gates"],
       [expect.stringContaining("ramp done")],
     ]);
+  });
+
+  async function stepAt(minute: number): Promise<number | undefined> {
+    await tickOnTime(START_MS + minute * MINUTE_MS);
+    return parseRamp(kv.get("ramp") ?? null)?.step;
+  }
+  async function heldAtFirst(): Promise<void> {
+    failing = () => 0;
+    const given = { mode: "detached", gates: false, nowMs: START_MS, base: CONFIG } as const;
+    kv.set("ramp", JSON.stringify(rampOf("50:1m,100:1h", given)));
+    for (const minute of [0, 1, 2]) await tickOnTime(START_MS + minute * MINUTE_MS);
+    expect(parseRamp(kv.get("ramp") ?? null)).toMatchObject({ step: 0, phase: "hold" });
+    puts = [];
+  }
+
+  it("is not raised while the beacon cannot be read, and is when it can", async () => {
+    await heldAtFirst();
+    atBeacon = null;
+    expect(await stepAt(3)).toBe(0);
+    expect(puts).not.toContain("ramp-share");
+    atBeacon = () => [];
+    expect(await stepAt(4)).toBe(1);
+  });
+
+  it("is not raised over a stop that the beacon took while the metrics were asked", async () => {
+    await heldAtFirst();
+    const stop = { active: true, id: "STOP", at: new Date(START_MS).toISOString(), by: "ben" };
+    const asked = server.seen.length;
+    atBeacon = () => (server.seen.length > asked ? [JSON.stringify(stop)] : []);
+    await stepAt(3);
+    expect(puts).not.toContain("ramp-share");
+    expect(parseRamp(kv.get("ramp") ?? null)).toMatchObject({
+      state: "conflict",
+      ended: { by: "ben" },
+    });
   });
 
   it("that is judged says nothing of it", async () => {

@@ -34,7 +34,7 @@ export function beaconCarrier(entrypoint: BeaconEntrypoint, objectId: string): B
   };
   return {
     read,
-    tell: (text) => withLimit("beacon", TELL_LIMIT_MS, entrypoint.tell(text)),
+    tell: async (text) => withLimit("beacon", TELL_LIMIT_MS, entrypoint.tell(text)),
   };
 }
 

@@ -28,14 +28,14 @@ export async function stopByBoth(
   warn(`stop: ${String(stored.reason)}; the beacon has it`);
 }
 
-/** The texts of the stops that the beacon holds. One that cannot be read holds none that could be acted on. */
-export async function stopsAt(beacon: BeaconCarrier | null): Promise<readonly string[]> {
+/** The texts of the stops that the beacon holds; null: it cannot be read, and may hold some. */
+export async function stopsAt(beacon: BeaconCarrier | null): Promise<readonly string[] | null> {
   if (beacon === null) return [];
   try {
     return (await withLimit("beacon", READ_LIMIT_MS, beacon.read())).answer.stops;
   } catch (error) {
     warn(`beacon: ${String(error)}`);
-    return [];
+    return null;
   }
 }
 
@@ -43,7 +43,7 @@ export async function stopsAt(beacon: BeaconCarrier | null): Promise<readonly st
 export function stopInForce({ inKv, atBeacon }: StopTexts): string | null {
   const stored = parseStop(inKv);
   const asks = stored.kind === "invalid" || (stored.kind === "valid" && stored.value.active);
-  return asks ? inKv : (atBeacon.at(-1) ?? inKv);
+  return asks ? inKv : (atBeacon?.at(-1) ?? inKv);
 }
 
 /** KV shows a change everywhere by then, and a release has reached the beacon. */
@@ -52,15 +52,15 @@ const SETTLED_MS = 120_000;
 /**
  * A stop that only the beacon has, as KV could not be written then, is copied to KV: one carrier alone is one fault
  * away from none. Not while somebody may be releasing it: only when it is old enough, the journal is known to have no
- * restore since, and the beacon still has it.
+ * restore since, and the beacon itself, asked past its cache, still has it.
  */
 export async function copyToKv(
   { kv, beacon, tickMs }: Pick<Tick, "kv" | "beacon" | "tickMs">,
   { inKv, atBeacon }: StopTexts,
 ): Promise<void> {
-  const text = missingInKv(atBeacon, inKv);
+  const text = missingInKv(atBeacon ?? [], inKv);
   const stop = parseStop(text);
-  if (text === null || stop.kind !== "valid") return;
+  if (beacon === null || text === null || stop.kind !== "valid") return;
   const { id = "", at } = stop.value;
   if (tickMs - timeOf(at) < SETTLED_MS) return;
   try {
@@ -68,7 +68,7 @@ export async function copyToKv(
     const restored = entries.some((entry) => {
       return entry.command === "restore" && timeOf(entry.at) > timeOf(at);
     });
-    if (restored || !(await stopsAt(beacon)).includes(text)) return;
+    if (restored || (await beacon.tell(text)).told !== "held") return;
     await writeStop(kv, stop.value);
     warn(`stop ${id}: only the beacon had it; copied to KV`);
   } catch (error) {

@@ -21,7 +21,8 @@ export interface TickGiven {
 /** What each carrier holds of a stop, as texts. */
 export interface StopTexts {
   inKv: string | null;
-  atBeacon: readonly string[];
+  /** Null: the beacon cannot be read. */
+  atBeacon: readonly string[] | null;
 }
 
 export interface Tick extends TickGiven {

@@ -36,6 +36,7 @@ export interface RampGiven {
   policy: Policy;
   settings: Settings;
   tickMs: number;
+  unheard: Seen["unheard"];
 }
 
 /** What is to be written, in this order; then the document. */
@@ -52,7 +53,7 @@ export async function stepRamp(given: RampGiven): Promise<RampStep> {
 }
 
 async function look(given: RampGiven): Promise<Seen> {
-  const { ramp, control, state, observations, entries, policy, tickMs } = given;
+  const { ramp, control, state, observations, entries, policy, tickMs, unheard } = given;
   const wanted = needs(ramp);
   const ask = askOf(given.settings);
   const [live, requests] = await Promise.all([
@@ -66,6 +67,7 @@ async function look(given: RampGiven): Promise<Seen> {
     live,
     covered: coveredBy(ramp, entries.kind === "seen" ? entries.value : []),
     gate: wanted.gate ? gateOf(ramp, observations, policy, requests).gate : null,
+    unheard,
   };
 }
 

@@ -33,7 +33,7 @@ import { WORKER_TOOL } from "../../src/domain/state/journal.ts";
 import { oddKeys } from "../../src/domain/state/odd-keys.ts";
 import { parseState } from "../../src/domain/state/state.ts";
 import { copyToKv, stopByBoth, stopInForce, stopsAt } from "./beacon.ts";
-import type { StopTexts, Tick, TickGiven } from "./given.ts";
+import type { Tick, TickGiven } from "./given.ts";
 import {
   readState,
   readTexts,
@@ -55,14 +55,13 @@ export async function tick(given: TickGiven): Promise<void> {
   const kv = given.env.KV_CANARY_CONFIG;
   if (kv === undefined) throw new Error("KV_CANARY_CONFIG is not bound");
   const { mode, policy } = given.settings.guardian;
-  const atBeacon = isLate(given) ? [] : await stopsAt(given.beacon);
   const texts = await readTexts(kv);
   const ramp = parseRamp(texts.ramp);
   const running = ramp !== null && ramp.mode === "detached" && !isOver(ramp) ? ramp : null;
   if (mode === "off" && running === null) {
     if (texts.ramp !== null && ramp === null) warn("ramp cannot be read: no ramp runs");
-    if (atBeacon.length === 0) return;
-    return copyToKv({ ...given, kv }, { inKv: (await readState(kv)).stop, atBeacon });
+    if (!isLate(given)) await keepByBoth({ ...given, kv });
+    return;
   }
   if (isLate(given)) return tellLate(given);
   const guardian = parseGuardian(texts.guardian);
@@ -74,7 +73,7 @@ export async function tick(given: TickGiven): Promise<void> {
   const matters = running !== null || (mode === "enforce" && assessment.verdict === "fail");
   // Asking has taken its time: what people have said meanwhile is known before anything is written.
   const entries = matters ? await entriesOf(kv, given.tickMs) : before;
-  const run = await looked({ ...given, kv, texts, guardian, atBeacon }, entries);
+  const run = await looked({ ...given, kv, texts, guardian }, entries);
   const action = decideAction({ ...knownOf(run, entries), ...given, mode, assessment: judged() });
   if (isLate(given)) return tellLate(given);
   if (action !== null) await act(run, action, assessment);
@@ -85,6 +84,12 @@ export async function tick(given: TickGiven): Promise<void> {
   function judged(): Assessment {
     return evaluate(sinceChange(observations, Date.parse(run.since.at) / 1_000), policy);
   }
+}
+
+async function keepByBoth(given: TickGiven & Pick<Tick, "kv">): Promise<void> {
+  const atBeacon = await stopsAt(given.beacon);
+  if (atBeacon === null || atBeacon.length === 0) return;
+  await copyToKv(given, { inKv: (await readState(given.kv)).stop, atBeacon });
 }
 
 /**
@@ -104,11 +109,11 @@ function intentsFromS(
 }
 
 async function looked(
-  given: TickGiven & Pick<Tick, "kv" | "texts" | "guardian"> & Pick<StopTexts, "atBeacon">,
+  given: TickGiven & Pick<Tick, "kv" | "texts" | "guardian">,
   entries: Observed<readonly JournalEntry[]>,
 ): Promise<Tick> {
-  const { kv, texts, tickMs, atBeacon } = given;
-  const stored = await readState(kv);
+  const { kv, texts, tickMs, beacon } = given;
+  const [stored, atBeacon] = await Promise.all([readState(kv), stopsAt(beacon)]);
   const stops = { inKv: stored.stop, atBeacon };
   const raw = { ...stored, stop: stopInForce(stops) };
   const run = { ...given, stops, raw, state: parseState(raw), arm: parseGuardianArm(texts.arm) };
@@ -184,7 +189,19 @@ async function carryOn(
   const control = parseRampControl(texts.control);
   const { policy } = settings.guardian;
   const stored = parseConfig(run.raw.config);
-  const known = { ramp: before, control, state, stored, policy, settings, tickMs, ...seen };
+  const unheard =
+    run.stops.atBeacon === null ? "the beacon cannot be read: a stop may be in force" : null;
+  const known = {
+    ramp: before,
+    control,
+    state,
+    stored,
+    policy,
+    settings,
+    tickMs,
+    unheard,
+    ...seen,
+  };
   const step = await stepRamp(known);
   if (step.share !== null) await writeRampShare(kv, step.share);
   if (step.action !== null) await act(run, step.action, null);

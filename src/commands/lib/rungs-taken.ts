@@ -2,7 +2,7 @@
 import {
   proxyOnlyIn,
   type Share,
-  servesAll,
+  servesAny,
   shortId,
   splitText,
 } from "../../domain/ladder/proxy-only.ts";
@@ -118,11 +118,13 @@ async function versionTaken(
   const [list, versions] = await Promise.all([deployments.list(call), deployments.versions(call)]);
   const ids = new Set(versions.filter((one) => proxyOnlyIn([one]) !== null).map(({ id }) => id));
   if (journaled !== null) ids.add(journaled.rung.versionId);
-  const isTaken = (split: readonly Share[]): boolean => [...ids].some((id) => servesAll(split, id));
+  // Also at less than 100 %: whom it serves, a plain restore cannot bring back.
+  const takenIn = (split: readonly Share[]): string | undefined =>
+    [...ids].find((id) => servesAny(split, id));
   const [newest] = list;
-  if (newest === undefined || !isTaken(newest.split)) return null;
-  const id = newest.split.find(({ percentage }) => percentage === 100)?.versionId ?? "";
-  const earlier = list.find(({ split }) => !isTaken(split))?.split ?? null;
+  const id = newest === undefined ? undefined : takenIn(newest.split);
+  if (id === undefined) return null;
+  const earlier = list.find(({ split }) => takenIn(split) === undefined)?.split ?? null;
   return { id, before: journaled?.rung.before ?? earlier };
 }
 

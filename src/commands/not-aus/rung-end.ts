@@ -1,5 +1,5 @@
 /** How `not-aus --via` ends, and the trace that it leaves. Never "done" without proof. */
-import type { Rung } from "../../domain/ladder/rung.ts";
+import type { RouteRung, Rung } from "../../domain/ladder/rung.ts";
 import { anySignal } from "../../domain/lib/abort.ts";
 import { NO_CHANGE } from "../../domain/state/journal.ts";
 import type { CallOptions } from "../../ports/api.ts";
@@ -57,7 +57,15 @@ export interface Taken {
 
 export type RungEnd =
   | ({ kind: "taken"; already: boolean } & Taken)
-  | { kind: "not-taken"; problem: string; error?: UpstreamError; fix?: string };
+  | { kind: "not-taken"; problem: string; error?: UpstreamError; fix?: string }
+  /** Some of the routes are deleted, and `left` still lead to the Worker. */
+  | {
+      kind: "in-part";
+      rung: RouteRung;
+      left: readonly string[];
+      problem: string;
+      error: UpstreamError;
+    };
 
 /** On disk before anything is changed: what `restore` has to put back outlives this process. */
 export function keepRungEarly(run: RungRun, rung: Rung): Promise<boolean> {
@@ -97,9 +105,11 @@ export async function endRung(run: RungRun, end: RungEnd): Promise<Outcome<RungD
   const data = dataOf(run, end, wrote(write));
   const next = invocation(ports.target, run.again);
   const interrupted = interruptedBy(ports.interrupt);
-  if (end.kind === "not-taken") {
-    await traceStopAlone(run, end.problem, wrote(write) || mayHaveWritten(write));
-    const truth = `no ${via} was changed; ${stopText}`;
+  if (end.kind !== "taken") {
+    if (end.kind === "not-taken") {
+      await traceStopAlone(run, end.problem, wrote(write) || mayHaveWritten(write));
+    }
+    const truth = `${end.kind === "in-part" ? partText(end) : `no ${via} was changed`}; ${stopText}`;
     if (interrupted !== null) {
       return { kind: "interrupted", signal: interrupted, truth, next, data };
     }
@@ -107,7 +117,7 @@ export async function endRung(run: RungRun, end: RungEnd): Promise<Outcome<RungD
   }
   const { proof, sure, already } = end;
   const seen = `${proof.live.length} of ${proof.live.length + proof.missing.length} /qa`;
-  const truth = `${sure ? doneText(via) : `${doneText(via)}, as far as is known`}, seen at ${seen}; ${stopText}`;
+  const truth = `${sure ? doneText(via) : maybeText(via)}, seen at ${seen}; ${stopText}`;
   if (interrupted !== null) return { kind: "interrupted", signal: interrupted, truth, next, data };
   if (sure && (isLive(proof) || !run.input.verify)) {
     const status = invocation(ports.target, "status");
@@ -116,6 +126,16 @@ export async function endRung(run: RungRun, end: RungEnd): Promise<Outcome<RungD
   }
   const waitingFor = `every /qa to show it; ${truth}`;
   return { kind: "pending", data, waitingFor, next };
+}
+
+/** Sent, and no answer says what became of it. */
+function maybeText(via: Via): string {
+  return via === "version" ? "the proxy-only version may be deployed" : "the route may be deleted";
+}
+
+function partText({ rung, left }: Extract<RungEnd, { kind: "in-part" }>): string {
+  const gone = rung.routes.map(({ pattern }) => pattern).join(", ");
+  return `the route ${gone} is deleted; ${left.join(", ")} still leads to the Worker`;
 }
 
 function alreadyText(via: Via, stopText: string): string {
@@ -132,7 +152,7 @@ function doneText(via: Via): string {
 
 function notTaken(
   run: RungRun,
-  { problem, error, fix }: Extract<RungEnd, { kind: "not-taken" }>,
+  { problem, error, fix }: { problem: string; error?: UpstreamError; fix?: string },
   { data, truth }: { data: RungData; truth: string },
 ): Outcome<RungData> {
   const kind = error?.kind;
@@ -151,7 +171,7 @@ function notTaken(
 function dataOf({ via, stop }: RungRun, end: RungEnd, written: boolean): RungData {
   const empty = { via, stop: { id: stop.id, written }, version: null, routes: [] };
   if (end.kind === "not-taken") return { ...empty, live: [], missing: [] };
-  const { live, missing } = end.proof;
+  const { live, missing } = end.kind === "taken" ? end.proof : NOT_ASKED;
   const { rung } = end;
   return rung.via === "version"
     ? { ...empty, version: { id: rung.versionId, before: rung.before }, live, missing }

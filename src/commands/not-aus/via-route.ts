@@ -25,7 +25,7 @@ import {
   type RungSteps,
   STOP_CHANGES,
 } from "./rung-data.ts";
-import { beginRung, endRung, keepRungEarly, traceRung } from "./rung-end.ts";
+import { beginRung, endRung, keepRungEarly, type RungRun, traceRung } from "./rung-end.ts";
 
 const AS_IT_WAS = "nothing was written; the route is as it was";
 type RoutePlanned = Planned<RungSteps, RungData>;
@@ -64,7 +64,7 @@ async function planIn(
   }
   const patterns = planned.routes.map(({ pattern }) => pattern).join(",");
   const { confirmRoute } = input;
-  if (confirmRoute !== undefined && confirmRoute !== patterns) {
+  if (confirmRoute !== undefined && !isConfirmed(planned.routes, confirmRoute)) {
     return refusal(`--confirm-route is not ${patterns}`, ports);
   }
   return {
@@ -88,6 +88,13 @@ async function planIn(
     ],
     steps: { via: "route", ...at, routes: planned.routes, gone: null },
   };
+}
+
+/** Each that goes was named, in any order; one that was named and is gone already does no harm. */
+function isConfirmed(routes: readonly Route[], confirmed: string): boolean {
+  const named = new Set([confirmed, ...confirmed.split(",")]);
+  const joined = routes.map(({ pattern }) => pattern).join(",");
+  return named.has(joined) || routes.every(({ pattern }) => named.has(pattern));
 }
 
 const question = (patterns: string, { target }: Ports): string =>
@@ -145,12 +152,12 @@ export async function takeRoute(
   const { run, call, startedMs, signal } = beginRung("route", again, input, ports);
   const rung: RouteRung = { via: "route", action: "taken", zone, zoneId, routes: kept };
   await keepRungEarly(run, rung);
-  const failure = await removeAll(steps, ports, call);
-  const left = failure === null ? 0 : await ownLeft(steps, ports, call);
-  if (failure !== null && failure.kind !== "ambiguous" && left === steps.routes.length) {
-    return endRung(run, { kind: "not-taken", problem: failure.message, error: failure });
+  const { error: failure, removed } = await removeAll(steps, ports, call);
+  const left = failure === null ? [] : await leftOf(steps, removed, ports, call);
+  if (failure !== null && failure.kind !== "ambiguous" && left.length > 0) {
+    return endInPart(run, rung, left, failure);
   }
-  const error = left === 0 ? null : failure;
+  const error = left.length === 0 ? null : failure;
   if (error === null && gone === null) {
     ports.progress.stage({ kind: "written", what: "route", elapsedMs: run.elapsed() });
   }
@@ -164,26 +171,52 @@ export async function takeRoute(
   return endRung(run, { kind: "taken", ...taken, already: gone !== null });
 }
 
-/** Null when all are gone. */
+/** One was refused: those before it are gone all the same, and for `restore` to put back. */
+async function endInPart(
+  run: RungRun,
+  rung: RouteRung,
+  left: readonly Route[],
+  error: UpstreamError,
+): Promise<Outcome<RungData>> {
+  const problem = error.message;
+  const patterns = left.map(({ pattern }) => pattern);
+  const routes = rung.routes.filter(({ pattern }) => !patterns.includes(pattern));
+  if (routes.length === 0) return endRung(run, { kind: "not-taken", problem, error });
+  const part = { ...rung, routes };
+  const note = `route ${routes.map(({ pattern }) => pattern).join(",")} deleted; FAILED: ${problem}`;
+  await traceRung(run, { rung: part, proof: NOT_ASKED, sure: true }, note);
+  return endRung(run, { kind: "in-part", rung: part, left: patterns, problem, error });
+}
+
+/** How many were removed, and what the next one met; null when all are gone. */
 async function removeAll(
   { zoneId, routes }: RouteSteps,
   ports: Ports,
   call: CallOptions,
-): Promise<UpstreamError | null> {
+): Promise<{ removed: number; error: UpstreamError | null }> {
+  let removed = 0;
   try {
-    for (const { id } of routes) await ports.routes.remove(zoneId, id, call);
-    return null;
+    for (const { id } of routes) {
+      await ports.routes.remove(zoneId, id, call);
+      removed += 1;
+    }
+    return { removed, error: null };
   } catch (thrown) {
-    return asUpstream(thrown);
+    return { removed, error: asUpstream(thrown) };
   }
 }
 
-/** How many of them are there; all, where nobody can tell otherwise. */
-async function ownLeft(
+/** Those that are there; where the account does not say, all that were not removed. */
+async function leftOf(
   { zoneId, routes }: RouteSteps,
+  removed: number,
   ports: Ports,
   call: CallOptions,
-): Promise<number> {
-  const now: readonly Route[] = await ports.routes.list(zoneId, call).catch(() => routes);
-  return routes.filter(({ id }) => now.some((route) => route.id === id)).length;
+): Promise<readonly Route[]> {
+  try {
+    const now = await ports.routes.list(zoneId, call);
+    return routes.filter(({ id }) => now.some((route) => route.id === id));
+  } catch {
+    return routes.slice(removed);
+  }
 }

@@ -7,6 +7,7 @@ import {
   proxyOnlyIn,
   type Share,
   servesAll,
+  servesAny,
   shortId,
   splitText,
   uploadCommand,
@@ -75,9 +76,9 @@ async function lookFor({ deployments, target }: Ports, call: CallOptions): Promi
     const version = proxyOnlyIn(await deployments.versions(call));
     if (version !== null) {
       const splits = (await listing).map(({ split }) => split);
-      const isTaken = (split: readonly Share[]): boolean => servesAll(split, version.id);
-      const already = splits.slice(0, 1).some(isTaken);
-      const before = splits.find((split) => !isTaken(split));
+      const already = splits.slice(0, 1).some((split) => servesAll(split, version.id));
+      // What restore goes back to must be free of it, or no restore would ever end it.
+      const before = splits.find((split) => !servesAny(split, version.id));
       return { version, before: before === undefined ? null : [...before], already };
     }
     const problem = `there is no proxy-only version of ${target.worker} among the newest 100`;

@@ -74,6 +74,7 @@ export async function gather(
       coveredEmergency(sightings, base, ports.clock.now()) ??
       coveredBy(ramp, journal?.entries ?? []),
     gate: gate?.gate ?? null,
+    unheard: looks ? unheardText(sightings) : null,
   };
   return { seen, base, assessment: gate?.assessment ?? null };
 }
@@ -81,6 +82,12 @@ export async function gather(
 function unreadText(why: string, sightings: readonly Sighting[]): string {
   const inForce = inForceText(sightings);
   return `the stored state cannot be read: ${why}${inForce === null ? "" : `; ${inForce}`}`;
+}
+
+/** Of a stop that the beacon alone has only locations tell. Null where one does. */
+function unheardText(sightings: readonly Sighting[]): string | null {
+  if (sightings.some(({ status }) => status !== null)) return null;
+  return "no location answers: a stop may be in force";
 }
 
 /** Null where no location shows an emergency. */

@@ -64,7 +64,10 @@ export function unproved(run: Down, waitingFor: string): Outcome<DownData> {
 
 export function failedCall(run: Down, thrown: unknown): Outcome<DownData> {
   const { kind, message } = asUpstream(thrown);
-  if (kind === "ambiguous") return unproved(run, `proof of it: ${message}; ${backText(run.data)}`);
+  if (kind === "ambiguous") {
+    const before = `as far as is known, ${backText(run.data)}`;
+    return unproved(run, `an answer that was lost: ${message}; ${before}`);
+  }
   const code = kind === "auth" || kind === "forbidden" ? "auth" : "upstream";
   const truth = backText(run.data);
   return { kind: "failed", code, message, truth, next: again(run), data: run.data };

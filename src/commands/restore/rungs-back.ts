@@ -24,9 +24,16 @@ export async function routeBack(
   { zone, zoneId, missing }: NonNullable<RungsTaken["route"]>,
 ): Promise<Step> {
   const { ports, call, data } = run;
+  const added: string[] = [];
   try {
-    for (const route of missing) await ports.routes.add(zoneId, route, call);
+    for (const route of missing) {
+      await ports.routes.add(zoneId, route, call);
+      added.push(route.pattern);
+    }
   } catch (error) {
+    // One of several leads to the Worker again, be the next one refused.
+    const text = `${added.join(", ")} is back`;
+    if (added.length > 0) data.back.push({ what: "route", text, proof: seenOf(NOT_ASKED) });
     return failedCall(run, error);
   }
   const proof = await prove(run, { emergency: true }, "route");

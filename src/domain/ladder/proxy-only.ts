@@ -29,6 +29,11 @@ export function servesAll(split: readonly Share[], versionId: string): boolean {
   return split.some((share) => share.versionId === versionId && share.percentage === 100);
 }
 
+/** Some visitors get this one, be they few: somebody else's deployment may hold it beside another. */
+export function servesAny(split: readonly Share[], versionId: string): boolean {
+  return serving(split).includes(versionId);
+}
+
 /** Versions that serve visitors. */
 export function serving(split: readonly Share[]): string[] {
   return split.filter(({ percentage }) => percentage > 0).map(({ versionId }) => versionId);

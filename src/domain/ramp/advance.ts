@@ -53,6 +53,8 @@ export interface Seen {
   covered: Covered | null;
   /** Null when it was not asked; a gate that could not be asked says `no_data`. */
   gate: Gate | null;
+  /** Why a stop that is not stored in KV would not be known, in words; null: it would be. Nothing is raised meanwhile. */
+  unheard: string | null;
 }
 
 export type Order =
@@ -254,8 +256,9 @@ function hold(ramp: RampDocument, seen: Seen): Advanced {
   return { ramp: longer, order: wait(seen, Math.min(CHECK_MS, holdMs)) };
 }
 
-/** Null when the step may be left: only a pass, on enough requests, is good news. */
-function whatLacks(ramp: RampDocument, { gate }: Seen): string | null {
+/** Null when the step may be left: only a pass, on enough requests, is good news, and no stop may be overlooked. */
+function whatLacks(ramp: RampDocument, { gate, unheard }: Seen): string | null {
+  if (unheard !== null) return unheard;
   if (!ramp.gates) return null;
   if (gate === null) return "no data on native";
   if (gate.verdict !== "pass") return `the gate says ${gate.verdict}: ${gate.why}`;

@@ -34,13 +34,16 @@ function concernOf(text: string, next: Next | null): Concern {
 }
 
 /** Whatever is stored: a release alone ends none of these. */
-function byRungs(rungs: NonNullable<Known["rungs"]>, { state, nowMs }: Known): Concern {
+function byRungs(rungs: NonNullable<Known["rungs"]>, { state, looks, nowMs }: Known): Concern {
   const stop = state === null ? {} : originOf(state);
   const [rung] = rungs;
   const taken = { at: rung?.at ?? undefined, by: rung?.by ?? undefined };
   const origin = timeOf(stop.at) > 0 ? stop : taken;
   const names = rungs.map(rungText).join(" and ");
-  const text = `EMERGENCY by ${names}, until restore${ALL_ON_PROXY}${sinceText(origin, nowMs)}`;
+  // Somebody else's deployment may leave the version to some visitors alone.
+  const free = looks.filter(({ emergency }) => emergency === false);
+  const where = free.length === 0 ? ALL_ON_PROXY : `, but not at ${placesOf(free)}`;
+  const text = `EMERGENCY by ${names}, until restore${where}${sinceText(origin, nowMs)}`;
   return concernOf(text, restoring("when the cause is fixed"));
 }
 

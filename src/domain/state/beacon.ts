@@ -103,7 +103,9 @@ function tellRelease(beacon: Beacon, release: Ending & { text: string }, nowMs: 
   if (stops.length === beacon.stops.length && beacon.releases.includes(text)) {
     return { beacon, told: "heard" };
   }
-  const ids = release.names.flatMap(({ id }) => (id === undefined ? [] : [id]));
+  // A release by hand names nobody: what it has ended must not come back by a replay either.
+  const ended = beacon.stops.filter((stop) => !stops.includes(stop));
+  const ids = [...release.names, ...ended].flatMap(({ id }) => (id === undefined ? [] : [id]));
   const after = {
     ...beacon,
     seq: nextSeq(beacon, nowMs),

@@ -34,7 +34,8 @@ test.each([
     }
     const control = parseRampControl(stage.documents.get(RAMP_CONTROL_KEY) ?? null);
     const state = parseState({ config: stage.config, stop: stage.stop });
-    const seen = { nowMs: stage.nowMs, state, control, live: null, covered: null, gate: null };
+    const none = { live: null, covered: null, gate: null, unheard: null };
+    const seen = { nowMs: stage.nowMs, state, control, ...none };
     expect(advance(ramp, seen).ramp.state).toBe(after);
   },
 );

@@ -33,6 +33,14 @@ export interface Kill {
   after: boolean;
 }
 
+const NO_ANSWER = {
+  status: null,
+  colo: null,
+  decision: null,
+  qa: null,
+  problem: "timeout",
+} as const;
+
 export class RampStage {
   nowMs = START_MS;
   /** Added to the wall clock alone: somebody set it. */
@@ -53,6 +61,8 @@ export class RampStage {
   nativeErrors = 0;
   /** What the location holds and shows beside what is stored. */
   held: QaDocument["emergencies"] = [];
+  /** Whether its `/qa` can be reached. */
+  answers = true;
   readonly #ended = Promise.withResolvers<"killed">();
 
   /** Runs until it ends or is killed; null when it was killed. */
@@ -149,6 +159,7 @@ export class RampStage {
 
   /** KV without lag: what is stored is live. */
   #look(url: string): Sighting {
+    if (!this.answers) return { ...NO_ANSWER, url, atMs: this.nowMs };
     const state = parseState({ config: this.config, stop: this.stop });
     const { stop } = state;
     const config = state.config.kind === "valid" ? state.config.value : null;

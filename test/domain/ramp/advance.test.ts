@@ -101,6 +101,16 @@ describe("the gate", () => {
     expect(world.ramp).toMatchObject({ state: "paused", step: 0 });
   });
 
+  it.each([true, false])("never advances while a stop may be overlooked (gates: %s)", (gates) => {
+    const world = at(0, { gates });
+    world.unheard = "no location answers";
+    world.run(START_MS + 3 * HOUR_MS);
+    expect(world.ramp).toMatchObject({ state: "running", step: 0, extended: true });
+    world.unheard = null;
+    world.tick();
+    expect(world.ramp.step).toBe(1);
+  });
+
   it("wants the minimum of native requests in each step", () => {
     const world = at(0);
     world.gate = { ...PASS, nativeRequests: 199 };

@@ -92,7 +92,7 @@ describe("the end that nobody has written down", () => {
           stopped === null ? null : { ...STOP, ...stopped },
         );
         const seen = { nowMs: NOW_MS, state: stored, control: null, covered: null, gate: null };
-        const { ramp, order } = advance(HELD, { ...seen, live: null });
+        const { ramp, order } = advance(HELD, { ...seen, live: null, unheard: null });
         const read = asSeen(HELD, stored, NOW_MS);
         expect(isOver(read)).toBe(order.do === "end");
         expect({ ...read.ended, at: null }).toEqual({ ...ramp.ended, at: null });

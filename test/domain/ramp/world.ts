@@ -80,6 +80,7 @@ export class RampWorld {
   gate: Gate | null = PASS;
   covered: Covered | null = null;
   everywhere = true;
+  unheard: string | null = null;
   ramp: RampDocument;
   readonly happened: Happened[] = [];
   /** Whether a gate was asked for before the write of each step. */
@@ -102,6 +103,7 @@ export class RampWorld {
       live,
       covered: this.covered,
       gate: this.gate,
+      unheard: this.unheard,
     };
   }
 

@@ -258,8 +258,9 @@ describe("what is said", () => {
   it("of a rung that is taken: until restore, whatever is stored", () => {
     const version = { via: "version", patterns: [], at: ago(60), by: "bob" } as const;
     const route = { via: "route", patterns: ["api.pix.immo/*"], at: ago(30), by: "bob" } as const;
+    const all = known({}).looks.map((look) => ({ ...look, emergency: true }));
     for (const state of ["10 %", "stopped 12 s ago", "unreadable"]) {
-      expect(said({ in: state, rungs: [version] })).toMatchObject({
+      expect(said({ in: state, rungs: [version], looks: all })).toMatchObject({
         first: expect.stringMatching(/^! EMERGENCY by the proxy-only version, until restore: all/),
         next: "restore",
       });
@@ -267,6 +268,10 @@ describe("what is said", () => {
     expect(said({ rungs: [route, version] }).first).toMatch(
       /^! EMERGENCY by the deleted route api\.pix\.immo\/\* and the proxy-only version, until/,
     );
+    const [FRA, AMS] = known({}).looks;
+    if (FRA === undefined || AMS === undefined) throw new Error("no looks");
+    const looks = [{ ...FRA, emergency: true }, AMS];
+    expect(said({ rungs: [version], looks }).first).toMatch(/until restore, but not at AMS since/);
   });
 
   it("of a beacon that is silent: how late a stop is then, and the rung that is not", () => {

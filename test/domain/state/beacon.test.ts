@@ -92,6 +92,12 @@ describe("the beacon", () => {
       expect(held(beacon)).toEqual(["s2"]);
     });
 
+    test("what it has ended is not held again when it is told again", () => {
+      const { beacon } = tellBeacon(told(stop("s1")), byHand(T0 + MINUTE), T0 + 2 * MINUTE);
+      const replayed = tellBeacon(beacon, stop("s1"), T0 + 2 * MINUTE + 1);
+      expect(replayed).toEqual({ beacon, told: "released" });
+    });
+
     test("an old copy of one, read after a stop, does not end that", () => {
       const first = byHand(T0 + 5_000);
       const beacon = told(stop("s1"), first, stop("s2"));
