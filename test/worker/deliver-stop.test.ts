@@ -39,7 +39,7 @@ it("all carriers get the same stop", async () => {
     written: { beacon: "written", kv: "written", journal: "written" },
   });
   expect(beacon?.tell).toHaveBeenCalledExactlyOnceWith(JSON.stringify(STOP));
-  expect(kv.writeStop).toHaveBeenCalledExactlyOnceWith(STOP);
+  expect(kv.writeStop).toHaveBeenCalledExactlyOnceWith(STOP, expect.any(Function));
 });
 
 it("an entrypoint that throws at once costs KV nothing", async () => {
@@ -117,4 +117,33 @@ it("KV is not tried again once the answer has been given: the stop may be releas
   const kv = { put } as unknown as KVNamespace;
   await expect(writeStop(kv, STOP, { untilMs: Date.now() - 1 })).rejects.toThrow("503");
   expect(put).toHaveBeenCalledTimes(1);
+});
+
+it("KV is not tried again once this stop is released", async () => {
+  const put = vi.fn(fails("KV PUT failed: 503"));
+  const kv = { put } as unknown as KVNamespace;
+  const untilMs = Number.POSITIVE_INFINITY;
+  const isOver = async () => true;
+  await expect(writeStop(kv, STOP, { untilMs, isOver })).rejects.toThrow("503");
+  expect(put).toHaveBeenCalledTimes(1);
+});
+
+it.each<[string, { told: "held" | "released"; stored: string | null }, boolean]>([
+  ["the beacon has heard a release", { told: "released", stored: null }, true],
+  ["KV shows a release", { told: "held", stored: RELEASE }, true],
+  ["neither knows of one", { told: "held", stored: null }, false],
+])("before a further try both carriers are asked: %s", async (_name, later, over) => {
+  let tries = 0;
+  const tell = vi.fn(async () => ({ told: tries === 0 ? ("held" as const) : later.told }));
+  const stored = async () => (tries === 0 ? null : later.stored);
+  const asked: boolean[] = [];
+  const kv: StopKv = {
+    stored,
+    async writeStop(_stop, isOver) {
+      tries += 1;
+      asked.push(await isOver());
+    },
+  };
+  await run({ beacon: { tell }, kv });
+  expect(asked).toEqual([over]);
 });

@@ -125,13 +125,13 @@ function kvAt({ world, api, process }: Given, { name, copies }: Place): StopKv {
         }
       });
     });
-  const startMs = world.nowMs;
+  let askedMs = world.nowMs;
   // Without the beacon it goes by KV alone, which may not show a release yet.
   const isKnownReleased = (id: string): boolean =>
-    world.beacon?.hasReleased(id, startMs) === true && world.isQuiet("beacon", name, ASKED_MS);
+    world.beacon?.hasReleased(id, askedMs) === true && world.isQuiet("beacon", name, ASKED_MS);
   return {
     stored: () => later(() => copies.read([STOP_KEY], world.nowMs, dice).get(STOP_KEY) ?? null),
-    async writeStop(stop) {
+    async writeStop(stop, isOver) {
       const untilMs = world.nowMs + DELIVERY_LIMITS.writeMs;
       const { id = "" } = stop;
       const write = (): void => {
@@ -149,7 +149,8 @@ function kvAt({ world, api, process }: Given, { name, copies }: Place): StopKv {
           const { promise, resolve } = Promise.withResolvers<void>();
           scheduler.after(dice.between(500, 1_200) * attempt, resolve);
           await promise;
-          if (world.nowMs >= untilMs) throw error;
+          askedMs = world.nowMs;
+          if (world.nowMs >= untilMs || (await isOver())) throw error;
         }
       }
     },

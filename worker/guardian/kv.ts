@@ -90,6 +90,8 @@ export function writeEntry(
 /** No try begins later: whoever asked has been told that it was not written. Milliseconds since the epoch. */
 export interface WriteUntil {
   untilMs: number;
+  /** Asked before each further try: true ends them. */
+  isOver?(): Promise<boolean>;
 }
 
 /** The same bytes each time: repeating is harmless. KV takes one write per key and second. */
@@ -97,7 +99,11 @@ async function put(
   kv: KVNamespace,
   key: string,
   text: string,
-  { ttlS, untilMs = Number.POSITIVE_INFINITY }: { ttlS?: number } & Partial<WriteUntil> = {},
+  {
+    ttlS,
+    untilMs = Number.POSITIVE_INFINITY,
+    isOver = async () => false,
+  }: { ttlS?: number } & Partial<WriteUntil> = {},
 ): Promise<void> {
   const options = ttlS === undefined ? {} : { expirationTtl: ttlS };
   for (let attempt = 1; ; attempt += 1) {
@@ -106,7 +112,7 @@ async function put(
     } catch (error) {
       if (attempt >= WRITE_TRIES || Date.now() >= untilMs) throw error;
       await sleep((500 + Math.random() * 700) * attempt);
-      if (Date.now() >= untilMs) throw error;
+      if (Date.now() >= untilMs || (await isOver())) throw error;
     }
   }
 }

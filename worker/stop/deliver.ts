@@ -12,7 +12,8 @@ export type BeaconPort = { tell(text: string): Promise<{ told: Told }> } | null;
 export interface StopKv {
   /** What the key `stop` holds, as a read shows it here. */
   stored(): Promise<string | null>;
-  writeStop(stop: StopDocument): Promise<void>;
+  /** May try again, as long as `isOver` says no: meanwhile somebody may have released it. */
+  writeStop(stop: StopDocument, isOver: () => Promise<boolean>): Promise<void>;
 }
 
 export interface Carriers {
@@ -55,9 +56,12 @@ export async function deliver(
   if (kv !== null && (await isReleased(kv, stop, limits))) return { kind: "released" };
   const told = beacon?.tell(serialiseStop(stop)) ?? null;
   if (told !== null && (await saysReleased(told, limits))) return { kind: "released" };
+  const isOver = async (): Promise<boolean> =>
+    (beacon !== null && (await saysReleased(beacon.tell(serialiseStop(stop)), limits))) ||
+    (kv !== null && isReleased(kv, stop, limits));
   const works = {
     beacon: told === null ? OFF : settled("beacon", told.then(heldOnly), limits),
-    kv: kv === null ? OFF : writtenTo(kv, stop, limits),
+    kv: kv === null ? OFF : writtenTo(kv, stop, limits, isOver),
     journal: writeEntry === null ? OFF : settled("journal", writeEntry(), limits),
   };
   keepAlive(Promise.all(Object.values(works)));
@@ -85,8 +89,13 @@ async function saysReleased(
 }
 
 /** KV takes one write per key and second: one that is refused may be of this very stop, from elsewhere. */
-async function writtenTo(kv: StopKv, stop: StopDocument, limits: DeliveryLimits): Promise<Written> {
-  const written = await settled("KV", kv.writeStop(stop), limits);
+async function writtenTo(
+  kv: StopKv,
+  stop: StopDocument,
+  limits: DeliveryLimits,
+  isOver: () => Promise<boolean>,
+): Promise<Written> {
+  const written = await settled("KV", kv.writeStop(stop, isOver), limits);
   if (written === "written") return written;
   const found = await storedStop(kv, limits);
   const isThere = found.kind === "valid" && found.value.active && found.value.id === stop.id;

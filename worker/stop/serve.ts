@@ -110,7 +110,10 @@ function carriersFor(
   const until = { untilMs: stops.door.now() + DELIVERY_LIMITS.writeMs };
   return {
     beacon: stops.beacon,
-    kv: { stored: async () => kv.get(STOP_KEY), writeStop: (stop) => writeStop(kv, stop, until) },
+    kv: {
+      stored: async () => kv.get(STOP_KEY),
+      writeStop: (stop, isOver) => writeStop(kv, stop, { ...until, isOver }),
+    },
     writeEntry: () => writeEntry(kv, entryOf(taken, host), until),
   };
 }
