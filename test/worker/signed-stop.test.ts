@@ -168,19 +168,17 @@ describe("what is refused", () => {
 });
 
 describe("how often", () => {
-  test("a guesser's address is refused, an operator from another one is not", async () => {
+  test("wrong signatures keep nobody out who shares their address", async () => {
     const wrong = signedPost(testOperator("anna"), fresh());
-    const send = (init: ReturnType<typeof signedPost>, from: string) =>
-      worker.fetch("/qa/stop", { ...init, headers: { ...init.headers, "x-test-address": from } });
+    const send = (init: ReturnType<typeof signedPost>) =>
+      worker.fetch("/qa/stop", {
+        ...init,
+        headers: { ...init.headers, "x-test-address": "203.0.113.99" },
+      });
     const statuses: number[] = [];
-    for (let nth = 0; nth < 11; nth += 1) {
-      statuses.push((await send(wrong, "203.0.113.99")).status);
-    }
-    expect(statuses).toEqual([...Array.from({ length: 10 }, () => 401), 429]);
-    const limited = await send(signedPost(anna, fresh()), "203.0.113.99");
-    expect(limited.status).toBe(429);
-    expect(Number(limited.headers.get("retry-after"))).toBeGreaterThan(0);
-    expect((await send(signedPost(anna, fresh()), "203.0.113.100")).status).toBe(200);
+    for (let nth = 0; nth < 30; nth += 1) statuses.push((await send(wrong)).status);
+    expect(new Set(statuses)).toEqual(new Set([401]));
+    expect((await send(signedPost(anna, fresh()))).status).toBe(200);
     await worker.endEmergencies();
   });
 

@@ -1,7 +1,6 @@
 /** What `POST /qa/stop` needs, put together once per isolate. */
 import type { Deps } from "../deps.ts";
 import type { Settings } from "../env.ts";
-import { createGuessLimit } from "../qa/guess-limit.ts";
 import type { BeaconPort } from "./deliver.ts";
 import { createSignatures } from "./signatures.ts";
 
@@ -12,7 +11,6 @@ export function createStops(
 ): Deps["stops"] {
   const door = {
     signatures: createSignatures(operators),
-    guesses: createGuessLimit(now),
     environment: notify.env,
     now,
   };
