@@ -68,8 +68,9 @@ export async function copyToKv(
     const restored = entries.some((entry) => {
       return entry.command === "restore" && timeOf(entry.at) > timeOf(at);
     });
-    if (restored || (await beacon.tell(text)).told !== "held") return;
-    await writeStop(kv, stop.value);
+    const isOver = async () => (await beacon.tell(text)).told !== "held";
+    if (restored || (await isOver())) return;
+    await writeStop(kv, stop.value, { isOver });
     warn(`stop ${id}: only the beacon had it; copied to KV`);
   } catch (error) {
     warn(`stop ${id}: only the beacon has it; not copied to KV: ${String(error)}`);

@@ -87,9 +87,9 @@ export function writeEntry(
   return put(kv, journalKey(entry), JSON.stringify(entry), { ttlS: JOURNAL_TTL_S, ...until });
 }
 
-/** No try begins later: whoever asked has been told that it was not written. Milliseconds since the epoch. */
 export interface WriteUntil {
-  untilMs: number;
+  /** No try begins later: whoever asked has been told that it was not written. Milliseconds since the epoch. */
+  untilMs?: number;
   /** Asked before each further try: true ends them. */
   isOver?(): Promise<boolean>;
 }
@@ -103,7 +103,7 @@ async function put(
     ttlS,
     untilMs = Number.POSITIVE_INFINITY,
     isOver = async () => false,
-  }: { ttlS?: number } & Partial<WriteUntil> = {},
+  }: { ttlS?: number } & WriteUntil = {},
 ): Promise<void> {
   const options = ttlS === undefined ? {} : { expirationTtl: ttlS };
   for (let attempt = 1; ; attempt += 1) {
