@@ -4,6 +4,7 @@ import type { Target } from "../../domain/config/environment.ts";
 import { placeOf } from "../../domain/policy/prerequisites.ts";
 import type { Sighting } from "../../domain/proof/expectation.ts";
 import { bytesOf, markedName } from "../../domain/signed-stop/operators.ts";
+import { LocalError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
 import { type Check, passed, warned } from "../lib/check.ts";
 
@@ -13,13 +14,14 @@ const NAME = "operator key";
 export async function operatorMark(
   { stopSender }: Pick<Ports, "stopSender">,
   signal: AbortSignal,
-): Promise<{ mark: string } | { problem: string } | null> {
+): Promise<{ mark: string } | { problem: string; fix: string | null } | null> {
   if (stopSender === null) return null;
   try {
     const publicKey = bytesOf(await stopSender.publicKey(signal)) ?? new Uint8Array();
     return { mark: markedName({ name: stopSender.operator, publicKey }) };
   } catch (error) {
-    return { problem: error instanceof Error ? error.message : String(error) };
+    const fix = error instanceof LocalError ? error.fix : null;
+    return { problem: error instanceof Error ? error.message : String(error), fix };
   }
 }
 
@@ -35,8 +37,8 @@ export function operatorCheck(
     return { name: NAME, result: "skip", detail, fix: null };
   }
   if ("problem" in found) {
-    const fix = "correct operator in pixcanary.json, or make a key: pixcanary operator-key";
-    return warned(NAME, `${found.problem}: no signed stop`, fix);
+    const make = "correct operator in pixcanary.json, or make a key: pixcanary operator-key";
+    return warned(NAME, `${found.problem}: no signed stop`, found.fix ?? make);
   }
   const { mark } = found;
   const shown = sightings.filter(({ qa }) => qa !== null);

@@ -50,7 +50,12 @@ export const FILES: Row[] = [
       await writeFile(keyFile, "no key", { mode: 0o644 });
       return { settings: { operator: { name: "anna", keyFile } } };
     },
-    finds: ["warn", "operator key", /can be read or changed by others/, /operator-key$/],
+    finds: [
+      "warn",
+      "operator key",
+      /can be read or changed by others/,
+      /^chmod 600 .*operator-key$/,
+    ],
   },
   {
     name: "an operator key that the Worker does not know",
