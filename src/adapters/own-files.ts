@@ -8,7 +8,7 @@ import { LocalError } from "../ports/errors.ts";
 import { local } from "./local-failure.ts";
 import { makeFolder } from "./make-folder.ts";
 import { openIfThere } from "./regular-file.ts";
-import { exposureOf, RUN, Secret } from "./secrets.ts";
+import { exposureOf, Secret } from "./secrets.ts";
 import { writeAside, writeWhole } from "./whole-file.ts";
 
 const MAX_BYTES = 64 * 1024;
@@ -73,11 +73,6 @@ export function hidden(secrets: WorkerSecrets, path: string): Record<GeneratedNa
   return { COOKIE_KEYS: cookieKeys, URL_SIGNING_KEY: signingKey, QA_TOKEN: qaToken };
 }
 
-function exposedError({ message, hint }: { message: string; hint: string }): LocalError {
-  const command = hint.startsWith(RUN) ? hint.slice(RUN.length) : null;
-  return new LocalError(`${message}; ${hint}`, { fix: command });
-}
-
 /** Null when it is not there. Refuses one that others can read or change. */
 export async function readOwn(path: string): Promise<string | null> {
   return local(`read ${path}`, async () => {
@@ -85,7 +80,10 @@ export async function readOwn(path: string): Promise<string | null> {
     if (file === null) return null;
     try {
       const exposed = exposureOf(path, await file.stat());
-      if (exposed !== null) throw exposedError(exposed);
+      if (exposed !== null) {
+        const { message, hint, command } = exposed;
+        throw new LocalError(`${message}; ${hint}`, { fix: command });
+      }
       const buffer = Buffer.alloc(MAX_BYTES);
       const { bytesRead } = await file.read(buffer, 0, MAX_BYTES, 0);
       return buffer.toString("utf8", 0, bytesRead);

@@ -41,9 +41,12 @@ export class Secret {
 export class SecretError extends Error {
   override readonly name = "SecretError";
   readonly hint: string;
-  constructor(message: string, hint: string) {
+  /** The one command that helps, where the hint is that; null otherwise. */
+  readonly command: string | null;
+  constructor(message: string, hint: string | { run: string }) {
     super(message);
-    this.hint = hint;
+    this.command = typeof hint === "string" ? null : hint.run;
+    this.hint = typeof hint === "string" ? hint : `run: ${hint.run}`;
   }
 }
 
@@ -137,9 +140,6 @@ async function readSecretFile(path: string, { name, onExposed }: SecretSources):
   }
 }
 
-/** How a hint begins that is one command. */
-export const RUN = "run: ";
-
 /** Null for a file of one's own that nobody else can read or change. */
 export function exposureOf(path: string, stat: Stats): SecretError | null {
   const uid = process.getuid?.();
@@ -151,7 +151,7 @@ export function exposureOf(path: string, stat: Stats): SecretError | null {
   if ((stat.mode & 0o077) === 0) return null;
   const mode = (stat.mode & 0o777).toString(8).padStart(4, "0");
   const message = `the secret file ${path} can be read or changed by others (mode ${mode})`;
-  return new SecretError(message, `${RUN}chmod 600 ${quoted(path)}`);
+  return new SecretError(message, { run: `chmod 600 ${quoted(path)}` });
 }
 
 async function readStdin(name: SecretName, stdin: SecretSources["stdin"]): Promise<string> {

@@ -1,71 +1,28 @@
 /** The ladder beyond a plain stop, rung by rung, against the sandbox's account and locations. */
-import { mkdtemp } from "node:fs/promises";
-import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { PROXY_ONLY_TAG } from "../../src/domain/ladder/proxy-only.ts";
-import { ensureCli } from "../support/cli.ts";
-import { patientClock, runHere } from "../support/here.ts";
-import { untilReady } from "../support/live.ts";
-import { ensureBundle } from "../worker/bundle.ts";
-import type { Lane } from "./lane.ts";
-import { resetLane, startLane, stopIsStored, tokenEnv, writeConfig } from "./lane.ts";
+import { ladderStage } from "./ladder-stage.ts";
+import { stopIsStored } from "./lane.ts";
 
 const PATTERN = "api.pix.test/*";
 
-let lane: Lane;
-let config = "";
-/** Of one test: its journal is no other's. */
-let home = "";
-beforeAll(async () => {
-  await Promise.all([ensureCli(), ensureBundle()]);
-  lane = await startLane({ locations: ["FRA", "AMS"] });
-  await untilReady(lane.sandbox.description);
-  const legacyHosts = [new URL(lane.sandbox.description.originUrl).hostname];
-  config = await writeConfig(lane, { zone: "pix.test", legacyHosts });
-});
-afterAll(() => lane?.close());
-
-const account = () => lane.sandbox.control.account;
-const prepared = () => {
-  const found = account().worker.versions.find(
-    ({ annotations }) => annotations.tag === PROXY_ONLY_TAG,
-  );
-  if (found === undefined) throw new Error("no proxy-only version");
-  return found;
-};
-const live = () => {
-  const [split] = account().worker.deployments;
-  return split?.split.map(({ version, percentage }) => [version.id, percentage]);
-};
-const routes = () =>
-  account().zones.list.flatMap((zone) => zone.routes.map(({ pattern }) => pattern));
+const stage = ladderStage();
+const { routes, prepared, live, say } = stage;
+const sandbox = () => stage.lane.sandbox;
 const journal = () => {
-  const { store } = lane.sandbox.control;
+  const { store } = sandbox().control;
   const keys = store.list({ prefix: "journal/", limit: 1_000 }).keys;
   return keys.map(({ name }) => JSON.parse(store.text(name) ?? "{}") as Record<string, unknown>);
 };
 
-/** As one line: where it wraps is not what is shown here. */
-async function say(...words: string[]): Promise<{ code: number | null; said: string }> {
-  const env = { ...lane.env, ...tokenEnv(lane.sandbox), HOME: home, XDG_STATE_HOME: home };
-  const given = { env, clock: patientClock() };
-  const { code, stdout, stderr } = await runHere([...words, "--config", config], given);
-  return { code, said: (stdout + stderr).replaceAll(/\s+/g, " ") };
-}
-
 let before: ReturnType<typeof live>;
-async function backToStart(): Promise<void> {
-  await resetLane(lane);
+beforeEach(() => {
   before = live();
-  const { store } = lane.sandbox.control;
-  for (const { name } of store.list({ prefix: "journal/", limit: 1_000 }).keys) store.delete(name);
-  home = await mkdtemp(join(lane.dir, "home-"));
-}
-beforeEach(backToStart);
+});
 
 /** What visitors at each location are answered by. */
 async function marks(): Promise<(string | null)[]> {
-  const { locations } = lane.sandbox.description;
+  const { locations } = sandbox().description;
   const all = await Promise.all(locations.map(({ url }) => fetch(`${url}/api/jobs`)));
   return all.map(({ headers }) => headers.get("x-pix-canary"));
 }
@@ -76,7 +33,7 @@ describe("not-aus --via version", () => {
     expect([code, said]).toEqual([0, expect.stringMatching(/live FRA .* AMS|live AMS .* FRA/)]);
     expect(live()).toEqual([[prepared().id, 100]]);
     expect(await marks()).toEqual(Array(2).fill("1;tag=none;cohort=proxy;reason=emergency"));
-    expect(stopIsStored(lane.sandbox)).toBe(true);
+    expect(stopIsStored(sandbox())).toBe(true);
     expect(journal()).toMatchObject([
       {
         command: "not-aus",
@@ -95,7 +52,7 @@ describe("not-aus --via version", () => {
       kind: "reset-after",
       match: { method: "POST", pathContains: "/deployments" },
     } as const;
-    await lane.sandbox.control.addFault({ ...rule, times: 1 });
+    await sandbox().control.addFault({ ...rule, times: 1 });
     const { code, said } = await say("not-aus", "--via", "version");
     expect([code, said, live()]).toEqual([
       0,
@@ -105,7 +62,7 @@ describe("not-aus --via version", () => {
   });
 
   test("with the whole API down says so, and names no rung that needs it", async () => {
-    await lane.sandbox.control.addFault({ kind: "outage" });
+    await sandbox().control.addFault({ kind: "outage" });
     const { code, said } = await say("not-aus", "--via", "version", "--timeout", "2");
     expect([code, said]).toEqual([
       24,
@@ -130,7 +87,7 @@ describe("not-aus --via version", () => {
   });
 
   test("is offered by name when a plain stop is not live in time", async () => {
-    lane.sandbox.control.setKv({ frozen: true });
+    sandbox().control.setKv({ frozen: true });
     const { code, said } = await say("not-aus", "--timeout", "1");
     expect([code, said]).toEqual([
       21,
@@ -146,14 +103,14 @@ describe("not-aus --via route", () => {
     const asked = await say("not-aus", "--via", "route", "--yes");
     expect(asked.code).toBe(2);
     expect(asked.said).toContain(
-      `not-aus --config ${config} --env sandbox --via route --confirm-route '${PATTERN}'`,
+      `not-aus --config ${stage.config} --env sandbox --via route --confirm-route '${PATTERN}'`,
     );
     expect(routes()).toEqual([PATTERN]);
     const { code, said } = await say("not-aus", "--via", "route", "--confirm-route", PATTERN);
     expect([code, said]).toEqual([0, expect.stringContaining(`route ${PATTERN} deleted`)]);
     expect(said).toMatch(/gone .* gone /);
     expect([routes(), await marks()]).toEqual([[], [null, null]]);
-    expect(stopIsStored(lane.sandbox)).toBe(true);
+    expect(stopIsStored(sandbox())).toBe(true);
   });
 
   test("a second time is calm: it asks nothing, and proves that the route is gone", async () => {
@@ -171,7 +128,7 @@ describe("not-aus --via route", () => {
 
 /** By hand, with wrangler. */
 async function resetDeployment(): Promise<void> {
-  const { worker } = account();
+  const { worker } = stage.account;
   const [first] = worker.deployments.slice(-1);
   if (first !== undefined) await worker.deploy(first.split);
 }
@@ -201,11 +158,11 @@ describe("restore", () => {
     expect(second.said).toContain("put back");
     const up = await say("restore", "--to", "10", ...YES, "--force");
     expect([up.code, up.said]).toEqual([0, expect.stringContaining("released")]);
-    expect(stopIsStored(lane.sandbox)).toBe(false);
+    expect(stopIsStored(sandbox())).toBe(false);
   });
 
   test("lets no location serve native that has not read the stop: the version waits at 0 %", async () => {
-    lane.sandbox.control.setKv({ location: "AMS", frozen: true });
+    sandbox().control.setKv({ location: "AMS", frozen: true });
     await say("not-aus", "--via", "version");
     const { code, said } = await say("restore", ...YES, "--timeout", "3");
     expect([code, said]).toEqual([
@@ -217,22 +174,22 @@ describe("restore", () => {
       [before?.[0]?.[0], 0],
     ]);
     expect(await marks()).toEqual(Array(2).fill("1;tag=none;cohort=proxy;reason=emergency"));
-    lane.sandbox.control.setKv({ location: "AMS", frozen: false, catchUp: true });
+    sandbox().control.setKv({ location: "AMS", frozen: false, catchUp: true });
     expect((await say("restore", ...YES)).code).toBe(0);
     expect(live()).toEqual(before);
   });
 
   test("sets a stop first where KV took none", async () => {
-    const { control } = lane.sandbox;
+    const { control } = sandbox();
     await control.addFault({ kind: "server-error", match: { pathContains: "/storage/kv/" } });
     const taken = await say("not-aus", "--via", "version", "--timeout", "3");
     expect(taken.said).toContain("the stop is not confirmed");
     expect(live()).toEqual([[prepared().id, 100]]);
     await control.clearFaults();
-    expect(stopIsStored(lane.sandbox)).toBe(false);
+    expect(stopIsStored(sandbox())).toBe(false);
     const { code, said } = await say("restore", ...YES);
     expect([code, said]).toEqual([0, expect.stringContaining("the stop is in force")]);
-    expect(stopIsStored(lane.sandbox)).toBe(true);
+    expect(stopIsStored(sandbox())).toBe(true);
   });
 
   test("puts the route back before the version, each proved", async () => {
@@ -256,7 +213,7 @@ describe("restore", () => {
       expect.stringContaining("locations may not have read it yet"),
     ]);
     expect(routes()).toEqual([]);
-    const { store } = lane.sandbox.control;
+    const { store } = sandbox().control;
     const stop = JSON.parse(store.text("stop") ?? "{}") as object;
     const at = new Date(Date.now() - 130_000).toISOString();
     store.put("stop", JSON.stringify({ ...stop, at }));
@@ -270,18 +227,15 @@ describe("restore", () => {
 
   test("without a journal looks at the account's own history", async () => {
     await say("not-aus", "--via", "version");
-    const { store } = lane.sandbox.control;
-    for (const { name } of store.list({ prefix: "journal/", limit: 1_000 }).keys)
-      store.delete(name);
-    home = await mkdtemp(join(lane.dir, "home-"));
+    await stage.forgetJournal();
     const { code } = await say("restore", ...YES);
     expect([code, live()]).toEqual([0, before]);
   });
 
   test("does not bring old secrets back without being told", async () => {
-    const { worker } = account();
+    const { worker } = stage.account;
     const [newest] = worker.versions;
-    const qaToken = account().secrets.get("QA_TOKEN") ?? "";
+    const qaToken = stage.account.secrets.get("QA_TOKEN") ?? "";
     await say("not-aus", "--via", "version");
     // Somebody sets a secret by a version of their own while the proxy-only one serves.
     const other = worker.add("pix-sandbox", prepared().upload, {
@@ -345,8 +299,8 @@ describe("status and history", () => {
 
   test("call a rung what keeps a released state from being live", async () => {
     await say("not-aus", "--via", "version");
-    lane.sandbox.control.store.put("stop", JSON.stringify({ active: false, at: future() }));
-    lane.sandbox.control.store.put("config", lateConfig());
+    sandbox().control.store.put("stop", JSON.stringify({ active: false, at: future() }));
+    sandbox().control.store.put("config", lateConfig());
     const { code, said } = await say("verify");
     expect([code, said]).toEqual([20, expect.stringContaining("a rung of the ladder is taken")]);
     expect(said).toContain("FRA: the proxy-only version answers, until restore");

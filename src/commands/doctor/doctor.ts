@@ -45,8 +45,8 @@ import { tokenChecks } from "./token.ts";
 /** For all looks together, if --timeout says nothing else: who waits longer for an answer has no stop in time. */
 const LOOK_LIMIT_MS = 4_000;
 const LOOKS = 4;
-/** Of the journal, for a rung that is taken: as many as `restore` looks through. */
-const RUNG_ENTRIES = 20;
+/** Of the journal, for a rung that is taken: as many as `status` looks through. */
+const ENTRIES = 20;
 
 export interface DoctorData {
   checks: Check[];
@@ -57,7 +57,10 @@ const input = z.object({
   deep: onOff("--deep", "look at native's database (DATABASE_URL) and its R2 bucket, too"),
 });
 
-type Wanted = Pick<Given<typeof input>, "notify" | "deep" | "timeoutMs">;
+interface Wanted extends Pick<Given<typeof input>, "notify" | "deep" | "timeoutMs"> {
+  /** The journal, where its reader needs it for more than this. */
+  journaled?: ReturnType<Ports["journal"]["recent"]>;
+}
 
 export const doctor: ReadingVerb<typeof input, DoctorData> = {
   name: "doctor",
@@ -95,7 +98,11 @@ export interface Examined {
 export async function examine(
   ports: Ports,
   given: AbortSignal,
-  { notify, deep, timeoutMs }: Wanted = { notify: false, deep: false, timeoutMs: LOOK_LIMIT_MS },
+  { notify, deep, timeoutMs, journaled }: Wanted = {
+    notify: false,
+    deep: false,
+    timeoutMs: LOOK_LIMIT_MS,
+  },
 ): Promise<Examined> {
   const signal = anySignal([ports.clock.timeout(timeoutMs), given]);
   const deepMs = Math.max(READ_LIMIT_MS * 2, timeoutMs);
@@ -112,7 +119,7 @@ export async function examine(
       asking,
       attempt(readSide(ports, restSignal)),
       lookWell(ports, signal),
-      ports.journal.recent(RUNG_ENTRIES, { signal: restSignal }),
+      journaled ?? ports.journal.recent(ENTRIES, { signal: restSignal }),
       noticeChecks(ports, { test: notify }),
       sightChecks(ports, restSignal),
       ports.debts.waiting(),
@@ -230,11 +237,10 @@ const CAUSES = ["token", "account", "network", "API"];
 
 async function diagnose(ports: Ports, given: Wanted): Promise<Outcome<DoctorData>> {
   const signal = anySignal([ports.clock.timeout(given.timeoutMs), ports.interrupt]);
-  const journaled = ports.journal.recent(RUNG_ENTRIES, { signal });
-  const journal = { ...ports.journal, recent: () => journaled };
+  const journaled = ports.journal.recent(ENTRIES, { signal });
   const open = journaled.then(({ entries }) => openRungs(entries));
   const [{ checks: own, token }, ladder] = await Promise.all([
-    examine({ ...ports, journal }, ports.interrupt, given),
+    examine(ports, ports.interrupt, { ...given, journaled }),
     ladderChecks(ports, open, signal),
   ]);
   const cause = own.find(({ name, result }) => result === "fail" && CAUSES.includes(name))?.name;

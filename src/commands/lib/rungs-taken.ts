@@ -70,6 +70,9 @@ export function rungLines(known: RungsKnown, taken: readonly TakenRung[], nowMs:
   return lines;
 }
 
+/** Of the journal, for who is about to take a rung or to put one back: all that was done in an incident. */
+export const RUNG_ENTRIES = 200;
+
 /** A rung is worth a short wait: without the account's answer, journal and locations count. */
 const ACCOUNT_LIMIT_MS = 3_000;
 

@@ -1,4 +1,5 @@
 /** The stop that goes to the Worker itself, beside the writes to the API. */
+import { REACHED } from "../../domain/signed-stop/answer.ts";
 import type { Carrier } from "../../domain/state/carriers.ts";
 import type { StopDocument } from "../../domain/state/documents.ts";
 import { LocalError, UpstreamError } from "../../ports/errors.ts";
@@ -21,8 +22,6 @@ export type SignedWrite =
 
 export const SIGNED_OFF: SignedWrite = { kind: "off" };
 
-/** In the order of the Worker's own answer. */
-const REACHED: readonly Carrier[] = ["beacon", "kv"];
 /** Each that takes a stop writes KV and journal: the others are spared that where the first is as quick as this. */
 const HEAD_START_MS = 200;
 

@@ -20,7 +20,7 @@ import { mayHaveWritten, wrote } from "../lib/write-result.ts";
 import type { NotAusData } from "./data.ts";
 import { earlierOf } from "./earlier.ts";
 import { manualLines } from "./manual-lines.ts";
-import { isRungData, type RungData, type RungSteps, type Rungs, rungText } from "./rung-data.ts";
+import { isRungData, type RungData, type RungSteps, type Rungs, rungEndText } from "./rung-data.ts";
 import type { StopRun } from "./stop-run.ts";
 import { stopText } from "./text.ts";
 import {
@@ -250,5 +250,5 @@ function alreadyOn(run: StopRun): NotAusData["already"] {
 function render(outcome: Outcome<NotAusData | RungData>): string {
   if (!("data" in outcome) || outcome.data === undefined) return "";
   const { data } = outcome;
-  return isRungData(data) ? rungText(outcome, data) : stopText(outcome, data);
+  return isRungData(data) ? rungEndText(outcome, data) : stopText(outcome, data);
 }

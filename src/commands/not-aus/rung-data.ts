@@ -54,7 +54,7 @@ export function isRungData(data: object): data is RungData {
   return "via" in data;
 }
 
-export function rungText(outcome: Outcome<unknown>, data: RungData): string {
+export function rungEndText(outcome: Outcome<unknown>, data: RungData): string {
   const lines = [`  stop      ${data.stop.written ? data.stop.id : "not confirmed"}`];
   if (data.version !== null) {
     const { id, before } = data.version;

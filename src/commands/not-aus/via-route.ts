@@ -15,7 +15,7 @@ import { invocation, shellWord } from "../lib/format.ts";
 import { lookAtRoutes } from "../lib/look-at-routes.ts";
 import { lookEverywhere } from "../lib/look-everywhere.ts";
 import { NOT_ASKED, proveLive } from "../lib/prove-live.ts";
-import { rungsKnown } from "../lib/rungs-taken.ts";
+import { RUNG_ENTRIES, rungsKnown } from "../lib/rungs-taken.ts";
 import { READ_LIMIT_MS, unreachable } from "../lib/stored-state.ts";
 import { asUpstream, gaveNoAnswer } from "../lib/write-result.ts";
 import {
@@ -107,7 +107,7 @@ async function deletedBefore(
   signal: AbortSignal,
 ): Promise<RoutePlanned | null> {
   const [{ entries }, sightings] = await Promise.all([
-    ports.journal.recent(200, { signal }),
+    ports.journal.recent(RUNG_ENTRIES, { signal }),
     lookEverywhere(ports, "cached", signal),
   ]);
   const { route, bypassedSeen } = rungsKnown(entries, sightings);

@@ -28,6 +28,7 @@ import { seenOf } from "../lib/prove-live.ts";
 import { proveStored } from "../lib/prove-stored.ts";
 import type { GuardianSeen } from "../lib/rearm-guardian.ts";
 import { guardianSeen, readGuardian } from "../lib/rearm-guardian.ts";
+import { RUNG_ENTRIES } from "../lib/rungs-taken.ts";
 import type { Base } from "../lib/stored-state.ts";
 import { READ_LIMIT_MS, readBase, unreachable } from "../lib/stored-state.ts";
 import type { RestoreData } from "./apply.ts";
@@ -190,7 +191,7 @@ async function lookAround(ports: Ports, signal: AbortSignal) {
   const [base, texts, journal, sightings, { observations }] = await Promise.all([
     readBase(ports, signal),
     readGuardian(ports, signal),
-    ports.journal.recent(200, { signal }),
+    ports.journal.recent(RUNG_ENTRIES, { signal }),
     lookEverywhere(ports, "full", signal),
     observe(ports, signal, []),
   ]);

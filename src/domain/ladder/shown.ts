@@ -47,24 +47,16 @@ export function takenRungs(
   const worker = sightings.some(({ qa, decision }) => qa !== null || decision !== null);
   const proxyOnly = sightings.some(({ qa }) => qa?.proxy_only === true);
   const another = sightings.some(({ qa }) => qa !== null && qa.proxy_only !== true);
-  const isVersion = proxyOnly || (version !== null && (account?.version ?? !another));
-  const isRoute =
-    route !== null && (account?.route ?? (!worker || sightings.some((one) => isBypassed(one))));
-  const of = (via: TakenRung["via"], patterns: readonly string[]): TakenRung => {
-    const { at = null, by = null } = (via === "version" ? version : route) ?? {};
-    return { via, patterns, at, by };
-  };
-  return [
-    ...(isRoute
-      ? [
-          of(
-            "route",
-            route.rung.routes.map(({ pattern }) => pattern),
-          ),
-        ]
-      : []),
-    ...(isVersion ? [of("version", [])] : []),
-  ];
+  const taken: TakenRung[] = [];
+  if (route !== null && (account?.route ?? (!worker || sightings.some(isBypassed)))) {
+    const patterns = route.rung.routes.map(({ pattern }) => pattern);
+    taken.push({ via: "route", patterns, at: route.at, by: route.by });
+  }
+  if (proxyOnly || (version !== null && (account?.version ?? !another))) {
+    const { at = null, by = null } = version ?? {};
+    taken.push({ via: "version", patterns: [], at, by });
+  }
+  return taken;
 }
 
 /** "the proxy-only version", "the deleted route api.pix.immo/*"; holds foreign text. */

@@ -53,16 +53,17 @@ export const stopRefusalSchema = once(
     }),
 );
 
+/** The carriers that a Worker can reach, in the order in which it tells of them. */
+export const REACHED: readonly Carrier[] = ["beacon", "kv"];
+
 /** The carriers that have the stop. */
-export function carriersOf({ beacon, kv }: WrittenBy): Carrier[] {
-  const has = { beacon, kv };
-  return (["beacon", "kv"] as const).filter((name) => has[name] === "written");
+export function carriersOf(written: WrittenBy): Carrier[] {
+  return REACHED.filter((name) => written[name] === "written");
 }
 
 /** The carriers that this Worker has, and that did not take the stop, or not yet. */
-export function lackingIn({ beacon, kv }: WrittenBy): Carrier[] {
-  const has = { beacon, kv };
-  return (["beacon", "kv"] as const).filter((name) => typeof has[name] !== "string");
+export function lackingIn(written: WrittenBy): Carrier[] {
+  return REACHED.filter((name) => typeof written[name] !== "string");
 }
 
 /** "kv: no answer within 3000 ms; journal: …"; empty when nothing went wrong. */
