@@ -34,10 +34,19 @@ interface World {
   journal?: JournalEntry[] | null;
   /** Whether the beacon itself still holds it. */
   still?: boolean;
+  /** KV refuses the first write, and somebody releases the stop before the next. */
+  refused?: boolean;
 }
 
 /** What is written to KV's key `stop`. */
-async function written({ minutes = 5, inKv = null, journal = [], still = true }: World) {
+async function written({
+  minutes = 5,
+  inKv = null,
+  journal = [],
+  still = true,
+  refused = false,
+}: World) {
+  let holds = still;
   const text = serialiseStop(stopOf(minutes));
   const puts: string[] = [];
   const texts = new Map((journal ?? []).map((entry) => [journalKey(entry), JSON.stringify(entry)]));
@@ -47,13 +56,17 @@ async function written({ minutes = 5, inKv = null, journal = [], still = true }:
       return { keys: [...texts.keys()].map((name) => ({ name })), list_complete: true };
     },
     get: async (keys: string[]) => new Map(keys.map((key) => [key, texts.get(key) ?? null])),
-    put: async (key: string, value: string) => void puts.push(`${key} ${value}`),
+    async put(key: string, value: string) {
+      if (!refused || !holds) return void puts.push(`${key} ${value}`);
+      holds = false;
+      throw new Error("KV PUT failed: 503");
+    },
   } as unknown as KVNamespace;
   const answer = { epoch: 1, seq: 1, stops: [text], releases: [] };
   const beacon = {
     // A copy that no purge has reached.
     read: async () => ({ answer, saidAtMs: TICK_MS, cache: "HIT" }),
-    tell: async () => ({ answer, told: still ? ("held" as const) : ("released" as const) }),
+    tell: async () => ({ answer, told: holds ? ("held" as const) : ("released" as const) }),
   };
   await copyToKv({ kv, beacon, tickMs: TICK_MS }, { inKv, atBeacon: [text] });
   return puts;
@@ -80,6 +93,11 @@ it.each<[string, World]>([
 it("not where the journal cannot be read, and that is told", async () => {
   expect(await written({ journal: null })).toEqual([]);
   expect(warned).toEqual([expect.stringContaining("not copied to KV: Error: KV is away")]);
+});
+
+it("a write that KV refused is not repeated once the stop is released", async () => {
+  expect(await written({ refused: true })).toEqual([]);
+  expect(warned).toEqual([expect.stringContaining("not copied to KV: Error: KV PUT failed: 503")]);
 });
 
 it("a restore keeps it from being copied only when it came later than the stop", async () => {
