@@ -2,7 +2,7 @@
 import { expect, it, vi } from "vitest";
 import type { StopDocument } from "../../src/domain/state/documents.ts";
 import { beaconCarrier } from "../../worker/beacon/through-cache.ts";
-import { writeStop } from "../../worker/guardian/kv.ts";
+import { leaveEntry, writeStop } from "../../worker/guardian/kv.ts";
 import {
   type BeaconPort,
   type Carriers,
@@ -10,6 +10,7 @@ import {
   deliver,
   type StopKv,
 } from "../../worker/stop/deliver.ts";
+import { journalEntry } from "../support/journal-entries.ts";
 
 const STOP: StopDocument = { active: true, id: "OURS", at: "2026-03-01T12:00:00Z", by: "anna" };
 const RELEASE = JSON.stringify({
@@ -146,4 +147,15 @@ it.each<[string, { told: "held" | "released"; stored: string | null }, boolean]>
   };
   await run({ beacon: { tell }, kv });
   expect(asked).toEqual([over]);
+});
+
+it.each([
+  ["its author has written it meanwhile", "the author's own", 1],
+  ["nobody has", null, 3],
+])("an entry that KV refuses is tried again unless %s", async (_name, there, tries) => {
+  const put = vi.fn(fails("KV PUT failed: 429 Too Many Requests"));
+  const kv = { put, get: async () => there } as unknown as KVNamespace;
+  const untilMs = Number.POSITIVE_INFINITY;
+  await expect(leaveEntry(kv, journalEntry(), { untilMs })).rejects.toThrow("429");
+  expect(put).toHaveBeenCalledTimes(tries);
 });

@@ -87,6 +87,19 @@ export function writeEntry(
   return put(kv, journalKey(entry), JSON.stringify(entry), { ttlS: JOURNAL_TTL_S, ...until });
 }
 
+/** As `writeEntry`, of a change whose author may write it as well, and knows more: a refused write is not put over that. */
+export function leaveEntry(
+  kv: KVNamespace,
+  entry: JournalEntry,
+  until: Pick<WriteUntil, "untilMs">,
+): Promise<void> {
+  const isOver = async (): Promise<boolean> => {
+    const found = withLimit("KV read", READ_LIMIT_MS, kv.get(journalKey(entry)));
+    return (await found.catch(() => null)) !== null;
+  };
+  return writeEntry(kv, entry, { ...until, isOver });
+}
+
 export interface WriteUntil {
   /** No try begins later: whoever asked has been told that it was not written. Milliseconds since the epoch. */
   untilMs?: number;

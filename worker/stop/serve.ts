@@ -13,7 +13,7 @@ import { WORKER_TOOL } from "../../src/domain/state/journal.ts";
 import { stopNow } from "../../src/domain/state/transitions.ts";
 import type { Deps } from "../deps.ts";
 import type { Bindings } from "../env.ts";
-import { writeEntry, writeStop } from "../guardian/kv.ts";
+import { leaveEntry, writeStop } from "../guardian/kv.ts";
 import { admitStop, type StopAdmission } from "./admission.ts";
 import { type Carriers, DELIVERY_LIMITS, type Delivery, deliver } from "./deliver.ts";
 
@@ -114,7 +114,7 @@ function carriersFor(
       stored: async () => kv.get(STOP_KEY),
       writeStop: (stop, isOver) => writeStop(kv, stop, { ...until, isOver }),
     },
-    writeEntry: () => writeEntry(kv, entryOf(taken, host), until),
+    writeEntry: () => leaveEntry(kv, entryOf(taken, host), until),
   };
 }
 

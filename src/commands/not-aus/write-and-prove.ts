@@ -1,6 +1,7 @@
 /** The stop itself: both writes at once, kept in force against other writers, and looked at. */
 
 import { anySignal, unlessAborted } from "../../domain/lib/abort.ts";
+import { once } from "../../domain/lib/lazy.ts";
 import { timeOf } from "../../domain/lib/time.ts";
 import type { Expectation } from "../../domain/proof/expectation.ts";
 import { UNKNOWN_AUTHOR } from "../../domain/state/author.ts";
@@ -100,16 +101,24 @@ export async function writeAndProve(
     verify: input.verify,
     interrupted: interruptedBy(ports.interrupt),
   });
-  const telling = facts().then((run) => (isInForce(run) ? listener.live(run) : undefined));
+  // What a location writes later than we go on could overwrite what is written next: stop and journal.
+  const heard = once(() => {
+    return unlessAborted(sending.all, clock.timeout(SETTLE_MS), () => null);
+  });
+  const telling = facts().then(async (run) => {
+    if (!isInForce(run)) return;
+    await heard();
+
+    await listener.live(run);
+  });
   const writes = { stopWrite, configWrite: mirrored, proof: proving };
   const reading = { ...call, elapsed, readSignal: bounded(timing.signal), ...writes };
   const { stored, stopWrite: stop } = await keepInForce(ports, documents, reading);
   await telling;
   const run = await facts();
-  // A location that writes it later than we end could overwrite what is written next.
-  const all = await unlessAborted(sending.all, clock.timeout(SETTLE_MS), () => run.writes.signed);
+  const all = await heard();
   enough.abort();
-  const worker = all.kind === "written" ? all : run.writes.signed;
+  const worker = all?.kind === "written" ? all : run.writes.signed;
   return withRelease({ ...run, writes: { ...run.writes, stop, signed: worker }, stored });
 }
 

@@ -7,7 +7,7 @@ import { notAus, pullTheStop } from "../../../src/commands/not-aus/not-aus.ts";
 import { LocalError, UpstreamError } from "../../../src/ports/errors.ts";
 import type { Ports } from "../../../src/ports/ports.ts";
 import type { SentStop, StopSender } from "../../../src/ports/signed-stop.ts";
-import { PORTS } from "../watch/world.ts";
+import { PLAIN, PORTS, sightingOf } from "../watch/world.ts";
 
 const INPUT: CommonInput = {
   reason: "5xx",
@@ -174,4 +174,36 @@ it("a stop that was released meanwhile is not in force", async () => {
     code: "conflict",
     truth: "the stop is not in force",
   });
+});
+
+it("writes its entry of the journal when the Worker has written its own, which says less", async () => {
+  const entries: string[] = [];
+  const { promise: answer, resolve } = Promise.withResolvers<SentStop>();
+  const { ports, stops } = portsOf(() => answer);
+  const shown = async () => {
+    const { id: revision = "" } = (stops[0] ?? {}) as { id?: string };
+    return sightingOf({ ...PLAIN, revision }, 0, true);
+  };
+  // Its own short wait for the Worker is over at once, the one for all of them lasts.
+  const timeout = (ms: number) => (ms < 1_000 ? AbortSignal.abort() : new AbortController().signal);
+  const pulled = pullTheStop(
+    { ...INPUT, verify: true },
+    {
+      ...ports,
+      qa: { ...ports.qa, look: shown },
+      clock: { ...ports.clock, timeout },
+      journal: {
+        ...ports.journal,
+        append: async ({ verification }) => {
+          entries.push(verification.outcome);
+          return [];
+        },
+      },
+    },
+  );
+  for (let turns = 0; turns < 200; turns += 1) await new Promise((next) => setImmediate(next));
+  expect(entries).toEqual([]);
+  resolve(kv);
+  expect((await pulled).kind).toBe("done");
+  expect(entries).toEqual(["live"]);
 });
