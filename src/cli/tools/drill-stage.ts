@@ -52,6 +52,8 @@ export function faultStageOf({ control, description }: Sandbox, lagMs = DRILL_LA
   const colos = description.locations.map(({ colo }) => colo);
   let broken: NativeFault = "errors";
   let stoppedAt: number | null = null;
+  /** Since when there are points of this fault; null: they were not repeated over the past. */
+  let pastFromMs: number | null = null;
   control.store.onWrite(({ key }) => {
     if (key === STOP_KEY && isActive(control.store.text(STOP_KEY))) stoppedAt ??= Date.now();
   });
@@ -61,11 +63,20 @@ export function faultStageOf({ control, description }: Sandbox, lagMs = DRILL_LA
     async breakNative(fault) {
       broken = fault;
       stoppedAt = null;
+      pastFromMs = null;
       control.forgetNotices();
       control.setNative(NATIVE[fault]);
       await control.forgetPoints();
     },
-    backdate: () => backdate(control, broken),
+    backdate() {
+      const nowMs = Date.now();
+      const note = backdate(control, broken, nowMs);
+      if (note !== null) {
+        pastFromMs = nowMs - PAST_MINUTES * MINUTE_MS;
+        backdateGuardian(control, pastFromMs);
+      }
+      return note;
+    },
     async breakWay(fault) {
       const rule = API[fault];
       if (rule !== undefined) await control.addFault(rule);
@@ -82,14 +93,18 @@ export function faultStageOf({ control, description }: Sandbox, lagMs = DRILL_LA
       for (const location of colos) control.setKv({ location, lagMs });
     },
     heal: () => control.heal(),
-    tick: () => control.runScheduled(colos[0] ?? ""),
+    async tick() {
+      await control.runScheduled(colos[0] ?? "");
+      // What people did for the fault before may reach it, or the journal, only now: it would begin anew.
+      if (pastFromMs !== null) backdateGuardian(control, pastFromMs);
+    },
     page: () => pageIn(control),
     stoppedAt: () => stoppedAt,
   };
 }
 
 /** What the fault's requests wrote is repeated over the minutes before; the guardian has seen these, too. */
-function backdate(control: Control, fault: NativeFault): string | null {
+function backdate(control: Control, fault: NativeFault, nowMs: number): string | null {
   const points = control.points();
   // As the policy counts them: a route without a native handler is nobody's merit.
   const requests = points.filter(
@@ -101,7 +116,6 @@ function backdate(control: Control, fault: NativeFault): string | null {
   const fewest = Math.min(ofCohort("native"), ofCohort("proxy"));
   if (fewest < SAMPLE.requests || (part !== null && failures.length < SAMPLE.failures)) return null;
   const times = Math.ceil(PER_MINUTE / fewest);
-  const nowMs = Date.now();
   for (let minute = 1; minute <= PAST_MINUTES; minute += 1) {
     control.addPoints(
       Array.from({ length: times }, () => points).flatMap((all) =>
@@ -109,7 +123,6 @@ function backdate(control: Control, fault: NativeFault): string | null {
       ),
     );
   }
-  backdateGuardian(control, nowMs - PAST_MINUTES * MINUTE_MS);
   return (
     `the rule judges whole minutes: the ${points.length} data points that visitors' requests wrote under the fault ` +
     `were repeated over the ${PAST_MINUTES} min before it, so "detect" does not include the rule's minutes`
