@@ -1,6 +1,7 @@
 /** A real HTTP server on loopback whose every answer, also a broken one, the test decides. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { QuietPorts } from "../../src/sandbox/quiet-ports.ts";
 
 export interface Seen {
   method: string;
@@ -121,10 +122,5 @@ export const endless: Reply = (res) => {
   more();
 };
 
-/** A port of loopback on which nothing listens. */
-export async function closedPort(): Promise<number> {
-  const server = await startServer();
-  const port = Number(new URL(server.url).port);
-  await server.close();
-  return port;
-}
+/** A port of loopback on which nothing listens, nor will while this process runs. */
+export const closedPort = (): Promise<number> => new QuietPorts().take();

@@ -5,8 +5,12 @@ import {
   type FaultRuleInput,
   faultRuleSchema,
 } from "../../src/sandbox/api/faults.ts";
+import { QuietPorts } from "../../src/sandbox/quiet-ports.ts";
 import { PATIENCE } from "../support/patience.ts";
 import { type ApiUnderTest, startApi } from "./api-harness.ts";
+
+/** By Linux, to whoever asks for any port; other systems begin higher. */
+const LOWEST_HANDED_OUT = 32_768;
 
 let api: ApiUnderTest;
 beforeEach(async () => {
@@ -79,6 +83,14 @@ describe("faults that lose the connection", () => {
     expect(await put()).toBe("ECONNREFUSED");
     await api.server.faults.clear();
     expect(await put()).toMatchObject({ status: 200 });
+  });
+
+  test("outage: nobody is handed the port meanwhile, for a server or a connection", async () => {
+    await api.server.faults.add({ kind: "outage" });
+    const port = Number(new URL(api.base).port);
+    expect(port).toBeLessThan(LOWEST_HANDED_OUT);
+    const another = new QuietPorts({ lowest: port, beyond: port + 1 });
+    await expect(another.take()).rejects.toThrow("found no free port");
   });
 
   test("an outage for some requests leaves the others alone", async () => {

@@ -1,11 +1,12 @@
 /** Puts the API on a port and spoils its answers as the fault rules say. */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { Hono } from "hono";
 import { manyWaiters, pause, untilAborted } from "../pause.ts";
+import { QuietPorts } from "../quiet-ports.ts";
 import { type ApiEnv, forbidden, throttled, unauthenticated } from "./access.ts";
 import { CODES, failure, ok } from "./envelope.ts";
 import { FaultBook, type FaultKind, type FaultRule } from "./faults.ts";
@@ -30,6 +31,8 @@ export class ApiServer {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #stop = new AbortController();
+  /** Closed in an outage, and open again at the same port. */
+  readonly #quiet = new QuietPorts();
   #seen: SeenRequest[] = [];
   #port = 0;
   #change: Promise<void> = Promise.resolve();
@@ -50,6 +53,7 @@ export class ApiServer {
   }
 
   async start(): Promise<string> {
+    this.#port = await this.#quiet.take();
     await this.#listen();
     return `http://127.0.0.1:${this.#port}/client/v4`;
   }
@@ -67,6 +71,7 @@ export class ApiServer {
     this.#stop.abort();
     await this.#change;
     await this.#shut();
+    await this.#quiet.close();
   }
 
   async #answer(
@@ -156,7 +161,6 @@ export class ApiServer {
   async #listen(): Promise<void> {
     this.#server.listen(this.#port, "127.0.0.1");
     await once(this.#server, "listening");
-    this.#port = (this.#server.address() as AddressInfo).port;
   }
 
   async #shut(): Promise<void> {

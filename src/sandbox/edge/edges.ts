@@ -3,6 +3,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { Miniflare, type MiniflareOptions, NoOpLog, type WorkerOptions } from "miniflare";
 import { Closers } from "../closers.ts";
+import { QuietPorts } from "../quiet-ports.ts";
 import { temporaryFolder, withTemporary } from "../temporary.ts";
 import { LOGS_BUCKET, MEDIA_BUCKET } from "../types.ts";
 import { BACKSTAGE, Backstage, type Bucket, backstageWorker } from "./backstage.ts";
@@ -10,7 +11,6 @@ import { bindingsOf, bucketWorker, canaryWorker, TAIL, versionWorker } from "./c
 import { frontScript } from "./front-script.ts";
 import { NodeServices } from "./node-services.ts";
 import type { EdgesOptions } from "./options.ts";
-import { quietPorts } from "./ports.ts";
 import { HELPER_DATE, KV_SCRIPT, R2_SCRIPT, TAIL_SCRIPT } from "./scripts.ts";
 import { logsService, r2Switch } from "./services.ts";
 import { keepingSignals } from "./signals.ts";
@@ -49,7 +49,13 @@ async function start(options: EdgesOptions, closers: Closers): Promise<Edges> {
   // Miniflare removes its own folder without waiting for that: the process may be gone before.
   const folder = await temporaryFolder("pixcanary-edge-");
   closers.add(() => folder.remove());
-  const { miniflare, ports } = await startRuntime(options, services, folder.path);
+  const quiet = new QuietPorts();
+  closers.add(() => quiet.close());
+  const make = (ports: Ports): Miniflare => {
+    const given = miniflareOptions(options.deployment, options, services, ports);
+    return keepingSignals(() => withTemporary(folder.path, () => new Miniflare(given)));
+  };
+  const { miniflare, ports } = await startRuntime(make, () => portsFor(options.locations, quiet));
   closers.add(() => miniflare.dispose());
   // One start after the other; what needs the runtime meanwhile waits for the last of them.
   let started: Promise<void> = Promise.resolve();
@@ -82,15 +88,17 @@ interface Ports {
   locations: ReadonlyMap<string, number>;
 }
 
+async function portsFor(locations: readonly string[], quiet: QuietPorts): Promise<Ports> {
+  const taken = new Map<string, number>();
+  for (const colo of locations) taken.set(colo, await quiet.take());
+  return { entry: await quiet.take(), backstage: await quiet.take(), locations: taken };
+}
+
 /** Once more with other ports where another program was quicker. */
-async function startRuntime(options: EdgesOptions, services: NodeServices, folder: string) {
+async function startRuntime(make: (ports: Ports) => Miniflare, find: () => Promise<Ports>) {
   for (let left = STARTS; ; left -= 1) {
-    const [entry = 0, backstage = 0, ...others] = await quietPorts(options.locations.length + 2);
-    const locations = new Map(options.locations.map((colo, nth) => [colo, others[nth] ?? 0]));
-    const ports: Ports = { entry, backstage, locations };
-    const given = miniflareOptions(options.deployment, options, services, ports);
-    const make = (): Miniflare => new Miniflare(given);
-    const miniflare = keepingSignals(() => withTemporary(folder, make));
+    const ports = await find();
+    const miniflare = make(ports);
     try {
       await miniflare.ready;
       return { miniflare, ports };
