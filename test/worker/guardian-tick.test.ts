@@ -9,6 +9,7 @@ import { tickId } from "../../src/domain/guardian/tick-id.ts";
 import { parseRamp } from "../../src/domain/ramp/document.ts";
 import { parseStop } from "../../src/domain/state/documents.ts";
 import { parseJournalEntry } from "../../src/domain/state/journal.ts";
+import { parseState } from "../../src/domain/state/state.ts";
 import worker from "../../worker/handler.ts";
 import { json, startServer, type TestServer } from "../adapters/server.ts";
 import { rampOf } from "../domain/ramp/world.ts";
@@ -93,6 +94,9 @@ const NAMESPACE = {
     puts.push(key);
     kv.set(key, text);
   },
+  async delete(key: string) {
+    kv.delete(key);
+  },
   async list({ prefix, cursor = "0" }: { prefix: string; cursor?: string }) {
     const names = [...kv.keys()].filter((key) => key.startsWith(prefix)).toSorted();
     const next = Number(cursor) + PAGE;
@@ -109,10 +113,10 @@ const BEACON = {
   },
 };
 
-async function tick(atMs: number): Promise<void> {
+async function tick(atMs: number, mode = "enforce"): Promise<void> {
   const env = {
     ENVIRONMENT: "production",
-    GUARDIAN: "enforce",
+    GUARDIAN: mode,
     POLICY: JSON.stringify({ settleSeconds: 0 }),
     ANALYTICS_TOKEN: "token",
     CLOUDFLARE_ACCOUNT_ID: "0".repeat(32),
@@ -127,9 +131,9 @@ async function tick(atMs: number): Promise<void> {
   await worker.scheduled({ scheduledTime: atMs } as never, env as never, context as never);
 }
 
-async function tickOnTime(atMs: number): Promise<void> {
+async function tickOnTime(atMs: number, mode?: string): Promise<void> {
   vi.setSystemTime(atMs);
-  await tick(atMs);
+  await tick(atMs, mode);
 }
 
 function journalEntry({ emergency = false, ...given }: Record<string, unknown>): string {
@@ -347,6 +351,54 @@ describe("a detached ramp", () => {
     expect(parseRamp(kv.get("ramp") ?? null)).toMatchObject({ step: 0, phase: "hold" });
     puts = [];
   }
+
+  const shareInForce = (): number | null => {
+    const raw = { config: kv.get("config") ?? null, stop: null };
+    const { config } = parseState({ ...raw, rampShare: kv.get("ramp-share") ?? null });
+    return config.kind === "valid" ? config.value.canary_percent : null;
+  };
+  /** What somebody writes by hand, and takes back to the letter when the cron has seen it. */
+  async function wordAndBack(word: string, atMinute: number, mode: string): Promise<number | null> {
+    kv.set("config", word);
+    await tickOnTime(START_MS + atMinute * MINUTE_MS, mode);
+    kv.set("config", JSON.stringify(CONFIG));
+    await tickOnTime(START_MS + (atMinute + 1) * MINUTE_MS, mode);
+    return shareInForce();
+  }
+  const LOWER = JSON.stringify({ ...CONFIG, canary_percent: 2 });
+  const SAVED = JSON.stringify({ ...CONFIG, last_updated: "2026-01-09T09:00:00Z" });
+
+  it.each([
+    ["a lower share", LOWER, "enforce"],
+    ["a lower share, without a guardian", LOWER, "off"],
+    ["an older document from a folder", SAVED, "enforce"],
+    ["what nobody can read", "{", "observe"],
+  ])("that is done is not raised to again after %s in config", async (_, word, mode) => {
+    await notesOf(false);
+    await tickOnTime(START_MS + 20 * MINUTE_MS, mode);
+    expect(shareInForce()).toBe(100);
+    expect(await wordAndBack(word, 21, mode)).toBe(20);
+  });
+
+  it("that ends over somebody's word is not raised to again either", async () => {
+    await heldAtFirst();
+    expect(shareInForce()).toBe(50);
+    for (const minute of [3, 4, 5]) {
+      kv.set("config", LOWER);
+      await tickOnTime(START_MS + minute * MINUTE_MS);
+    }
+    expect(parseRamp(kv.get("ramp") ?? null)?.state).toBe("conflict");
+    kv.set("config", JSON.stringify(CONFIG));
+    expect(shareInForce()).toBe(20);
+  });
+
+  it("keeps its share over a copy of config from before it", async () => {
+    await heldAtFirst();
+    const share = kv.get("ramp-share");
+    kv.set("ramp", JSON.stringify({ ...JSON.parse(kv.get("ramp") ?? ""), state: "done" }));
+    await wordAndBack(SAVED, 3, "enforce");
+    expect(kv.get("ramp-share")).toBe(share);
+  });
 
   it("is not raised while the beacon cannot be read, and is when it can", async () => {
     await heldAtFirst();

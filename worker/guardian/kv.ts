@@ -71,6 +71,10 @@ export function writeRampShare(kv: KVNamespace, share: RampShare): Promise<void>
   return put(kv, RAMP_SHARE_KEY, serialiseRampShare(share));
 }
 
+export function dropRampShare(kv: KVNamespace): Promise<void> {
+  return withLimit(`KV delete of ${RAMP_SHARE_KEY}`, WRITE_LIMIT_MS, kv.delete(RAMP_SHARE_KEY));
+}
+
 export function writeRamp(kv: KVNamespace, text: string): Promise<void> {
   return put(kv, RAMP_KEY, text);
 }

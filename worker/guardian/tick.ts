@@ -26,6 +26,7 @@ import { GATE } from "../../src/domain/ramp/advance.ts";
 import type { RampDocument } from "../../src/domain/ramp/document.ts";
 import { isOver, parseRamp, parseRampControl } from "../../src/domain/ramp/document.ts";
 import { endEntry, stepEntry } from "../../src/domain/ramp/entries.ts";
+import { isVoid, parseRampShare } from "../../src/domain/ramp/share.ts";
 import { rampNotice } from "../../src/domain/ramp/text.ts";
 import { parseConfig, serialiseStop } from "../../src/domain/state/documents.ts";
 import type { JournalEntry } from "../../src/domain/state/journal.ts";
@@ -35,6 +36,7 @@ import { parseState } from "../../src/domain/state/state.ts";
 import { copyToKv, stopByBoth, stopInForce, stopsAt } from "./beacon.ts";
 import type { Tick, TickGiven } from "./given.ts";
 import {
+  dropRampShare,
   readState,
   readTexts,
   recentEntries,
@@ -60,7 +62,7 @@ export async function tick(given: TickGiven): Promise<void> {
   const running = ramp !== null && ramp.mode === "detached" && !isOver(ramp) ? ramp : null;
   if (mode === "off" && running === null) {
     if (texts.ramp !== null && ramp === null) warn("ramp cannot be read: no ramp runs");
-    if (!isLate(given)) await keepByBoth({ ...given, kv });
+    if (!isLate(given)) await keepUp({ ...given, kv });
     return;
   }
   if (isLate(given)) return tellLate(given);
@@ -76,9 +78,11 @@ export async function tick(given: TickGiven): Promise<void> {
   const run = await looked({ ...given, kv, texts, guardian }, entries);
   const action = decideAction({ ...knownOf(run, entries), ...given, mode, assessment: judged() });
   if (isLate(given)) return tellLate(given);
+  let runs = running !== null;
   if (action !== null) await act(run, action, assessment);
-  else if (running !== null) await carryOn(run, running, { observations, entries });
+  else if (running !== null) runs = await carryOn(run, running, { observations, entries });
   if (action === null) await copyToKv(run, run.stops);
+  if (!runs) await dropVoidShare(run);
   await rememberAndTell(run, assessment);
 
   function judged(): Assessment {
@@ -86,10 +90,19 @@ export async function tick(given: TickGiven): Promise<void> {
   }
 }
 
-async function keepByBoth(given: TickGiven & Pick<Tick, "kv">): Promise<void> {
+/** What is done whether anybody guards or not. */
+async function keepUp(given: TickGiven & Pick<Tick, "kv">): Promise<void> {
   const atBeacon = await stopsAt(given.beacon);
-  if (atBeacon === null || atBeacon.length === 0) return;
-  await copyToKv(given, { inKv: (await readState(given.kv)).stop, atBeacon });
+  const raw = await readState(given.kv);
+  if (atBeacon !== null && atBeacon.length > 0) await copyToKv(given, { inKv: raw.stop, atBeacon });
+  await dropVoidShare({ ...given, raw });
+}
+
+/** Left there, it would raise again as soon as somebody stores its base again. */
+async function dropVoidShare({ kv, raw, tickMs }: Pick<Tick, "kv" | "raw" | "tickMs">) {
+  const share = parseRampShare(raw.rampShare ?? null);
+  if (share === null || !isVoid(share, parseConfig(raw.config), tickMs)) return;
+  await dropRampShare(kv).catch((error: unknown) => warn(`ramp-share: ${String(error)}`));
 }
 
 /**
@@ -180,11 +193,12 @@ async function keepEntry({ kv }: Tick, entry: JournalEntry): Promise<void> {
   await writeEntry(kv, entry).catch((error: unknown) => warn(`journal: ${String(error)}`));
 }
 
+/** Whether it goes on. */
 async function carryOn(
   run: Tick,
   before: RampDocument,
   seen: Pick<Parameters<typeof stepRamp>[0], "observations" | "entries">,
-): Promise<void> {
+): Promise<boolean> {
   const { kv, settings, texts, state, tickMs } = run;
   const control = parseRampControl(texts.control);
   const { policy } = settings.guardian;
@@ -213,9 +227,11 @@ async function carryOn(
   if (live !== null) await journal(run, live);
   await writeRamp(kv, JSON.stringify(ramp));
   const stands = isOver(ramp) || (ramp.paused?.by === GATE && before.paused?.by !== GATE);
-  if (!stands) return;
-  run.notices.push(rampNotice(ramp, settings.notify.env, tickMs));
-  await keepEntry(run, endEntry(ramp, state, signature));
+  if (stands) {
+    run.notices.push(rampNotice(ramp, settings.notify.env, tickMs));
+    await keepEntry(run, endEntry(ramp, state, signature));
+  }
+  return !isOver(ramp);
 }
 
 function signatureOf(run: Tick): Pick<JournalEntry, "host" | "tool" | "namespace"> {

@@ -81,7 +81,7 @@ export function lostIn(
     .filter((ending) => ending !== null);
   return shown.filter((asked) => {
     const held = { ...asked, ownMs: timeOf(asked.at), seenMs: nowMs, endedBy: [] };
-    return !endings.some((ending) => endsBy(ending, held, false));
+    return !endings.some((ending) => endsBy(ending, held, false, nowMs));
   });
 }
 

@@ -5,7 +5,8 @@
 import * as z from "zod";
 import { once } from "../lib/lazy.ts";
 import { readDocument } from "../lib/read-document.ts";
-import type { CanaryConfig } from "../state/documents.ts";
+import { timeOf } from "../lib/time.ts";
+import type { CanaryConfig, Parsed } from "../state/documents.ts";
 import { configSchema, isSameConfig, percentSchema } from "../state/documents.ts";
 
 export const RAMP_SHARE_KEY = "ramp-share";
@@ -50,6 +51,20 @@ export function withRampShare(stored: CanaryConfig, share: RampShare): CanaryCon
     updated_by: share.by,
     reason: share.reason,
   };
+}
+
+/** KV's old copies are younger than this. */
+const COPIES_MS = 10 * 60_000;
+
+/**
+ * Whether somebody's word has taken its base's place: then it raises nothing any more, also when the base is stored
+ * again. A copy from before the base is no word, as long as there may be one.
+ */
+export function isVoid(share: RampShare, stored: Parsed<CanaryConfig>, nowMs: number): boolean {
+  if (stored.kind !== "valid") return stored.kind === "invalid";
+  if (isSameConfig(stored.value, share.base)) return false;
+  const isOlder = timeOf(stored.value.last_updated) < timeOf(share.base.last_updated);
+  return !isOlder || nowMs - timeOf(share.since) > COPIES_MS;
 }
 
 /** Throws when the document could not be read back. */

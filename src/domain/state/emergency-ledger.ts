@@ -52,13 +52,14 @@ export function hold(ledger: Ledger, asked: Asked, nowMs: number): Ledger {
 export function end(
   ledger: Ledger,
   ending: Ending,
+  nowMs: number,
   also: (held: Held) => boolean = () => false,
 ): Ledger {
   const { mark } = ending;
   const wasKnown = ledger.known.includes(mark);
   const known = [...ledger.known.filter((one) => one !== mark), mark].slice(-MAX_KNOWN);
   if (ledger.held.length === 0) return { ...ledger, known };
-  const ends = (held: Held): boolean => endsBy(ending, held, wasKnown) || also(held);
+  const ends = (held: Held): boolean => endsBy(ending, held, wasKnown, nowMs) || also(held);
   const ended = ledger.held.filter(ends).map((held) => {
     return { ...held, endedBy: [...held.endedBy, mark].slice(-MAX_KNOWN) };
   });
@@ -70,11 +71,12 @@ export function end(
 }
 
 /** `wasKnown`: read before, so perhaps a copy from before this emergency. */
-export function endsBy(ending: Ending, held: Held, wasKnown: boolean): boolean {
+export function endsBy(ending: Ending, held: Held, wasKnown: boolean, nowMs: number): boolean {
   if (ending.names.some((name) => isNamed(name, ending, held, wasKnown))) return true;
   if (wasKnown) return held.endedBy.includes(ending.mark);
   if (isEditOf(ending, held) || endsUnnamed(ending, held)) return true;
-  return timeMs(held) + MARGIN_MS < ending.untilMs;
+  // The date of a stop by a clock that is ahead tells nothing about those that came since.
+  return timeMs(held) + MARGIN_MS < Math.min(ending.untilMs, nowMs);
 }
 
 /**

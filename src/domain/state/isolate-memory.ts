@@ -17,7 +17,7 @@ import { readEmergencies } from "./emergency.ts";
 import type { Held, Ledger } from "./emergency-ledger.ts";
 import { EMPTY_LEDGER, end, hold } from "./emergency-ledger.ts";
 import type { Sightings } from "./sightings.ts";
-import { inForce as configInForce, NOTHING_SEEN, see } from "./sightings.ts";
+import { inForce as configInForce, NOTHING_SEEN, see, seeUnreadable } from "./sightings.ts";
 import type { RawState } from "./state.ts";
 
 export const LAST_GOOD_MAX_MS = 10 * 60_000;
@@ -86,7 +86,7 @@ export function remember(memory: Memory, raw: RawState, nowMs: number): Memory {
     caps: withSeen(memory.caps, parseCap(raw.cap ?? null), nowMs),
     seen:
       known === null
-        ? memory.seen
+        ? seeUnreadable(memory.seen, raw.config, nowMs)
         : see(memory.seen, known, parseRampShare(raw.rampShare ?? null), nowMs),
     fresh: known !== null,
     beacon: memory.beacon,
@@ -142,7 +142,7 @@ export function effectiveState(memory: Memory, nowMs: number): EffectiveState {
 
 function fold(ledger: Ledger, read: Read, nowMs: number, also?: (held: Held) => boolean): Ledger {
   if (read.asked !== null) return hold(ledger, read.asked, nowMs);
-  return read.ending === null ? ledger : end(ledger, read.ending, also);
+  return read.ending === null ? ledger : end(ledger, read.ending, nowMs, also);
 }
 
 function foldReleased(

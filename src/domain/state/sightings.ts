@@ -34,6 +34,8 @@ export const NOTHING_SEEN: Sightings = { configs: [], share: null, shared: false
 
 /** Values that are remembered; what has not been read for the longest goes first. */
 const MAX_CONFIGS = 16;
+/** One sight for all of them: they may be long. */
+const UNREADABLE = { text: "unreadable", lastUpdated: "" };
 /** A value that takes another's place within this was not there before. */
 const NEWS_MS = 2 * 60_000;
 /** What the clock of whoever started a ramp may be off. */
@@ -51,6 +53,16 @@ export function see(
     share: newer(before.share, share),
     shared: share !== null,
   };
+}
+
+/**
+ * After a read that showed no configuration. What somebody wrote and nobody can read is a word all the same: no
+ * share raises over it. Nothing at all may be a fault of KV's, and counts until the next read.
+ */
+export function seeUnreadable(before: Sightings, text: string | null, nowMs: number): Sightings {
+  if (text === null) return { ...before, shared: false };
+  const configs = seeText(before.configs, UNREADABLE, nowMs);
+  return { ...before, configs, shared: false };
 }
 
 export interface InForce {
@@ -75,13 +87,19 @@ export function inForce(seen: Sightings, config: CanaryConfig, nowMs: number): I
 }
 
 function seeConfig(before: readonly Sight[], config: CanaryConfig, nowMs: number): Sight[] {
-  const text = configText(config);
+  return seeText(before, { text: configText(config), lastUpdated: config.last_updated }, nowMs);
+}
+
+function seeText(
+  before: readonly Sight[],
+  { text, lastUpdated }: Pick<Sight, "text" | "lastUpdated">,
+  nowMs: number,
+): Sight[] {
   const known = before.some((sight) => sight.text === text);
   if (known) {
     return before.map((sight) => (sight.text === text ? { ...sight, lastMs: nowMs } : sight));
   }
   const isNews = before.some(({ lastMs }) => nowMs - lastMs <= NEWS_MS);
-  const { last_updated: lastUpdated } = config;
   const sight = { text, lastUpdated, firstMs: nowMs, lastMs: nowMs, isNews };
   return [...withoutOldest(before), sight];
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { timeOf } from "../../../src/domain/lib/time.ts";
 import {
   EMPTY_MEMORY,
   effectiveState,
@@ -50,10 +51,23 @@ describe("a stop once seen", () => {
     expect(isStopped(after([config(10), S1], [config(10), S2], [config(10), earlier]))).toBe(true);
   });
   it("ends with the release of a stop that is later by more than clocks differ", () => {
-    const later = (at: string) => release({ id: "R", at, releases: { id: "S2", at } });
-    const seen: [string, string] = [config(10), S1];
-    expect(isStopped(after(seen, [config(10), later("2025-11-15T10:10:01Z")]))).toBe(false);
-    expect(isStopped(after(seen, [config(10), later("2025-11-15T10:10:00Z")]))).toBe(true);
+    const isStoppedAfter = (at: string): boolean => {
+      const stop = release({ id: "R", at, releases: { id: "S2", at } });
+      return isStopped(remember(after([config(10), S1]), { config: config(10), stop }, timeOf(at)));
+    };
+    expect(isStoppedAfter("2025-11-15T10:10:01Z")).toBe(false);
+    expect(isStoppedAfter("2025-11-15T10:10:00Z")).toBe(true);
+  });
+  it("outlives the release of another one whose date is ahead: that tells nothing about those since", () => {
+    const nowMs = Date.parse("2025-11-15T10:06:00Z");
+    const ahead = { id: "S1", at: "2025-11-15T11:00:00Z" };
+    const stops = [{ ...ahead, mark: "0".repeat(16) }];
+    for (const releases of [ahead, { ...ahead, stops }]) {
+      const seen = remember(EMPTY_MEMORY, { config: config(10), stop: S2 }, nowMs);
+      const text = release({ id: "R", at: "2025-11-15T10:06:00Z", releases });
+      const released = remember(seen, { config: config(10), stop: text }, nowMs);
+      expect(effectiveState(released, nowMs).emergency).toBe(true);
+    }
   });
   it("is not released by a copy of a release that was read before it, whatever the clocks say", () => {
     const ahead = stop("S1", "2025-11-15T12:00:00Z");

@@ -127,4 +127,19 @@ describe("a share beside config", () => {
     expect(play(BASE, later, BASE)).toBe(1);
     expect(play(later, BASE)).toBe(1);
   });
+
+  it("raises nothing over what nobody can read, also when its base is there again; nothing at all may be a fault", () => {
+    const shares = (...reads: (string | null)[]): (number | undefined)[] => {
+      let memory = EMPTY_MEMORY;
+      return reads.map((config, index) => {
+        memory = remember(memory, { config, stop: null, rampShare: at(1) }, START_MS + index);
+        return effectiveState(memory, START_MS + index).config?.canary_percent;
+      });
+    };
+    const base = JSON.stringify(BASE);
+    const { last_updated: _, ...undated } = { ...BASE, canary_percent: 0 };
+    expect(shares(base, JSON.stringify(undated), base)).toEqual([25, 1, 1]);
+    expect(shares(base, `${base},`, base)).toEqual([25, 1, 1]);
+    expect(shares(base, null, base)).toEqual([25, 1, 25]);
+  });
 });
