@@ -3,11 +3,7 @@ import { COHORT_COOKIE } from "../src/domain/decision/cookie.ts";
 import { withoutCohortCookie } from "../src/domain/decision/cookie-header.ts";
 import { isWritable } from "../src/domain/proxy/header-text.ts";
 import type { Passage } from "../src/domain/proxy/origin-headers.ts";
-import {
-  FROM_CLOUDFLARE,
-  LOCATION_HEADERS,
-  passageOf,
-} from "../src/domain/proxy/origin-headers.ts";
+import { LOCATION_HEADERS, passageOf, SAID_BY_EDGE } from "../src/domain/proxy/origin-headers.ts";
 import { ClientGoneError, isBroken } from "./client-gone.ts";
 import { pathAndQueryOf } from "./exchange.ts";
 import { OriginError, unreadable } from "./origin-failure.ts";
@@ -172,7 +168,7 @@ function removeListed(headers: Headers): void {
   if (connection === "keep-alive") return;
   for (const name of connection.split(",")) {
     const listed = name.trim().toLowerCase();
-    const isOurs = listed === "upgrade" || FROM_CLOUDFLARE.includes(listed);
+    const isOurs = listed === "upgrade" || SAID_BY_EDGE.has(listed);
     if (TOKEN.test(listed) && !isOurs) headers.delete(listed);
   }
 }

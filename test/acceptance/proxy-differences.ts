@@ -2,8 +2,8 @@
  * AT-29: what may differ between asking the origin directly and asking it through the Worker. This
  * list is the documentation: whatever is not on it must be equal.
  */
+import { DROPPED, OWN_PROOFS } from "../../src/domain/proxy/dropped-headers.ts";
 import {
-  DROPPED,
   FROM_CLOUDFLARE,
   LOCATION_HEADERS,
   SET_BY_EDGE,
@@ -163,10 +163,14 @@ function namedByAny(patterns: readonly string[]): (name: string) => boolean {
   };
 }
 
-/** Servers take `_` in a name for `-`: a name counts as what they make of it. */
+/**
+ * Servers take `_` in a name for `-`: a name counts as what they make of it. Of a pattern with `_` the
+ * spelling with `-` is another header.
+ */
 function isNamedBy(pattern: string, name: string): boolean {
-  const read = name.replaceAll("_", "-");
-  const word = pattern.replaceAll("*", "");
+  const read = name.replace(/[_$]/g, "-");
+  if (OWN_PROOFS.includes(read) || (/[_$]/.test(pattern) && read === name)) return false;
+  const word = pattern.replace(/[_$]/g, "-").replaceAll("*", "");
   const [open, end] = [pattern.startsWith("*"), pattern.endsWith("*")];
   if (open && end) return read.includes(word);
   if (open) return read.endsWith(word);

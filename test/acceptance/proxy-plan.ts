@@ -1,7 +1,8 @@
 /** AT-29: generated requests, and what the origin is to answer to them. */
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import fc from "fast-check";
-import { DROPPED, LOCATION_HEADERS, SET_BY_EDGE } from "../../src/domain/proxy/origin-headers.ts";
+import { DROPPED } from "../../src/domain/proxy/dropped-headers.ts";
+import { LOCATION_HEADERS, SET_BY_EDGE } from "../../src/domain/proxy/origin-headers.ts";
 import { CLAIMED } from "./proxy-differences.ts";
 
 export interface RequestPlan {

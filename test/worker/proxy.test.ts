@@ -38,13 +38,15 @@ const CLAIMS = (
   "X-Method-Override Remote-User X-Remote-User X-Authenticated-User X-WebAuth-User X-Auth-Request-Email " +
   "X-MS-Client-Principal X-MS-Client-Principal-Name X-Goog-Authenticated-User-Email X-Amzn-Oidc-Data " +
   "X-SSL-Client-S-DN SSL-Client-Cert Client-Cert X-Client-Cert CF-Access-Authenticated-User-Email " +
-  "CF-Worker X-Middleware-Subrequest X-Accel-Mapping X-Sendfile-Type Proxy X-Azure-FDID Fastly-FF"
+  "CF-Worker X-Middleware-Subrequest X-Accel-Mapping X-Sendfile-Type Proxy X-Azure-FDID Fastly-FF " +
+  "X-Original-For X-Auth-Email OAM_REMOTE_USER X-Endpoint-API-UserInfo Teleport-Jwt-Assertion $WSRA"
 ).split(" ");
 
 const OWN_BUSINESS = (
   "accept-language authorization referer user-agent origin via x-requested-with x-request-id traceparent " +
   "x-api-key x-csrf-token x-client-version x-client-info x-original-filename x-ms-client-request-id " +
-  "idempotency-key dnt sec-fetch-site content-language x_own x-shipping x-user-id"
+  "idempotency-key dnt sec-fetch-site content-language x_own x-shipping x-user-id " +
+  "accept x-auth-token x-auth-signature"
 ).split(" ");
 
 /** Sends exactly these headers, which fetch would refuse to. */
@@ -143,15 +145,27 @@ describe("what reaches the origin", () => {
   });
 
   test("Connection cannot hide what the edge says", async () => {
-    await raw("/api/x", {
-      headers: { connection: "close, CF-Connecting-IP, X-Forwarded-For, X-Forwarded-Host, CF-Ray" },
-    });
+    const names =
+      "CF-Connecting-IP, X-Forwarded-For, X-Forwarded-Host, CF-Ray, cf-ipcountry, CF-Visitor";
+    const again = { "cf-ipcountry": "XX", "cf-visitor": "{}" };
+    await raw("/api/x", { headers: { connection: `close, ${names}`, ...again } });
     expect(seen().headers).toMatchObject({
       "cf-connecting-ip": "203.0.113.7",
       "x-forwarded-for": "203.0.113.7",
       "x-forwarded-host": new URL(worker.url).host,
       "cf-ray": "230b030023ae2822-FRA",
+      "cf-ipcountry": "DE",
+      "cf-visitor": '{"scheme":"http"}',
     });
+  });
+
+  test("no second spelling of what says how to read a body reaches the origin", async () => {
+    const claimed = { content_length: "1", Content_Type: "text/html", "content.encoding": "gzip" };
+    const headers = { "content-type": "text/plain", "content-length": "3", ...claimed };
+    await raw("/api/x", { method: "POST", headers, body: "abc" });
+    expect(seen().headers).toMatchObject({ "content-type": "text/plain", "content-length": "3" });
+    expect(Object.keys(seen().headers).filter((name) => /^content[^-]/.test(name))).toEqual([]);
+    expect(seen().body.toString()).toBe("abc");
   });
 
   test("what a visitor says of himself is his own business", async () => {

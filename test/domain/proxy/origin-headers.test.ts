@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { DROPPED, OWN_PROOFS } from "../../../src/domain/proxy/dropped-headers.ts";
 import {
-  DROPPED,
   FROM_CLOUDFLARE,
   LOCATION_HEADERS,
   passageOf,
@@ -27,6 +27,11 @@ test("the docs name every header that the edge says", () => {
   expect(said).toEqual(expect.arrayContaining(ours));
 });
 
+test("the docs list exactly what a visitor proves himself by", () => {
+  const row = page.split("\n").find((line) => line.startsWith("Of `x-auth-*` passes ")) ?? "";
+  expect(quoted(row).slice(1)).toEqual(OWN_PROOFS);
+});
+
 test("a name in another spelling than Cloudflare's own is not Cloudflare's", () => {
   expect(passageOf("cf-connecting-ip")).toBe("as-it-is");
   for (const name of ["cf_connecting_ip", "cf.connecting.ip", "cf-connecting_ip", "cf_ray"]) {
@@ -44,11 +49,17 @@ test("what the products in front of origins say, no visitor says; what pages say
     "x-ip-address x-clientaddress x-peer oidc_claim_email x-authentik-username x-auth-user iv-user " +
     "sm_user impersonate-user x-jwt-assertion x-orig-host x-origin-host x-override-host host-override " +
     "x-forwarded-anything x-context-path x-script_name script-name x-requested-url x-http-destinationurl " +
-    "x-amz-cf-id x-nginx-proxy x-sendfile geoip_country_code x-traefik-router server-name x-https-on";
+    "x-amz-cf-id x-nginx-proxy x-sendfile geoip_country_code x-traefik-router server-name x-https-on " +
+    "x-original-for x-original-prefix x-auth-email x-auth-groups x-auth-roles x-auth-subject " +
+    "x_auth_email oam_remote_user oam_identity_domain http_remote_user sm_universalid sm_serversessionid " +
+    "iv-groups iv-server-name x-any-userinfo x-endpoint-api-userinfo x-endpoint-api-consumer-number " +
+    "ngrok-auth-user-email teleport-jwt-assertion $wsra $wsru $wscc content_length content_type content_encoding";
   const own =
     "x-ship-address x-orig-filename x-original-filename x-origin-id x-geolocation x-user-id x-requested-with " +
     "x-verified x-service x-amzn-trace-id traceparent x-upload-content-type x-csrf-token authorization " +
-    "user-agent referer sm url path x-country-code destination";
+    "user-agent referer sm url path x-country-code destination x-original-format x-auth-token " +
+    "x_auth_token x-auth-signature x-author content-type content-length content-encoding content-language " +
+    "content_language accept cookie2 ngrok-skip-browser-warning x-user-info-consent small ivory";
   const passing = (names: string) => names.split(" ").filter((n) => passageOf(n) === "as-it-is");
   expect(passing(claims)).toEqual([]);
   expect(passing(own)).toEqual(own.split(" "));
