@@ -1,5 +1,5 @@
 /** R2 with a count of its failures. */
-import { withLimit } from "../limit.ts";
+import { TIMER, type Timer, withLimit } from "../limit.ts";
 import type { NativeContext } from "./context.ts";
 import { causeOf } from "./failure-cause.ts";
 
@@ -14,18 +14,14 @@ export function withMedia<T>(
   context: Pick<NativeContext, "env" | "count">,
   work: (media: R2Bucket) => Promise<T>,
 ): Promise<T> {
-  return counted(context, (media) => withLimit("R2", R2_LIMIT_MS, work(media)));
+  return withMediaStream(context, (media) => withinLimit(work(media)));
 }
 
-/** For uploads: they take as long as the visitor's line does, and end when it breaks. */
-export function withMediaStream<T>(
-  context: Pick<NativeContext, "env" | "count">,
-  work: (media: R2Bucket) => Promise<T>,
-): Promise<T> {
-  return counted(context, work);
-}
-
-async function counted<T>(
+/**
+ * For uploads: they take as long as the visitor's line does, so only the work itself can tell which waits are
+ * R2's, and limit these by `withinLimit`. Counts and rethrows a failure.
+ */
+export async function withMediaStream<T>(
   context: Pick<NativeContext, "env" | "count">,
   work: (media: R2Bucket) => Promise<T>,
 ): Promise<T> {
@@ -38,4 +34,9 @@ async function counted<T>(
     if (cause !== "client") context.count("r2_failure", { cause });
     throw error;
   }
+}
+
+/** A wait for R2 alone: at most 5 s. */
+export function withinLimit<T>(work: Promise<T>, timer: Timer = TIMER): Promise<T> {
+  return withLimit("R2", R2_LIMIT_MS, work, timer);
 }
