@@ -61,9 +61,10 @@ export async function openPage(
   return { context, page, errors };
 }
 
+/** Until the page that answers is there with its styles. */
 export async function signIn(page: Page, token: string): Promise<void> {
   await page.fill("#token", token);
-  await page.click("button[type=submit]");
+  await Promise.all([page.waitForEvent("load"), page.click("button[type=submit]")]);
 }
 
 /** Signed in, with the first answer shown. */
