@@ -6,6 +6,7 @@ import type { Screen } from "../ports/terminal.ts";
 import type { Console } from "./console.ts";
 import { paintLines, wantsColor } from "./console.ts";
 import { jsonLine } from "./report.ts";
+import { wrapLines } from "./wrap-lines.ts";
 
 export interface ScreenOptions {
   json: boolean;
@@ -36,11 +37,16 @@ export function createScreen(console: Console, options: ScreenOptions): Screen {
       return process.stdout.rows ?? 24;
     },
     show: (text) => frames?.show(text),
-    line: (text) => console.out(escapeForTerminal(text)),
+    line: (text) => console.out(fitted(escapeForTerminal(text), console)),
     document: (value) => console.out(jsonLine(value)),
     close: () => frames?.close(),
     clear: () => frames?.clear(),
   };
+}
+
+/** The terminal would break it anywhere, and begin the next row with foreign text. */
+function fitted(text: string, { columns = null }: Console): string {
+  return columns === null ? text : wrapLines(text, columns);
 }
 
 /** A dumb terminal cannot move its cursor, and documents are for programs. */

@@ -1,11 +1,19 @@
-/** Text for a terminal of so many columns: no word is broken there, and what continues a line stands under it. */
-import { widthOf } from "../domain/text/width.ts";
+/**
+ * Text for a terminal of so many columns: no word is broken there, and what continues a line stands under it.
+ * It never looks like a line of its own, as it may be foreign: colour follows how a line begins.
+ */
+import { beginsWithMark, GOES_ON, holdsMark } from "../domain/text/marks.ts";
+import { cut, widthOf } from "../domain/text/width.ts";
 
 /** They are copied: a line break in one would end it half-way. */
 const COMMAND =
   /\b(pixcanary|npx|wrangler|curl|git|chmod|chown|export|openssl|timedatectl) |\$\(|\(umask|=…/;
 /** A blank before the text, a symbol, and the name that some lines begin with. */
 const LEAD = /^\s*(?:[✔✖!?·] +)?(?:\S+(?: \S+)* {2,}|\d+\. )?/;
+/** Its part that is ours for certain. */
+const SHORT_LEAD = /^\s*(?:[✔✖!?·] +)?/;
+/** Under a line that begins at the first column: what stands there is ours. */
+const LEAST_HANGING = 2;
 
 /** What leads to one: "→ next: ", "      fix: ". */
 const ADVICE = /^(→ next|\s+fix): /;
@@ -18,9 +26,15 @@ export function wrapLines(text: string, columns: number): string {
     .flatMap((line) => {
       if (widthOf(line) <= columns) return [line];
       if (!COMMAND.test(line)) return wrapped(line, columns);
-      return ADVICE.test(line) ? advice(line, columns) : [line];
+      if (ADVICE.test(line)) return advice(line, columns);
+      return holdsMark(beyond(line, columns)) ? wrapped(line, columns) : [line];
     })
     .join("\n");
+}
+
+/** What the terminal itself would break anywhere. */
+function beyond(line: string, columns: number): string {
+  return line.slice(cut(line, columns).length - 1);
 }
 
 /** A command that does not fit behind its label has a line of its own, from the first column: it is copied whole. */
@@ -39,8 +53,8 @@ function advice(line: string, columns: number): string[] {
 /** A word that is longer than a line stays whole. */
 function wrapped(line: string, columns: number): string[] {
   if (widthOf(line) <= columns) return [line];
-  const lead = LEAD.exec(line)?.[0] ?? "";
-  const hanging = " ".repeat(Math.min(widthOf(lead), columns >> 1));
+  const lead = leadOf(line, columns);
+  const hanging = " ".repeat(Math.max(Math.min(widthOf(lead), columns >> 1), LEAST_HANGING));
   const lines: string[] = [];
   let current = lead;
   let empty = true;
@@ -50,8 +64,18 @@ function wrapped(line: string, columns: number): string[] {
       current = hanging;
       empty = true;
     }
+    const goesOn = empty && lines.length > 0;
+    // Further blanks where the line was broken.
+    if (goesOn && word === "") continue;
+    if (goesOn && beginsWithMark(word)) current += GOES_ON;
     current += empty ? word : ` ${word}`;
     empty = false;
   }
   return [...lines, current];
+}
+
+/** Foreign text may hold two blanks far behind, and a lead is never broken. */
+function leadOf(line: string, columns: number): string {
+  const [lead = ""] = LEAD.exec(line) ?? [];
+  return widthOf(lead) <= columns >> 1 ? lead : (SHORT_LEAD.exec(line)?.[0] ?? "");
 }

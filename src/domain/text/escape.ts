@@ -1,9 +1,12 @@
 /**
  * Makes remote text safe to print: control, format (bidirectional controls, zero-width and other
  * invisible characters), line and paragraph separators and lone surrogates become visible escapes. (AT-23)
+ * So does what only looks like a blank: lines are not broken there, so it makes many words one. Selectors of
+ * a variant stay: emoji, also ours, are written with them.
  */
-const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
-const UNSAFE_BUT_NEWLINE = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+const UNSAFE =
+  /(?! )(?!\p{Variation_Selector})[\p{Cc}\p{Cf}\p{Z}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800\u{1d159}]/gu;
+const UNSAFE_BUT_NEWLINE = new RegExp(`(?!\\n)${UNSAFE.source}`, "gu");
 
 export function escapeForTerminal(text: string): string {
   return text.replace(UNSAFE, (char) => {

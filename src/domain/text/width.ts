@@ -2,6 +2,7 @@
  * How many columns a text takes on a terminal, never less: where terminals differ, the wider one
  * counts, so that a line cut here wraps nowhere. Control characters must have been escaped before.
  */
+import { beginsWithMark, GOES_ON } from "./marks.ts";
 
 /** Symbols of ours and their neighbours: arrows, lines, bars, dingbats. Narrow but for WIDE_SYMBOL. */
 const NARROW_SYMBOLS = { from: 0x2000, to: 0x2bff };
@@ -29,16 +30,22 @@ export function cut(text: string, columns: number): string {
   return columns < 1 ? "" : `${headOf(text, columns - 1)}…`;
 }
 
-/** Lines of at most so many columns, broken at spaces; those after the first are indented. */
+/**
+ * Lines of at most so many columns, broken at spaces; those after the first are indented, and none of them
+ * begins with a mark: foreign text could look like a line of ours.
+ */
 export function wrap(text: string, columns: number, indent: string): string[] {
   const lines: string[] = [];
+  let begin = indent;
   let rest = text;
   while (widthOf(rest) > columns) {
     const head = headOf(rest, columns + 1);
     const at = head.lastIndexOf(" ");
-    if (at <= indent.length || head.slice(0, at).trim() === "") break;
+    if (at <= begin.length || head.slice(0, at).trim() === "") break;
     lines.push(head.slice(0, at).trimEnd());
-    rest = `${indent}${rest.slice(at + 1).trimStart()}`;
+    const next = rest.slice(at + 1).trimStart();
+    begin = beginsWithMark(next) ? indent + GOES_ON : indent;
+    rest = begin + next;
   }
   return [...lines, cut(rest, columns)];
 }
