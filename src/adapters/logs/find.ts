@@ -1,13 +1,15 @@
 /** Which files a path means. */
 import { constants, fstatSync, openSync, read } from "node:fs";
-import { open, readdir, readFile, stat } from "node:fs/promises";
+import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { isLogName, LOG_NAMES, type LogWindow } from "../../domain/logs/batch-name.ts";
-import { MANIFEST_FILE, manifestSchema } from "../../domain/logs/manifest.ts";
+import { MANIFEST_FILE } from "../../domain/logs/manifest.ts";
 import { counted } from "../../domain/text/format.ts";
 import { LocalError } from "../../ports/errors.ts";
 import type { FoundLogs, LogSource } from "../../ports/logs.ts";
+import { openRegular } from "../regular-file.ts";
+import { readManifest } from "./manifest-file.ts";
 
 const PIECE_BYTES = 256 * 1024;
 
@@ -54,14 +56,9 @@ export async function findLogs(
 
 /** Of the events that a folder was fetched for: its files hold others, too. */
 async function windowOf(folder: string): Promise<LogWindow | null> {
-  try {
-    const text = await readFile(join(folder, MANIFEST_FILE), "utf8");
-    const window = manifestSchema().safeParse(JSON.parse(text)).data?.window ?? null;
-    if (window === null) return null;
-    return { sinceMs: Date.parse(window.since), untilMs: Date.parse(window.until) };
-  } catch {
-    return null;
-  }
+  const window = (await readManifest(join(folder, MANIFEST_FILE)))?.window ?? null;
+  if (window === null) return null;
+  return { sinceMs: Date.parse(window.since), untilMs: Date.parse(window.until) };
 }
 
 /** Links are not followed: they may lead round in a circle, or out of an incident's folder. */
@@ -79,12 +76,17 @@ async function filesIn(
     .filter((entry) => entry.isFile() && isLogName(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
     .sort()
-    .map((path) => fileSource(join(name, path.slice(full.length)), path, null));
+    .map((path) => ({
+      name: join(name, path.slice(full.length)),
+      bytes: null,
+      // Something else may have its name by then.
+      open: async () => piecesOf(() => openRegular(path, constants.O_RDONLY)),
+    }));
   return { found, passed: files.length - found.length };
 }
 
 function fileSource(name: string, path: string, bytes: number | null): LogSource {
-  return { name, bytes, open: async () => piecesOf(path) };
+  return { name, bytes, open: async () => piecesOf(() => open(path, "r")) };
 }
 
 /** A named pipe, or a shell's `<(zcat ...)`. Waits for a writer, as a plain read does. */
@@ -102,8 +104,8 @@ export async function fromStdin(): Promise<AsyncIterable<Uint8Array>> {
   return piecesOfPipe(0);
 }
 
-async function* piecesOf(path: string): AsyncGenerator<Uint8Array> {
-  const handle = await open(path, "r");
+async function* piecesOf(opened: () => Promise<FileHandle>): AsyncGenerator<Uint8Array> {
+  const handle = await opened();
   try {
     yield* piecesOfFile(handle.fd);
   } finally {

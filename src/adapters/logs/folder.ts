@@ -7,18 +7,18 @@ import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { lstat, open, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { MANIFEST_FILE, manifestSchema } from "../../domain/logs/manifest.ts";
+import { MANIFEST_FILE } from "../../domain/logs/manifest.ts";
 import { safeName } from "../../domain/logs/safe-name.ts";
 import type { FileFacts, LogFolder, LogFolders } from "../../ports/logs.ts";
 import { local } from "../local-failure.ts";
 import { makeFolder } from "../make-folder.ts";
+import { readManifest } from "./manifest-file.ts";
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } =
   constants;
 /** Windows has none of them. */
 const SAFE = (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0);
 const FILE_MODE = 0o600;
-const MAX_MANIFEST_BYTES = 256 * 1024 * 1024;
 
 export function createLogFolders(cwd: string): LogFolders {
   return {
@@ -57,24 +57,6 @@ async function openFolder(at: string, shown: string): Promise<LogFolder> {
     },
     dropPart: (file) => local(`remove ${file}.part`, () => rm(part(file), { force: true })),
   };
-}
-
-async function readManifest(path: string) {
-  let handle: FileHandle;
-  try {
-    handle = await open(path, O_RDONLY | SAFE);
-  } catch {
-    return null;
-  }
-  try {
-    const { size } = await handle.stat();
-    if (size > MAX_MANIFEST_BYTES) return null;
-    return manifestSchema().safeParse(JSON.parse(await handle.readFile("utf8"))).data ?? null;
-  } catch {
-    return null;
-  } finally {
-    await handle.close();
-  }
 }
 
 /** Readers see the former one or this one, never a half. */
