@@ -22,6 +22,8 @@ beforeAll(async () => {
   work = join(home, "work");
   await mkdir(work);
   await mkdir(join(home, "bin"));
+  await mkdir(join(home, "é b"));
+  await writeFile(join(home, "é b/deep.log"), "");
   await writeFile(
     join(home, "bin/pixcanary"),
     // What the scripts do with a line is the matter here: for the many lines, an answer that costs nothing.
@@ -85,6 +87,17 @@ const INSIDE = [
   "pixcanary --config=`touch y2`/",
   "pixcanary --env $(touch y3)",
   'pixcanary --reason "$(touch y4)"',
+  // Each shell takes another word than the program, which sees a plain one at the end.
+  "pixcanary logs errors $(touch y5)/$'\\' '/c",
+  "pixcanary --config=$(touch y6)/$'\\' '/c",
+  "pixcanary logs errors $(touch y7)/${x:-a b",
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's
+  "pixcanary logs errors $(touch y8)/${x:-a b}\u0002",
+  'pixcanary logs errors $(touch y9)/"${x:-"a b',
+  "pixcanary logs errors $(touch y10)/$[1 + 2",
+  "pixcanary logs errors $'\\'\"' \"$((a[$(touch y11)])) /c",
+  // A blank to the program, and a letter like any other to zsh.
+  "pixcanary logs errors $(touch y12)/\u00a0/c",
 ];
 
 interface Kind {
@@ -161,6 +174,9 @@ describe.each(KINDS)("$name", (kind) => {
         expect(await typed("pixcanary status --env s")).toContain("staging");
         expect(await typed("pixcanary explain --cohort=n")).toContain("--cohort=native");
         expect(await typed("pixcanary --config pixc")).toContain("pixcanary.json");
+        expect(await typed("pixcanary --config=~/work/pixc")).toContain("pixcanary.json");
+        expect(await typed("pixcanary logs errors ~/é\\ b/de")).toContain("deep.log");
+        expect(await typed('pixcanary logs errors "../é b/de')).toContain("deep.log");
         // In the middle of a line: what stands behind the cursor is not asked about.
         expect(await typed(`pixcanary no "$(touch z1)"${"\u0002".repeat(14)}`)).toContain("t-aus");
         for (const line of LINES)
@@ -229,13 +245,14 @@ describe("fish", () => {
     `completes, and runs nothing of the line${absent && ` (no ${absent} here)`}`,
     async () => {
       const lines = LINES.map((line) => line.replaceAll("\u0016", ""));
+      const inside = INSIDE.map((line) => line.replaceAll("\u0002", ""));
       const { stdout, stderr } = await fish(script, [
         "pixcanary no",
         "pixcanary status --env=s",
         "pixcanary status --env ",
         "pixcanary --config=pixc",
         ...lines,
-        ...INSIDE,
+        ...inside,
       ]);
       expect(stderr).toBe("");
       for (const word of ["not-aus", "--env=staging", "staging", "--config=pixcanary.json"]) {

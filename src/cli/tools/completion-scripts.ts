@@ -1,7 +1,8 @@
 /**
  * Each can be sourced twice, and needs nothing but its shell. No `eval`, and none of the shell's own
- * helpers that expand words: `compgen -W` in bash does, and so does `_files` in zsh when a word holds
- * `$` or a backtick; the program therefore says `:files` for plain words only.
+ * helpers that expand words: `compgen -W` in bash does. So does what completes paths in bash and zsh when
+ * it is handed `$`, a backtick or a glob qualifier; and each shell has its own idea of where the word begins.
+ * The program says `:files` by the line alone, so the script looks itself at what the shell took.
  */
 
 const BASH = `# pixcanary completion for bash
@@ -10,7 +11,7 @@ _pixcanary_complete() {
   COMPREPLY=()
   while IFS=$'\\t' read -r word rest; do
     if [[ $word == :files ]]; then
-      compopt -o default 2>/dev/null || :
+      [[ $2 == *[^[:alnum:]_./~+,:@%=\\ \\\\-]* ]] || compopt -o default 2>/dev/null || :
     elif [[ -n $word ]]; then
       COMPREPLY+=("$word")
     fi
@@ -22,12 +23,15 @@ complete -F _pixcanary_complete pixcanary`;
 const ZSH = `#compdef pixcanary
 # pixcanary completion for zsh
 _pixcanary() {
-  local line="\${(j: :)words[1,CURRENT-1]} $QIPREFIX$IPREFIX$PREFIX" candidate
+  local line="\${(j: :)words[1,CURRENT-1]} $QIPREFIX$IPREFIX$PREFIX" candidate taken
   local -a found shown
   for candidate in "\${(@f)$(command pixcanary complete -- "$line" "$PREFIX" 2>/dev/null </dev/null)}"; do
     if [[ $candidate == :files ]]; then
       compset -P '--*='
-      _files
+      taken="\${PREFIX#\\~}$SUFFIX$IPREFIX$ISUFFIX"
+      # _files evaluates the name after ~, where a blank would begin a command.
+      [[ $PREFIX == \\~[^/]* ]] || taken="\${\${taken//\\\\ /}// /}"
+      [[ $taken == *[^[:alnum:]_./+,:@%=-]* ]] || _files
       return
     elif [[ -n $candidate ]]; then
       found+=("\${candidate%%$'\\t'*}")

@@ -5,7 +5,10 @@ export interface LineWords {
   before: string[];
   /** The one that the cursor is in; empty after a blank. */
   current: string;
-  /** Nothing in it that a shell could expand, so that it may be taken for the start of a path. */
+  /**
+   * Nothing in it that a shell could expand, so that it may be taken for the start of a path. The shell may
+   * begin its word elsewhere: the completion scripts look at that one themselves.
+   */
   plain: boolean;
 }
 
