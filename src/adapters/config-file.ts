@@ -130,18 +130,25 @@ function upwards(folder: string): string[] {
   return paths;
 }
 
-/**
- * For a file that nobody has named. Null when it is not there; throws ConfigError where others could have
- * put it there. Looks before it reads: on a way that is safe, nobody can exchange the file in between.
- */
+/** For a configuration that nobody has named, as `findTrusted`. */
 export async function readTrusted(path: string): Promise<string | null> {
+  const real = await findTrusted(path, "--config");
+  return real === null ? null : readText(real);
+}
+
+/**
+ * Where a file is that nobody has named, without symbolic links. Null when it is not there; throws
+ * ConfigError where others could have put it there, with the flag that takes it all the same. To be asked
+ * before the file is read: on a way that is safe, nobody can exchange it in between.
+ */
+export async function findTrusted(path: string, flag: string): Promise<string | null> {
   const found = await examinePath(path).catch((error: unknown) => unreadable(error, path));
   if (found === null) return null;
-  if (found.problem === null) return readText(found.real);
+  if (found.problem === null) return found.real;
   const why = shown(found.problem);
   throw new ConfigError(
     `found ${shown(path)}, but others can write to it: ${why}; it was not read`,
-    `--config ${quoted(path)}   # only if you trust it`,
+    `${flag} ${quoted(path)}   # only if you trust it`,
     { planted: true },
   );
 }

@@ -1,7 +1,7 @@
 /** What pixcanary.json and wrangler's file say of an environment before `setup`. */
 import { access } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { CONFIG_FILE_NAME, readTrusted } from "../../adapters/config-file.ts";
+import { CONFIG_FILE_NAME, findTrusted, readTrusted } from "../../adapters/config-file.ts";
 import { fieldAt, fieldsOf } from "../../domain/setup/config-edit.ts";
 import { readWrangler, type WranglerFacts } from "../../domain/setup/wrangler-edit.ts";
 import { LocalError } from "../../ports/errors.ts";
@@ -63,20 +63,20 @@ async function readable(files: ConfigFiles, path: string): Promise<unknown> {
   }
 }
 
+/** One that was found names the Worker and the buckets, and is deployed: nobody else may have put it there. */
 async function wranglerFile({ wrangler }: SetupInput, { cwd }: Shell): Promise<string | null> {
-  const exists = (path: string) =>
-    access(path).then(
+  if (wrangler !== undefined) {
+    const path = resolve(cwd, wrangler);
+    const exists = await access(path).then(
       () => true,
       () => false,
     );
-  if (wrangler !== undefined) {
-    const path = resolve(cwd, wrangler);
-    if (await exists(path)) return path;
+    if (exists) return path;
     throw new UsageError(`file not found: ${path}`, "check --wrangler");
   }
   for (const name of WRANGLER_FILES.flatMap((file) => [join("worker", file), file])) {
     const path = resolve(cwd, name);
-    if (await exists(path)) return path;
+    if ((await findTrusted(path, "--wrangler")) !== null) return path;
   }
   return null;
 }
