@@ -37,8 +37,7 @@ export function createConsole(
   const gone = new AbortController();
   const said = writer(stderr, options);
   const columns = columnsOf(stderr);
-  const err = (text: string): void =>
-    said(columns === null ? text : wrapLines(escapeLines(text), columns));
+  const err = (text: string): void => said(wrapLines(escapeLines(text), columns));
   const out = writer(stdout, options, (error) => {
     gone.abort(error);
     if (!isClosedPipe(error)) err(`✖ the answer could not be written: ${reasonOf(error)}`);

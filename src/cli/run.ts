@@ -243,7 +243,7 @@ export function textOf(def: Rendered, outcome: Outcome<unknown>, options: { quie
 
 /** JSON is never broken. */
 export function fitted(report: Report, { console: { columns = null } }: Shell): Report {
-  return columns === null ? report : { ...report, out: wrapLines(report.out, columns) };
+  return { ...report, out: wrapLines(report.out, columns) };
 }
 
 function declined(answer: "no" | "no-terminal", shell: Shell, instead: string): Outcome<never> {

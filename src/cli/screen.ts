@@ -37,16 +37,12 @@ export function createScreen(console: Console, options: ScreenOptions): Screen {
       return process.stdout.rows ?? 24;
     },
     show: (text) => frames?.show(text),
-    line: (text) => console.out(fitted(escapeForTerminal(text), console)),
+    // The terminal would break it anywhere, and begin the next row with foreign text.
+    line: (text) => console.out(wrapLines(escapeForTerminal(text), console.columns ?? null)),
     document: (value) => console.out(jsonLine(value)),
     close: () => frames?.close(),
     clear: () => frames?.clear(),
   };
-}
-
-/** The terminal would break it anywhere, and begin the next row with foreign text. */
-function fitted(text: string, { columns = null }: Console): string {
-  return columns === null ? text : wrapLines(text, columns);
 }
 
 /** A dumb terminal cannot move its cursor, and documents are for programs. */

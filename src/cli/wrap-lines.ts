@@ -20,7 +20,9 @@ const ADVICE = /^(→ next|\s+fix): /;
 /** What is said of a command, behind it. */
 const NOTE = /\s{3}# (.*)$/;
 
-export function wrapLines(text: string, columns: number): string {
+/** `columns`: null where the text goes to no terminal, and stays as it is. */
+export function wrapLines(text: string, columns: number | null): string {
+  if (columns === null) return text;
   return text
     .split("\n")
     .flatMap((line) => {
