@@ -94,7 +94,8 @@ async function start(
   const { edges, edgeUrl } = await startEdge(world, cloudflare, vars, behind);
   const locations = [...edges.urls].map(([colo, url]) => ({ colo, url: url.origin }));
   const urls = locations.map(({ url }) => url);
-  const traffic = new Traffic(urls, world.random, world.sessions);
+  const { random, sessions } = world;
+  const traffic = new Traffic({ urls, random, sessions, patience: settings.patience });
   closers.add(() => traffic.close());
 
   const { api, tokens, limits, apiToken } = cloudflare;

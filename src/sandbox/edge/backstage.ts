@@ -112,7 +112,8 @@ export function backstageWorker(
 export class Backstage {
   readonly #url: URL;
   readonly #ready: () => Promise<void>;
-  readonly #agent = new Agent({ keepAliveTimeout: 1_000 });
+  /** Each call has a connection of its own: one that the runtime closes just then gets no answer. */
+  readonly #agent = new Agent({ pipelining: 0 });
 
   /** `ready` resolves when the runtime, which may be starting anew, answers again. */
   constructor(url: URL, ready: () => Promise<void>) {

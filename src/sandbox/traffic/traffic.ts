@@ -10,10 +10,17 @@ import { Tally, type TrafficReport } from "./report.ts";
 import { Visitor } from "./visitor.ts";
 
 const CONNECTIONS_PER_LOCATION = 64;
-/** Well before the runtime closes it (5 s): a request on a connection that just closed gets no answer. */
-const IDLE_CONNECTION_MS = 1_000;
+/** Then a visitor gives up. */
+const REQUEST_LIMIT_MS = 15_000;
 /** A pace that has fallen behind catches up without starving everything else. */
 const MIN_PAUSE_MS = 1;
+
+interface TrafficOptions {
+  urls: readonly string[];
+  random: Random;
+  sessions: Sessions;
+  patience: number;
+}
 
 interface Run {
   plan: TrafficPlan;
@@ -29,18 +36,19 @@ export class Traffic {
   readonly #urls: readonly string[];
   readonly #random: Random;
   readonly #sessions: Sessions;
-  readonly #agent = new Agent({
-    connections: CONNECTIONS_PER_LOCATION,
-    keepAliveTimeout: IDLE_CONNECTION_MS,
-  });
+  readonly #requestLimitMs: number;
+  /** Each request has a connection of its own: one that the runtime closes just then gets no answer. */
+  readonly #agent = new Agent({ connections: CONNECTIONS_PER_LOCATION, pipelining: 0 });
   readonly #closing = new AbortController();
   #run: Run | null = null;
   #last: TrafficReport = new Tally().report(false, null);
 
-  constructor(urls: readonly string[], random: Random, sessions: Sessions) {
+  /** `urls` are the locations'; a visitor waits `patience` times as long. */
+  constructor({ urls, random, sessions, patience }: TrafficOptions) {
     this.#urls = urls;
     this.#sessions = sessions;
     this.#random = random;
+    this.#requestLimitMs = REQUEST_LIMIT_MS * patience;
   }
 
   async start(plan: TrafficPlan): Promise<void> {
@@ -97,8 +105,9 @@ export class Traffic {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    await this.stop();
+    // Ends what is under way, however long it would have waited.
     await this.#agent.destroy();
+    await this.stop();
   }
 
   async #pace(run: Run): Promise<void> {
@@ -134,6 +143,7 @@ export class Traffic {
     return new Visitor({
       urls: this.#urls,
       dispatcher: this.#agent,
+      limitMs: this.#requestLimitMs,
       tally,
       random: this.#random,
       session: this.#sessions.logIn(),

@@ -8,6 +8,8 @@ export interface VisitorOptions {
   /** The URLs of the locations. */
   urls: readonly string[];
   dispatcher: Dispatcher;
+  /** Of one request with its answer. */
+  limitMs: number;
   tally: Tally;
   random: Random;
   /** To another location with each request. */
@@ -27,7 +29,6 @@ interface Reply {
   body: unknown;
 }
 
-const TIMEOUT_MS = 15_000;
 const UPLOAD = "/api/pixcapture/upload";
 const PHOTO = "image/jpeg";
 
@@ -95,7 +96,7 @@ export class Visitor {
   }
 
   async #send(method: "GET" | "POST" | "PUT", path: string, body?: object): Promise<Reply> {
-    const { dispatcher, roams, tally } = this.#options;
+    const { dispatcher, limitMs, roams, tally } = this.#options;
     const startedAt = performance.now();
     const raw = Buffer.isBuffer(body);
     const headers: Record<string, string> = { cookie: this.#cookieHeader() };
@@ -105,7 +106,7 @@ export class Visitor {
         method,
         headers,
         dispatcher,
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+        signal: AbortSignal.timeout(limitMs),
         body: body === undefined ? null : raw ? body : JSON.stringify(body),
       });
       const text = await response.body.text();
