@@ -147,7 +147,7 @@ export async function findTrusted(path: string, flag: string): Promise<string | 
   if (found.problem === null) return found.real;
   const why = shown(found.problem);
   throw new ConfigError(
-    `found ${shown(path)}, but others can write to it: ${why}; it was not read`,
+    `found ${shown(path)} and did not read it: ${why}`,
     `${flag} ${quoted(path)}   # only if you trust it`,
     { planted: true },
   );

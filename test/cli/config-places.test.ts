@@ -88,7 +88,10 @@ describe("the file that is taken", () => {
     await writeFile(own(), fileOf("1"));
     await chmod(own(), 0o666);
     const { code, stderr } = await pixcanary(["status"]);
-    expect([code, stderr]).toEqual([2, expect.stringContaining("others can write to it")]);
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining("and did not read it: others can write to "),
+    ]);
   });
 
   it.each([

@@ -74,7 +74,7 @@ describe.skipIf(!ROOT)("a wrangler file that was found is refused when", () => {
     await chmod(file, 0o666);
     const { code, stdout, stderr } = await runHere(["setup", "--env", "staging"], { cwd });
     expect([code, stdout]).toEqual([2, ""]);
-    expect(stderr).toContain(`found ${file}, but others can write to it: `);
+    expect(stderr).toContain(`found ${file} and did not read it: `);
     expect(stderr).toContain(`--wrangler ${file}   # only if you trust it`);
   });
 });

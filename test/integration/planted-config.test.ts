@@ -68,7 +68,7 @@ describe("a file that others can write", () => {
       const path = await place([`${url}/qa`], 0o666);
       const { code, stderr } = await run([verb]);
       expect(code).toBe(2);
-      expect(stderr).toMatch(/✖ found .*others can write to .*\(mode 0666\); it was not read/);
+      expect(stderr).toMatch(/✖ found .* and did not read it: others can write to .*\(mode 0666\)/);
       expect(stderr).toContain(`--config ${path}`);
       expect(seen).toEqual([]);
       const relief = ["not-aus", "reduce", "disable"].includes(verb);

@@ -328,7 +328,10 @@ describe("refused before anything is made", () => {
     await writeFile(path, "{}");
     await chmod(path, 0o666);
     const { code, stderr } = await stage.setup(["--yes"]);
-    expect([code, stderr]).toEqual([2, expect.stringContaining("others can write to it")]);
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining("and did not read it: others can write to "),
+    ]);
     expect(stage.api.server.requests()).toEqual([]);
     expect((await stage.setup(["--yes", "--config", path])).code).toBe(0);
   });

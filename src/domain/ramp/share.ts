@@ -8,6 +8,7 @@ import { readDocument } from "../lib/read-document.ts";
 import { timeOf } from "../lib/time.ts";
 import type { CanaryConfig, Parsed } from "../state/documents.ts";
 import { configSchema, isSameConfig, percentSchema } from "../state/documents.ts";
+import { MARGIN_MS } from "../state/margin.ts";
 
 export const RAMP_SHARE_KEY = "ramp-share";
 
@@ -53,9 +54,6 @@ export function withRampShare(stored: CanaryConfig, share: RampShare): CanaryCon
   };
 }
 
-/** KV's old copies are younger than this. */
-const COPIES_MS = 10 * 60_000;
-
 /**
  * Whether somebody's word has taken its base's place: then it raises nothing any more, also when the base is stored
  * again. A copy from before the base is no word, as long as there may be one.
@@ -64,7 +62,7 @@ export function isVoid(share: RampShare, stored: Parsed<CanaryConfig>, nowMs: nu
   if (stored.kind !== "valid") return stored.kind === "invalid";
   if (isSameConfig(stored.value, share.base)) return false;
   const isOlder = timeOf(stored.value.last_updated) < timeOf(share.base.last_updated);
-  return !isOlder || nowMs - timeOf(share.since) > COPIES_MS;
+  return !isOlder || nowMs - timeOf(share.since) > MARGIN_MS;
 }
 
 /** Throws when the document could not be read back. */

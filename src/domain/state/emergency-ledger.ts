@@ -7,7 +7,7 @@
 import { timeOf } from "../lib/time.ts";
 import type { Name } from "./documents.ts";
 import type { Asked, Ending } from "./emergency.ts";
-import { MARGIN_MS } from "./emergency.ts";
+import { MARGIN_MS } from "./margin.ts";
 
 /** An isolate lives for hours; a KV key has a handful of old values about. */
 const MAX_HELD = 8;

@@ -10,8 +10,6 @@ import { parseConfig, parseStop } from "./documents.ts";
 import { isHandMade } from "./hand-made.ts";
 import type { ParsedState, RawState } from "./state.ts";
 
-/** Clocks of operators and KV's old copies are off by less than this. */
-export const MARGIN_MS = 10 * 60_000;
 /** More than anybody pulls in one incident; a release stays well below the longest document. */
 const MAX_NAMES = 40;
 /** Longer texts differ in their first so many characters, or in length. */
