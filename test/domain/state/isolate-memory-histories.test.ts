@@ -38,6 +38,7 @@ const ORDERS = ["SSR", "SRSR", "RSSR", "SRS", "RS"];
 
 function* worlds(key: Key): Generator<Version[]> {
   if (key === "config") yield* copies();
+  yield* usedAgain(key);
   for (const order of ORDERS) {
     for (let bits = 0; bits < 4 ** order.length; bits += 1) yield worldOf(key, order, bits);
   }
@@ -73,6 +74,21 @@ function* copies(): Generator<Version[]> {
   }
 }
 
+/** An emergency hours ago, the tool's release of it, an edited copy of it, and what the tool makes without having seen it. */
+function* usedAgain(key: Key): Generator<Version[]> {
+  const hoursAgoMs = START_MS - 300 * MINUTE_MS;
+  for (const skewMin of [-5, 5]) {
+    const world: Version[] = [];
+    const add = (draft: Omit<Draft, "author">) =>
+      world.push(versionOf(key, world, { ...draft, author: "tool" }));
+    add({ id: "AGAIN", asks: true, atMs: hoursAgoMs, names: [] });
+    add({ id: "R", asks: false, atMs: hoursAgoMs + 30 * MINUTE_MS, names: [0] });
+    add({ id: "BLIND", asks: false, atMs: START_MS + skewMin * MINUTE_MS, names: [0] });
+    add({ id: "AGAIN", asks: true, atMs: START_MS, names: [] });
+    yield world;
+  }
+}
+
 /** Minutes of the tool's date, of the person's, and of the copy's; null: as it was hours before. */
 const SKEWS = [-5, 5].flatMap((tool) =>
   [-5, 0].flatMap((hand) => [-5, 5, null].map((copy) => [tool, hand, copy] as const)),
@@ -86,18 +102,23 @@ function worldOf(key: Key, order: string, bits: number): Version[] {
     const atMs = START_MS + n * MINUTE_MS + (choice % 2 === 0 ? -5 : 5) * MINUTE_MS;
     const asks = letter === "S";
     const before = asks || author === "hand" ? [] : versions.flatMap((v, i) => (v.asks ? [i] : []));
-    const names = before.flatMap((i): Name[] => {
-      const { asked } = readEmergencies(raw(key, versions[i]?.text ?? ""))[key];
-      return asked === null ? [] : [nameOf(asked)];
-    });
-    const given = {
-      id: author === "tool" ? `ID${n}` : undefined,
-      at: new Date(atMs).toISOString(),
-    };
-    const document = key === "stop" ? stopOf(asks, given, names) : configOf(asks, given, names);
-    versions.push({ text: JSON.stringify(document), asks, author, atMs, names: before });
+    const id = author === "tool" ? `ID${n}` : undefined;
+    versions.push(versionOf(key, versions, { id, asks, author, atMs, names: before }));
   }
   return versions;
+}
+
+type Draft = Omit<Version, "text"> & { id: string | undefined };
+
+function versionOf(key: Key, world: readonly Version[], { id, ...draft }: Draft): Version {
+  const named = draft.names.flatMap((i): Name[] => {
+    const { asked } = readEmergencies(raw(key, world[i]?.text ?? ""))[key];
+    return asked === null ? [] : [nameOf(asked)];
+  });
+  const given = { id, at: new Date(draft.atMs).toISOString() };
+  const document =
+    key === "stop" ? stopOf(draft.asks, given, named) : configOf(draft.asks, given, named);
+  return { ...draft, text: JSON.stringify(document) };
 }
 
 type Given = { id: string | undefined; at: string };
