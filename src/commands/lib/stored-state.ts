@@ -92,28 +92,32 @@ export function writeConfigOnce(
     write: () => ports.store.writeConfig(config, options),
     readBack: (lost) =>
       lost === undefined
-        ? readBack(ports, config, options.signal)
+        ? readBack(ports, base, config, options.signal)
         : readBackLost(ports, config, options.signal, lost),
   }).finally(answered);
 }
 
-/** KV may answer one old read after a write: a foreign value counts only when it is there twice. */
+/**
+ * KV may answer with old copies after a write: a foreign value counts only when it is there twice, and what the
+ * write was made over is nobody's answer to it.
+ */
 async function readBack(
   ports: Ports,
+  base: Base,
   config: CanaryConfig,
   signal: AbortSignal,
 ): Promise<ConfigWrite> {
-  let foreign: string | null = null;
+  let foreign = UNKNOWN_AUTHOR;
   for (let look = 0; look < 2; look += 1) {
     const now = await readBase(ports, signal);
-    if (!("state" in now)) return { kind: "written", config };
+    if (!("state" in now) || isSameShare(now, base)) return { kind: "written", config };
     const stored = now.state.config;
     if (stored.kind === "valid" && stored.value.revision === config.revision) {
       return { kind: "written", config };
     }
     foreign = authorOf(now.state);
   }
-  return { kind: "conflict", by: foreign ?? UNKNOWN_AUTHOR, sent: true };
+  return { kind: "conflict", by: foreign, sent: true };
 }
 
 async function readBackLost(
