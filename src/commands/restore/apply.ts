@@ -140,6 +140,7 @@ async function writeThenRelease(run: Run): Promise<Outcome<RestoreData>> {
   const { proof, lost } = await prove(run, "config", {
     emergency: stopped,
     revision,
+    percent: steps.percent,
     ...(releasedFirst ? { released: { id: release.id } } : {}),
   });
   data.config = seenOf(proof);
@@ -158,6 +159,7 @@ async function writeThenRelease(run: Run): Promise<Outcome<RestoreData>> {
   const { proof: released, lost: late } = await prove(run, "release", {
     emergency: false,
     revision,
+    percent: steps.percent,
     released: { id: release.id },
   });
   data.release = seenOf(released);
