@@ -9,6 +9,7 @@ import { mergeNames, nameOf, readEmergencies } from "../../domain/state/emergenc
 import { endsBy } from "../../domain/state/emergency-ledger.ts";
 import type { JournalEntry } from "../../domain/state/journal.ts";
 import type { RawState } from "../../domain/state/state.ts";
+import { mayBeUnknown } from "../../domain/state/unseen-emergencies.ts";
 import { isoSeconds } from "../../domain/text/format.ts";
 import type { Base } from "./stored-state.ts";
 
@@ -21,18 +22,24 @@ export interface Names {
   lifts: Name[];
 }
 
-/** `entries` in order of time. */
+/**
+ * `entries` in order of time. A young stop of somebody else that only the journal tells of is not named: nobody
+ * has shown it to whoever decides.
+ */
 export function namesOf(
   base: Base,
   sightings: readonly Sighting[],
   entries: readonly JournalEntry[],
-  nowMs: number,
+  known: { actor: string; nowMs: number },
 ): Names {
   const seen = [...storedIn(base), ...sightings.flatMap(shownAt)];
   const named = (key: Asked["key"]) => seen.filter((asked) => asked.key === key).map(nameOf);
   const ids = seen.flatMap(({ id }) => (id === undefined ? [] : [{ id }]));
   const told = entries
-    .filter(({ after, at }) => after.emergency === true && nowMs - timeOf(at) < JOURNAL_MS)
+    .filter(({ after, at, actor: by }) => {
+      const isRecent = known.nowMs - timeOf(at) < JOURNAL_MS;
+      return after.emergency === true && isRecent && !mayBeUnknown({ at, by }, known);
+    })
     .flatMap(({ id, after }) => [
       { id },
       ...(after.revision === null ? [] : [{ id: after.revision }]),

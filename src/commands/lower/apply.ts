@@ -139,9 +139,10 @@ function nextDocument(
   const present = config.kind === "valid" ? config.value : null;
   const nowMs = ports.clock.now();
   const id = ports.rng.ulid(nowMs, present?.revision);
-  const author = { actor: ports.identity.actor, reason: input.reason, nowMs, id };
+  const { actor } = ports.identity;
+  const author = { actor, reason: input.reason, nowMs, id };
   // What goes on under our name will be released by its own as well.
-  const lifts = to.emergency ? namesOf(base, [], [], nowMs).lifts : [];
+  const lifts = to.emergency ? namesOf(base, [], [], { actor, nowMs }).lifts : [];
   return nextConfig(present, to, author, lifts);
 }
 

@@ -182,7 +182,7 @@ function stepsTo(
     plannedAt,
     orphan: orphanOf(base.state, sightings, plannedAt),
     caps: capsOf(base.state, sightings),
-    names: namesOf(base, sightings, entries, nowMs),
+    names: namesOf(base, sightings, entries, { actor: ports.identity.actor, nowMs }),
     guardian: guardianSeen(texts, base.state, entries, ports),
   };
 }

@@ -5,13 +5,23 @@ import type { Asked } from "./emergency.ts";
 /** Long enough to be told of a stop, by a notice or by a colleague. */
 const YOUNG_MS = 120_000;
 
+/** By others, and not known to be two minutes old: `at` as written. */
+export function mayBeUnknown(
+  { at, by }: { at: string | undefined; by: string | undefined },
+  { actor, nowMs }: { actor: string; nowMs: number },
+): boolean {
+  const ageMs = nowMs - timeOf(at);
+  const isOld = Number.isFinite(ageMs) && ageMs >= YOUNG_MS;
+  return by !== actor && !isOld;
+}
+
 /** How an operator names one: its id, or what stands for its text where nobody gave it one. */
 export function nameForOperators({ id, mark }: Pick<Asked, "id" | "mark">): string {
   return id !== undefined && /^[A-Za-z0-9_-]{1,64}$/.test(id) ? id : mark;
 }
 
 /**
- * By others, and not known to be two minutes old. A stop and its mirror in `config` are one, and so is the text
+ * Those that may be unknown. A stop and its mirror in `config` are one, and so is the text
  * that the Worker made of a signed stop, whose author is the key's name.
  */
 export function unseenEmergencies(
@@ -20,9 +30,7 @@ export function unseenEmergencies(
 ): Asked[] {
   const own = new Set(asked.filter(({ by }) => by === actor).map(nameForOperators));
   const unseen = asked.filter((one) => {
-    const ageMs = nowMs - timeOf(one.at);
-    const isOld = Number.isFinite(ageMs) && ageMs >= YOUNG_MS;
-    return !own.has(nameForOperators(one)) && !isOld;
+    return !own.has(nameForOperators(one)) && mayBeUnknown(one, { actor, nowMs });
   });
   return [...new Map(unseen.map((one) => [nameForOperators(one), one])).values()];
 }

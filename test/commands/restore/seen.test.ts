@@ -5,6 +5,7 @@ import { restore } from "../../../src/commands/restore/restore.ts";
 import { newestEndS } from "../../../src/domain/policy/observations.ts";
 import type { Ports } from "../../../src/ports/ports.ts";
 import { modelPorts, modelStore } from "../../support/fake-ports.ts";
+import { journalEntry } from "../../support/journal-entries.ts";
 
 const given = {
   reason: "pool size fixed",
@@ -39,8 +40,10 @@ async function planned(
   const identity = { ...model.identity, actor: "ben" };
   const ports = { ...model, clock, identity, qa: { ...model.qa, urls: [] } };
   const plan = await restore.plan({ ...given, stop: named }, { ...ports, ...change(ports) });
-  if (plan.kind === "ended") return { ended: plan.outcome, unseen: undefined, notes: [] };
-  return { ended: undefined, unseen: plan.unseen, notes: plan.notes };
+  if (plan.kind === "ended")
+    return { ended: plan.outcome, unseen: undefined, notes: [], names: [] };
+  const names = "names" in plan.steps ? plan.steps.names.stops.map(({ id }) => id) : [];
+  return { ended: undefined, unseen: plan.unseen, notes: plan.notes, names };
 }
 
 describe("a stop of less than two minutes ago", () => {
@@ -78,6 +81,24 @@ describe("a stop of less than two minutes ago", () => {
     expect(await planned(stop, [name])).toMatchObject({ ended: undefined, unseen: undefined });
   });
 });
+
+it.each([
+  ["another's young one is not", { actor: "anna", at: ago(20) }, ["S1"]],
+  ["nor one by a clock ahead", { actor: "anna", at: ago(-600) }, ["S1"]],
+  ["one's own is", { actor: "ben", at: ago(20) }, ["S1", "S2"]],
+  ["an older one is", { actor: "anna", at: ago(121) }, ["S1", "S2"]],
+])(
+  "of stops that only the journal tells of, %s released: nobody has shown it",
+  async (_, by, is) => {
+    const entries = [journalEntry({ id: "S2", ...by })];
+    const journal = (ports: Ports) => ({
+      journal: { ...ports.journal, recent: async () => ({ entries, warnings: [] }) },
+    });
+    const stop = { id: "S1", by: "ben", at: ago(600) };
+    const { names, unseen } = await planned(stop, undefined, journal);
+    expect([names, unseen]).toEqual([is, undefined]);
+  },
+);
 
 it("a stop that was named and is not in force ends it, and the one that is in force is told", async () => {
   const { ended } = await planned({ id: "S2", by: "anna", at: ago(200) }, ["S1"]);
