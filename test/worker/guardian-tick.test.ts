@@ -400,6 +400,40 @@ describe("a detached ramp", () => {
     expect(kv.get("ramp-share")).toBe(share);
   });
 
+  it.each([
+    ["a word to the cron", false, CONFIG.canary_percent],
+    ["a word to the cron, to keep it", true, 50],
+  ])(
+    "that is aborted by %s goes back to its base at once, unless it is kept",
+    async (_, keep, is) => {
+      await heldAtFirst();
+      expect(shareInForce()).toBe(50);
+      const at = new Date(START_MS + 2 * MINUTE_MS).toISOString();
+      const abort = {
+        schema: 1,
+        id: "C",
+        ramp: "RAMP",
+        want: "abort",
+        at,
+        by: "ben",
+        reason: null,
+      };
+      kv.set("ramp-control", JSON.stringify({ ...abort, keep }));
+      await tickOnTime(START_MS + 3 * MINUTE_MS);
+      expect(parseRamp(kv.get("ramp") ?? null)).toMatchObject({ state: "aborted" });
+      expect(shareInForce()).toBe(is);
+    },
+  );
+
+  it.each(["enforce", "off"])("that somebody else has ended as aborted, too: %s", async (mode) => {
+    await heldAtFirst();
+    const ended = { at: "2026-01-10T10:00:00Z", by: "ben", why: "slow" };
+    const over = { ...JSON.parse(kv.get("ramp") ?? ""), state: "aborted", ended };
+    kv.set("ramp", JSON.stringify(over));
+    await tickOnTime(START_MS + 3 * MINUTE_MS, mode);
+    expect(shareInForce()).toBe(CONFIG.canary_percent);
+  });
+
   it("is not raised while the beacon cannot be read, and is when it can", async () => {
     await heldAtFirst();
     atBeacon = null;

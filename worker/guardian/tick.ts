@@ -26,7 +26,7 @@ import { GATE } from "../../src/domain/ramp/advance.ts";
 import type { RampDocument } from "../../src/domain/ramp/document.ts";
 import { isOver, parseRamp, parseRampControl } from "../../src/domain/ramp/document.ts";
 import { endEntry, stepEntry } from "../../src/domain/ramp/entries.ts";
-import { isVoid, parseRampShare } from "../../src/domain/ramp/share.ts";
+import { isAbandoned, isVoid, parseRampShare } from "../../src/domain/ramp/share.ts";
 import { rampNotice } from "../../src/domain/ramp/text.ts";
 import { parseConfig, serialiseStop } from "../../src/domain/state/documents.ts";
 import type { JournalEntry } from "../../src/domain/state/journal.ts";
@@ -62,7 +62,7 @@ export async function tick(given: TickGiven): Promise<void> {
   const running = ramp !== null && ramp.mode === "detached" && !isOver(ramp) ? ramp : null;
   if (mode === "off" && running === null) {
     if (texts.ramp !== null && ramp === null) warn("ramp cannot be read: no ramp runs");
-    if (!isLate(given)) await keepUp({ ...given, kv });
+    if (!isLate(given)) await keepUp({ ...given, kv, ramp });
     return;
   }
   if (isLate(given)) return tellLate(given);
@@ -78,11 +78,13 @@ export async function tick(given: TickGiven): Promise<void> {
   const run = await looked({ ...given, kv, texts, guardian }, entries);
   const action = decideAction({ ...knownOf(run, entries), ...given, mode, assessment: judged() });
   if (isLate(given)) return tellLate(given);
-  let runs = running !== null;
+  let known = ramp;
   if (action !== null) await act(run, action, assessment);
-  else if (running !== null) runs = await carryOn(run, running, { observations, entries });
+  else if (running !== null) known = await carryOn(run, running, { observations, entries });
   if (action === null) await copyToKv(run, run.stops);
-  if (!runs) await dropVoidShare(run);
+  if (running === null || known === null || isOver(known)) {
+    await dropVoidShare({ ...run, ramp: known });
+  }
   await rememberAndTell(run, assessment);
 
   function judged(): Assessment {
@@ -91,17 +93,27 @@ export async function tick(given: TickGiven): Promise<void> {
 }
 
 /** What is done whether anybody guards or not. */
-async function keepUp(given: TickGiven & Pick<Tick, "kv">): Promise<void> {
+async function keepUp(given: TickGiven & Pick<Tick, "kv"> & WithRamp): Promise<void> {
   const atBeacon = await stopsAt(given.beacon);
   const raw = await readState(given.kv);
   if (atBeacon !== null && atBeacon.length > 0) await copyToKv(given, { inKv: raw.stop, atBeacon });
   await dropVoidShare({ ...given, raw });
 }
 
-/** Left there, it would raise again as soon as somebody stores its base again. */
-async function dropVoidShare({ kv, raw, tickMs }: Pick<Tick, "kv" | "raw" | "tickMs">) {
+interface WithRamp {
+  ramp: RampDocument | null;
+}
+
+/** Left there, it would raise again as soon as somebody stores its base again, or goes on raising. */
+async function dropVoidShare({
+  kv,
+  raw,
+  ramp,
+  tickMs,
+}: Pick<Tick, "kv" | "raw" | "tickMs"> & WithRamp): Promise<void> {
   const share = parseRampShare(raw.rampShare ?? null);
-  if (share === null || !isVoid(share, parseConfig(raw.config), tickMs)) return;
+  if (share === null) return;
+  if (!isVoid(share, parseConfig(raw.config), tickMs) && !isAbandoned(share, ramp)) return;
   await dropRampShare(kv).catch((error: unknown) => warn(`ramp-share: ${String(error)}`));
 }
 
@@ -193,12 +205,12 @@ async function keepEntry({ kv }: Tick, entry: JournalEntry): Promise<void> {
   await writeEntry(kv, entry).catch((error: unknown) => warn(`journal: ${String(error)}`));
 }
 
-/** Whether it goes on. */
+/** The ramp as it is then. */
 async function carryOn(
   run: Tick,
   before: RampDocument,
   seen: Pick<Parameters<typeof stepRamp>[0], "observations" | "entries">,
-): Promise<boolean> {
+): Promise<RampDocument> {
   const { kv, settings, texts, state, tickMs } = run;
   const control = parseRampControl(texts.control);
   const { policy } = settings.guardian;
@@ -231,7 +243,7 @@ async function carryOn(
     run.notices.push(rampNotice(ramp, settings.notify.env, tickMs));
     await keepEntry(run, endEntry(ramp, state, signature));
   }
-  return !isOver(ramp);
+  return ramp;
 }
 
 function signatureOf(run: Tick): Pick<JournalEntry, "host" | "tool" | "namespace"> {

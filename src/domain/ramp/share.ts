@@ -9,6 +9,7 @@ import { timeOf } from "../lib/time.ts";
 import type { CanaryConfig, Parsed } from "../state/documents.ts";
 import { configSchema, isSameConfig, percentSchema } from "../state/documents.ts";
 import { MARGIN_MS } from "../state/margin.ts";
+import type { RampDocument } from "./document.ts";
 
 export const RAMP_SHARE_KEY = "ramp-share";
 
@@ -63,6 +64,14 @@ export function isVoid(share: RampShare, stored: Parsed<CanaryConfig>, nowMs: nu
   if (isSameConfig(stored.value, share.base)) return false;
   const isOlder = timeOf(stored.value.last_updated) < timeOf(share.base.last_updated);
   return !isOlder || nowMs - timeOf(share.since) > MARGIN_MS;
+}
+
+/**
+ * Whether its ramp was aborted and nobody wanted to keep the share: a step that was under way may come after the
+ * abort, which then had nothing to lower.
+ */
+export function isAbandoned(share: RampShare, ramp: RampDocument | null): boolean {
+  return ramp?.id === share.ramp && ramp.state === "aborted" && ramp.ended?.keep !== true;
 }
 
 /** Throws when the document could not be read back. */

@@ -7,7 +7,7 @@ const YOUNG_MS = 120_000;
 
 /** By others, and not known to be two minutes old: `at` as written. */
 export function mayBeUnknown(
-  { at, by }: { at: string | undefined; by: string | undefined },
+  { at, by }: Pick<Asked, "at" | "by">,
   { actor, nowMs }: { actor: string; nowMs: number },
 ): boolean {
   const ageMs = nowMs - timeOf(at);
