@@ -35,6 +35,9 @@ const POLICY = {
   proxyUnhealthy: { minProxyRequests: 10 },
 };
 
+/** Where a fault leaves uploads half-way, their intents are orphans before long: not what is asked. */
+const ORPHANS_ASIDE = { orphanedIntents: { limit: 10_000 } };
+
 let lane: Lane;
 let control: SandboxControl;
 beforeAll(async () => {
@@ -195,7 +198,7 @@ describe("with visitors", () => {
     ["R2 down", { r2Down: true }, "r2_failures", "R2 failures"],
     ["the database down", { databaseDown: true }, "database_failures", "database failures"],
   ] as const)("%s", async (_, fault, rule, label) => {
-    const config = await configure();
+    const config = await configure(ORPHANS_ASIDE);
     await control.setNative(fault);
     await control.startTraffic(VISITORS);
     const outcome = await untilNamed(config, [rule]);
@@ -214,7 +217,7 @@ describe("with visitors", () => {
   });
 
   test("proxy failing as well: assess says so, and so does the stop, which obeys", async () => {
-    const config = await configure();
+    const config = await configure(ORPHANS_ASIDE);
     await control.setNative({ r2Down: true });
     control.setOrigin({ errorShare: 0.5 });
     await control.startTraffic(VISITORS);
