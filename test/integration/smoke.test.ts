@@ -101,6 +101,7 @@ describe("each is broken by its own fault alone", () => {
     lane.sandbox.control.setOrigin({ down: true });
     expect(bad(await smoke(await settingsOfTurn()))).toEqual({
       "API URL": "fail",
+      CORS: "fail",
       "signed URLs": "no_data",
       downloads: "no_data",
     });
@@ -117,6 +118,15 @@ describe("each is broken by its own fault alone", () => {
     const report = await smoke(await settingsOfTurn({ pagesOrigin: "https://other.example" }));
     expect(bad(report)).toEqual({ CORS: "fail" });
     expect(report.checks[1]?.detail).toMatch(/QA_ALLOWED_ORIGINS/);
+  });
+
+  test("CORS: the legacy origin refuses preflights, which reach it after a stop only", async () => {
+    lane.sandbox.control.setOrigin({ preflightsRefused: true });
+    const report = await smoke(await settingsOfTurn());
+    expect(bad(report)).toEqual({ CORS: "fail" });
+    expect(report.checks[1]?.detail).toMatch(
+      /upload\/none answered HTTP 403: after a stop, browsers' preflights go to the legacy origin/,
+    );
   });
 
   test("CORS: without the page's origin it cannot be told", async () => {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { type QaDocument, qaSchema } from "../../src/domain/proof/qa-document.ts";
 import { type CaughtPoint, type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
+import { PAGES_ORIGIN } from "../../src/sandbox/types.ts";
 import { untilLive } from "../support/live.ts";
 import { PATIENCE } from "../support/patience.ts";
 import { ensureBundle } from "../worker/bundle.ts";
@@ -197,9 +198,18 @@ describe("faults behind the Worker", () => {
     await expect.poll(failed, PATIENCE).toBe(true);
   });
 
-  test("an origin that is down, fails, or works", async () => {
-    const other = () => fetch(`${sandbox.description.edgeUrl}/api/other`);
+  test("an origin that is down, fails, refuses preflights, or works", async () => {
+    const other = (init = {}) => fetch(`${sandbox.description.edgeUrl}/api/other`, init);
     expect(await (await other()).json()).toMatchObject({ backend: "legacy", path: "/api/other" });
+    const headers = { origin: PAGES_ORIGIN, "access-control-request-method": "POST" };
+    const preflight = async () => {
+      const answer = await other({ method: "OPTIONS", headers });
+      return [answer.status, answer.headers.get("access-control-allow-origin")];
+    };
+    expect(await preflight()).toEqual([204, PAGES_ORIGIN]);
+    sandbox.control.setOrigin({ preflightsRefused: true });
+    expect(await preflight()).toEqual([403, null]);
+    expect((await other()).status).toBe(200);
     sandbox.control.setOrigin({ errorShare: 1 });
     expect((await other()).status).toBe(500);
     sandbox.control.setOrigin({ down: true });

@@ -90,7 +90,7 @@ export interface WorkerUnderTest {
   dispose(): Promise<void>;
 }
 
-/** The `Cookie` of a user who is logged in; of `broken`, the session check answers 500. */
+/** The `Cookie` of a user who is logged in; of `answers403`, the session check answers 403. */
 export function session(user: string): string {
   return `pix_session=${user}`;
 }
@@ -330,7 +330,8 @@ function canaryModules(bundlePath: string, { kv, realLimits }: WorkerOptions) {
 /** Stands in for the app's session check. */
 function sessionAnswer({ cookie }: { cookie: string | null }): MiniflareResponse {
   const user = /(?:^|; )pix_session=(\w+)/.exec(cookie ?? "")?.[1];
-  if (user === "broken") return new MiniflareResponse("no", { status: 500 });
+  const status = /^answers(\d{3})$/.exec(user ?? "")?.[1];
+  if (status !== undefined) return new MiniflareResponse("no", { status: Number(status) });
   return user === undefined ? new MiniflareResponse(null, { status: 401 }) : respond({ user });
 }
 

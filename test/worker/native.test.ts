@@ -244,12 +244,24 @@ describe("sessions", () => {
     expect((await put(open.body.upload_url, "0123456789")).status).toBe(204);
   });
 
-  test("while nobody can tell who is asking, proxy answers", async () => {
-    const headers = { cookie: `${await worker.cookie("native")}; ${session("broken")}` };
+  const shown = async (status: number) => {
+    const headers = { cookie: `${await worker.cookie("native")}; ${session(`answers${status}`)}` };
     const answer = await asked("/api/jobs", { headers });
-    expect(answer.headers.get("x-pix-decision")).toContain("fell back to proxy");
     worker.origin.requests.length = 0;
-  });
+    const [point] = await worker.points.take(1);
+    return [answer.status, answer.headers.get("x-pix-decision"), point?.status];
+  };
+
+  test.each([400, 401, 403, 413, 422, 431])(
+    "a session check that answers %i to what a visitor sent: nobody is logged in, and native is well",
+    async (status) => expect(await shown(status)).toEqual([401, "native (cookie)", 401]),
+  );
+
+  test.each([204, 302, 404, 405, 408, 415, 429, 500, 503])(
+    "a session check that answers %i cannot tell who is asking: proxy answers, native's error is counted",
+    async (status) =>
+      expect(await shown(status)).toEqual([200, "native (cookie; fell back to proxy)", 500]),
+  );
 
   test("every answer is private, refusals and parts of media as well", async () => {
     const { jobId } = await uploaded();

@@ -28,6 +28,11 @@ const PREFLIGHTS = [
   ["PUT", `${UPLOAD}/none`],
   ["POST", `${UPLOAD}/finalize`],
 ] as const;
+/** No route of native's: the legacy origin answers, as it answers every preflight after a stop. */
+const ORIGINS_PREFLIGHT = ["POST", `${UPLOAD}/none`] as const;
+const EDGE_REFUSES = "check ALLOWED_ORIGINS of the Worker";
+const ORIGIN_REFUSES =
+  "after a stop, browsers' preflights go to the legacy origin, which refuses them";
 /** The first two are refused by both cohorts: a page must be able to read refusals. */
 const ROUTES = ["/api/pixcapture/download/none", "/api/jobs/none", "/api/jobs"] as const;
 /** As many as 1 % needs: a smaller share may not be met. */
@@ -61,11 +66,17 @@ export async function checkCors(check: CorsCheck): Promise<Judged> {
     (await qaProblem(check, pagesOrigin)) ?? (await preflightProblem(check, pagesOrigin));
   if (problem !== null) return fail(problem);
   const met = await meetCohorts(check);
+  const unseen: Cohort[] = [];
   for (const visitor of met.visitors) {
-    const found = await routeProblem(check, visitor, pagesOrigin);
-    if (found !== null) return fail(found);
+    const found = await checkRoutes(check, visitor, pagesOrigin);
+    if (found.problem !== null) return fail(found.problem);
+    if (found.seen === 0) unseen.push(visitor.cohort);
   }
   if (met.visitors.length === 0) return inconclusive("GET /api/jobs shows no decision");
+  if (unseen.length > 0) {
+    const cohorts = unseen.join(" and ");
+    return inconclusive(`the other cohort answered for ${cohorts}: its CORS is unknown`);
+  }
   if (met.missing !== null) {
     const detail = `${met.missing} was not sampled in ${counted(met.draws, "request")}: its CORS is unknown`;
     return { ...inconclusive(detail), unmet: met.missing };
@@ -103,23 +114,30 @@ async function qaProblem(check: CorsCheck, origin: string): Promise<string | nul
     : `/qa does not let the page read ${CANARY_HEADER}`;
 }
 
-/** A preflight carries no cookie: one answer stands for both cohorts. */
+/** A preflight carries no cookie: the edge answers for both cohorts, during an emergency the legacy origin. */
 async function preflightProblem(check: CorsCheck, origin: string): Promise<string | null> {
-  for (const route of PREFLIGHTS) {
-    const [method, path] = route;
+  for (const route of [...PREFLIGHTS, ORIGINS_PREFLIGHT]) {
     const answer = await preflight(check, route, origin);
-    const what = `the preflight of ${method} ${path}`;
-    if (answer.status < 200 || answer.status > 299) return `${what} answered HTTP ${answer.status}`;
-    const problem = unreadable(answer, origin);
-    if (problem !== null) return `${what} ${problem}: check ALLOWED_ORIGINS of the Worker`;
-    const methods = answer.header("access-control-allow-methods");
-    // GET and POST need no leave (Fetch §4.8); `*` means nothing when cookies are sent.
-    if (method === "PUT" && !holds(methods, "put")) return `${what} does not allow PUT`;
-    if (!holds(answer.header("access-control-allow-headers"), "content-type")) {
-      return `${what} does not allow Content-Type`;
-    }
+    const refusal = refusalOf(answer, route[0], origin);
+    if (refusal === null) continue;
+    const decision = parseCanaryHeader(answer.header(CANARY_HEADER));
+    const isOrigins = route === ORIGINS_PREFLIGHT || decision?.reason === "emergency";
+    const why = isOrigins ? ORIGIN_REFUSES : EDGE_REFUSES;
+    return `the preflight of ${route.join(" ")} ${refusal}: ${why}`;
   }
   return null;
+}
+
+/** What keeps a browser from the request after this preflight. */
+function refusalOf(answer: VisitorAnswer, method: string, origin: string): string | null {
+  if (answer.status < 200 || answer.status > 299) return `answered HTTP ${answer.status}`;
+  const problem = unreadable(answer, origin);
+  if (problem !== null) return problem;
+  // GET and POST need no leave (Fetch §4.8); `*` means nothing when cookies are sent.
+  const methods = answer.header("access-control-allow-methods");
+  if (method === "PUT" && !holds(methods, "put")) return "does not allow PUT";
+  const headers = answer.header("access-control-allow-headers");
+  return holds(headers, "content-type") ? null : "does not allow Content-Type";
 }
 
 interface Met {
@@ -158,22 +176,25 @@ async function meetCohorts(
   return { visitors, missing: isDrawn ? missing : null, draws };
 }
 
-async function routeProblem(
+/** `seen`: how many answers were the cohort's own. */
+async function checkRoutes(
   check: CorsCheck,
   { cohort, headers }: Met,
   pagesOrigin: string,
-): Promise<string | null> {
+): Promise<{ problem: string | null; seen: number }> {
+  let seen = 0;
   for (const path of ROUTES) {
     const answer = await ask(check, path, { origin: pagesOrigin, ...headers });
-    const seen = parseCanaryHeader(answer.header(CANARY_HEADER));
+    const decision = parseCanaryHeader(answer.header(CANARY_HEADER));
     const fellBack = answer.header(DECISION_HEADER)?.includes("fell back") === true;
     // Moved on the way, or served by the other one after all: it says nothing about this cohort.
-    if (seen?.cohort !== cohort || fellBack) continue;
+    if (decision?.cohort !== cohort || fellBack) continue;
+    seen += 1;
     const problem = unreadable(answer, pagesOrigin);
-    const see = cohort === "native" ? "ALLOWED_ORIGINS of the Worker" : "the legacy origin's CORS";
-    if (problem !== null) return `${cohort}: GET ${path} ${problem}: check ${see}`;
+    const see = cohort === "native" ? EDGE_REFUSES : "check the legacy origin's CORS";
+    if (problem !== null) return { problem: `${cohort}: GET ${path} ${problem}: ${see}`, seen };
   }
-  return null;
+  return { problem: null, seen };
 }
 
 /** Null when a page of this origin may read the answer with its cookies sent. */

@@ -50,6 +50,7 @@ export const originSchema = z.strictObject({
   down: z.boolean().optional(),
   errorShare: share.optional(),
   addedLatencyMs: latencyMs.optional(),
+  preflightsRefused: z.boolean().optional(),
 });
 
 const sampleInterval = z.int().min(1).max(10_000);

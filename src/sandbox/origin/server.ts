@@ -16,9 +16,16 @@ export interface OriginSettings {
   /** 0 … 1 of requests are answered 500. */
   errorShare: number;
   addedLatencyMs: number;
+  /** OPTIONS is answered 403, without CORS. */
+  preflightsRefused: boolean;
 }
 
-export const HEALTHY_ORIGIN: OriginSettings = { down: false, errorShare: 0, addedLatencyMs: 0 };
+export const HEALTHY_ORIGIN: OriginSettings = {
+  down: false,
+  errorShare: 0,
+  addedLatencyMs: 0,
+  preflightsRefused: false,
+};
 
 export class OriginServer {
   settings: OriginSettings = { ...HEALTHY_ORIGIN };
@@ -79,6 +86,9 @@ export class OriginServer {
     }
     if (this.#random.next() < this.settings.errorShare) {
       return Response.json({ error: "internal_error" }, { status: 500 });
+    }
+    if (this.settings.preflightsRefused && request.method === "OPTIONS") {
+      return new Response(null, { status: 403 });
     }
     return handle(request);
   }

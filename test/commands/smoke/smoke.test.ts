@@ -244,8 +244,14 @@ describe("a cohort that nobody was drawn to is told, and keeps nobody from going
 describe("noticed", () => {
   const api = ({ url, headers }: Seen, cookie: string) =>
     url.startsWith("/api/") && headers.cookie?.endsWith(cookie) === true;
+  const isOrigins = ({ method, url, headers }: Seen) =>
+    method === "OPTIONS" &&
+    url === "/api/pixcapture/upload/none" &&
+    headers["access-control-request-method"] === "POST";
+  const other = { native: "proxy", proxy: "native" } as const;
   const download = (seen: Seen) => seen.method === "GET" && seen.url.includes("/download/");
-  const rows: [string, Spoil, Record<string, RegExp>][] = [
+  type Row = [string, Spoil, Record<string, RegExp>];
+  const rows: Row[] = [
     [
       "/qa is open to everybody",
       (seen, good) =>
@@ -330,6 +336,55 @@ describe("noticed", () => {
           ? withHeader("access-control-allow-methods", "GET", good)
           : undefined,
       { CORS: /does not allow PUT/ },
+    ],
+    [
+      "the legacy origin refuses preflights",
+      (seen, good) => (isOrigins(seen) ? { ...good, status: 403 } : undefined),
+      {
+        CORS: /of POST \/api\/pixcapture\/upload\/none answered HTTP 403: after a stop, browsers' preflights go to the legacy origin, which refuses them/,
+      },
+    ],
+    ...(["origin", "credentials", "headers"] as const).map(
+      (part): Row => [
+        `the legacy origin's preflights lack Access-Control-Allow-${part}`,
+        (seen, good) =>
+          isOrigins(seen) ? without(`access-control-allow-${part}`, good) : undefined,
+        { CORS: /upload\/none (does not allow|allows no cookies).*: after a stop/ },
+      ],
+    ),
+    [
+      "the legacy origin answers all preflights during an emergency, and refuses them",
+      (seen, good) =>
+        seen.method === "OPTIONS" && seen.url.startsWith("/api/")
+          ? { status: 403, headers: { ...good.headers, ...decided("proxy", "emergency") } }
+          : undefined,
+      { CORS: /of GET \/api\/jobs answered HTTP 403: after a stop, .* legacy origin/ },
+    ],
+    [
+      "the edge refuses preflights",
+      (seen, good) =>
+        seen.method === "OPTIONS" && seen.url === "/api/jobs"
+          ? { ...good, status: 403 }
+          : undefined,
+      { CORS: /of GET \/api\/jobs answered HTTP 403: check ALLOWED_ORIGINS of the Worker/ },
+    ],
+    ...(["proxy", "native"] as const).map(
+      (cohort): Row => [
+        `whoever was met at ${cohort} is moved before anything is judged`,
+        (seen, good) =>
+          api(seen, `v1.${cohort[0]}`) && seen.headers.origin !== undefined
+            ? { ...good, headers: { ...good.headers, ...decided(other[cohort]) } }
+            : undefined,
+        { CORS: new RegExp(`inconclusive: the other cohort answered for ${cohort}`) },
+      ],
+    ),
+    [
+      "native falls back whenever it is judged",
+      (seen, good) =>
+        api(seen, "v1.n") && seen.headers.origin !== undefined
+          ? withHeader("x-pix-decision", "native (cookie; fell back to proxy)", good)
+          : undefined,
+      { CORS: /inconclusive: the other cohort answered for native/ },
     ],
     [
       "proxy is never drawn, though it should be",

@@ -53,13 +53,19 @@ test("what the products in front of origins say, no visitor says; what pages say
     "x-original-for x-original-prefix x-auth-email x-auth-groups x-auth-roles x-auth-subject " +
     "x_auth_email oam_remote_user oam_identity_domain http_remote_user sm_universalid sm_serversessionid " +
     "iv-groups iv-server-name x-any-userinfo x-endpoint-api-userinfo x-endpoint-api-consumer-number " +
-    "ngrok-auth-user-email teleport-jwt-assertion $wsra $wsru $wscc content_length content_type content_encoding";
+    "ngrok-auth-user-email teleport-jwt-assertion $wsra $wsru $wscc content_length content_type content_encoding " +
+    "x-proxied-https x-vhm-root x_vhm_host coming-from x-coming-from x-realip realip x-remoteip x-remoteaddr x-userip " +
+    "osso-user-dn osso_subscriber cas-user cas_email x-client-geo-location x-client-proto x-client-protocol " +
+    "x-client-scheme x-client-ssl x-client-ssl-verify x-http-scheme x-cloudscheduler x-cloudscheduler-jobname " +
+    "x-cloudtasks-queuename x-cloudtasks-taskname x-aws-sqsd-msgid x-aws-sqsd-taskname";
   const own =
     "x-ship-address x-orig-filename x-original-filename x-origin-id x-geolocation x-user-id x-requested-with " +
     "x-verified x-service x-amzn-trace-id traceparent x-upload-content-type x-csrf-token authorization " +
     "user-agent referer sm url path x-country-code destination x-original-format x-auth-token " +
     "x_auth_token x-auth-signature x-author content-type content-length content-encoding content-language " +
-    "content_language accept cookie2 ngrok-skip-browser-warning x-user-info-consent small ivory";
+    "content_language accept cookie2 ngrok-skip-browser-warning x-user-info-consent small ivory " +
+    "x-client-id x-client-secret x-client-version x-client-geolocation case-id x-castle-request-token x-cas-ticket " +
+    "x-upcoming-from x-real x-user x-cloud-trace-context x-aws-waf-token x-http-version-requested osso";
   const passing = (names: string) => names.split(" ").filter((n) => passageOf(n) === "as-it-is");
   expect(passing(claims)).toEqual([]);
   expect(passing(own)).toEqual(own.split(" "));
