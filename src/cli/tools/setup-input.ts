@@ -173,7 +173,7 @@ async function namesOf(own: SetupInput, known: Known, shell: Shell): Promise<Nam
     }));
   if (wrangler?.worker !== undefined && wrangler.worker !== null && wrangler.worker !== worker) {
     const message = `the Worker is ${worker} here, and ${wrangler.worker} in ${known.wranglerPath}`;
-    throw new UsageError(message, `--worker ${wrangler.worker}`);
+    throw new UsageError(message, `--worker ${shellWord(wrangler.worker)}`);
   }
   return {
     env,
@@ -234,7 +234,7 @@ async function nextCommands(
   const isOwn = dirname(configPath) === ownConfigDir(shell);
   const strangers = isOwn ? [] : strangersIn(wanted.qaUrls, hosts.hosts);
   // In a file without environments, wrangler would take it for another Worker.
-  const env = facts?.section.length === 0 ? "" : ` --env ${wanted.env}`;
+  const env = facts?.section.length === 0 ? "" : ` --env ${shellWord(wanted.env)}`;
   const secrets = `npx wrangler secret bulk${env} < ${shellWord(secretsPath)}`;
   // The file's own build command is run in the folder where wrangler is.
   const folder = wranglerPath === null ? "." : dirname(wranglerPath);

@@ -259,6 +259,8 @@ export function apiBaseUrlOf(env: Pick<Environment, "apiBaseUrl">): string {
 /** The same rule for addresses from elsewhere (an environment variable, an option). */
 export function isSafeApiUrl(text: string): boolean {
   if (text.replace(/\/$/, "") === OFFICIAL_API_URL) return true;
+  // It stands in commands that people paste.
+  if (!/^[\w:/.[\]%~+-]+$/.test(text)) return false;
   const url = parseUrl(text);
   return url !== null && url.protocol === "http:" && isLoopback(url.hostname) && url.search === "";
 }

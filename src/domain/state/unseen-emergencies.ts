@@ -5,9 +5,12 @@ import type { Asked } from "./emergency.ts";
 /** Long enough to be told of a stop, by a notice or by a colleague. */
 const YOUNG_MS = 120_000;
 
+/** What an operator may have to type. */
+export const PLAIN_NAME = /^[A-Za-z0-9_-]{1,64}$/;
+
 /** How an operator names one: its id, or what stands for its text where nobody gave it one. */
 export function nameForOperators({ id, mark }: Pick<Asked, "id" | "mark">): string {
-  return id !== undefined && /^[A-Za-z0-9_-]{1,64}$/.test(id) ? id : mark;
+  return id !== undefined && PLAIN_NAME.test(id) ? id : mark;
 }
 
 /**
