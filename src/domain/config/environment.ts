@@ -157,7 +157,9 @@ const reliefEnvironmentSchema = z.object({
   notify: z.lazy(notifyForReliefSchema).optional().catch(undefined),
 });
 
-const environmentName = z.string().regex(/^[a-z0-9-]{1,32}$/, "must be 1 to 32 of a-z, 0-9 and -");
+export const environmentName = z
+  .string()
+  .regex(/^[a-z0-9-]{1,32}$/, "must be 1 to 32 of a-z, 0-9 and -");
 
 export const configFileSchema = z.strictObject({
   $schema: z.string().max(500).optional(),
