@@ -9,8 +9,8 @@ import {
   environmentForRelief,
   reliefFileSchema,
 } from "../domain/config/environment.ts";
-import { shellQuote } from "../domain/config/manual.ts";
 import { escapeForTerminal } from "../domain/text/escape.ts";
+import { shellWord } from "../domain/text/invocation.ts";
 import { ownConfigDir } from "./allowed-hosts.ts";
 import { linesOf } from "./config-issues.ts";
 import { toUtf8 } from "./encoding.ts";
@@ -240,7 +240,7 @@ function configError(path: string, issues: readonly z.core.$ZodIssue[]): ConfigE
 
 /** One word for a shell, when nothing in it had to be escaped for the terminal. */
 function quoted(path: string): string {
-  return /^[\w./@+-]+$/.test(path) ? path : shellQuote(shown(path));
+  return shellWord(shown(path));
 }
 
 function shown(path: string): string {

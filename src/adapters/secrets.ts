@@ -3,6 +3,7 @@ import { constants, type Stats } from "node:fs";
 import { open } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
 import type { Readable } from "node:stream";
+import { shellWord } from "../domain/text/invocation.ts";
 
 const HIDDEN = "***";
 const MAX_SECRET_BYTES = 4_096;
@@ -120,7 +121,7 @@ async function fromFile(path: string, sources: SecretSources): Promise<Secret> {
 
 /** Checks the open file, not its name: the two cannot be swapped in between. */
 async function readSecretFile(path: string, { name, onExposed }: SecretSources): Promise<string> {
-  const hint = `put the ${name} into it and run: chmod 600 ${quoted(path)}`;
+  const hint = `put the ${name} into it and run: chmod 600 ${shellWord(path)}`;
   // Without O_NONBLOCK a named pipe would wait for a writer for ever.
   const flags = constants.O_RDONLY | constants.O_NONBLOCK;
   const file = await open(path, flags).catch((error: NodeJS.ErrnoException) => {
@@ -151,7 +152,7 @@ export function exposureOf(path: string, stat: Stats): SecretError | null {
   if ((stat.mode & 0o077) === 0) return null;
   const mode = (stat.mode & 0o777).toString(8).padStart(4, "0");
   const message = `the secret file ${path} can be read or changed by others (mode ${mode})`;
-  return new SecretError(message, { run: `chmod 600 ${quoted(path)}` });
+  return new SecretError(message, { run: `chmod 600 ${shellWord(path)}` });
 }
 
 async function readStdin(name: SecretName, stdin: SecretSources["stdin"]): Promise<string> {
@@ -217,8 +218,4 @@ export function apiTokenIn(name: SecretName, source: string): SecretError {
 /** `~/` at the start of a configured path. */
 export function expandHome(path: string, home: string): string {
   return path.startsWith("~/") ? join(home, path.slice(2)) : path;
-}
-
-function quoted(path: string): string {
-  return /^[A-Za-z0-9_./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }

@@ -113,7 +113,7 @@ export async function composeWith(
     interrupt,
     debts: createDebts(statePlace(environment, name, shell), inBackground(name, flags, shell)),
     rampFile: createRampFile(statePlace(environment, name, shell)),
-    tokenHosts: tokenHosts(environment, hosts),
+    tokenHosts: tokenHosts(environment, hosts, session),
     missingSecrets: missing,
     database: composeDatabase(shell.env, redactor),
     nodeVersion: process.versions.node,

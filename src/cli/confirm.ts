@@ -2,7 +2,12 @@
  * Questions: "go on?", default no, and for a value. Only on a terminal, with a time limit that means no.
  * clack reads Escape and Ctrl-C alike as "cancel"; the raw key tells them apart here.
  */
+import { escapeForTerminal } from "../domain/text/escape.ts";
+import { wrapLines } from "./wrap-lines.ts";
+
 const ANSWER_LIMIT_MS = 60_000;
+/** What clack puts before each line. */
+const GUIDE_COLUMNS = 3;
 
 export type Answer = "yes" | "no" | "no-terminal" | "interrupted";
 
@@ -19,7 +24,7 @@ export async function askFor(
   const { isCancel, text } = await import("@clack/prompts");
   const { answer, interrupted } = await watchingKeys(() =>
     text({
-      message,
+      message: shown(message),
       ...(suggested === undefined ? {} : { initialValue: suggested }),
       validate: (value) => problemOf((value ?? "").trim()),
       output: process.stderr,
@@ -35,7 +40,7 @@ export async function ask(question: string, env: NodeJS.ProcessEnv): Promise<Ans
   const { confirm, isCancel } = await import("@clack/prompts");
   const { answer, interrupted } = await watchingKeys(() =>
     confirm({
-      message: question,
+      message: shown(question),
       initialValue: false,
       output: process.stderr,
       signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
@@ -43,6 +48,11 @@ export async function ask(question: string, env: NodeJS.ProcessEnv): Promise<Ans
   );
   if (isCancel(answer)) return interrupted ? "interrupted" : "no";
   return answer === true ? "yes" : "no";
+}
+
+/** clack writes it as it is, and breaks it anywhere: what is foreign in it must not become a line of its own. */
+function shown(question: string): string {
+  return wrapLines(escapeForTerminal(question), (process.stderr.columns || 80) - GUIDE_COLUMNS);
 }
 
 async function watchingKeys<T>(

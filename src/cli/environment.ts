@@ -13,6 +13,7 @@ import {
   idSchema,
 } from "../domain/config/environment.ts";
 import { escapeForTerminal } from "../domain/text/escape.ts";
+import { shellWord } from "../domain/text/invocation.ts";
 import { UsageError } from "./errors.ts";
 import type { Shell } from "./shell.ts";
 
@@ -37,7 +38,7 @@ export function environmentOf(loaded: LoadedConfig, named: string | undefined): 
   const names = namesIn(loaded);
   throw new UsageError(
     `no environment ${JSON.stringify(name)} in ${loaded.path}; available: ${names.join(", ")}`,
-    `--env ${names.length === 1 ? names[0] : "<name>"}`,
+    envWords(names.length === 1 ? names[0] : undefined),
   );
 }
 
@@ -127,7 +128,7 @@ function qaUrlsIn(env: NodeJS.ProcessEnv): string[] {
 function nameWithout(broken: ConfigError, names: readonly string[]): string {
   if (names.length === 0) return "unnamed";
   const message = `${broken.message}\n  no environment given`;
-  throw new ConfigError(message, `--env ${names[0]}`);
+  throw new ConfigError(message, envWords(names[0]));
 }
 
 /** Never a default among several: the wrong environment is the worst thing to change. */
@@ -135,10 +136,12 @@ function onlyName(loaded: LoadedConfig): string {
   const names = namesIn(loaded);
   const [only] = names;
   if (names.length === 1 && only !== undefined) return only;
-  throw new UsageError(
-    `no environment given; available: ${names.join(", ")}`,
-    `--env ${only ?? "<name>"}`,
-  );
+  throw new UsageError(`no environment given; available: ${names.join(", ")}`, envWords(only));
+}
+
+/** To be typed: in a broken file, a name may be anything. */
+function envWords(name: string | undefined): string {
+  return `--env ${name === undefined ? "<name>" : shellWord(name)}`;
 }
 
 /** Those that cannot be used, too: a mistake in one must not make another the only one. */

@@ -54,7 +54,11 @@ async function withOwn(
   return { ...list, hosts: new Set([...list.hosts, ...own]) };
 }
 
-export function tokenHosts(environment: Environment, list: HostList): Ports["tokenHosts"] {
+export function tokenHosts(
+  environment: Environment,
+  list: HostList,
+  session: Secret | null,
+): Ports["tokenHosts"] {
   const { notify } = environment;
   const entry = (token: string, url: string): TokenHost => ({
     token,
@@ -65,6 +69,7 @@ export function tokenHosts(environment: Environment, list: HostList): Ports["tok
   const all = [
     entry("API token", apiBaseUrlOf(environment)),
     ...qa.map((url) => entry("/qa token", url)),
+    ...(session === null ? [] : qa.map((url) => entry("session", url))),
     ...(notify?.webhook === undefined ? [] : [entry("webhook token", notify.webhook.url)]),
     ...(notify?.pagerduty === undefined
       ? []

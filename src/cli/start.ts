@@ -3,9 +3,11 @@
 import { homedir } from "node:os";
 import type { Command } from "commander";
 import { createClock } from "../adapters/clock.ts";
+import { ConfigError } from "../adapters/config-file.ts";
 import { createRedactor } from "../adapters/redact.ts";
 import { loadedSecrets } from "../adapters/secrets.ts";
 import type { CommandDef } from "../commands/command.ts";
+import { escapeForTerminal } from "../domain/text/escape.ts";
 import { createConsole, isClosedPipe } from "./console.ts";
 import { hintOf, InterruptedError, UsageError } from "./errors.ts";
 import { EXIT_BUG, EXIT_DONE, EXIT_UNWRITTEN, EXIT_USAGE, signalExitCode } from "./exit.ts";
@@ -143,8 +145,10 @@ function explainFailure(error: unknown, help: string, { argv, console, version }
   if (isUsageError(error) || error instanceof UsageError || hint !== null) {
     const next = hint ?? help;
     // Commander has already written its own message.
-    const said = isUsageError(error) ? "" : `✖ ${message}\n`;
-    console.err(`${said}→ try: ${next}`);
+    // Of a file it has a line for each mistake, made safe one by one.
+    const told = error instanceof ConfigError ? message : escapeForTerminal(message);
+    const said = isUsageError(error) ? "" : `✖ ${told}\n`;
+    console.err(`${said}→ try: ${escapeForTerminal(next)}`);
     return fails("usage", next, EXIT_USAGE);
   }
   const stack = error instanceof Error ? redact(error.stack ?? message) : message;

@@ -295,6 +295,7 @@ describe("a configuration file cannot send a token elsewhere (AT-19)", () => {
     "file:///etc/passwd",
     "javascript:alert(1)",
     "",
+    ..."$;&|()'`\"<>!*{}".split("").map((char) => `http://127.0.0.1:9/a${char}b`),
   ];
   test.each(HOSTILE)("as the API: %s", async (apiBaseUrl) => {
     expect(await messageOf(fileWith({ apiBaseUrl }))).toContain(

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { access, chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
@@ -7,14 +7,11 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { NO_CONTACTS } from "../../src/domain/config/contacts.ts";
 import type { Target } from "../../src/domain/config/environment.ts";
-import {
-  type ManualDocument,
-  manualText,
-  manualWay,
-  shellQuote,
-} from "../../src/domain/config/manual.ts";
+import { type ManualDocument, manualText, manualWay } from "../../src/domain/config/manual.ts";
+import { holdCommand, uploadCommand } from "../../src/domain/ladder/proxy-only.ts";
 import { DEFAULT_POLICY } from "../../src/domain/policy/numbers.ts";
 import { parseConfig, parseStop } from "../../src/domain/state/documents.ts";
+import { invocation, shellQuote } from "../../src/domain/text/invocation.ts";
 import { HANG_MS } from "../support/patience.ts";
 import { startServer, success, type TestServer } from "./server.ts";
 
@@ -58,7 +55,7 @@ afterAll(async () => {
 /** What a shell makes of the command, with a stand-in for npx that shows its arguments. */
 async function words(command: string): Promise<{ account: string; argv: string[] }> {
   const env = { PATH: `${dir}${delimiter}${process.env.PATH}` };
-  const { stdout } = await run("/bin/sh", ["-c", command], { env, timeout: HANG_MS });
+  const { stdout } = await run("/bin/sh", ["-c", command], { cwd: dir, env, timeout: HANG_MS });
   const newline = stdout.indexOf("\n");
   return {
     account: stdout.slice(0, newline),
@@ -99,6 +96,23 @@ describe("the wrangler commands survive a shell and make documents that the Work
       value: { canary_percent: 2.5, canary_tag: "B2a", emergency_proxy: true },
     });
     expect((await words(get)).argv.slice(1, 4)).toEqual(["kv", "key", "get"]);
+  });
+});
+
+describe("foreign text in a command for pasting is a word of it, and runs nothing", () => {
+  const version = "1;touch ran $(touch ran) `touch ran`";
+  const path = "/$(touch ran);touch ran|`touch ran`'";
+  const odd = { ...TARGET, apiBaseUrl: `http://127.0.0.1:9${path}` };
+  test.each([
+    ["the address of the API", manualWay(odd, { key: "stop", active: true }).get, "stop"],
+    ["a version", holdCommand("pix-api", version, "2"), `${version}@100%`],
+    ["a version to hold", holdCommand("pix-api", "1", version), `${version}@0%`],
+    ["a Worker", uploadCommand(version), version],
+    ["an environment", invocation({ env: version, configPath: null }, "status"), version],
+  ])("%s", async (_, command, word) => {
+    const { argv } = await words(command.replace(/^pixcanary/, "npx"));
+    expect(argv).toContain(word);
+    await expect(access(join(dir, "ran"))).rejects.toThrow("ENOENT");
   });
 });
 

@@ -80,6 +80,16 @@ test("a good answer gives document, decision and location; the token is sent", a
   expect(server.seen[0]?.headers["user-agent"]).toBe("pixcanary/9.9.9");
 });
 
+test("an emergency is read whatever its mark; what is none gets one of its own", async () => {
+  const marks = ["$(touch x);id", "a b", "", "0123abcd"];
+  const none = { id: null, at: null, by: null, reason: null };
+  const emergencies = marks.map((mark) => ({ key: "stop", mark, ...none }));
+  server.reply(json(200, { ...DOCUMENT, emergencies }, DECISION));
+  const read = (await look()).qa?.emergencies?.map(({ mark }) => mark) ?? [];
+  expect(read.map((mark) => /^[A-Za-z0-9_-]{1,64}$/.test(mark))).toEqual([true, true, true, true]);
+  expect([new Set(read).size, read[3]]).toEqual([4, "0123abcd"]);
+});
+
 describe("refusals still carry the decision", () => {
   test.each([
     [401, "refused the QA token (HTTP 401)"],

@@ -142,6 +142,14 @@ describe("what the file does not say", () => {
     expect(await placeIn(text, {}, "own")).toBe(own);
   });
 
+  it("the environment that it still names is one word of what to type", async () => {
+    const text = JSON.stringify({ environments: { "x;$(id)": OWN } }).slice(0, -2);
+    const loaded = await load(text);
+    expect(() => environmentForRelief(loaded, undefined, {})).toThrow(
+      expect.objectContaining({ hint: "--env 'x;$(id)'" }),
+    );
+  });
+
   it("two blocks that ran into each other are nobody's", async () => {
     const merged = JSON.stringify({ environments: { own: OWN } }).replace(
       '"worker"',

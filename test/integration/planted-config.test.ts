@@ -134,9 +134,10 @@ describe("a host that is not allowed", () => {
   test("is named by doctor, with every other that gets a token", async () => {
     const webhook = { notify: { webhook: { url: "https://hook.example/x" }, pagerduty: {} } };
     await place([STRANGE, `${url}/qa`], 0o644, webhook);
-    const { stdout, stderr } = await run(["doctor"]);
+    const { stdout, stderr } = await run(["doctor"], { PIXCANARY_SESSION: "sid=planted" });
     expect(stdout + stderr).toContain(
       "✖ token hosts  API token → 127.0.0.1 · /qa token → 0.0.0.0 (not sent) · /qa token → 127.0.0.1 · " +
+        "session → 0.0.0.0 (not sent) · session → 127.0.0.1 · " +
         "webhook token → hook.example (not sent) · PagerDuty key → events.pagerduty.com",
     );
     expect(stdout + stderr).toContain("printf '%s\\n' 0.0.0.0 hook.example >>");

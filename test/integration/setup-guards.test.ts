@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FIELD_NAMES } from "../../src/domain/setup/logpush-fields.ts";
 import type { Permission } from "../../src/sandbox/api/permissions.ts";
 import { ACCOUNT, NAMESPACE } from "../sandbox/api-harness.ts";
+import { runHere } from "../support/here.ts";
 import { PATIENCE } from "../support/patience.ts";
 import {
   filesIn,
@@ -110,6 +111,16 @@ describe("permissions", () => {
     const { code } = await stage.setup(["--yes"], { CLOUDFLARE_API_TOKEN: "x".repeat(40) });
     expect(code).toBe(23);
   });
+});
+
+test("a folder whose name holds a line of ours forges none", async () => {
+  const cwd = join(stage.dir, "a\n✔ restore: live");
+  await mkdir(cwd);
+  await rename(join(stage.dir, "wrangler.jsonc"), join(cwd, "wrangler.jsonc"));
+  const words = ["setup", "--env", "production", "--qa-url", QA_URL, "--yes"];
+  const { code, stdout } = await runHere(words, { env: stage.env, cwd, clock: IMPATIENT });
+  expect([code, stdout]).toEqual([0, expect.stringContaining("a\\x0a✔ restore: live")]);
+  expect(stdout).not.toMatch(/^✔ restore/m);
 });
 
 describe("what is there", () => {

@@ -1,6 +1,8 @@
 /** The limit on wrong tokens, on a clock of its own. */
+import { timingSafeEqual } from "node:crypto";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { signIn } from "../../worker/dashboard/admission.ts";
 import { createGuessLimit, networkOf } from "../../worker/qa/guess-limit.ts";
 
 const A = "198.51.100.1";
@@ -81,4 +83,32 @@ test.each([
   [null, "unknown"],
 ])("%s counts as %s", (address, network) => {
   expect(networkOf(address)).toBe(network);
+});
+
+test("guesses that come while a sign-in waits count against it: the right token is not told from others", async () => {
+  // Of the Worker's runtime alone.
+  Object.assign(crypto.subtle, {
+    timingSafeEqual: (a: ArrayBuffer, b: ArrayBuffer) =>
+      timingSafeEqual(new Uint8Array(a), new Uint8Array(b)),
+  });
+  const guesses = createGuessLimit(() => 0);
+  const env = {
+    QA_LIMIT_ANON: {
+      limit: async () => {
+        guess(guesses, A, 10);
+        return { success: true };
+      },
+    },
+  };
+  const token = "t".repeat(32);
+  const deps = {
+    settings: { qaToken: token },
+    guesses,
+    dashboard: { viewers: { make: async () => "cookie" } },
+  };
+  const request = new Request("https://api.pix.immo/qa", { headers: { "cf-connecting-ip": A } });
+  expect(await signIn(token, request, env as never, deps as never)).toEqual({
+    kind: "limited",
+    retryAfterS: 60,
+  });
 });

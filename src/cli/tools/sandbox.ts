@@ -138,7 +138,8 @@ function welcome(d: SandboxDescription, next: readonly string[], empty: boolean)
 }
 
 function commandsFor({ configPath }: SandboxDescription): string[] {
-  return [`pixcanary status --config ${configPath}`, `pixcanary not-aus --config ${configPath}`];
+  const config = `--config ${shellWord(configPath)}`;
+  return [`pixcanary status ${config}`, `pixcanary not-aus ${config}`];
 }
 
 /**

@@ -28,7 +28,7 @@ import type { GlobalFlags } from "../program.ts";
 import { createProgress } from "../progress.ts";
 import type { Shell } from "../shell.ts";
 import type { SetupInput } from "./setup-flags.ts";
-import { type Known, readKnown, textAt } from "./setup-known.ts";
+import { type Known, problemIn, readKnown, textAt } from "./setup-known.ts";
 import { question } from "./setup-questions.ts";
 import { loadSetupSecrets } from "./setup-secrets.ts";
 
@@ -58,10 +58,11 @@ export async function prepare(
     version: shell.version,
     redact: redactor.redact,
   });
+  const names = await namesOf(own, known, shell);
   const accountId = own.account ?? (await accountOf(known.present, client, shell, interrupt));
   const secretFiles = secretFilesOf(own, known, shell, redactor);
   const wanted: Wanted = {
-    ...(await namesOf(own, known, shell)),
+    ...names,
     accountId,
     apiBaseUrl,
     qaTokenFile:
@@ -152,9 +153,18 @@ async function accountOf(
   return question(shell, {
     what: `account id${seen.length === 0 ? "" : ` (${seen.map(({ id, name }) => `${name} ${id}`).join(", ")})`}`,
     flag: "--account <id>",
-    problemOf: (text) => settings.accountId.safeParse(text).error?.issues[0]?.message,
+    problemOf: (text) => problemIn(settings.accountId, text),
   });
 }
+
+const IN_FILES = [
+  "worker",
+  "canaryTag",
+  "dataset",
+  "mediaBucket",
+  "logsBucket",
+  "logsPrefix",
+] as const;
 
 type Names = Omit<Wanted, "accountId" | "apiBaseUrl" | "qaTokenFile" | "notify">;
 
@@ -162,23 +172,8 @@ type Names = Omit<Wanted, "accountId" | "apiBaseUrl" | "qaTokenFile" | "notify">
 async function namesOf(own: SetupInput, known: Known, shell: Shell): Promise<Names> {
   const { env, present, wrangler } = known;
   const usual = defaultNames(env);
-  const worker =
-    own.worker ??
-    textAt(present, "worker") ??
-    wrangler?.worker ??
-    (await question(shell, {
-      what: "name of the Worker",
-      flag: "--worker <name>",
-      problemOf: (text) => settings.worker.safeParse(text).error?.issues[0]?.message,
-    }));
-  if (wrangler?.worker !== undefined && wrangler.worker !== null && wrangler.worker !== worker) {
-    const message = `the Worker is ${worker} here, and ${wrangler.worker} in ${known.wranglerPath}`;
-    throw new UsageError(message, `--worker ${wrangler.worker}`);
-  }
-  return {
-    env,
-    worker,
-    qaUrls: own.qaUrl ?? (await qaUrlsOf(present, shell)),
+  const inFiles = {
+    worker: await workerOf(own, known, shell),
     canaryTag: own.tag ?? textAt(present, "canaryTag") ?? CANARY_TAG,
     dataset: own.dataset ?? textAt(present, "dataset") ?? wrangler?.dataset ?? usual.dataset,
     mediaBucket:
@@ -187,10 +182,46 @@ async function namesOf(own: SetupInput, known: Known, shell: Shell): Promise<Nam
       wrangler?.mediaBucket ??
       usual.mediaBucket,
     logsBucket: own.logsBucket ?? textAt(present, "logsBucket") ?? usual.logsBucket,
-    logsPrefix: withSlash(textAt(present, "logsPrefix") ?? LOGS_PREFIX),
+    logsPrefix: textAt(present, "logsPrefix") ?? LOGS_PREFIX,
+  };
+  for (const name of IN_FILES) refuseOdd(name, inFiles[name]);
+  return {
+    ...inFiles,
+    env,
+    qaUrls: own.qaUrl ?? (await qaUrlsOf(present, shell)),
+    logsPrefix: withSlash(inFiles.logsPrefix),
     namespaceId: textAt(present, "namespaceId") ?? null,
     boundNamespaceId: wrangler?.namespaceId ?? null,
   };
+}
+
+/** Where the two files name one each, nobody knows which is meant. */
+async function workerOf(
+  own: SetupInput,
+  { present, wrangler, wranglerPath }: Known,
+  shell: Shell,
+): Promise<string> {
+  const deployed = wrangler?.worker ?? null;
+  if (deployed !== null) refuseOdd("worker", deployed);
+  const worker =
+    own.worker ??
+    textAt(present, "worker") ??
+    deployed ??
+    (await question(shell, {
+      what: "name of the Worker",
+      flag: "--worker <name>",
+      problemOf: (text) => problemIn(settings.worker, text),
+    }));
+  if (deployed === null || deployed === worker) return worker;
+  const message = `the Worker is ${worker} here, and ${deployed} in ${wranglerPath}`;
+  throw new UsageError(message, `--worker ${shellWord(deployed)}`);
+}
+
+/** It stands in commands, messages and other files. */
+function refuseOdd(name: keyof typeof settings, value: string): void {
+  const problem = problemIn(settings[name], value);
+  if (problem === undefined) return;
+  throw new UsageError(`${name} ${problem}`, "correct it in pixcanary.json or wrangler's file");
 }
 
 async function qaUrlsOf(present: unknown, shell: Shell): Promise<readonly string[]> {
@@ -199,7 +230,7 @@ async function qaUrlsOf(present: unknown, shell: Shell): Promise<readonly string
   const url = await question(shell, {
     what: "address of /qa, e.g. https://api.pix.immo/qa",
     flag: "--qa-url <urls>",
-    problemOf: (text) => settings.qaUrls.safeParse([text]).error?.issues[0]?.message,
+    problemOf: (text) => problemIn(settings.qaUrls, [text]),
   });
   return [url];
 }
@@ -234,7 +265,7 @@ async function nextCommands(
   const isOwn = dirname(configPath) === ownConfigDir(shell);
   const strangers = isOwn ? [] : strangersIn(wanted.qaUrls, hosts.hosts);
   // In a file without environments, wrangler would take it for another Worker.
-  const env = facts?.section.length === 0 ? "" : ` --env ${wanted.env}`;
+  const env = facts?.section.length === 0 ? "" : ` --env ${shellWord(wanted.env)}`;
   const secrets = `npx wrangler secret bulk${env} < ${shellWord(secretsPath)}`;
   // The file's own build command is run in the folder where wrangler is.
   const folder = wranglerPath === null ? "." : dirname(wranglerPath);

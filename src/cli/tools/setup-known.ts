@@ -1,7 +1,9 @@
 /** What pixcanary.json and wrangler's file say of an environment before `setup`. */
 import { access } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import type * as z from "zod";
 import { CONFIG_FILE_NAME, findTrusted, readTrusted } from "../../adapters/config-file.ts";
+import { environmentName } from "../../domain/config/environment.ts";
 import { fieldAt, fieldsOf } from "../../domain/setup/config-edit.ts";
 import { readWrangler, type WranglerFacts } from "../../domain/setup/wrangler-edit.ts";
 import { LocalError } from "../../ports/errors.ts";
@@ -43,15 +45,23 @@ export async function readKnown(
       what: "name of the environment",
       flag: "--env <name>",
       suggested: "production",
-      problemOf: (text) =>
-        /^[a-z0-9-]{1,32}$/.test(text) ? undefined : "must be 1 to 32 of a-z, 0-9 and -",
+      problemOf: (text) => problemIn(environmentName, text),
     }));
+  const problem = problemIn(environmentName, env);
+  if (problem !== undefined) {
+    throw new UsageError(`the environment's name ${problem}`, "--env <name>");
+  }
   const wranglerPath = await wranglerFile(own, shell);
   const content = wranglerPath === null ? null : await readable(configFiles, wranglerPath);
   const facts = content === null ? null : readWrangler(content, env);
   const wrangler = facts === null || "names" in facts ? null : facts;
   const present = fieldAt(file, "environments", env);
   return { env, configPath, wranglerPath, present, wrangler };
+}
+
+/** What is wrong with it, in words. */
+export function problemIn(schema: z.ZodType, value: unknown): string | undefined {
+  return schema.safeParse(value).error?.issues[0]?.message;
 }
 
 async function readable(files: ConfigFiles, path: string): Promise<unknown> {

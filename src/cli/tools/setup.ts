@@ -1,6 +1,7 @@
 /** `pixcanary setup`: makes what an environment needs, before there is one in pixcanary.json. */
 import type { Command } from "commander";
 import { applySetup, planSetup, renderSetup, SETUP_BUDGET_MS } from "../../commands/setup.ts";
+import { escapeFields, escapeForTerminal } from "../../domain/text/escape.ts";
 import { addFlags, type GlobalFlags, ownInput } from "../program.ts";
 import { reportJson } from "../report.ts";
 import { decide, fitted, parseOwn, textOf, timeoutOf, withInterrupt } from "../run.ts";
@@ -40,7 +41,8 @@ async function setup(own: SetupInput, flags: GlobalFlags, shell: Shell): Promise
   const given = { wanted, files, next, timeoutMs };
   const { env } = wanted;
   if (!flags.quiet) {
-    shell.console.err(`setup → ${env} (worker ${wanted.worker}, account ${wanted.accountId})`);
+    const header = `setup → ${env} (worker ${wanted.worker}, account ${wanted.accountId})`;
+    shell.console.err(escapeForTerminal(header));
   }
   const question = { question: `setup of ${env}`, asks: true, instead: `${next.again} --dry-run` };
   const planned = await planSetup(given, ports);
@@ -48,7 +50,8 @@ async function setup(own: SetupInput, flags: GlobalFlags, shell: Shell): Promise
     applySetup(plan, given, ports),
   );
   const settled = withInterrupt(outcome, interrupt);
-  const verb = { name: "setup", render: (one: typeof settled) => renderSetup(one as never, given) };
+  const safe = escapeFields(given);
+  const verb = { name: "setup", render: (one: typeof settled) => renderSetup(one as never, safe) };
   const report = flags.json
     ? reportJson("setup", env, settled)
     : fitted(textOf(verb, settled, { quiet: flags.quiet === true }), shell);

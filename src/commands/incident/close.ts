@@ -79,8 +79,10 @@ async function plan(given: Input, ports: Ports): Promise<Planned<Steps, CloseDat
   const atMs = momentOf(given.at, nowMs);
   if (atMs === null) return refuse(usage("--at is in the future", help));
   const known = await knownIncidents(ports);
-  const incident = meantOf(known, given, ports);
-  if (!isIncident(incident)) return refuse(incident);
+  const meant = meantOf(known, given, ports);
+  if (!isIncident(meant)) return refuse(meant);
+  // The clock of who opened it may be ahead: it has begun all the same.
+  const incident = { ...meant, begunMs: Math.min(meant.begunMs, nowMs) };
   const endMs = incident.closed === null ? atMs : endOf(incident, nowMs);
   if (endMs < incident.begunMs) {
     return refuse(usage(`--at is before it began (${isoSeconds(incident.begunMs)})`, help));

@@ -17,7 +17,7 @@ import { isEmergency } from "../../domain/state/state.ts";
 import { isoSeconds } from "../../domain/text/format.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Change, ChangingVerb, Outcome, Planned } from "../command.ts";
-import { invocation, share } from "../lib/format.ts";
+import { invocation, share, shellWord } from "../lib/format.ts";
 import { lookEverywhere } from "../lib/look-everywhere.ts";
 import { observe } from "../lib/native-health.ts";
 import { lookAtGuardian } from "../lib/rearm-guardian.ts";
@@ -155,7 +155,11 @@ function notNow(
   });
   if (emergency !== given.fromStop) {
     return emergency
-      ? ended("an emergency is on", EMERGENCY_STORED, `ramp start --plan ${given.plan} --from-stop`)
+      ? ended(
+          "an emergency is on",
+          EMERGENCY_STORED,
+          `ramp start --plan ${shellWord(given.plan)} --from-stop`,
+        )
       : ended("no emergency is on: leave out --from-stop", "nothing was written", "status");
   }
   if (emergency) return null;

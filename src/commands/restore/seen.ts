@@ -4,7 +4,7 @@ import type { Asked } from "../../domain/state/emergency.ts";
 import { nameForOperators, unseenEmergencies } from "../../domain/state/unseen-emergencies.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Outcome } from "../command.ts";
-import { invocation, timeWithAge } from "../lib/format.ts";
+import { invocation, shellWord, timeWithAge } from "../lib/format.ts";
 
 type Refusal = Extract<Outcome<never>, { kind: "failed" }>;
 
@@ -35,7 +35,7 @@ export function unseenBy(
   if (unseen.length === 0) return null;
   const message = `--yes does not release another operator's stop of less than 2 min ago: ${unseen.map((one) => told(one, by.nowMs)).join("; ")}`;
   const names = [...named, ...unseen.map(nameForOperators)].join(",");
-  const next = `${invocation(target, "restore")} --reason "…" --yes --stop ${names}`;
+  const next = `${invocation(target, "restore")} --reason "…" --yes --stop ${shellWord(names)}`;
   return refusal(message, unseen, ports, next);
 }
 

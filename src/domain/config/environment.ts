@@ -157,7 +157,9 @@ const reliefEnvironmentSchema = z.object({
   notify: z.lazy(notifyForReliefSchema).optional().catch(undefined),
 });
 
-const environmentName = z.string().regex(/^[a-z0-9-]{1,32}$/, "must be 1 to 32 of a-z, 0-9 and -");
+export const environmentName = z
+  .string()
+  .regex(/^[a-z0-9-]{1,32}$/, "must be 1 to 32 of a-z, 0-9 and -");
 
 export const configFileSchema = z.strictObject({
   $schema: z.string().max(500).optional(),
@@ -259,6 +261,8 @@ export function apiBaseUrlOf(env: Pick<Environment, "apiBaseUrl">): string {
 /** The same rule for addresses from elsewhere (an environment variable, an option). */
 export function isSafeApiUrl(text: string): boolean {
   if (text.replace(/\/$/, "") === OFFICIAL_API_URL) return true;
+  // It stands in commands that people paste.
+  if (!/^[\w:/.[\]%~+-]+$/.test(text)) return false;
   const url = parseUrl(text);
   return url !== null && url.protocol === "http:" && isLoopback(url.hostname) && url.search === "";
 }

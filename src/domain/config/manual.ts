@@ -4,6 +4,7 @@
  */
 
 import { STOP_KEY } from "../state/documents.ts";
+import { shellQuote, shellWord } from "../text/invocation.ts";
 import type { Target } from "./environment.ts";
 import { OFFICIAL_API_URL } from "./environment.ts";
 
@@ -78,7 +79,9 @@ export function manualText(way: ManualWay): string {
 export function wrangler(target: Target, verb: "put" | "get" | "delete", key: string): string {
   // Only the sandbox's API is not Cloudflare's.
   const elsewhere =
-    target.apiBaseUrl === OFFICIAL_API_URL ? "" : `CLOUDFLARE_API_BASE_URL=${target.apiBaseUrl} `;
+    target.apiBaseUrl === OFFICIAL_API_URL
+      ? ""
+      : `CLOUDFLARE_API_BASE_URL=${shellWord(target.apiBaseUrl)} `;
   return (
     `${elsewhere}CLOUDFLARE_ACCOUNT_ID=${target.accountId} npx wrangler kv key ${verb} ` +
     `--namespace-id ${target.namespaceId} --remote ${key}`
@@ -111,9 +114,4 @@ function quotedDocument(target: Target, document: ManualDocument): string {
 function plainDocument(target: Target, document: ManualDocument, time: string): string {
   const { fixed, timeField } = parts(target, document);
   return JSON.stringify({ ...fixed, [timeField]: time });
-}
-
-/** One word for a POSIX shell. */
-export function shellQuote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -1,6 +1,6 @@
 /** Which hosts may get the operator's tokens: a configuration names hosts, but does not make them trusted. */
+import { shellWord } from "../text/invocation.ts";
 import { OFFICIAL_API_URL } from "./environment.ts";
-import { shellQuote } from "./manual.ts";
 import { isLoopback, parseUrl } from "./safe-url.ts";
 
 /** Host names as URLs spell them, without ports. */
@@ -44,10 +44,6 @@ export function strangersIn(urls: readonly string[], allowed: AllowedHosts): str
 /** For a POSIX shell; `file` is the list of the operator's own. Readable to the owner alone, as others could add to it. */
 export function allowCommand(hosts: readonly string[], file: string): string {
   const folder = file.slice(0, file.lastIndexOf("/"));
-  const words = hosts.map(quoted).join(" ");
-  return `(umask 77; mkdir -p ${quoted(folder)} && printf '%s\\n' ${words} >> ${quoted(file)})`;
-}
-
-function quoted(word: string): string {
-  return /^[\w./-]+$/.test(word) ? word : shellQuote(word);
+  const words = hosts.map(shellWord).join(" ");
+  return `(umask 77; mkdir -p ${shellWord(folder)} && printf '%s\\n' ${words} >> ${shellWord(file)})`;
 }

@@ -39,13 +39,13 @@ interface Tied {
   event?: IncidentEvent | undefined;
 }
 
-/** The id of the incident that was opened last and is open; of entries in order of time. Null: none is. */
+/**
+ * The id of the incident that was opened last and is open; of entries in order of time. Null: none is. Where the
+ * clock of who opened it was ahead, it was closed before.
+ */
 export function openIncidentIn(entries: readonly Tied[]): string | null {
-  const open: string[] = [];
-  for (const { incident, event } of entries) {
-    if (incident === null || event === undefined || !isIncidentId(incident)) continue;
-    if (event.kind === "opened" && !open.includes(incident)) open.push(incident);
-    if (event.kind === "closed" && open.includes(incident)) open.splice(open.indexOf(incident), 1);
-  }
-  return open.at(-1) ?? null;
+  const idsOf = (kind: IncidentEvent["kind"]) =>
+    entries.flatMap(({ incident, event }) => (event?.kind === kind ? (incident ?? []) : []));
+  const closed = new Set(idsOf("closed"));
+  return idsOf("opened").findLast((id) => isIncidentId(id) && !closed.has(id)) ?? null;
 }

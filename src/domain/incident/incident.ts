@@ -32,15 +32,17 @@ export function incidentId(ulid: string): string {
 /** In the order in which they were opened. `entries` in order of time. */
 export function incidentsOf(entries: readonly JournalEntry[]): Incident[] {
   const known = new Map<string, Incident>();
-  for (const entry of entries) {
+  // Without a time it is in no order.
+  const dated = entries.filter(({ at }) => Number.isFinite(timeOf(at)));
+  for (const entry of dated) {
     const { incident: id, event } = entry;
-    if (id === null || event === undefined || !isIncidentId(id)) continue;
-    // Without a time it is in no order.
-    if (!Number.isFinite(timeOf(entry.at))) continue;
-    const found = known.get(id);
-    if (found === undefined) {
-      if (event.kind === "opened") known.set(id, opened(id, entry));
-    } else follow(found, entry);
+    if (id === null || event?.kind !== "opened" || !isIncidentId(id)) continue;
+    if (!known.has(id)) known.set(id, opened(id, entry));
+  }
+  // Only then: by a clock that was ahead, it was opened after what follows.
+  for (const entry of dated) {
+    const found = known.get(entry.incident ?? "");
+    if (found !== undefined) follow(found, entry);
   }
   return [...known.values()];
 }
@@ -69,6 +71,7 @@ function follow(incident: Incident, entry: JournalEntry): void {
     case "closed":
       // Who closed it first did.
       incident.closed ??= { atMs: timeOf(entry.at), endedMs: whenOf(entry), by };
+      incident.begunMs = Math.min(incident.begunMs, incident.closed.endedMs);
       return;
     default:
       return;

@@ -1,5 +1,6 @@
 /** The proxy-only version: how it is made and found again, and what a deployment comes to. */
 import type { Sighting } from "../proof/expectation.ts";
+import { shellWord } from "../text/invocation.ts";
 
 /** Of `wrangler versions upload --tag`. */
 export const PROXY_ONLY_TAG = "proxy-only";
@@ -76,10 +77,11 @@ export function shortId(versionId: string): string {
 
 /** Beside the words of the operator's own deployment, and before it: the newest version has to serve. */
 export function uploadCommand(worker: string): string {
-  return `npx wrangler versions upload --name ${worker} --var ${PROXY_ONLY_VAR}:1 --tag ${PROXY_ONLY_TAG}   # with your --env, then wrangler deploy`;
+  return `npx wrangler versions upload --name ${shellWord(worker)} --var ${PROXY_ONLY_VAR}:1 --tag ${PROXY_ONLY_TAG}   # with your --env, then wrangler deploy`;
 }
 
 /** `live` is the version that goes on to serve visitors. */
 export function holdCommand(worker: string, live: string, versionId: string): string {
-  return `npx wrangler versions deploy ${live}@100% ${versionId}@0% --name ${worker} --yes`;
+  const split = [`${live}@100%`, `${versionId}@0%`].map(shellWord).join(" ");
+  return `npx wrangler versions deploy ${split} --name ${shellWord(worker)} --yes`;
 }

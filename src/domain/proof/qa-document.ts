@@ -2,6 +2,8 @@
 import * as z from "zod";
 import { once } from "../lib/lazy.ts";
 import { CARRIERS } from "../state/carriers.ts";
+import { markOf } from "../state/emergency.ts";
+import { PLAIN_NAME } from "../state/unseen-emergencies.ts";
 
 const leaseSchema = once(() =>
   z.object({
@@ -38,8 +40,8 @@ const emergenciesSchema = once(() => {
     .array(
       z.object({
         key: z.enum(["stop", "config"]),
-        /** Of its text, by which a release names it. */
-        mark: text,
+        /** Of its text, by which a release names it. What is none gets one: it may be an emergency all the same. */
+        mark: text.transform((mark) => (PLAIN_NAME.test(mark) ? mark : markOf(mark))),
         id: orNone,
         at: orNone,
         by: orNone,

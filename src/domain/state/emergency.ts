@@ -52,7 +52,7 @@ export interface Read {
 }
 
 /** Of a KV value, of any length: 64 bits by two rounds of FNV-1a. It spreads, and keeps no secret. */
-function markOf(text: string): string {
+export function markOf(text: string): string {
   let [a, b] = [0x811c9dc5, text.length];
   for (let i = 0; i < Math.min(text.length, MARKED_CHARS); i += 1) {
     const code = text.charCodeAt(i);

@@ -15,9 +15,12 @@ export function mayBeUnknown(
   return by !== actor && !isOld;
 }
 
+/** What an operator may have to type. */
+export const PLAIN_NAME = /^[A-Za-z0-9_-]{1,64}$/;
+
 /** How an operator names one: its id, or what stands for its text where nobody gave it one. */
 export function nameForOperators({ id, mark }: Pick<Asked, "id" | "mark">): string {
-  return id !== undefined && /^[A-Za-z0-9_-]{1,64}$/.test(id) ? id : mark;
+  return id !== undefined && PLAIN_NAME.test(id) ? id : mark;
 }
 
 /**

@@ -202,6 +202,19 @@ describe("close", () => {
     expect([at.files.get(FILE), at.journal.length]).toEqual([before, entries]);
   });
 
+  test("ends one that was opened by a clock two hours ahead, for everybody", async () => {
+    const at = world();
+    const early = { ...at.ports.clock, now: () => NOW_MS + 7_200_000 };
+    await perform(verb(incidentOpen), OPEN, { ...at.ports, clock: early });
+    expect(await close(at)).toMatchObject({ kind: "done", changed: true });
+    // As the journal is read: by time.
+    at.journal.sort((a, b) => a.at.localeCompare(b.at));
+    expect(at.journal.map(({ event }) => event?.kind)).toEqual(["closed", "opened"]);
+    expect(await at.ports.journal.openIncident()).toBeNull();
+    expect(await close(at)).toMatchObject({ kind: "done", changed: false });
+    expect(await open(at, { incident: "OPS-2" })).toMatchObject({ kind: "done" });
+  });
+
   test("says what is not known and that the emergency is still on", async () => {
     const at = world();
     await open(at);

@@ -270,8 +270,13 @@ describe("a ramp whose last word was lost", () => {
       kind: "ended",
       outcome: { code: "conflict" },
     });
-    const planned = await rampStart.plan(START as never, ports);
-    expect(JSON.stringify(planned)).toContain("an emergency is on");
+    const planned = await rampStart.plan({ ...START, plan: "5:2h, 10" } as never, ports);
+    expect(planned).toMatchObject({
+      outcome: {
+        message: "an emergency is on",
+        next: expect.stringContaining("--plan '5:2h, 10' --from-stop"),
+      },
+    });
   });
 
   test("is ended in words by an abort, which does not claim that it had been running", async () => {

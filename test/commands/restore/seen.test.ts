@@ -2,6 +2,7 @@
 import type { Scheduler } from "fast-check";
 import { describe, expect, it } from "vitest";
 import { restore } from "../../../src/commands/restore/restore.ts";
+import { unseenBy } from "../../../src/commands/restore/seen.ts";
 import { newestEndS } from "../../../src/domain/policy/observations.ts";
 import type { Ports } from "../../../src/ports/ports.ts";
 import { modelPorts, modelStore } from "../../support/fake-ports.ts";
@@ -99,6 +100,12 @@ it.each([
     expect([names, unseen]).toEqual([is, undefined]);
   },
 );
+
+it("whatever a stop is named by is one word for a shell", () => {
+  const ports = modelPorts(modelStore({ config: [CONFIG], stop: [null] }, atOnce, [0]));
+  const stop = { key: "stop", mark: "$(touch x);id", readable: true } as const;
+  expect(unseenBy([stop], [], ports)?.next).toMatch(/ --stop '\$\(touch x\);id'$/);
+});
 
 it("a stop that was named and is not in force ends it, and the one that is in force is told", async () => {
   const { ended } = await planned({ id: "S2", by: "anna", at: ago(200) }, ["S1"]);

@@ -44,6 +44,16 @@ describe("an incident", () => {
     expect(twice[0]?.closed?.atMs).toBe(BEGUN_MS + 5 * MINUTE_MS);
   });
 
+  test("that was opened by a clock ahead has begun when it is over, and keeps what comes before", () => {
+    const ahead = event(120, "opened");
+    const [found] = incidentsOf([event(20, "noted"), event(30, "closed"), ahead]);
+    expect(found).toMatchObject({
+      begunMs: BEGUN_MS + 30 * MINUTE_MS,
+      notes: [{ atMs: BEGUN_MS + 20 * MINUTE_MS }],
+      closed: { endedMs: BEGUN_MS + 30 * MINUTE_MS },
+    });
+  });
+
   test("without a readable time is none, and ends none", () => {
     expect(incidentsOf([{ ...opened, at: "yesterday" }])).toEqual([]);
     const [found] = incidentsOf([opened, { ...event(2, "closed"), at: "" }]);
@@ -84,6 +94,7 @@ test("the open one is the last that was opened and is not closed", () => {
   expect(openIncidentIn([opened, other])).toBe("INC-8");
   expect(openIncidentIn([opened, other, event(2, "closed", { incident: "INC-8" })])).toBe("INC-7");
   expect(openIncidentIn([opened, event(2, "closed")])).toBeNull();
+  expect(openIncidentIn([event(2, "closed"), event(120, "opened")])).toBeNull();
   expect(openIncidentIn([event(0, "opened", { incident: "x\n--> y" })])).toBeNull();
 });
 

@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { manualWay, shellQuote } from "../../../src/domain/config/manual.ts";
+import { manualWay } from "../../../src/domain/config/manual.ts";
 import { foldCommand } from "../../../src/domain/text/fold-command.ts";
+import { shellQuote } from "../../../src/domain/text/invocation.ts";
 import { modelPorts } from "../../support/fake-ports.ts";
 
 /** The words that a shell makes of it, but for the time. */
