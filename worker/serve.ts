@@ -18,7 +18,9 @@ export async function serve(exchange: Exchange, deps: Deps): Promise<Response> {
   try {
     return readable(exchange, deps, await serveNative(handler, exchange, deps));
   } catch (error) {
-    if (error instanceof ClientGoneError) return clientGoneAnswer();
+    // Who has left may be asking again: the origin must not do for him what nobody waits for.
+    const gone = error instanceof ClientGoneError || exchange.request.signal.aborted;
+    if (gone) return clientGoneAnswer();
     exchange.error = error;
     if (!canStillProxy(exchange.request)) return readable(exchange, deps, nativeFailure());
     exchange.fellBack = true;
