@@ -18,6 +18,7 @@ import {
   MAX_ROWS,
   number,
   OBSERVATIONS,
+  OF_NATIVE,
   quantile,
   quantiles,
   query,
@@ -136,6 +137,8 @@ export function failureBuckets(
 export interface OrphanRow {
   intents: number;
   finalized: number;
+  /** Native's of that time: what share of them the orphans are. */
+  requests: number;
 }
 
 /**
@@ -147,8 +150,9 @@ export function orphanedIntents(dataset: string, window: Window, nowS: number): 
   const made = `${madeAt} >= ${seconds(window.fromS)} AND ${madeAt} < ${seconds(window.toS)}`;
   return query("orphaned intents", orphanRow, [
     `SELECT sumIf(_sample_interval, ${column.kind} = 'intent' AND timestamp < ${time(window.toS)}) AS intents,`,
-    `sumIf(_sample_interval, ${column.kind} = 'finalize' AND ${made}) AS finalized`,
-    `FROM ${table(dataset)} WHERE ${column.kind} IN ('intent', 'finalize')`,
+    `sumIf(_sample_interval, ${column.kind} = 'finalize' AND ${made}) AS finalized,`,
+    `sumIf(_sample_interval, ${REQUEST} AND timestamp < ${time(window.toS)}) AS requests`,
+    `FROM ${table(dataset)} WHERE (${column.kind} IN ('intent', 'finalize') OR (${OF_NATIVE}))`,
     `AND ${within({ fromS: window.fromS, toS: nowS + 1 })}`,
   ]);
 }
@@ -252,7 +256,7 @@ const failureBucketRow = once(() =>
     databaseObservations: number,
   }),
 );
-const orphanRow = once(() => z.object({ intents: number, finalized: number }));
+const orphanRow = once(() => z.object({ intents: number, finalized: number, requests: number }));
 const shareRow = once(() =>
   z.object({ cohort: cohort(), sampled: number, squares: number, requests: number }),
 );

@@ -84,7 +84,7 @@ export function since(seen: Observations, fromS: number): Observations {
       : { kind: "seen", value: rows.value.filter(({ bucket }) => bucket >= fromS) };
   const orphans: Observations["orphans"] = {
     kind: "seen",
-    value: { intents: 0, finalized: 0 },
+    value: { intents: 0, finalized: 0, requests: 0 },
   };
   return { ...seen, health: later(seen.health), failures: later(seen.failures), orphans };
 }

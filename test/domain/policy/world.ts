@@ -87,7 +87,7 @@ export function seen(
     nowS: NOW_S,
     health: { kind: "seen", value: health },
     failures: { kind: "seen", value: failures },
-    orphans: { kind: "seen", value: { intents: 500, finalized: 498 } },
+    orphans: { kind: "seen", value: { intents: 500, finalized: 498, requests: 0 } },
     lastReductionS: { kind: "seen", value: null },
     ...more,
   };
