@@ -11,6 +11,8 @@ import { routeOf } from "./routes.ts";
 /** The answer's headers can be changed where `canChange` says so. */
 export async function serve(exchange: Exchange, deps: Deps): Promise<Response> {
   if (mayAnswerPreflight(exchange, deps)) {
+    // No request of any cohort: beside those it would make proxy look busy, quick and without errors.
+    exchange.observed = true;
     return readable(exchange, deps, new Response(null, { status: 204 }));
   }
   const handler = exchange.decision.cohort === "native" ? exchange.route.native : null;
