@@ -15,6 +15,7 @@ import {
   column,
   ERROR_OBSERVATIONS,
   ERRORS,
+  HUNG_UP,
   MAX_ROWS,
   number,
   OBSERVATIONS,
@@ -114,9 +115,13 @@ export interface FailureBucketRow {
   /** Stored rows behind `r2` and behind `database`. */
   r2Observations: number;
   databaseObservations: number;
+  /** Requests given up by their visitors, on the routes that both cohorts have; stored rows of native's. */
+  nativeLeft: number;
+  proxyLeft: number;
+  leftObservations: number;
 }
 
-/** Failures of native's own parts per bucket, whatever their cause: a visitor's doing is none. */
+/** Failures of native's own parts per bucket, whatever their cause, and beside them what visitors gave up. */
 export function failureBuckets(
   dataset: string,
   window: Window,
@@ -124,12 +129,16 @@ export function failureBuckets(
 ): Query<FailureBucketRow> {
   const of = (kind: string): string => `sumIf(_sample_interval, ${column.kind} = '${kind}')`;
   const rows = (kind: string): string => `countIf(${column.kind} = '${kind}')`;
+  const left = (cohort: Cohort): string => `${REQUEST} AND ${column.cohort} = '${cohort}'`;
   return query("failures by minute", failureBucketRow, [
     `SELECT ${bucket(bucketSeconds)} AS bucket, ${of("r2_failure")} AS r2,`,
     `${of("db_failure")} AS database, ${of("drift")} AS drift,`,
-    `${rows("r2_failure")} AS r2Observations, ${rows("db_failure")} AS databaseObservations`,
-    `FROM ${table(dataset)}`,
-    `WHERE ${column.kind} IN ('r2_failure', 'db_failure', 'drift') AND ${within(window)}`,
+    `${rows("r2_failure")} AS r2Observations, ${rows("db_failure")} AS databaseObservations,`,
+    `sumIf(_sample_interval, ${left("native")}) AS nativeLeft,`,
+    `sumIf(_sample_interval, ${left("proxy")}) AS proxyLeft,`,
+    `countIf(${left("native")}) AS leftObservations`,
+    `FROM ${table(dataset)} WHERE (${column.kind} IN ('r2_failure', 'db_failure', 'drift')`,
+    `OR (${HUNG_UP} AND ${COMPARED})) AND ${within(window)}`,
     `GROUP BY bucket ORDER BY bucket LIMIT ${MAX_ROWS}`,
   ]);
 }
@@ -254,6 +263,9 @@ const failureBucketRow = once(() =>
     drift: number,
     r2Observations: number,
     databaseObservations: number,
+    nativeLeft: number,
+    proxyLeft: number,
+    leftObservations: number,
   }),
 );
 const orphanRow = once(() => z.object({ intents: number, finalized: number, requests: number }));

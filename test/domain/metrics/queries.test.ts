@@ -172,8 +172,15 @@ describe("on ClickHouse", () => {
       cause: "limit",
       points: 5,
     });
+    const none = { nativeLeft: 0, proxyLeft: 0, leftObservations: 0 };
     expect(await of("failureBuckets")).toEqual([
       {
+        bucket: FROM_S,
+        ...{ r2: 0, database: 0, drift: 0, r2Observations: 0, databaseObservations: 0 },
+        ...{ nativeLeft: 5, proxyLeft: 0, leftObservations: 1 },
+      },
+      {
+        ...none,
         bucket: FROM_S + 60,
         ...{ r2: 5, database: 10, drift: 5 },
         ...{ r2Observations: 1, databaseObservations: 2 },

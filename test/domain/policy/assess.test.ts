@@ -172,6 +172,29 @@ describe("orphans", () => {
   });
 });
 
+describe("visitors who hang up", () => {
+  const more = { native: { requests: 950, errors: 0 }, proxy: { requests: 985, errors: 0 } };
+  test.each<[string, Change["left"], Change, string]>([
+    ["from native alone", { native: 50, proxy: 15 }, more, "inconclusive"],
+    ["from native, under 5 %", { native: 49, proxy: 0 }, more, "pass"],
+    ["from both", { native: 50, proxy: 17 }, more, "pass"],
+    ["from native, in few rows", { native: 50, proxy: 0, rows: 1 }, more, "pass"],
+    [
+      "from native, with nobody at proxy",
+      { native: 50, proxy: 0 },
+      { ...more, proxy: { requests: 0 } },
+      "pass",
+    ],
+  ])("%s", (_, left = { native: 0, proxy: 0 }, change, verdict) => {
+    const { findings } = evaluate(ofTen({ ...change, left }), POLICY);
+    const row = findings.find(({ rule }) => rule === "error_rate_warning");
+    expect(row?.verdict).toBe(verdict);
+    const said = "visitors gave up 5 % of native's requests, 1.5 % of proxy's: native may hang";
+    if (verdict !== "pass") expect(row?.detail).toBe(said);
+    expect(told(ofTen({ ...change, left })).recommendation).toBe("none");
+  });
+});
+
 describe("all in all", () => {
   it("nothing is known without native traffic, whatever else is fine", () => {
     const quiet = minutes(20, { native: { requests: 0 } });
@@ -317,6 +340,7 @@ describe(`whatever is observed (seed ${SEED})`, () => {
   const failure = fc.record({
     ...{ bucket, r2: number, database: number, drift: number },
     ...{ r2Observations: number, databaseObservations: number },
+    ...{ nativeLeft: number, proxyLeft: number, leftObservations: number },
   });
   const observed = <T>(value: fc.Arbitrary<T>) =>
     fc.oneof(

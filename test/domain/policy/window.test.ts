@@ -68,6 +68,7 @@ function answers(
   const failed = buckets.map(({ bucket, of: { r2, database } }) => ({
     ...{ bucket, r2, database, drift: 0 },
     ...{ r2Observations: r2, databaseObservations: database },
+    ...{ nativeLeft: 0, proxyLeft: 0, leftObservations: 0 },
   }));
   return {
     health: { kind: "seen", value: rows },
