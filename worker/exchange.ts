@@ -21,7 +21,7 @@ export interface Exchange {
   error: unknown;
   /** Native failed and the visitor was served by proxy: shown, and counted as native's 500. */
   fellBack: boolean;
-  /** Its point and log line are written. */
+  /** Its point and log line are written, or it is to have none. */
   observed: boolean;
 }
 

@@ -51,7 +51,10 @@ function passOn(answer: Response): Response {
   throw new OriginError("interim", { status: answer.status });
 }
 
-/** A body on GET or HEAD is passed on too, but only a copied Request may carry one. */
+/**
+ * A body on GET or HEAD is passed on too, but only a copied Request may carry one, and only its own: whose
+ * end of it broke cannot be told, so it is the origin's failure.
+ */
 function send(request: Request, target: string): Promise<Response> {
   const { method, body } = request;
   const changes = { headers: requestHeaders(request), redirect: "manual", cf: NO_CACHE } as const;

@@ -11,6 +11,8 @@ import { routeOf } from "./routes.ts";
 /** The answer's headers can be changed where `canChange` says so. */
 export async function serve(exchange: Exchange, deps: Deps): Promise<Response> {
   if (mayAnswerPreflight(exchange, deps)) {
+    // No request of any cohort: beside those it would make proxy look busy, quick and without errors.
+    exchange.observed = true;
     return readable(exchange, deps, new Response(null, { status: 204 }));
   }
   const handler = exchange.decision.cohort === "native" ? exchange.route.native : null;
@@ -18,7 +20,9 @@ export async function serve(exchange: Exchange, deps: Deps): Promise<Response> {
   try {
     return readable(exchange, deps, await serveNative(handler, exchange, deps));
   } catch (error) {
-    if (error instanceof ClientGoneError) return clientGoneAnswer();
+    // Who has left may be asking again: the origin must not do for him what nobody waits for.
+    const gone = error instanceof ClientGoneError || exchange.request.signal.aborted;
+    if (gone) return clientGoneAnswer();
     exchange.error = error;
     if (!canStillProxy(exchange.request)) return readable(exchange, deps, nativeFailure());
     exchange.fellBack = true;

@@ -104,7 +104,7 @@ describe("the table", () => {
   });
 
   it("does not call an hour without uploads, or a row below its sample, a pass", async () => {
-    const none = { kind: "seen", value: { intents: 0, finalized: 0 } } as const;
+    const none = { kind: "seen", value: { intents: 0, finalized: 0, requests: 0 } } as const;
     const outcome = await run(world(seen([], { orphans: none })));
     expect(exitCodeOf(outcome)).toBe(0);
     expect(reportText(assess, outcome).out).toMatch(

@@ -1,7 +1,12 @@
 /** Whose doing a failed call to R2 or the database is. */
-import { expect, test } from "vitest";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
+import { expect, test, vi } from "vitest";
 import { ClientGoneError } from "../../worker/client-gone.ts";
+import type { Bindings } from "../../worker/env.ts";
 import { TimeLimitError } from "../../worker/limit.ts";
+import { withDatabase } from "../../worker/native/database.ts";
 import { causeOf } from "../../worker/native/failure-cause.ts";
 
 const ofDatabase = (code: string) => Object.assign(new Error("the database said no"), { code });
@@ -18,4 +23,25 @@ test.each([
   ["what is no error", "odd", "upstream"],
 ])("%s", (_, error, cause) => {
   expect(causeOf(error)).toBe(cause);
+});
+
+test("a database that never says a word: our limit comes before the driver's", async () => {
+  const silent = createServer().listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const { port } = silent.address() as AddressInfo;
+  const connectionString = `postgres://a:b@127.0.0.1:${port}/c`;
+  const env = { HYPERDRIVE: { connectionString } } as Bindings;
+  const counted: unknown[] = [];
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    const count = (...point: unknown[]) => counted.push(point);
+    const work = withDatabase({ env, count, waitUntil: () => undefined }, async () => undefined);
+    const failed = expect(work).rejects.toBeInstanceOf(TimeLimitError);
+    await vi.advanceTimersByTimeAsync(10_000);
+    await failed;
+  } finally {
+    vi.useRealTimers();
+    silent.close();
+  }
+  expect(counted).toEqual([["db_failure", { cause: "limit" }]]);
 });

@@ -1,7 +1,7 @@
 /** Visitors who hang up, with real sockets: a kind of their own, and nobody's failure. */
 import { once } from "node:events";
-import type { Socket } from "node:net";
-import { connect } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
+import { connect, createServer } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { CaughtPoint, WorkerUnderTest } from "./harness.ts";
 import { session, startWorker } from "./harness.ts";
@@ -29,8 +29,12 @@ afterAll(() => worker.dispose());
 const ENDS = ["closed", "reset"] as const;
 
 /** Sends the head of a request and a piece of its body. */
-async function begin(head: string, body: string | Buffer = ""): Promise<Socket> {
-  const url = new URL(worker.url);
+async function begin(
+  head: string,
+  body: string | Buffer = "",
+  { url: workerUrl } = worker,
+): Promise<Socket> {
+  const url = new URL(workerUrl);
   const socket = connect(Number(url.port), url.hostname);
   socket.on("error", () => undefined);
   await once(socket, "connect");
@@ -161,4 +165,55 @@ test("an origin that breaks off an upload is the origin's failure still", async 
   worker.origin.answerWith(null);
   expect(answer.status).toBe(502);
   expect(await pointOfRequest()).toMatchObject({ status: 502 });
+});
+
+describe("a database that never answers", () => {
+  const silent = createServer();
+  let hanging: WorkerUnderTest;
+  beforeAll(async () => {
+    silent.listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    const { port } = silent.address() as AddressInfo;
+    hanging = await startWorker({
+      config: { canary_percent: 100 },
+      databaseUrl: `postgres://a:b@127.0.0.1:${port}/c?sslmode=disable`,
+      points: true,
+    });
+  });
+  afterAll(async () => {
+    await hanging.dispose();
+    silent.close();
+  });
+
+  /** What the runtime does for who has left, or does not, it has done then. */
+  async function serveAnother(): Promise<void> {
+    const known = hanging.points.all().length;
+    await (await hanging.fetch("/api/other")).text();
+    await hanging.points.take(known + 1);
+  }
+
+  test.each([
+    ["GET /api/jobs", "\r\n"],
+    ["POST /api/pixcapture/upload/intent", "Content-Length: 2\r\n\r\n{}"],
+  ])(
+    "is a failure of it though the visitor of %s has left, and the origin is spared",
+    async (line, rest) => {
+      hanging.points.clear();
+      hanging.origin.requests.length = 0;
+      const reached = once(silent, "connection");
+      const socket = await begin(`${line} HTTP/1.1\r\nCookie: ${cookie}`, rest, hanging);
+      const [connection] = (await reached) as [Socket];
+      leave(socket, "reset");
+      const [request] = await hanging.points.take(1, ({ kind }) => kind === "request");
+      expect(request).toMatchObject({ status: 499, cohort: "native" });
+      await serveAnother();
+      connection.resetAndDestroy();
+      const [failure] = await hanging.points.take(1, ({ kind }) => kind === "db_failure");
+      expect(failure).toMatchObject({ cohort: "native", cause: "upstream" });
+      await serveAnother();
+      expect(new Set(hanging.origin.requests.map(({ url }) => url))).toEqual(
+        new Set(["/api/other"]),
+      );
+    },
+  );
 });

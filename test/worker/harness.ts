@@ -47,6 +47,8 @@ export interface WorkerOptions {
   kv?: FakeKv;
   /** PGlite with worker/schema.sql applied. Costs a second or two. */
   database?: boolean;
+  /** Used instead of one of our own. */
+  databaseUrl?: string;
   /** Requests per minute; both are generous by default. */
   limits?: { anon?: number; token?: number };
   /** Answers the CHAOS binding. */
@@ -233,7 +235,7 @@ function miniflareOptions(
   parts: Parts,
 ): MiniflareOptions {
   const modern = { modules: true, compatibilityDate: "2026-07-01" } as const;
-  const { kv, chaos, limits } = options;
+  const { kv, chaos, limits, databaseUrl = parts.database?.url } = options;
   return {
     host: "127.0.0.1",
     port: 0,
@@ -272,7 +274,7 @@ function miniflareOptions(
           METRICS: { scriptName: "metrics" },
           ...(kv === undefined ? {} : { KV_CANARY_CONFIG: { scriptName: "kv" } }),
         },
-        ...(parts.database === null ? {} : { hyperdrives: { HYPERDRIVE: parts.database.url } }),
+        ...(databaseUrl === undefined ? {} : { hyperdrives: { HYPERDRIVE: databaseUrl } }),
         serviceBindings: {
           SESSIONS: async (request: { json(): Promise<unknown> }) =>
             sessionAnswer((await request.json()) as { cookie: string | null }),

@@ -27,6 +27,8 @@ afterEach(() => {
 /** An upload whose visitor, R2 and time do what the test says. */
 class Upload {
   readonly counted: unknown[] = [];
+  /** What goes on when the visitor has gone. */
+  readonly keptAlive: Promise<unknown>[] = [];
   readonly limits = new Set<() => void>();
   readonly ended: Promise<unknown>;
   #visitor: ReadableByteStreamController | undefined;
@@ -41,6 +43,7 @@ class Upload {
     const context = {
       env: { MEDIA: { put } },
       count: (kind: string, details: unknown) => this.counted.push([kind, details]),
+      waitUntil: (work: Promise<unknown>) => this.keptAlive.push(work),
     } as unknown as NativeContext;
     const stored = storeUpload(context, body, ANNOUNCED, (_, callback) => {
       this.limits.add(callback);
@@ -92,14 +95,20 @@ test("R2 that takes the whole and never answers has failed, by the limit", async
   expect(upload.counted).toEqual([["r2_failure", { cause: "limit" }]]);
 });
 
-test("R2 that takes no piece has failed, by the limit, though the visitor is not done", async () => {
-  const upload = new Upload(() => never);
-  await upload.send("0123");
-  await upload.send("4567");
-  upload.passTime();
-  expect(await upload.ended).toBeInstanceOf(TimeLimitError);
-  expect(upload.counted).toEqual([["r2_failure", { cause: "limit" }]]);
-});
+test.each(["is not done", "has gone"])(
+  "R2 that takes no piece has failed, by the limit, though the visitor %s",
+  async (visitor) => {
+    const upload = new Upload(() => never);
+    await upload.send("0123");
+    await upload.send("4567");
+    if (visitor === "has gone") await upload.hangUp();
+    upload.passTime();
+    // All that the runtime still waits for then.
+    expect(await Promise.all(upload.keptAlive)).toHaveLength(1);
+    expect(upload.counted).toEqual([["r2_failure", { cause: "limit" }]]);
+    expect(await upload.ended).toBeInstanceOf(TimeLimitError);
+  },
+);
 
 test("R2 that refuses the stream and never says why has failed, by the limit", async () => {
   const upload = new Upload(async (_, body) => {

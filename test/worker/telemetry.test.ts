@@ -15,8 +15,12 @@ beforeEach(() => {
 afterAll(() => worker.dispose());
 
 describe("metric points", () => {
-  test("each decided request writes one, by template and never by path", async () => {
+  test("each decided request writes one, by template and never by path; a preflight decides nothing", async () => {
     const cookie = await worker.cookie("proxy");
+    await worker.fetch("/api/jobs", {
+      method: "OPTIONS",
+      headers: { origin: "https://app.pix.immo", "access-control-request-method": "GET" },
+    });
     await worker.fetch("/api/jobs/secret-id?token=1", { headers: { cookie } });
     await worker.fetch("/page");
     await worker.fetch("/qa", { headers: bearer() });

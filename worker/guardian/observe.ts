@@ -38,6 +38,8 @@ export function observe(given: ObserveGiven): Promise<Observations> {
   });
 }
 
+const NONE: OrphanRow = { intents: 0, finalized: 0, requests: 0 };
+
 function later({ fromS, toS }: Window, sinceS: number): Window {
   return { fromS: Math.min(toS, Math.max(fromS, sinceS)), toS };
 }
@@ -61,25 +63,29 @@ export function askOf({ analytics }: Settings): Ask {
   };
 }
 
-/** The database knows exactly; when it does not answer, the metrics know nearly. */
+/** The database knows intents exactly; when it does not answer, the metrics know them nearly. Requests only they know. */
 export async function orphansOf(
   given: Pick<ObserveGiven, "env" | "waitUntil">,
   ask: Ask,
   window: Window,
   nowS: number,
 ): Promise<Observed<OrphanRow>> {
-  if (window.fromS >= window.toS) return { kind: "seen", value: { intents: 0, finalized: 0 } };
+  if (window.fromS >= window.toS) return { kind: "seen", value: NONE };
+  const asking = ask((dataset) => orphanedIntents(dataset, window, nowS));
   try {
-    return { kind: "seen", value: await countOrphans(given, window, nowS) };
+    const counted = await countOrphans(given, window, nowS);
+    const rows = await asking;
+    const requests = rows.kind === "seen" ? (rows.value[0]?.requests ?? 0) : 0;
+    return { kind: "seen", value: { ...counted, requests } };
   } catch (error) {
-    const rows = await ask((dataset) => orphanedIntents(dataset, window, nowS));
+    const rows = await asking;
     if (rows.kind === "unseen") {
       return {
         kind: "unseen",
         because: `${rows.because}; database: ${describeDatabaseError(error)}`,
       };
     }
-    return { kind: "seen", value: rows.value[0] ?? { intents: 0, finalized: 0 } };
+    return { kind: "seen", value: rows.value[0] ?? NONE };
   }
 }
 
@@ -88,7 +94,7 @@ async function countOrphans(
   { env, waitUntil }: Pick<ObserveGiven, "env" | "waitUntil">,
   { fromS, toS }: Window,
   nowS: number,
-): Promise<OrphanRow> {
+): Promise<Omit<OrphanRow, "requests">> {
   const context = { env, waitUntil, count: () => undefined };
   return withDatabase(context, async (database) => {
     const rows = await database.query(

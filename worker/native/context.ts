@@ -26,6 +26,18 @@ interface CountDetails {
   cause?: FailureCause;
 }
 
+/**
+ * When a visitor goes, the runtime drops what only he waits for: kept alive, a wait that ends in a failure
+ * is counted whoever is still there.
+ */
+export function outliveVisitor<T>(
+  context: Pick<NativeContext, "waitUntil">,
+  work: Promise<T>,
+): Promise<T> {
+  context.waitUntil(work.catch(() => undefined));
+  return work;
+}
+
 export function errorResponse(status: number, error: string): Response {
   return Response.json({ error }, { status });
 }

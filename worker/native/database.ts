@@ -2,9 +2,12 @@
 import { Client } from "pg";
 import { TimeLimitError, withLimit } from "../limit.ts";
 import type { NativeContext } from "./context.ts";
+import { outliveVisitor } from "./context.ts";
 import { causeOf } from "./failure-cause.ts";
 
 const DB_LIMIT_MS = 5_000;
+/** Behind ours: a connection that the driver gives up looks like one that broke. */
+const DRIVER_LIMIT_MS = DB_LIMIT_MS + 1_000;
 
 export type Row = Record<string, unknown>;
 
@@ -14,7 +17,8 @@ export interface Database {
 
 /**
  * Connects, works, hangs up. A connect or query that fails or takes over 5 s throws and is counted
- * as `db_failure`, unless what was asked was wrong; what `work` itself throws is not.
+ * as `db_failure`, unless what was asked was wrong, and though the visitor has gone meanwhile; what
+ * `work` itself throws is not.
  */
 export async function withDatabase<T>(
   context: Pick<NativeContext, "env" | "count" | "waitUntil">,
@@ -29,12 +33,14 @@ export async function withDatabase<T>(
       throw error;
     }
   };
+  const kept = <R>(what: string, step: () => Promise<R>): Promise<R> =>
+    outliveVisitor(context, counted(what, step));
   const client = newClient(context.env.HYPERDRIVE);
   try {
-    await counted("database connect", async () => client.connect());
+    await kept("database connect", async () => client.connect());
     return await work({
       query: (text, values) =>
-        counted("database query", async () => (await client.query<Row>(text, [...values])).rows),
+        kept("database query", async () => (await client.query<Row>(text, [...values])).rows),
     });
   } finally {
     context.waitUntil(hangUp(client));
@@ -44,8 +50,8 @@ export async function withDatabase<T>(
 function newClient(hyperdrive: Hyperdrive | undefined): Client {
   const client = new Client({
     connectionString: hyperdrive?.connectionString ?? "postgres://hyperdrive-is-not-bound.invalid/",
-    connectionTimeoutMillis: DB_LIMIT_MS,
-    query_timeout: DB_LIMIT_MS,
+    connectionTimeoutMillis: DRIVER_LIMIT_MS,
+    query_timeout: DRIVER_LIMIT_MS,
   });
   // A connection that breaks between queries is reported by the next query.
   client.on("error", () => undefined);

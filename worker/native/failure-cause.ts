@@ -11,7 +11,7 @@ export function causeOf(error: unknown): FailureCause | "client" {
   if (error instanceof TimeLimitError) return "limit";
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   if (typeof code === "string" && REFUSED_DATA.test(code)) return "client";
-  // The driver has limits of its own, as long as ours.
+  // The driver has limits of its own.
   const timedOut = error instanceof Error && /\btimeout\b/i.test(error.message);
   return timedOut ? "limit" : "upstream";
 }

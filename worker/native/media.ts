@@ -1,6 +1,7 @@
 /** R2 with a count of its failures. */
 import { TIMER, type Timer, withLimit } from "../limit.ts";
 import type { NativeContext } from "./context.ts";
+import { outliveVisitor } from "./context.ts";
 import { causeOf } from "./failure-cause.ts";
 
 const R2_LIMIT_MS = 5_000;
@@ -11,7 +12,7 @@ export function mediaKey(intentId: string): string {
 
 /** For calls that are done when they answer; at most 5 s. Counts and rethrows a failure. */
 export function withMedia<T>(
-  context: Pick<NativeContext, "env" | "count">,
+  context: Pick<NativeContext, "env" | "count" | "waitUntil">,
   work: (media: R2Bucket) => Promise<T>,
 ): Promise<T> {
   return withMediaStream(context, (media) => withinLimit(work(media)));
@@ -19,9 +20,16 @@ export function withMedia<T>(
 
 /**
  * For uploads: they take as long as the visitor's line does, so only the work itself can tell which waits are
- * R2's, and limit these by `withinLimit`. Counts and rethrows a failure.
+ * R2's, and limit these by `withinLimit`. Counts and rethrows a failure, though the visitor has gone meanwhile.
  */
-export async function withMediaStream<T>(
+export function withMediaStream<T>(
+  context: Pick<NativeContext, "env" | "count" | "waitUntil">,
+  work: (media: R2Bucket) => Promise<T>,
+): Promise<T> {
+  return outliveVisitor(context, counted(context, work));
+}
+
+async function counted<T>(
   context: Pick<NativeContext, "env" | "count">,
   work: (media: R2Bucket) => Promise<T>,
 ): Promise<T> {

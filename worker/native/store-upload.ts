@@ -22,7 +22,7 @@ export type Stored = "stored" | "exists" | "busy" | "size_mismatch";
  * throws what R2 throws, or that it keeps us waiting: for a piece, or for its answer to the whole.
  */
 export function storeUpload(
-  context: Pick<NativeContext, "env" | "count">,
+  context: Pick<NativeContext, "env" | "count" | "waitUntil">,
   body: ReadableStream<Uint8Array>,
   { key, size, contentType }: Announced,
   timer: Timer = TIMER,

@@ -15,9 +15,11 @@ import {
   column,
   ERROR_OBSERVATIONS,
   ERRORS,
+  HUNG_UP,
   MAX_ROWS,
   number,
   OBSERVATIONS,
+  OF_NATIVE,
   quantile,
   quantiles,
   query,
@@ -113,9 +115,13 @@ export interface FailureBucketRow {
   /** Stored rows behind `r2` and behind `database`. */
   r2Observations: number;
   databaseObservations: number;
+  /** Requests given up by their visitors, on the routes that both cohorts have; stored rows of native's. */
+  nativeLeft: number;
+  proxyLeft: number;
+  leftObservations: number;
 }
 
-/** Failures of native's own parts per bucket, whatever their cause: a visitor's doing is none. */
+/** Failures of native's own parts per bucket, whatever their cause, and beside them what visitors gave up. */
 export function failureBuckets(
   dataset: string,
   window: Window,
@@ -123,12 +129,16 @@ export function failureBuckets(
 ): Query<FailureBucketRow> {
   const of = (kind: string): string => `sumIf(_sample_interval, ${column.kind} = '${kind}')`;
   const rows = (kind: string): string => `countIf(${column.kind} = '${kind}')`;
+  const left = (cohort: Cohort): string => `${REQUEST} AND ${column.cohort} = '${cohort}'`;
   return query("failures by minute", failureBucketRow, [
     `SELECT ${bucket(bucketSeconds)} AS bucket, ${of("r2_failure")} AS r2,`,
     `${of("db_failure")} AS database, ${of("drift")} AS drift,`,
-    `${rows("r2_failure")} AS r2Observations, ${rows("db_failure")} AS databaseObservations`,
-    `FROM ${table(dataset)}`,
-    `WHERE ${column.kind} IN ('r2_failure', 'db_failure', 'drift') AND ${within(window)}`,
+    `${rows("r2_failure")} AS r2Observations, ${rows("db_failure")} AS databaseObservations,`,
+    `sumIf(_sample_interval, ${left("native")}) AS nativeLeft,`,
+    `sumIf(_sample_interval, ${left("proxy")}) AS proxyLeft,`,
+    `countIf(${left("native")}) AS leftObservations`,
+    `FROM ${table(dataset)} WHERE (${column.kind} IN ('r2_failure', 'db_failure', 'drift')`,
+    `OR (${HUNG_UP} AND ${COMPARED})) AND ${within(window)}`,
     `GROUP BY bucket ORDER BY bucket LIMIT ${MAX_ROWS}`,
   ]);
 }
@@ -136,6 +146,8 @@ export function failureBuckets(
 export interface OrphanRow {
   intents: number;
   finalized: number;
+  /** Native's of that time: what share of them the orphans are. */
+  requests: number;
 }
 
 /**
@@ -147,8 +159,9 @@ export function orphanedIntents(dataset: string, window: Window, nowS: number): 
   const made = `${madeAt} >= ${seconds(window.fromS)} AND ${madeAt} < ${seconds(window.toS)}`;
   return query("orphaned intents", orphanRow, [
     `SELECT sumIf(_sample_interval, ${column.kind} = 'intent' AND timestamp < ${time(window.toS)}) AS intents,`,
-    `sumIf(_sample_interval, ${column.kind} = 'finalize' AND ${made}) AS finalized`,
-    `FROM ${table(dataset)} WHERE ${column.kind} IN ('intent', 'finalize')`,
+    `sumIf(_sample_interval, ${column.kind} = 'finalize' AND ${made}) AS finalized,`,
+    `sumIf(_sample_interval, ${REQUEST} AND timestamp < ${time(window.toS)}) AS requests`,
+    `FROM ${table(dataset)} WHERE (${column.kind} IN ('intent', 'finalize') OR (${OF_NATIVE}))`,
     `AND ${within({ fromS: window.fromS, toS: nowS + 1 })}`,
   ]);
 }
@@ -250,9 +263,12 @@ const failureBucketRow = once(() =>
     drift: number,
     r2Observations: number,
     databaseObservations: number,
+    nativeLeft: number,
+    proxyLeft: number,
+    leftObservations: number,
   }),
 );
-const orphanRow = once(() => z.object({ intents: number, finalized: number }));
+const orphanRow = once(() => z.object({ intents: number, finalized: number, requests: number }));
 const shareRow = once(() =>
   z.object({ cohort: cohort(), sampled: number, squares: number, requests: number }),
 );

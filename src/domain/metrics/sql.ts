@@ -38,6 +38,9 @@ export const REQUEST = `${column.kind} = 'request'`;
 export const ANSWERED = `${REQUEST} AND ${column.status} != 499`;
 /** The routes that both cohorts have: only they can be compared. The rest is proxied for everybody. */
 export const COMPARED = `${column.phase} IN (${NATIVE_PHASES.map((phase) => `'${phase}'`).join(", ")})`;
+export const HUNG_UP = `${REQUEST} AND ${column.status} = 499`;
+/** What the policy counts as native's requests. */
+export const OF_NATIVE = `${ANSWERED} AND ${COMPARED} AND ${column.cohort} = 'native'`;
 export const REQUESTS = "SUM(_sample_interval)";
 export const ERRORS = `sumIf(_sample_interval, ${column.status} >= 500)`;
 /** Stored rows: what was really seen. One row of weight 10 is one observation, not ten. */

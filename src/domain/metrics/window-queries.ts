@@ -7,6 +7,7 @@ import {
   column,
   MAX_ROWS,
   number,
+  OF_NATIVE,
   query,
   REQUEST,
   REQUESTS,
@@ -20,11 +21,13 @@ export interface OrphanBucketRow {
   bucket: number;
   intents: number;
   finalized: number;
+  /** Native's that began in it. */
+  requests: number;
 }
 
 /**
  * `orphanedIntents` for each bucket: of the intents made in it, how many were finalized by now. A
- * finalize point's duration is the age of its intent; an intent's own is 0.
+ * finalize point's duration is the age of its intent, a request's how long ago it began; an intent's own is 0.
  */
 export function orphanBuckets(
   dataset: string,
@@ -36,8 +39,8 @@ export function orphanBuckets(
   const of = (kind: string): string => `sumIf(_sample_interval, ${column.kind} = '${kind}')`;
   return query("orphaned intents by minute", orphanBucketRow, [
     `SELECT floor(${madeAt} / ${width}) * ${width} AS bucket,`,
-    `${of("intent")} AS intents, ${of("finalize")} AS finalized`,
-    `FROM ${table(dataset)} WHERE ${column.kind} IN ('intent', 'finalize')`,
+    `${of("intent")} AS intents, ${of("finalize")} AS finalized, ${of("request")} AS requests`,
+    `FROM ${table(dataset)} WHERE (${column.kind} IN ('intent', 'finalize') OR (${OF_NATIVE}))`,
     `AND ${madeAt} >= ${seconds(window.fromS)} AND ${madeAt} < ${seconds(window.toS)}`,
     `AND ${within({ fromS: window.fromS, toS: nowS + 1 })}`,
     `GROUP BY bucket ORDER BY bucket LIMIT ${MAX_ROWS}`,
@@ -84,6 +87,6 @@ const visitorRow = once(() =>
   z.object({ cohort: z.enum(["native", "proxy"]), drawn: number, failed: number }),
 );
 const orphanBucketRow = once(() =>
-  z.object({ bucket: number, intents: number, finalized: number }),
+  z.object({ bucket: number, intents: number, finalized: number, requests: number }),
 );
 const emergencyRow = once(() => z.object({ requests: number, firstS: number, lastS: number }));

@@ -4,6 +4,7 @@ import { counted, countText, percentText } from "../text/format.ts";
 import type { Case, Result } from "./case.ts";
 import { bucketsIn, observed, span, unseenHealth } from "./case.ts";
 import type { Unit } from "./finding.ts";
+import { hangUps } from "./hang-ups.ts";
 import type { Reading } from "./judge.ts";
 import { errorReading, judge, judgeCounts } from "./judge.ts";
 import type { Policy } from "./numbers.ts";
@@ -55,7 +56,7 @@ function words(verdict: Verdict, readings: readonly Reading[], s: Series, policy
 export function errorRate(key: "errorRateCritical" | "errorRateWarning", given: Case): Result {
   const { limitPercent: limit, minutes, minErrors, minNativeRequests } = given.policy[key];
   const buckets = bucketsIn(minutes, given);
-  return overBuckets(
+  const result = overBuckets(
     {
       ...{ minutes, limit, unit: "%", judged: judge, of: "native request" },
       minimum: minNativeRequests ?? given.policy.minNativeRequests,
@@ -65,6 +66,9 @@ export function errorRate(key: "errorRateCritical" | "errorRateWarning", given: 
     },
     given,
   );
+  // Said once, by the row that looks longer.
+  const odd = key === "errorRateWarning" && result.verdict === "pass" ? hangUps(buckets) : null;
+  return odd === null ? result : { ...result, verdict: "inconclusive", detail: odd };
 }
 
 export function proxyErrors(given: Case): Result {

@@ -41,6 +41,6 @@ export function uncaught(
     ({ bucket }) =>
       !caught.some(({ fromS, toS }) => bucket < toS && bucket + bucketSeconds > fromS),
   );
-  const sum = (part: "intents" | "finalized") => free.reduce((all, row) => all + row[part], 0);
-  return { intents: sum("intents"), finalized: sum("finalized") };
+  const sum = (part: keyof OrphanRow) => free.reduce((all, row) => all + row[part], 0);
+  return { intents: sum("intents"), finalized: sum("finalized"), requests: sum("requests") };
 }

@@ -84,7 +84,7 @@ export function since(seen: Observations, fromS: number): Observations {
       : { kind: "seen", value: rows.value.filter(({ bucket }) => bucket >= fromS) };
   const orphans: Observations["orphans"] = {
     kind: "seen",
-    value: { intents: 0, finalized: 0 },
+    value: { intents: 0, finalized: 0, requests: 0 },
   };
   return { ...seen, health: later(seen.health), failures: later(seen.failures), orphans };
 }
@@ -108,6 +108,8 @@ export interface Bucket {
   r2: number;
   database: number;
   observations: { r2: number; database: number };
+  /** Given up by their visitors; observations of native's. */
+  left: { native: number; proxy: number; observations: number };
 }
 
 /** The buckets of a window, oldest first. Rows outside of it, and numbers that are none, are ignored. */
@@ -134,6 +136,11 @@ export function bucketsOf(
       r2: sane(row.r2Observations),
       database: sane(row.databaseObservations),
     };
+    bucket.left = {
+      native: sane(row.nativeLeft),
+      proxy: sane(row.proxyLeft),
+      observations: sane(row.leftObservations),
+    };
   }
   return buckets;
 }
@@ -157,6 +164,7 @@ function emptyBucket(): Bucket {
     r2: 0,
     database: 0,
     observations: { r2: 0, database: 0 },
+    left: { native: 0, proxy: 0, observations: 0 },
   };
 }
 

@@ -18,13 +18,13 @@ export function orphans({ seen, policy }: Case): Result {
   };
   const none = { ...common, values: [null], samples: 0, verdict: "no_data" as const };
   if (seen.orphans.kind === "unseen") return { ...none, detail: seen.orphans.because };
-  const { intents, finalized } = seen.orphans.value;
+  const { intents, finalized, requests } = seen.orphans.value;
   const known = Number.isFinite(intents) && Number.isFinite(finalized) && intents >= 1;
   if (!known) return { ...none, detail: `no intents in ${span(minutes, policy)}` };
   const orphaned = Math.max(0, intents - finalized);
-  const few =
-    orphaned > limit &&
-    areFewOrphans(orphaned, bucketsIn(HEALTH_MINUTES, { seen, policy }), policy);
+  const requestsThen = Number.isFinite(requests) ? requests : 0;
+  const present = bucketsIn(HEALTH_MINUTES, { seen, policy });
+  const few = orphaned > limit && areFewOrphans({ orphaned, requestsThen }, present, policy);
   const share = few
     ? `, under ${policy.orphanedIntents.minSharePercent} % of native's requests`
     : "";

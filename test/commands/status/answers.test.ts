@@ -144,7 +144,11 @@ describe("the next command that status gives", () => {
     [{ stop: STOP, figures: seen(minutes(10, { native: { errors: 20 } })) }, "verify"],
     [{ figures: seen(minutes(10, { native: { errors: 20 } })) }, "reduce"],
     [
-      { figures: seen([], { orphans: { kind: "seen", value: { intents: 5_000, finalized: 9 } } }) },
+      {
+        figures: seen([], {
+          orphans: { kind: "seen", value: { intents: 5_000, finalized: 9, requests: 0 } },
+        }),
+      },
       "disable",
     ],
   ];

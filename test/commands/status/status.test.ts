@@ -178,7 +178,7 @@ describe("status", () => {
   });
 
   it("says how many rows could not be judged", () => {
-    const none = { kind: "seen", value: { intents: 0, finalized: 0 } } as const;
+    const none = { kind: "seen", value: { intents: 0, finalized: 0, requests: 0 } } as const;
     expect(linesOf(dataOf(seen([], { orphans: none })))[0]).toBe(
       "✔ healthy: no finding fails, no data for 1 of 10",
     );

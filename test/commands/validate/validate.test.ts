@@ -385,6 +385,7 @@ test("intents that an emergency caught are no orphans, as in assess", async () =
       bucket: start,
       intents: 500,
       finalized: 500 * after,
+      requests: 0,
     })),
   };
   const verdictOf = async (entries: World["entries"]) => {

@@ -31,7 +31,8 @@ function gather(ask: Ask) {
   const sources = {
     nowMs: NOW_MS,
     ask,
-    orphans: async () => ({ kind: "seen", value: { intents: 0, finalized: 0 } }) as const,
+    orphans: async () =>
+      ({ kind: "seen", value: { intents: 0, finalized: 0, requests: 0 } }) as const,
     state: null,
     entries: { kind: "seen", value: [] } as const,
     policy: DEFAULT_POLICY,

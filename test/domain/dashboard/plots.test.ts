@@ -31,7 +31,8 @@ test("the newest counts by the time that it has had, and not at all when it has 
 });
 
 test("so do failures", () => {
-  const failures = { drift: 0, r2Observations: 1, databaseObservations: 0 };
+  const left = { nativeLeft: 0, proxyLeft: 0, leftObservations: 0 };
+  const failures = { drift: 0, r2Observations: 1, databaseObservations: 0, ...left };
   const rows = [{ bucket: FROM_S + 3_600, r2: 10, database: 0, ...failures }];
   const plot = failuresPlot(range, rows, { ...at(3_600 + 60), policy: DEFAULT_POLICY });
   expect(plot.curves.map(({ values }) => values)).toEqual([

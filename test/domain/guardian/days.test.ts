@@ -110,7 +110,7 @@ function recommends(window: readonly Minute[]): string {
       nowS,
       health: { kind: "seen", value: rows },
       failures: { kind: "seen", value: [] },
-      orphans: { kind: "seen", value: { intents: 0, finalized: 0 } },
+      orphans: { kind: "seen", value: { intents: 0, finalized: 0, requests: 0 } },
       lastReductionS: { kind: "seen", value: null },
     },
     DEFAULT_POLICY,

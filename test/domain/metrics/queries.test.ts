@@ -172,17 +172,26 @@ describe("on ClickHouse", () => {
       cause: "limit",
       points: 5,
     });
+    const none = { nativeLeft: 0, proxyLeft: 0, leftObservations: 0 };
     expect(await of("failureBuckets")).toEqual([
       {
+        bucket: FROM_S,
+        ...{ r2: 0, database: 0, drift: 0, r2Observations: 0, databaseObservations: 0 },
+        ...{ nativeLeft: 5, proxyLeft: 0, leftObservations: 1 },
+      },
+      {
+        ...none,
         bucket: FROM_S + 60,
         ...{ r2: 5, database: 10, drift: 5 },
         ...{ r2Observations: 1, databaseObservations: 2 },
       },
     ]);
-    expect(await of("orphanedIntents")).toEqual([{ intents: 15, finalized: 5 }]);
+    expect(await of("orphanedIntents")).toEqual([{ intents: 15, finalized: 5, requests: 50 }]);
     expect(await of("orphanBuckets")).toEqual([
-      { bucket: FROM_S + 60, intents: 10, finalized: 5 },
-      { bucket: FROM_S + 540, intents: 5, finalized: 0 },
+      // By when they began: the first did so before.
+      { bucket: FROM_S, intents: 0, finalized: 0, requests: 45 },
+      { bucket: FROM_S + 60, intents: 10, finalized: 5, requests: 0 },
+      { bucket: FROM_S + 540, intents: 5, finalized: 0, requests: 5 },
     ]);
     expect(await of("decidedByEmergency")).toEqual([
       { requests: 20, firstS: FROM_S + 120, lastS: FROM_S + 123 },
@@ -213,7 +222,7 @@ describe("on ClickHouse", () => {
 });
 
 const ZERO: Record<string, Record<string, number>[]> = {
-  orphanedIntents: [{ intents: 0, finalized: 0 }],
+  orphanedIntents: [{ intents: 0, finalized: 0, requests: 0 }],
   decidedByEmergency: [{ requests: 0, firstS: 0, lastS: 0 }],
 };
 

@@ -1,6 +1,7 @@
 /** From findings to one piece of advice: superseding, attribution, overall verdict, back to normal. */
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
+import type { OrphanRow } from "../../../src/domain/metrics/queries.ts";
 import { backToNormal } from "../../../src/domain/policy/back-to-normal.ts";
 import { evaluate } from "../../../src/domain/policy/evaluate.ts";
 import { DEFAULT_POLICY } from "../../../src/domain/policy/numbers.ts";
@@ -126,7 +127,10 @@ describe("one problem is named once", () => {
     expect(told(ofTen({ database: 100, ...slow })).problems).toEqual(["database_failures"]);
   });
   it("orphans are what broken uploads leave behind, unless only a warning breaks them", () => {
-    const orphans = { kind: "seen" as const, value: { intents: 2_000, finalized: 1_000 } };
+    const orphans = {
+      kind: "seen" as const,
+      value: { intents: 2_000, finalized: 1_000, requests: 0 },
+    };
     const withOrphans = (change: Change) => told(seen(minutes(10, change), { orphans })).problems;
     expect(withOrphans({})).toEqual(["orphaned_intents"]);
     expect(withOrphans({ r2: 30 })).toEqual(["r2_failures"]);
@@ -139,10 +143,12 @@ describe("one problem is named once", () => {
 });
 
 describe("orphans", () => {
-  const told11 = (native: Change["native"], policy = POLICY) => {
-    const orphans = { kind: "seen" as const, value: { intents: 11, finalized: 0 } };
+  const ofThen = (row: OrphanRow, native: Change["native"], policy = POLICY) => {
+    const orphans = { kind: "seen" as const, value: row };
     return evaluate(seen(minutes(10, { native: native ?? {} }), { orphans }), policy);
   };
+  const told11 = (native: Change["native"], policy = POLICY) =>
+    ofThen({ intents: 11, finalized: 0, requests: 0 }, native, policy);
   it("that anybody can make are told, and no reason to switch anything off", () => {
     expect(told11({})).toMatchObject({ verdict: "fail", recommendation: "notify" });
     expect(told11({}).problems[0]?.detail).toBe(
@@ -155,6 +161,37 @@ describe("orphans", () => {
     expect(told11({ requests: 19, errors: 0 }).recommendation).toBe("notify");
     const any = { ...POLICY, orphanedIntents: { ...POLICY.orphanedIntents, minSharePercent: 0 } };
     expect(told11({}, any).recommendation).toBe("disable");
+  });
+  test.each([
+    ["many", 12_000, 50, "disable"],
+    ["few, though native has been reduced since", 12_001, 50, "notify"],
+    ["few, as native does now what no figure of that hour has", 0, 500, "notify"],
+  ])("of a busy hour are %s", (_, requests, now, recommendation) => {
+    const hour = { intents: 8_000, finalized: 7_880, requests };
+    expect(ofThen(hour, { requests: now, errors: 0 }).recommendation).toBe(recommendation);
+  });
+});
+
+describe("visitors who hang up", () => {
+  const more = { native: { requests: 950, errors: 0 }, proxy: { requests: 985, errors: 0 } };
+  test.each<[string, Change["left"], Change, string]>([
+    ["from native alone", { native: 50, proxy: 15 }, more, "inconclusive"],
+    ["from native, under 5 %", { native: 49, proxy: 0 }, more, "pass"],
+    ["from both", { native: 50, proxy: 17 }, more, "pass"],
+    ["from native, in few rows", { native: 50, proxy: 0, rows: 1 }, more, "pass"],
+    [
+      "from native, with nobody at proxy",
+      { native: 50, proxy: 0 },
+      { ...more, proxy: { requests: 0 } },
+      "pass",
+    ],
+  ])("%s", (_, left = { native: 0, proxy: 0 }, change, verdict) => {
+    const { findings } = evaluate(ofTen({ ...change, left }), POLICY);
+    const row = findings.find(({ rule }) => rule === "error_rate_warning");
+    expect(row?.verdict).toBe(verdict);
+    const said = "visitors gave up 5 % of native's requests, 1.5 % of proxy's: native may hang";
+    if (verdict !== "pass") expect(row?.detail).toBe(said);
+    expect(told(ofTen({ ...change, left })).recommendation).toBe("none");
   });
 });
 
@@ -303,6 +340,7 @@ describe(`whatever is observed (seed ${SEED})`, () => {
   const failure = fc.record({
     ...{ bucket, r2: number, database: number, drift: number },
     ...{ r2Observations: number, databaseObservations: number },
+    ...{ nativeLeft: number, proxyLeft: number, leftObservations: number },
   });
   const observed = <T>(value: fc.Arbitrary<T>) =>
     fc.oneof(
@@ -313,7 +351,7 @@ describe(`whatever is observed (seed ${SEED})`, () => {
     nowS: fc.constantFrom(NOW_S, NOW_S, NOW_S, 0, -1, 59, 1e15),
     health: observed(fc.array(row, { maxLength: 60 })),
     failures: observed(fc.array(failure, { maxLength: 20 })),
-    orphans: observed(fc.record({ intents: number, finalized: number })),
+    orphans: observed(fc.record({ intents: number, finalized: number, requests: number })),
     lastReductionS: observed(fc.oneof(fc.constant(null), number, fc.constant(NOW_S - 900))),
   });
 

@@ -20,6 +20,7 @@ const rows = Array.from({ length: 120 }, (_, i) => ({
   bucket: START_S + i * 60,
   intents: 1,
   finalized: 0,
+  requests: 10,
 }));
 const counted = (entries: JournalEntry[]): number =>
   uncaught(rows, caughtWindows(entries, NOW_S, POLICY), 60).intents;
@@ -35,6 +36,8 @@ it("counts no intents from as long before a stop as an upload may take, until it
 
 it("counts no intents since a stop that is not released", () => {
   expect(counted([entry(30, true)])).toBe(15);
+  const left = uncaught(rows, caughtWindows([entry(30, true)], NOW_S, POLICY), 60);
+  expect(left.requests).toBe(150);
 });
 
 it("counts what was made before and after two stops, and between them", () => {

@@ -307,7 +307,7 @@ describe("orphaned_intents", () => {
   const orphans = (intents: number, finalized: number) =>
     finding(
       "orphaned_intents",
-      seen([], { orphans: { kind: "seen", value: { intents, finalized } } }),
+      seen([], { orphans: { kind: "seen", value: { intents, finalized, requests: 0 } } }),
     );
   it("fails above 10, not at it nor below", () => {
     expect(orphans(100, 91).verdict).toBe("pass");

@@ -1,6 +1,7 @@
 /** The policy over a window: at each minute what assess would have said, nothing hidden by gaps or age. */
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
+import type { OrphanRow } from "../../../src/domain/metrics/queries.ts";
 import type { Window } from "../../../src/domain/metrics/sql.ts";
 import { evaluate } from "../../../src/domain/policy/evaluate.ts";
 import type { Policy } from "../../../src/domain/policy/numbers.ts";
@@ -34,7 +35,7 @@ interface Past {
   policy?: Policy;
   /** What was to be seen in a bucket, by its start; healthy otherwise. */
   at?: (startS: number) => Change | null;
-  intents?: (startS: number) => { intents: number; finalized: number };
+  intents?: (startS: number) => Partial<OrphanRow>;
   reducedS?: number;
   caught?: Window[];
 }
@@ -62,11 +63,12 @@ function answers(
   );
   const made = starts(plan.orphans).map((bucket) => ({
     bucket,
-    ...(intents?.(bucket) ?? { intents: 1, finalized: 1 }),
+    ...{ intents: 1, finalized: 1, requests: 0, ...intents?.(bucket) },
   }));
   const failed = buckets.map(({ bucket, of: { r2, database } }) => ({
     ...{ bucket, r2, database, drift: 0 },
     ...{ r2Observations: r2, databaseObservations: database },
+    ...{ nativeLeft: 0, proxyLeft: 0, leftObservations: 0 },
   }));
   return {
     health: { kind: "seen", value: rows },
@@ -164,7 +166,9 @@ describe("each evaluation", () => {
           const index = buckets.length - (TO_S - startS) / 60;
           return buckets[index] ?? null;
         };
-        const intents = (startS: number) => ({ intents: 3, finalized: (startS / 60) % 4 });
+        const intents = (startS: number) => ({
+          ...{ intents: 3, finalized: (startS / 60) % 4, requests: 200 },
+        });
         const reducedS = reduced === null ? Number.MAX_SAFE_INTEGER : TO_S - reduced * 60;
         const lengthS = 30 * 60;
         const window = judged(lengthS, { policy, at, intents, reducedS });
@@ -198,18 +202,19 @@ describe("each evaluation", () => {
       policy,
     }: {
       upTo: readonly Minute[];
-      intents: (startS: number) => { intents: number; finalized: number };
+      intents: (startS: number) => OrphanRow;
       reducedS: number;
       policy: Policy;
     },
   ) {
     const nowS = endS + policy.settleSeconds;
     const { minutes: span, graceMinutes } = policy.orphanedIntents;
-    const sum = { intents: 0, finalized: 0 };
+    const sum = { intents: 0, finalized: 0, requests: 0 };
     for (let nth = graceMinutes + 1; nth <= graceMinutes + span; nth += 1) {
       const made = intents(endS - nth * 60);
       sum.intents += made.intents;
       sum.finalized += made.finalized;
+      sum.requests += made.requests;
     }
     return seen(
       upTo,

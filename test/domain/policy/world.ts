@@ -24,6 +24,7 @@ export interface Minute {
   proxy: Measured;
   r2: number;
   database: number;
+  left: { native: number; proxy: number; rows?: number };
 }
 
 /** Healthy, and busy enough for every row. */
@@ -39,6 +40,7 @@ export type Change = {
   proxy?: Partial<Minute["proxy"]>;
   r2?: number;
   database?: number;
+  left?: Minute["left"];
 };
 
 /** Unsampled, unless told otherwise. */
@@ -54,6 +56,7 @@ export function minute(change: Change = {}): Minute {
     proxy: measured(HEALTHY.proxy, change.proxy),
     r2: change.r2 ?? 0,
     database: change.database ?? 0,
+    left: change.left ?? { native: 0, proxy: 0 },
   };
 }
 
@@ -77,17 +80,19 @@ export function seen(
       const row = { bucket, cohort, p50: 0, p99: 0, ...one[cohort] };
       if (row.requests > 0) health.push(row);
     }
-    if (one.r2 + one.database > 0) {
-      const { r2, database } = one;
+    const { r2, database, left } = one;
+    if (r2 + database + left.native + left.proxy > 0) {
       const unsampled = { r2Observations: r2, databaseObservations: database };
-      failures.push({ bucket, r2, database, drift: 0, ...unsampled });
+      const { native, proxy, rows = native } = left;
+      const gone = { nativeLeft: native, proxyLeft: proxy, leftObservations: rows };
+      failures.push({ bucket, r2, database, drift: 0, ...unsampled, ...gone });
     }
   });
   return {
     nowS: NOW_S,
     health: { kind: "seen", value: health },
     failures: { kind: "seen", value: failures },
-    orphans: { kind: "seen", value: { intents: 500, finalized: 498 } },
+    orphans: { kind: "seen", value: { intents: 500, finalized: 498, requests: 0 } },
     lastReductionS: { kind: "seen", value: null },
     ...more,
   };

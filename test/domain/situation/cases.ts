@@ -62,7 +62,9 @@ export const FIGURES: Readonly<Record<string, Observations>> = {
   "few requests": few(0),
   none: seen(minutes(20, { native: { requests: 0 } })),
   unseen: seen([], { health: none, failures: none, orphans: none }),
-  orphans: seen([], { orphans: { kind: "seen", value: { intents: 5_000, finalized: 10 } } }),
+  orphans: seen([], {
+    orphans: { kind: "seen", value: { intents: 5_000, finalized: 10, requests: 0 } },
+  }),
   "proxy fails": seen(minutes(10, { proxy: { errors: 900 } })),
 };
 
