@@ -27,7 +27,12 @@ export async function examinePath(path: string): Promise<Examined> {
   let problem = me === undefined ? null : await othersIn(at, me);
   for (let part = rest.shift(); part !== undefined; part = rest.shift()) {
     const next = part === ".." ? dirname(at) : join(at, part);
-    const entry = await lstat(next);
+    const entry = await lstat(next).catch((error: NodeJS.ErrnoException) => {
+      // Others who lead it to where you may not look must not hide that they do.
+      if (problem === null || error.code === "ENOENT" || error.code === "ENOTDIR") throw error;
+      return null;
+    });
+    if (entry === null) return { real: next, problem };
     if (me !== undefined) problem ??= await othersIn(next, me);
     if (!entry.isSymbolicLink()) {
       at = next;
