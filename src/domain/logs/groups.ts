@@ -1,5 +1,5 @@
 /** Errors by normalised message, bounded: what exceeds a bound is counted as others, not lost. */
-import { Counter } from "./counter.ts";
+import { type Budget, Counter } from "./counter.ts";
 import { hintsOf } from "./hints.ts";
 import { normalise } from "./normalise.ts";
 import type { LogRecord } from "./record.ts";
@@ -7,6 +7,8 @@ import { isLate, type StateChange, spanOf } from "./timeline.ts";
 
 const MAX_GROUPS = 1_000;
 const MAX_VALUES = 40;
+/** Of the values of all groups: enough for 200 groups of 100 values each, as long as values are. */
+const MAX_VALUE_CHARS = 640_000;
 /** Messages repeat: most are looked at once. */
 const MAX_REMEMBERED = 2_000;
 const MAX_EXAMPLE_CHARS = 500;
@@ -55,6 +57,7 @@ export class Groups {
   readonly #changes: readonly StateChange[];
   readonly #groups = new Map<string, Group>();
   readonly #known = new Map<string, Words>();
+  readonly #values: Budget = { left: MAX_VALUE_CHARS };
   /** Lines whose group did not fit any more. */
   others = 0;
   total = 0;
@@ -98,7 +101,7 @@ export class Groups {
     const existing = this.#groups.get(key);
     if (existing !== undefined) return existing;
     if (this.#groups.size >= MAX_GROUPS) return null;
-    const group = newGroup(message, error, record, this.#changes.length + 1);
+    const group = newGroup({ message, error }, record, this.#changes.length + 1, this.#values);
     this.#groups.set(key, group);
     return group;
   }
@@ -131,8 +134,13 @@ export class Groups {
   }
 }
 
-function newGroup(message: string, error: string | null, record: LogRecord, spans: number): Group {
-  const counter = (): Counter => new Counter(MAX_VALUES);
+function newGroup(
+  { message, error }: Pick<Words, "message" | "error">,
+  record: LogRecord,
+  spans: number,
+  values: Budget,
+): Group {
+  const counter = (): Counter => new Counter(MAX_VALUES, values);
   return {
     message,
     error,

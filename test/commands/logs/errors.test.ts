@@ -416,6 +416,27 @@ describe("memory", () => {
     expect(many.peak).toBeLessThan(PEAK_KIB);
   });
 
+  it("is bounded when a thousand groups have forty values and more of each word", async () => {
+    const letters = (n: number): string =>
+      [n / 676, n / 26, n].map((part) => String.fromCharCode(97 + (part % 26))).join("");
+    const words = function* (): Generator<Buffer> {
+      for (let group = 0; group < 1_000; group += 1) {
+        const line = (n: number) => {
+          const word = (name: string) => `${name}${group}-${n}`.padEnd(120, "x");
+          const [cohort, phase, route] = ["h", "p", "/"].map(word);
+          const [colo, country, device] = ["c", "l", "d"].map(word);
+          const given = { cohort, phase, route, colo, country, device };
+          return errorLine(`boom ${letters(group)}`, given);
+        };
+        yield ndjson(Array.from({ length: 45 }, (_, n) => line(n)));
+      }
+    };
+    const { data, peak } = await measured(await big("words.gz", words()));
+    expect(data).toMatchObject({ lines: 45_000, broken: 0, matched: 45_000, others: 0 });
+    expect(data.groups).toHaveLength(1_000);
+    expect(peak).toBeLessThan(PEAK_KIB);
+  });
+
   it("is bounded when each error is another one and its line nearly a mebibyte long", async () => {
     // With their lines kept whole, so many exceed the bound.
     const WIDE = 120;

@@ -74,6 +74,29 @@ describe("groups", () => {
     expect(colos?.["(others)"]).toBe(1_160);
   });
 
+  it("are bounded in all their values together, and still tell what each line of theirs has", () => {
+    const letters = (n: number) => String.fromCharCode(97 + (n % 26), 97 + n / 26);
+    const lines = repeat(600, (group) =>
+      repeat(20, (n) => {
+        const word = (name: string) => `${name}${group}-${n}`.padEnd(120, "x");
+        return errorLine(`boom ${letters(group)}`, { colo: word("c"), route: word("/") });
+      }),
+    ).flat();
+    const { groups, others } = of(lines);
+    expect([groups.length, others]).toEqual([600, 0]);
+    const kept = groups.flatMap(({ locations, routes }) => [locations, routes].map(Object.keys));
+    const chars = kept.flat().reduce((sum, value) => sum + value.length, 0);
+    expect(chars).toBeGreaterThan(500_000);
+    expect(chars).toBeLessThan(850_000);
+    for (const { locations, cohorts, phases } of groups) {
+      expect(Object.values(locations).reduce((sum, count) => sum + count, 0)).toBe(20);
+      expect([cohorts, phases]).toEqual([{ native: 20 }, { b1a: 20 }]);
+    }
+    expect(groups.filter(({ locations }) => locations["(others)"] === 19).length).toBeGreaterThan(
+      300,
+    );
+  });
+
   it("take the runbook's plain lines, refusals without an error, and lines with nothing at all", () => {
     const plain = { level: "ERROR", context: { error: "pool exhausted" } };
     const refused = logLine({ level: "ERROR", status: 502, context: null });
