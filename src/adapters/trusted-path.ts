@@ -47,6 +47,22 @@ export async function examinePath(path: string): Promise<Examined> {
   return { real: at, problem };
 }
 
+/**
+ * Who else decides over a folder, or over where it would be made, with what to type all the same. Null when nobody
+ * does, or when the operator has named it.
+ */
+export async function othersAt(folder: string, from: { named: boolean }): Promise<string | null> {
+  if (from.named) return null;
+  try {
+    const { problem } = await examinePath(folder);
+    return problem === null ? null : `${problem}: name the folder with --out if you trust it`;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "ENOENT" || dirname(folder) === folder) throw error;
+    return othersAt(dirname(folder), from);
+  }
+}
+
 async function othersIn(path: string, me: number): Promise<string | null> {
   const entry = await lstat(path);
   if (entry.uid !== me && entry.uid !== 0) return `${path} belongs to user ${entry.uid}`;

@@ -60,7 +60,7 @@ it.each(ODD)("%s is no manifest, and the logs beside it are read", async (_what,
   const found = await reader().find(["d"]);
   expect(found.window).toBeNull();
   expect(found.sources.map(({ name }) => name)).toEqual(["d/one.ndjson"]);
-  expect(await (await createLogFolders(dir).open("d")).manifest()).toBeNull();
+  expect(await (await createLogFolders(dir).open("d", { named: true })).manifest()).toBeNull();
   // Nothing of it was taken into memory.
   expect(parse).not.toHaveBeenCalled();
   parse.mockRestore();
@@ -83,13 +83,15 @@ it("the window of a manifest is read without its files, however many it names", 
   }));
   const prefix = `"files": [ ${"\u0001".repeat(1_080)}`;
   const whole = { ...MANIFEST, env: "漢".repeat(100), prefix, files };
-  await (await createLogFolders(dir).open("d")).saveManifest(whole);
+  await (await createLogFolders(dir).open("d", { named: true })).saveManifest(whole);
   const parse = vi.spyOn(JSON, "parse");
   const { window } = await reader().find(["d"]);
   expect(parse.mock.calls.map(([text]) => text.length < 10_000)).toEqual([true]);
   parse.mockRestore();
   expect(window?.sinceMs).toBe(Date.parse(WINDOW.since));
-  expect((await (await createLogFolders(dir).open("d")).manifest())?.files).toHaveLength(100_000);
+  expect(
+    (await (await createLogFolders(dir).open("d", { named: true })).manifest())?.files,
+  ).toHaveLength(100_000);
 });
 
 it("a manifest is read", async () => {
