@@ -31,6 +31,8 @@ export class ConfigError extends Error {
   readonly missing: boolean;
   /** Somebody else may have put it there: nothing in it was read. */
   readonly planted: boolean;
+  /** The operator's own file, where one that is planted was found before it. */
+  readonly ownPath: string | null;
   /** Which of the two ids could be read all the same. */
   readonly known: KnownIds;
   constructor(message: string, hint: string, more: Partial<ConfigErrorFacts> = {}) {
@@ -38,11 +40,12 @@ export class ConfigError extends Error {
     this.hint = hint;
     this.missing = more.missing ?? false;
     this.planted = more.planted ?? false;
+    this.ownPath = more.ownPath ?? null;
     this.known = more.known ?? {};
   }
 }
 
-type ConfigErrorFacts = Pick<ConfigError, "missing" | "planted" | "known">;
+type ConfigErrorFacts = Pick<ConfigError, "missing" | "planted" | "ownPath" | "known">;
 
 export interface KnownIds {
   accountId?: string;
@@ -65,6 +68,8 @@ export interface LoadedConfig {
   broken: ConfigError | null;
   /** For relief: mistakes that do not matter to it, one line each. */
   warnings: readonly string[];
+  /** For relief: the nearest file that others can write, and that this one is used instead; one line. */
+  passedOver: string | null;
 }
 
 export interface ConfigSources {
@@ -82,25 +87,35 @@ export interface ConfigSources {
 export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> {
   const { path, text } = await findConfig(sources);
   const config = await parseConfigFile(text, path);
-  return { path, config, unusable: new Map(), broken: null, warnings: [] };
+  return { path, config, unusable: new Map(), broken: null, warnings: [], passedOver: null };
 }
 
 /**
  * The same file for relief: a mistake in one place does not make the rest unusable, and without a file
- * that can be read, what there is instead is nothing, and why.
+ * that can be read, what there is instead is nothing, and why. A file that others can write must not take a
+ * stop away: the operator's own one is used in its place.
  */
 export async function loadForRelief(sources: ConfigSources): Promise<LoadedConfig> {
   try {
     const { path, text } = await findConfig(sources);
-    return { path, ...(await parseForRelief(text, path)) };
+    return { path, ...(await parseForRelief(text, path)), passedOver: null };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
+    if (error.ownPath !== null) {
+      const loaded = await loadForRelief({ ...sources, explicitPath: error.ownPath });
+      return { ...loaded, passedOver: `${error.message}; using ${shown(error.ownPath)}` };
+    }
     const path = resolve(sources.cwd, sources.explicitPath ?? CONFIG_FILE_NAME);
     return { path, ...NOTHING_READ, broken: error };
   }
 }
 
-const NOTHING_READ = { config: { environments: {} }, unusable: new Map(), warnings: [] } as const;
+const NOTHING_READ = {
+  config: { environments: {} },
+  unusable: new Map(),
+  warnings: [],
+  passedOver: null,
+} as const;
 
 async function findConfig(sources: ConfigSources): Promise<{ path: string; text: string }> {
   const { cwd, explicitPath, own } = sources;
@@ -112,13 +127,21 @@ async function findConfig(sources: ConfigSources): Promise<{ path: string; text:
   }
   const ownPath = own === undefined ? null : join(ownConfigDir(own), CONFIG_FILE_NAME);
   for (const path of [...upwards(resolve(cwd)), ...(ownPath === null ? [] : [ownPath])]) {
-    const text = await readTrusted(path);
+    const text = await readTrusted(path).catch((error) => pointToOwn(error, ownPath));
     if (text !== null) return { path, text };
   }
   const elsewhere = ownPath === null ? "" : `, nor ${shown(ownPath)}`;
   const message = `no ${CONFIG_FILE_NAME} in ${shown(resolve(cwd))} or above${elsewhere}`;
   const hint = "use --config <path>, or create one (see README)";
   throw new ConfigError(message, hint, { missing: true });
+}
+
+/** Who has a file of his own is not led to one that others can write. */
+async function pointToOwn(error: unknown, ownPath: string | null): Promise<never> {
+  if (!(error instanceof ConfigError && error.planted) || ownPath === null) throw error;
+  const own = await findTrusted(ownPath, "--config").catch(() => null);
+  if (own === null) throw error;
+  throw new ConfigError(error.message, `--config ${quoted(ownPath)}`, { planted: true, ownPath });
 }
 
 function upwards(folder: string): string[] {
@@ -200,7 +223,7 @@ export async function parseConfigFile(text: string, path: string): Promise<Confi
 export async function parseForRelief(
   text: string,
   path: string,
-): Promise<Omit<LoadedConfig, "path">> {
+): Promise<Omit<LoadedConfig, "path" | "passedOver">> {
   const read = await readJsonc(text);
   const broken = read.mistake === null ? null : notJson(read.mistake, path);
   const strict = parseStrictly(read.value);

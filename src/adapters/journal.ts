@@ -80,7 +80,7 @@ function journalOver(
       const old = oursIn(before ?? NOTHING, options.namespaceId);
       const corrupt = kv.corrupt + disk.corrupt;
       if (corrupt > 0) warnings.push(`journal: skipped ${corrupt} unreadable entries`);
-      if (here !== undefined) await remember(local, kv.entries, here.entries);
+      if (here !== undefined) await remember(local, kv.entries, here);
       return { entries: merge(kv.entries, [...old, ...disk.entries], limit), warnings };
     },
     openIncident: () => within(clock, limits.openMs, localOpenIncident(local)).catch(() => null),
@@ -95,15 +95,16 @@ async function problems(where: string, work: Promise<void>): Promise<string[]> {
 }
 
 interface ParsedEntries {
+  lines: readonly string[];
   entries: JournalEntry[];
   corrupt: number;
 }
 
-const NOTHING: ParsedEntries = { entries: [], corrupt: 0 };
+const NOTHING: ParsedEntries = { lines: [], entries: [], corrupt: 0 };
 
 function parsed(values: readonly string[]): ParsedEntries {
   const entries = values.map(parseJournalEntry).filter((entry) => entry !== null);
-  return { entries, corrupt: values.length - entries.length };
+  return { lines: values, entries, corrupt: values.length - entries.length };
 }
 
 /** Of a file by an environment's name: a name may have meant several namespaces. */

@@ -12,16 +12,39 @@ export async function localOpenIncident(local: Pick<LocalFile, "tail">): Promise
   return openIncidentIn(entries.filter((entry) => entry !== null).toSorted(byTime));
 }
 
-/** What another machine has opened, noted or closed is known here from this time on. */
+/** A note of 1,000 characters stands in its entry twice: what is longer than this, pixcanary did not write. */
+const MAX_ENTRY_BYTES = 8_192;
+/** An eighth of the tail that is read: the operator's own entries are never pushed out of it. */
+const MAX_ADOPTED_BYTES = 128 * 1024;
+/** Ends each line that is not of this machine. A version that does not know it passes it over. */
+const ADOPTED = ',"adopted":true}';
+
+/** The tail of the file. */
+export interface Here {
+  entries: readonly JournalEntry[];
+  lines: readonly string[];
+}
+
+/**
+ * What another machine has opened, noted or closed is known here from this time on. Who can write the KV can
+ * forge such entries without end: what was adopted before takes the place of more until the operator's own
+ * entries have moved it out of the tail.
+ */
 export async function adopt(
   local: LocalFile,
   kv: readonly JournalEntry[],
-  here: readonly JournalEntry[],
+  here: Here,
 ): Promise<void> {
-  const known = new Set(here.map(({ id }) => id));
-  for (const entry of kv) {
+  const known = new Set(here.entries.map(({ id }) => id));
+  const adopted = here.lines.filter((line) => line.endsWith(ADOPTED));
+  let room = MAX_ADOPTED_BYTES - adopted.reduce((sum, line) => sum + Buffer.byteLength(line), 0);
+  for (const entry of kv.toSorted(byTime).reverse()) {
     if (entry.event === undefined || known.has(entry.id)) continue;
-    await local.append(JSON.stringify(entry));
+    const line = `${JSON.stringify(entry).slice(0, -1)}${ADOPTED}`;
+    const bytes = Buffer.byteLength(line);
+    if (bytes > MAX_ENTRY_BYTES || bytes > room) continue;
+    room -= bytes;
+    await local.append(line);
   }
 }
 

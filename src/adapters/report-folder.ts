@@ -10,6 +10,7 @@ import { LocalError } from "../ports/errors.ts";
 import type { ReportFolder, ReportFolders } from "../ports/reports.ts";
 import { local } from "./local-failure.ts";
 import { makeFolder } from "./make-folder.ts";
+import { othersAt } from "./trusted-path.ts";
 import { writeWhole } from "./whole-file.ts";
 
 /** Windows has none of them. */
@@ -21,15 +22,21 @@ const NEW_MODE = 0o600;
 
 export function createReportFolders(cwd: string): ReportFolders {
   return {
-    at(path) {
+    at(path, from) {
       const folder = resolve(cwd, path);
       const inside = isAbsolute(path) ? null : cwd;
+      const safely = <T>(what: string, work: () => Promise<T>): Promise<T> =>
+        inWords(what, async () => {
+          const others = await othersAt(folder, from);
+          if (others !== null) throw new Refused(others);
+          return work();
+        });
       return {
         path,
-        names: () => inWords(`read ${path}`, () => namesIn(folder, inside)),
-        read: (name) => inWords(`read ${join(path, name)}`, () => read(folder, name, inside)),
+        names: () => safely(`read ${path}`, () => namesIn(folder, inside)),
+        read: (name) => safely(`read ${join(path, name)}`, () => read(folder, name, inside)),
         write: (name, text, before) =>
-          inWords(`write ${join(path, name)}`, () => write({ folder, name, inside }, text, before)),
+          safely(`write ${join(path, name)}`, () => write({ folder, name, inside }, text, before)),
       } satisfies ReportFolder;
     },
   };

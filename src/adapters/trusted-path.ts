@@ -27,7 +27,12 @@ export async function examinePath(path: string): Promise<Examined> {
   let problem = me === undefined ? null : await othersIn(at, me);
   for (let part = rest.shift(); part !== undefined; part = rest.shift()) {
     const next = part === ".." ? dirname(at) : join(at, part);
-    const entry = await lstat(next);
+    const entry = await lstat(next).catch((error: NodeJS.ErrnoException) => {
+      // Others who lead it to where you may not look must not hide that they do.
+      if (problem === null || error.code === "ENOENT" || error.code === "ENOTDIR") throw error;
+      return null;
+    });
+    if (entry === null) return { real: next, problem };
     if (me !== undefined) problem ??= await othersIn(next, me);
     if (!entry.isSymbolicLink()) {
       at = next;
@@ -40,6 +45,22 @@ export async function examinePath(path: string): Promise<Examined> {
     rest.unshift(...target.split(sep).filter((name) => name !== "" && name !== "."));
   }
   return { real: at, problem };
+}
+
+/**
+ * Who else decides over a folder, or over where it would be made, with what to type all the same. Null when nobody
+ * does, or when the operator has named it.
+ */
+export async function othersAt(folder: string, from: { named: boolean }): Promise<string | null> {
+  if (from.named) return null;
+  try {
+    const { problem } = await examinePath(folder);
+    return problem === null ? null : `${problem}: name the folder with --out if you trust it`;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "ENOENT" || dirname(folder) === folder) throw error;
+    return othersAt(dirname(folder), from);
+  }
 }
 
 async function othersIn(path: string, me: number): Promise<string | null> {

@@ -10,7 +10,7 @@ import { performChecklist } from "./drill/checklist.ts";
 import type { DrillData } from "./drill/data.ts";
 import { performFaults } from "./drill/faults.ts";
 import { performInteractive } from "./drill/interactive.ts";
-import { keepReport } from "./drill/keep-report.ts";
+import { DRILL_FOLDER, keepReport } from "./drill/keep-report.ts";
 import { performRungs } from "./drill/rungs.ts";
 import { flag, onOff, textUpTo } from "./flag.ts";
 
@@ -40,11 +40,7 @@ export const drillInput = z.object({
     namesOf(RUNG_NAMES, rungsOf).optional(),
   ),
   interactive: onOff("--interactive", "you are paged and type the commands (sandbox only)"),
-  out: flag(
-    "--out <dir>",
-    "folder of the report (docs/DRILLS)",
-    textUpTo(1_000).default("docs/DRILLS"),
-  ),
+  out: flag("--out <dir>", `folder of the report (${DRILL_FOLDER})`, textUpTo(1_000).optional()),
   report: flag(
     "--no-report",
     "write no report, and no date into RUNBOOK.md",

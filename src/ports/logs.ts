@@ -100,8 +100,11 @@ export interface LogFolder {
 export interface LogFolders {
   /** The local name of an object below the prefix; never two keys' alike. */
   nameOf(key: string, prefix: string): string;
-  /** Creates it for the owner alone (0700) unless it exists. Throws LocalError. */
-  open(path: string): Promise<LogFolder>;
+  /**
+   * Creates it for the owner alone (0700) unless it exists. Throws LocalError, also for one that the operator has
+   * not `named` and that others could have put there.
+   */
+  open(path: string, from: { named: boolean }): Promise<LogFolder>;
 }
 
 /**

@@ -16,6 +16,9 @@ export interface ReportFolder {
 }
 
 export interface ReportFolders {
-  /** Nothing is made before something is written. */
-  at(path: string): ReportFolder;
+  /**
+   * Nothing is made before something is written. One that the operator has not `named` is refused when others
+   * could have put it there, and what is in it.
+   */
+  at(path: string, from: { named: boolean }): ReportFolder;
 }

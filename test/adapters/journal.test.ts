@@ -314,10 +314,53 @@ describe("the open incident", () => {
     await journal().recent(10, never);
     expect(await journal().openIncident()).toBe("INC-1");
     const lines = (await readFile(fileOf(), "utf8")).trimEnd().split("\n");
-    expect(lines.map((line) => JSON.parse(line))).toEqual([OPENED]);
+    expect(lines.map((line) => JSON.parse(line))).toEqual([{ ...OPENED, adopted: true }]);
     put(CLOSED);
     await journal().recent(10, never);
     expect(await journal().openIncident()).toBeNull();
+  });
+
+  describe("and who can write the KV", () => {
+    const noted = (n: number, text: string): JournalEntry => {
+      const id = `02${String(n).padStart(4, "0")}`;
+      const event = { kind: "noted", severity: null, text, when: null } as const;
+      return { ...OPENED, id, event, notes: [`noted: ${text}`] };
+    };
+    const read = (times: number) =>
+      Array.from({ length: times }).reduce<Promise<unknown>>(
+        (before) => before.then(() => journal().recent(500, never)),
+        Promise.resolve(),
+      );
+    const sizeOf = async () => (await stat(fileOf())).size;
+
+    test("gets nothing onto this disk that is longer than a note can be", async () => {
+      await journal().appendHere(E1);
+      const before = await sizeOf();
+      put({ ...noted(0, ""), notes: Array(30).fill("x".repeat(1_999)) });
+      put({ ...noted(1, ""), notes: Array(4).fill("ä".repeat(1_000)) });
+      await read(2);
+      expect(await sizeOf()).toBe(before);
+      put({ ...noted(2, "漢".repeat(1_000)), reason: "漢".repeat(400) });
+      await read(1);
+      expect(await sizeOf()).toBeGreaterThan(before + 7_200);
+    });
+
+    test("fills an eighth of what is read, once, and pushes none of the operator's entries out", async () => {
+      const own = Array.from({ length: 1_500 }, (_, n) => entry(E1.at, `own${n}`));
+      await mkdir(stateFolder(placeOf()), { recursive: true });
+      await writeFile(fileOf(), own.map((one) => `${JSON.stringify(one)}\n`).join(""));
+      const before = await sizeOf();
+      for (let n = 0; n < 400; n += 1) put(noted(n, "x".repeat(1_000)));
+      await read(3);
+      const grown = (await sizeOf()) - before;
+      expect(grown).toBeGreaterThan(100 * 1024);
+      expect(grown).toBeLessThanOrEqual(130 * 1024);
+      await read(3);
+      expect((await sizeOf()) - before).toBe(grown);
+      kv.clear();
+      const { entries } = await journal().recent(9_999, never);
+      expect(entries.filter(({ id }) => id.startsWith("own"))).toHaveLength(own.length);
+    });
   });
 
   test("is none where the file is a folder", async () => {

@@ -1,6 +1,16 @@
 /** A folder for downloads: nothing leaves it, nothing that is not ours is replaced. */
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -16,7 +26,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
-const open = (path = "target"): Promise<LogFolder> => createLogFolders(dir).open(path);
+const open = (path = "target"): Promise<LogFolder> =>
+  createLogFolders(dir).open(path, { named: true });
 async function* bytes(...parts: string[]): AsyncGenerator<Uint8Array> {
   for (const part of parts) yield Buffer.from(part);
 }
@@ -28,7 +39,7 @@ const KEYS = runs(2_000);
 test(`${KEYS} hostile keys: as many files, each with its own bytes, and nothing outside`, async () => {
   const folders = createLogFolders(dir);
   await writeFile(join(dir, "outside"), "untouched");
-  const folder = await folders.open("target");
+  const folder = await folders.open("target", { named: true });
   const keys = hostileKeys(1, KEYS);
   const traps = keys.slice(0, 20).map((key) => folders.nameOf(key, "b2a"));
   // Links where parts and files will come, as from somebody else on this machine.
@@ -60,6 +71,22 @@ test("two keys that differ by half a character alone have two names", () => {
 });
 
 describe("a folder", () => {
+  test("that others could have put there is refused, unless it is named", async () => {
+    await mkdir(join(dir, "incident-logs"));
+    await chmod(join(dir, "incident-logs"), 0o777);
+    const { open: openFrom } = createLogFolders(dir);
+    const path = "incident-logs/20260501T005001Z";
+    const refused = openFrom(path, { named: false });
+    await expect(refused).rejects.toBeInstanceOf(LocalError);
+    await expect(refused).rejects.toThrow(
+      /^cannot open incident-logs\/.*: others can write to .*incident-logs \(mode 0777\): name the folder with --out/,
+    );
+    expect(await readdir(join(dir, "incident-logs"))).toEqual([]);
+    await openFrom(path, { named: true });
+    await chmod(join(dir, "incident-logs"), 0o700);
+    await openFrom(path, { named: false });
+  });
+
   test("is for its owner alone, and so is what is in it", async () => {
     const folder = await open("a/b");
     await folder.writePart(NAME, 0, bytes("x"), quiet);

@@ -35,11 +35,13 @@ describe.runIf(process.platform === "linux")("below /proc, which takes no folder
     expect(makeFolder("/proc/x/y")).rejects.toMatchObject({ code: "ENOENT" }));
 
   test("neither logs nor a ramp wait for it", async () => {
-    await expect(createLogFolders("/").open("/proc/x")).rejects.toThrow("/proc/x");
+    await expect(createLogFolders("/").open("/proc/x", { named: true })).rejects.toThrow("/proc/x");
     // In words: it is no bug.
-    const refused = createLogFolders("/").open("/proc/x");
+    const refused = createLogFolders("/").open("/proc/x", { named: true });
     await expect(refused).rejects.toBeInstanceOf(LocalError);
-    const report = createReportFolders("/").at("/proc/x").write("a.md", "text", null);
+    const report = createReportFolders("/")
+      .at("/proc/x", { named: true })
+      .write("a.md", "text", null);
     await expect(report).rejects.toBeInstanceOf(LocalError);
     const place = { stateDir: "/proc/x", env: "e", accountId: "a", namespaceId: "n" };
     const file = createRampFile(place);

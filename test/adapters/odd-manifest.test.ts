@@ -10,7 +10,14 @@ import { LogAnalysis } from "../../src/domain/logs/analysis.ts";
 import { EVERYTHING, logLine, ndjson } from "../support/log-lines.ts";
 
 const WINDOW = { since: "2026-05-01T00:00:00Z", until: "2026-05-01T01:00:00Z" };
-const MANIFEST = { schema: 1, env: "e", bucket: "b", prefix: "", window: WINDOW, files: [] };
+const MANIFEST = {
+  schema: 1 as const,
+  env: "e",
+  bucket: "b",
+  prefix: "",
+  window: WINDOW,
+  files: [],
+};
 
 let dir = "";
 let folder = "";
@@ -53,7 +60,7 @@ it.each(ODD)("%s is no manifest, and the logs beside it are read", async (_what,
   const found = await reader().find(["d"]);
   expect(found.window).toBeNull();
   expect(found.sources.map(({ name }) => name)).toEqual(["d/one.ndjson"]);
-  expect(await (await createLogFolders(dir).open("d")).manifest()).toBeNull();
+  expect(await (await createLogFolders(dir).open("d", { named: true })).manifest()).toBeNull();
   // Nothing of it was taken into memory.
   expect(parse).not.toHaveBeenCalled();
   parse.mockRestore();
@@ -67,6 +74,24 @@ it("a pipe that took the place of a log meanwhile is reported", async () => {
   const { signal } = new AbortController();
   const reading = await reader().read(sources, analysis, { signal });
   expect(reading.problems).toMatchObject([{ file: "d/one.ndjson" }]);
+});
+
+it("the window of a manifest is read without its files, however many it names", async () => {
+  const files = Array.from({ length: 100_000 }, (_, n) => ({
+    ...{ key: `logs/20260501T005001Z_${n}.log.gz`, file: `${n}.log.gz`, size: 1, etag: "e" },
+    sha256: "a".repeat(64),
+  }));
+  const prefix = `"files": [ ${"\u0001".repeat(1_080)}`;
+  const whole = { ...MANIFEST, env: "漢".repeat(100), prefix, files };
+  await (await createLogFolders(dir).open("d", { named: true })).saveManifest(whole);
+  const parse = vi.spyOn(JSON, "parse");
+  const { window } = await reader().find(["d"]);
+  expect(parse.mock.calls.map(([text]) => text.length < 10_000)).toEqual([true]);
+  parse.mockRestore();
+  expect(window?.sinceMs).toBe(Date.parse(WINDOW.since));
+  expect(
+    (await (await createLogFolders(dir).open("d", { named: true })).manifest())?.files,
+  ).toHaveLength(100_000);
 });
 
 it("a manifest is read", async () => {

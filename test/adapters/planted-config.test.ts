@@ -3,7 +3,7 @@ import { chmod, chown, lchown, mkdir, mkdtemp, rm, symlink, writeFile } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { loadConfig } from "../../src/adapters/config-file.ts";
+import { loadConfig, loadForRelief } from "../../src/adapters/config-file.ts";
 import { examinePath } from "../../src/adapters/trusted-path.ts";
 
 const STRANGER = 12_345;
@@ -130,6 +130,54 @@ describe.skipIf(!ROOT)("a configuration that was found is refused when it is", (
     const named = await loadConfig({ cwd: "/", explicitPath: file });
     expect(Object.keys(named.config.environments)).toEqual(["staging"]);
   });
+});
+
+describe("where others can write what was found, the operator's own file", () => {
+  const ownPath = () => join(folder, "../own/pixcanary/pixcanary.json");
+  const sources = () => ({
+    cwd: join(folder, "work"),
+    own: { env: { XDG_CONFIG_HOME: join(folder, "../own") }, home: "/nonexistent" },
+  });
+  beforeEach(async () => {
+    await chmod(file, 0o666);
+    await mkdir(join(ownPath(), ".."), { recursive: true });
+    await writeFile(ownPath(), TEXT.replace("staging", "mine"), { mode: 0o600 });
+  });
+
+  it("is what relief goes on with, and it says so in a line", async () => {
+    const { path, config, broken, passedOver } = await loadForRelief(sources());
+    expect([path, Object.keys(config.environments), broken]).toEqual([ownPath(), ["mine"], null]);
+    expect(passedOver).toMatch(/^found .*shared\/pixcanary\.json, .*mode 0666.*not read; using /);
+    expect(passedOver).toContain(`using ${ownPath()}`);
+    expect(passedOver).not.toContain("\n");
+  });
+
+  it("is what everybody else is told to name, and not the planted one", async () => {
+    await expect(loadConfig(sources())).rejects.toMatchObject({
+      planted: true,
+      hint: `--config ${ownPath()}`,
+    });
+  });
+
+  it.each([
+    ["is not there", () => rm(ownPath())],
+    ["is no better", () => chmod(ownPath(), 0o666)],
+  ])("is not named where it %s, and relief has no file", async (_, make) => {
+    await make();
+    const hint = `--config ${file}   # only if you trust it`;
+    await expect(loadConfig(sources())).rejects.toMatchObject({ planted: true, hint });
+    const { config, broken, passedOver } = await loadForRelief(sources());
+    expect([config.environments, broken, passedOver]).toMatchObject([{}, { hint }, null]);
+  });
+
+  it.skipIf(!ROOT)(
+    "is used as well where their link leads to what cannot be looked at",
+    async () => {
+      await chmod(folder, 0o1777);
+      await linkTo("x".repeat(300), STRANGER);
+      expect(await loadForRelief(sources())).toMatchObject({ path: ownPath(), broken: null });
+    },
+  );
 });
 
 describe("a configuration that was found is taken when it is", () => {

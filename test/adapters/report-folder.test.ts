@@ -1,6 +1,7 @@
 /** The folder of reports: nothing of a person's document is lost, and no link is followed out of it. */
 import {
   chmod,
+  chown,
   mkdir,
   mkdtemp,
   readdir,
@@ -27,7 +28,8 @@ afterEach(async () => {
   await rm(elsewhere, { recursive: true, force: true });
 });
 
-const folder = (path = "docs/INCIDENTS") => createReportFolders(cwd).at(path);
+const folder = (path = "docs/INCIDENTS", named = false) =>
+  createReportFolders(cwd).at(path, { named });
 const at = (name: string): string => join(cwd, "docs/INCIDENTS", name);
 
 describe("a report", () => {
@@ -114,6 +116,43 @@ test("a place outside that is named as such is no link", async () => {
   const outside = join("..", basename(elsewhere), "reports");
   await folder(outside).write("a.md", "ours", null);
   expect(await readdir(join(elsewhere, "reports"))).toEqual(["a.md"]);
+});
+
+describe("a folder that others could have put there", () => {
+  test.each<[string, () => Promise<unknown>]>([
+    ["is", () => chmod(join(cwd, "docs/INCIDENTS"), 0o777)],
+    ["is in one of theirs that", () => chmod(join(cwd, "docs"), 0o777)],
+    [
+      "is still to be made in one of theirs that",
+      async () => {
+        await rm(join(cwd, "docs"), { recursive: true });
+        await chmod(cwd, 0o777);
+      },
+    ],
+  ])("and that %s open to all is refused, unless it is named", async (_, open) => {
+    await mkdir(join(cwd, "docs/INCIDENTS"), { recursive: true });
+    await open();
+    const before = await readdir(cwd, { recursive: true });
+    for (const used of [
+      () => folder().names(),
+      () => folder().read("a.md"),
+      () => folder().write("a.md", "ours", null),
+    ]) {
+      await expect(used()).rejects.toThrow(
+        /^cannot (read|write) docs\/INCIDENTS.*: others can write to .* \(mode 0777\): name the folder with --out if/,
+      );
+      await expect(used()).rejects.toBeInstanceOf(LocalError);
+    }
+    expect(await readdir(cwd, { recursive: true })).toEqual(before);
+    await folder("docs/INCIDENTS", true).write("a.md", "ours", null);
+    expect(await readFile(at("a.md"), "utf8")).toBe("ours");
+  });
+
+  test.skipIf(process.geteuid?.() !== 0)("and that is somebody else's is refused", async () => {
+    await mkdir(join(cwd, "docs/INCIDENTS"), { recursive: true });
+    await chown(join(cwd, "docs/INCIDENTS"), 12_345, 12_345);
+    await expect(folder().read("a.md")).rejects.toThrow("INCIDENTS belongs to user 12345");
+  });
 });
 
 test("what the machine refuses is said in words", async () => {

@@ -9,7 +9,7 @@ import { counted } from "../../domain/text/format.ts";
 import { LocalError } from "../../ports/errors.ts";
 import type { FoundLogs, LogSource } from "../../ports/logs.ts";
 import { openRegular } from "../regular-file.ts";
-import { readManifest } from "./manifest-file.ts";
+import { readWindow } from "./manifest-file.ts";
 
 const PIECE_BYTES = 256 * 1024;
 
@@ -56,7 +56,7 @@ export async function findLogs(
 
 /** Of the events that a folder was fetched for: its files hold others, too. */
 async function windowOf(folder: string): Promise<LogWindow | null> {
-  const window = (await readManifest(join(folder, MANIFEST_FILE)))?.window ?? null;
+  const window = await readWindow(join(folder, MANIFEST_FILE));
   if (window === null) return null;
   return { sinceMs: Date.parse(window.since), untilMs: Date.parse(window.until) };
 }

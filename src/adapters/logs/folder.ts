@@ -9,9 +9,11 @@ import { lstat, open, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { MANIFEST_FILE } from "../../domain/logs/manifest.ts";
 import { safeName } from "../../domain/logs/safe-name.ts";
+import { LocalError } from "../../ports/errors.ts";
 import type { FileFacts, LogFolder, LogFolders } from "../../ports/logs.ts";
 import { local } from "../local-failure.ts";
 import { makeFolder } from "../make-folder.ts";
+import { othersAt } from "../trusted-path.ts";
 import { readManifest } from "./manifest-file.ts";
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } =
@@ -25,11 +27,13 @@ export function createLogFolders(cwd: string): LogFolders {
     nameOf: (key, prefix) =>
       // Not UTF-8, in which all halves of characters are the same.
       safeName(key, prefix, createHash("sha256").update(key, "utf16le").digest("hex")),
-    open: (path) => local(`open ${path}`, () => openFolder(resolve(cwd, path), path)),
+    open: (path, from) => local(`open ${path}`, () => openFolder(resolve(cwd, path), path, from)),
   };
 }
 
-async function openFolder(at: string, shown: string): Promise<LogFolder> {
+async function openFolder(at: string, shown: string, from: { named: boolean }): Promise<LogFolder> {
+  const others = await othersAt(at, from);
+  if (others !== null) throw new LocalError(`cannot open ${shown}: ${others}`);
   await makeFolder(at);
   const place = (name: string): string => {
     // The names are safe ones; this holds even if somebody passes another.

@@ -20,22 +20,23 @@ const MOST_READ = 50;
 /** Of one day. */
 const MOST_NAMES = 200;
 const RUNBOOK = "RUNBOOK.md";
+export const DRILL_FOLDER = "docs/DRILLS";
 
 /** A drill that did not begin, or was interrupted, has measured nothing. What cannot be written is said, no more. */
 export async function keepReport(
   outcome: Outcome<DrillData>,
-  { out }: { out: string },
+  { out }: { out?: string | undefined },
   ports: Ports,
 ): Promise<Outcome<DrillData>> {
   const ended = outcome.kind === "done" || outcome.kind === "unhealthy";
   if (!ended || outcome.data.percent === null) return outcome;
   const { percent, traffic, file, ...measured } = outcome.data;
-  const folder = ports.reports.at(out);
+  const folder = ports.reports.at(out ?? DRILL_FOLDER, { named: out !== undefined });
   const found = await saying(ports, () => earlierReports(folder, measured.env, ports));
   const report = mapStrings(comparedWith(measured, found ?? []), ports.redact);
   const written = await saying(ports, () => writeBoth(folder, report));
   if (report.passed) await saying(ports, () => markRunbook(report, ports));
-  const at = written === null ? null : `${out}/${written}`;
+  const at = written === null ? null : `${folder.path}/${written}`;
   return { ...outcome, data: { ...report, percent, traffic, file: at } };
 }
 
@@ -64,7 +65,7 @@ async function writeBoth(folder: ReportFolder, report: DrillReport): Promise<str
 }
 
 async function markRunbook({ started_at, env, by }: DrillReport, ports: Ports): Promise<void> {
-  const folder = ports.reports.at(".");
+  const folder = ports.reports.at(".", { named: true });
   const before = await folder.read(RUNBOOK);
   if (before === null) return;
   const after = withLastTested(before, { day: started_at.slice(0, 10), env, by });

@@ -10,6 +10,7 @@ import { mapStrings } from "../../domain/text/escape.ts";
 import { isoSeconds } from "../../domain/text/format.ts";
 import { LocalError } from "../../ports/errors.ts";
 import type { Ports } from "../../ports/ports.ts";
+import type { ReportFolder } from "../../ports/reports.ts";
 import {
   type ChangingVerb,
   type Given,
@@ -33,14 +34,12 @@ import {
 } from "./known.ts";
 import { type Place, placeOf, writeReport } from "./write-report.ts";
 
+const FOLDER = "docs/INCIDENTS";
+
 const input = z.object({
   at: whenFlag("when it was over"),
   logs: flag("--logs <path>", "pulled logs: a folder or a file", textUpTo(4_096).optional()),
-  out: flag(
-    "--out <dir>",
-    "folder of the report (docs/INCIDENTS)",
-    textUpTo(1_000).default("docs/INCIDENTS"),
-  ),
+  out: flag("--out <dir>", `folder of the report (${FOLDER})`, textUpTo(1_000).optional()),
 });
 type Input = Given<typeof input>;
 
@@ -88,11 +87,11 @@ async function plan(given: Input, ports: Ports): Promise<Planned<Steps, CloseDat
     return refuse(usage(`--at is before it began (${isoSeconds(incident.begunMs)})`, help));
   }
   try {
-    const folder = ports.reports.at(given.out);
+    const folder = folderOf(given, ports);
     const place = await placeOf(folder, incident, ports.target.canaryTag);
     const state = incident.closed === null ? "open" : "closed";
     const file = place.before === null ? "not there yet" : "is there";
-    const report = { what: "report", before: file, after: `${given.out}/${place.name}` };
+    const report = { what: "report", before: file, after: `${folder.path}/${place.name}` };
     const changes = [{ what: incident.id, before: state, after: "closed" }, report];
     const steps = { known, incident, endMs, place };
     return { kind: "plan", risk: "none", changes, notes: [], steps };
@@ -116,7 +115,7 @@ async function apply(steps: Steps, given: Input, ports: Ports): Promise<Outcome<
     return { kind: "interrupted", signal: stopped, truth, next };
   }
   const facts = mapStrings(gathered.facts, ports.redact);
-  const folder = ports.reports.at(given.out);
+  const folder = folderOf(given, ports);
   let written: Awaited<ReturnType<typeof writeReport>>;
   try {
     written = await writeReport(folder, place, facts, gathered.charts);
@@ -126,8 +125,12 @@ async function apply(steps: Steps, given: Input, ports: Ports): Promise<Outcome<
   // Only now: an incident without its report can be closed again, and stays open until then.
   if (ending !== null) await recordEntry(ports, ending, "none");
   if (isStopped(known)) ports.progress.warn("by the journal the emergency is still on");
-  const data = dataOf(closed, { ...written, file: `${given.out}/${written.file}` }, facts);
+  const data = dataOf(closed, { ...written, file: `${folder.path}/${written.file}` }, facts);
   return done(data, ending !== null, given, ports);
+}
+
+function folderOf({ out }: Input, { reports }: Ports): ReportFolder {
+  return reports.at(out ?? FOLDER, { named: out !== undefined });
 }
 
 function closing(steps: Steps, given: Input, ports: Ports) {

@@ -78,6 +78,7 @@ interface Wanted {
   prefix: string;
   /** Where the files go, as given or made up. */
   out: string;
+  named: boolean;
   maxBytes: number;
 }
 
@@ -111,6 +112,7 @@ function wantedOf(given: Input, ports: Ports): Wanted | { problem: string } {
     window,
     prefix: withoutSlash(given.prefix ?? ports.logs.archive.place?.prefix ?? ""),
     out: given.out ?? `incident-logs/${stamp(nowMs)}Z`,
+    named: given.out !== undefined,
     maxBytes: given.maxBytes,
   };
 }
@@ -143,7 +145,7 @@ async function fetchAll(
   if (bytes > wanted.maxBytes) {
     return usage(`${what}: more than --max-bytes ${bytesText(wanted.maxBytes)}`, ports);
   }
-  const folder = await ports.logs.folders.open(wanted.out);
+  const folder = await ports.logs.folders.open(wanted.out, wanted);
   const manifest = await manifestFor(folder, wanted, ports);
   if (manifest === null) {
     return usage(

@@ -1,11 +1,21 @@
+/** What several counters may keep together, in characters. */
+export interface Budget {
+  left: number;
+}
+
+/** What a short value takes beside its characters. */
+const VALUE_COST = 24;
+
 /** Counts by value, bounded: what comes after the limit of distinct values is counted as others. */
 export class Counter {
   readonly #counts = new Map<string, number>();
   readonly #limit: number;
+  readonly #budget: Budget;
   #others = 0;
 
-  constructor(limit: number) {
+  constructor(limit: number, budget: Budget = { left: Infinity }) {
     this.#limit = limit;
+    this.#budget = budget;
   }
 
   /** Null is a value that the line did not have: it is not counted. */
@@ -14,8 +24,17 @@ export class Counter {
     const key = String(value);
     const count = this.#counts.get(key);
     if (count !== undefined) this.#counts.set(key, count + amount);
-    else if (this.#counts.size < this.#limit) this.#counts.set(ownCopy(key), amount);
+    else if (this.#mayKeep(key)) this.#counts.set(ownCopy(key), amount);
     else this.#others += amount;
+  }
+
+  /** The first value in any case: a counter that began late still tells what is always the same. */
+  #mayKeep({ length }: string): boolean {
+    const { size } = this.#counts;
+    if (size === 0) return true;
+    if (size >= this.#limit || this.#budget.left <= 0) return false;
+    this.#budget.left -= length + VALUE_COST;
+    return true;
   }
 
   get(value: string): number {

@@ -1,5 +1,5 @@
 /** Errors by normalised message, bounded: what exceeds a bound is counted as others, not lost. */
-import { Counter } from "./counter.ts";
+import { type Budget, Counter } from "./counter.ts";
 import { hintsOf } from "./hints.ts";
 import { normalise } from "./normalise.ts";
 import type { LogRecord } from "./record.ts";
@@ -7,8 +7,14 @@ import { isLate, type StateChange, spanOf } from "./timeline.ts";
 
 const MAX_GROUPS = 1_000;
 const MAX_VALUES = 40;
+/** Of the values of all groups: enough for 200 groups of 100 values each, as long as values are. */
+const MAX_VALUE_CHARS = 640_000;
+/** What all groups are known by, and their examples: a thousand of 2,000 characters each. */
+const MAX_TEXT_CHARS = 2_000_000;
 /** Messages repeat: most are looked at once. */
 const MAX_REMEMBERED = 2_000;
+/** What is longer takes more room than looking at it again takes time. */
+const MAX_REMEMBERED_CHARS = 1_000;
 const MAX_EXAMPLE_CHARS = 500;
 
 export interface Example {
@@ -55,6 +61,8 @@ export class Groups {
   readonly #changes: readonly StateChange[];
   readonly #groups = new Map<string, Group>();
   readonly #known = new Map<string, Words>();
+  readonly #values: Budget = { left: MAX_VALUE_CHARS };
+  #textChars = 0;
   /** Lines whose group did not fit any more. */
   others = 0;
   total = 0;
@@ -88,7 +96,8 @@ export class Groups {
     const span = spanOf(this.#changes, record.ms);
     if (span !== null) group.spans[span] = (group.spans[span] ?? 0) + 1;
     if (isLate(this.#changes, span, record)) group.late.add(record.colo ?? "unknown");
-    if (isBetterExample(record, group.example.record)) {
+    const former = group.example.record;
+    if (isBetterExample(record, former) && this.#fits(charsOf(record) - charsOf(former))) {
       group.example = { record, ms: record.ms ?? 0 };
     }
   }
@@ -97,10 +106,18 @@ export class Groups {
     const key = `${error ?? ""}\n${message}`;
     const existing = this.#groups.get(key);
     if (existing !== undefined) return existing;
-    if (this.#groups.size >= MAX_GROUPS) return null;
-    const group = newGroup(message, error, record, this.#changes.length + 1);
+    if (this.#groups.size >= MAX_GROUPS || !this.#fits(2 * key.length + charsOf(record)))
+      return null;
+    const group = newGroup({ message, error }, record, this.#changes.length + 1, this.#values);
     this.#groups.set(key, group);
     return group;
+  }
+
+  /** Takes the room, where there is so much. */
+  #fits(chars: number): boolean {
+    if (chars > 0 && this.#textChars + chars > MAX_TEXT_CHARS) return false;
+    this.#textChars += chars;
+    return true;
   }
 
   #wordsOf(record: LogRecord): Words {
@@ -116,7 +133,7 @@ export class Groups {
       hints: hintsOf(record),
     };
     if (this.#known.size >= MAX_REMEMBERED) this.#known.clear();
-    this.#known.set(key, words);
+    if (key.length <= MAX_REMEMBERED_CHARS) this.#known.set(key, words);
     return words;
   }
 
@@ -131,8 +148,13 @@ export class Groups {
   }
 }
 
-function newGroup(message: string, error: string | null, record: LogRecord, spans: number): Group {
-  const counter = (): Counter => new Counter(MAX_VALUES);
+function newGroup(
+  { message, error }: Pick<Words, "message" | "error">,
+  record: LogRecord,
+  spans: number,
+  values: Budget,
+): Group {
+  const counter = (): Counter => new Counter(MAX_VALUES, values);
   return {
     message,
     error,
@@ -171,6 +193,10 @@ function saidBy({ error, message }: LogRecord): string | null {
 function answerOf({ status, method, route }: LogRecord): string {
   const parts = [status, method, route].filter((part) => part !== null);
   return parts.length === 0 ? "(no message)" : parts.join(" ");
+}
+
+function charsOf({ error, message, stack }: LogRecord): number {
+  return [error, message, stack].reduce((sum, text) => sum + (text?.length ?? 0), 0);
 }
 
 function isBetterExample(a: LogRecord, b: LogRecord): boolean {

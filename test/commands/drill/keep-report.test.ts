@@ -42,7 +42,7 @@ function disk(files: Record<string, string> = {}) {
 
 async function drill(
   { change }: { change: (ports: Ports) => Ports },
-  { percent = 10, slow = false } = {},
+  { percent = 10, slow = false, named = true } = {},
 ) {
   const stage = stageAt(percent);
   const ports = drillPorts(stage, (given) => {
@@ -57,7 +57,7 @@ async function drill(
     return change({ ...given, store });
   });
   const outcome = await performChecklist(INPUT, ports, null);
-  const kept = await keepReport(outcome, { out: "out" }, ports);
+  const kept = await keepReport(outcome, named ? { out: "out" } : {}, ports);
   return { kept, day: new Date(stage.nowMs).toISOString().slice(0, 10) };
 }
 
@@ -135,6 +135,27 @@ test("a drill that did not begin leaves nothing", async () => {
   expect([...on.held.keys()]).toEqual(["./RUNBOOK.md"]);
 });
 
+test("the usual folder is one that nobody named: it is taken where others cannot write", async () => {
+  const on = disk();
+  const asked: unknown[] = [];
+  const change = (ports: Ports): Ports => {
+    const { reports, ...given } = on.change(ports);
+    const at: typeof reports.at = (...where) => {
+      asked.push(where);
+      return reports.at(...where);
+    };
+    return { ...given, reports: { at } };
+  };
+  await drill({ change }, { named: false });
+  await drill({ change });
+  expect(asked).toEqual([
+    ["docs/DRILLS", { named: false }],
+    [".", { named: true }],
+    ["out", { named: true }],
+    [".", { named: true }],
+  ]);
+});
+
 test("a disk that refuses is said, and changes nothing of how the drill ended", async () => {
   const on = disk();
   const refuse = () => Promise.reject(new LocalError("cannot write out/x: the disk is full"));
@@ -143,7 +164,7 @@ test("a disk that refuses is said, and changes nothing of how the drill ended", 
       const given = on.change(ports);
       return {
         ...given,
-        reports: { at: (path) => ({ ...given.reports.at(path), write: refuse }) },
+        reports: { at: (...where) => ({ ...given.reports.at(...where), write: refuse }) },
       };
     },
   });

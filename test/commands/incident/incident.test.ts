@@ -1,5 +1,9 @@
 /** Opening, noting, closing, listing and telling of incidents. */
+import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { createReportFolders } from "../../../src/adapters/report-folder.ts";
 import { exitCodeOf } from "../../../src/cli/exit.ts";
 import { reportText } from "../../../src/cli/report.ts";
 import type { ChangingVerb } from "../../../src/commands/command.ts";
@@ -19,7 +23,7 @@ import { COMMON, NOW_MS, perform, type World, world } from "./world.ts";
 
 const verb = (one: unknown) => one as ChangingVerb;
 const OPEN = { title: ["uploads", "fail"], severity: "critical", at: undefined };
-const CLOSE = { at: undefined, logs: undefined, out: "docs/INCIDENTS" };
+const CLOSE = { at: undefined, logs: undefined, out: undefined };
 const FILE = "docs/INCIDENTS/2025-11-13_b2a_incident.md";
 
 const open = (at: World, more: object = {}) =>
@@ -241,6 +245,25 @@ describe("close", () => {
       },
     ]);
     expect(at.journal.map(({ event }) => event?.kind)).toEqual(["opened"]);
+  });
+
+  test("takes a usual folder that others can write only when it is named", async () => {
+    const cwd = await mkdtemp(join(tmpdir(), "pixcanary-incident-"));
+    try {
+      await mkdir(join(cwd, "docs"));
+      await chmod(join(cwd, "docs"), 0o777);
+      const at = world({ reports: createReportFolders(cwd) });
+      await open(at);
+      const refused = await close(at);
+      expect([exitCodeOf(refused), refused]).toMatchObject([
+        2,
+        { message: expect.stringMatching(/others can write to .*: name the folder with --out/) },
+      ]);
+      expect(at.journal.map(({ event }) => event?.kind)).toEqual(["opened"]);
+      expect(await close(at, { out: "docs/INCIDENTS" })).toMatchObject({ kind: "done" });
+    } finally {
+      await rm(cwd, { recursive: true, force: true });
+    }
   });
 
   test("after Ctrl-C writes nothing and closes nothing", async () => {

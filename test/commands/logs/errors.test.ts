@@ -352,6 +352,9 @@ describe("what wrangler and PowerShell leave", () => {
 
 describe("memory", () => {
   const PEAK_KIB = 150 * 1024;
+  /** Digits would be folded. */
+  const letters = (n: number): string =>
+    [n / 676, n / 26, n].map((part) => String.fromCharCode(97 + (part % 26))).join("");
   /** More than the bound of what is read unasked, and than what V8 would leave lying about. */
   const GIBS = thoroughly(1, 0.25);
   /** The whole program, in a process of its own: KiB at its peak. */
@@ -414,6 +417,39 @@ describe("memory", () => {
     expect(many.data).toMatchObject({ lines: 5_000, broken: 0, matched: 5_000 });
     expect(many.data.groups).toHaveLength(1_000);
     expect(many.peak).toBeLessThan(PEAK_KIB);
+  });
+
+  it("is bounded when a thousand groups have forty values and more of each word", async () => {
+    const words = function* (): Generator<Buffer> {
+      for (let group = 0; group < 1_000; group += 1) {
+        const line = (n: number) => {
+          const word = (name: string) => `${name}${group}-${n}`.padEnd(120, "x");
+          const [cohort, phase, route] = ["h", "p", "/"].map(word);
+          const [colo, country, device] = ["c", "l", "d"].map(word);
+          const given = { cohort, phase, route, colo, country, device };
+          return errorLine(`boom ${letters(group)}`, given);
+        };
+        yield ndjson(Array.from({ length: 45 }, (_, n) => line(n)));
+      }
+    };
+    const { data, peak } = await measured(await big("words.gz", words()));
+    expect(data).toMatchObject({ lines: 45_000, broken: 0, matched: 45_000, others: 0 });
+    expect(data.groups).toHaveLength(1_000);
+    expect(peak).toBeLessThan(PEAK_KIB);
+  });
+
+  it("is bounded when a thousand errors are as long as an error can be", async () => {
+    const long = function* (): Generator<Buffer> {
+      for (let n = 0; n < 4_000; n += 1) {
+        const message = `boom ${letters(n % 1_000)} `.padEnd(2_000, "漢");
+        const context = { error: `E ${message}`, stack: `E\n    at ${"漢".repeat(4_000)}` };
+        yield ndjson([errorLine(message, { context })]);
+      }
+    };
+    const { data, peak } = await measured(await big("long-errors.gz", long()));
+    expect(data).toMatchObject({ lines: 4_000, broken: 0, matched: 4_000 });
+    expect(data.groups.reduce((sum, { count }) => sum + count, data.others)).toBe(4_000);
+    expect(peak).toBeLessThan(PEAK_KIB);
   });
 
   it("is bounded when each error is another one and its line nearly a mebibyte long", async () => {

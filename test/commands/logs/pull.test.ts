@@ -1,6 +1,6 @@
 /** `logs pull` against the sandbox's R2: windows, resuming, damage, hostile keys. */
 import { createHash } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
@@ -384,6 +384,18 @@ describe("as a program", () => {
       env: { ...PLAIN_ENV, HOME: dir },
       ...onStart,
     });
+
+  test("does not put logs where others can write, but says how to", async () => {
+    await batch(Date.now());
+    await mkdir(join(dir, "incident-logs"));
+    await chmod(join(dir, "incident-logs"), 0o777);
+    const { code, stderr } = await run([]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/others can write to .*incident-logs \(mode 0777\): name the folder/);
+    expect(stderr).toMatch(/ --out incident-logs\/\d{8}T\d{6}Z/);
+    expect(await readdir(join(dir, "incident-logs"))).toEqual([]);
+    expect((await run(["--out", "incident-logs/x"])).code).toBe(0);
+  });
 
   test("answers with a document, and names its folder by the time", async () => {
     const key = await batch(Date.now());

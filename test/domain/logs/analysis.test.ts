@@ -20,6 +20,9 @@ const of = (lines: readonly Line[], given: Feeding = {}) => analysed(ndjson(line
 const repeat = <T>(count: number, make: (index: number) => T): T[] =>
   Array.from({ length: count }, (_, index) => make(index));
 
+/** Digits would be folded. */
+const letters = (n: number): string => String.fromCharCode(97 + (n % 26), 97 + n / 26);
+
 describe("groups", () => {
   it("fold ids, and say how many, since when and for whom", () => {
     const lines = repeat(10, (n) =>
@@ -72,6 +75,42 @@ describe("groups", () => {
     const colos = of(names.map((name) => errorLine("boom", { colo: name }))).groups[0]?.locations;
     expect(Object.keys(colos ?? {})).toHaveLength(41);
     expect(colos?.["(others)"]).toBe(1_160);
+  });
+
+  it("are bounded in all their texts, and the newest example stays where there is room for it", () => {
+    const line = (n: number, atMs: number) => {
+      const context = { error: "E", stack: `at ${"x".repeat(3_900)}` };
+      return errorLine(`boom ${letters(n)} ${"y".repeat(1_900)}`, { context }, atMs);
+    };
+    const lines = repeat(500, (n) => [line(n, START_MS), line(n, START_MS + 1_000)]).flat();
+    const { groups, others } = of(lines);
+    const known = groups.reduce((sum, { count }) => sum + count, 0);
+    expect(known + others).toBe(1_000);
+    expect(groups.length).toBeGreaterThan(150);
+    expect(groups.length).toBeLessThan(350);
+    for (const { example } of groups) expect(example.at).toBe("2026-05-01T00:49:01.000Z");
+  });
+
+  it("are bounded in all their values together, and still tell what each line of theirs has", () => {
+    const lines = repeat(600, (group) =>
+      repeat(20, (n) => {
+        const word = (name: string) => `${name}${group}-${n}`.padEnd(120, "x");
+        return errorLine(`boom ${letters(group)}`, { colo: word("c"), route: word("/") });
+      }),
+    ).flat();
+    const { groups, others } = of(lines);
+    expect([groups.length, others]).toEqual([600, 0]);
+    const kept = groups.flatMap(({ locations, routes }) => [locations, routes].map(Object.keys));
+    const chars = kept.flat().reduce((sum, value) => sum + value.length, 0);
+    expect(chars).toBeGreaterThan(500_000);
+    expect(chars).toBeLessThan(850_000);
+    for (const { locations, cohorts, phases } of groups) {
+      expect(Object.values(locations).reduce((sum, count) => sum + count, 0)).toBe(20);
+      expect([cohorts, phases]).toEqual([{ native: 20 }, { b1a: 20 }]);
+    }
+    expect(groups.filter(({ locations }) => locations["(others)"] === 19).length).toBeGreaterThan(
+      300,
+    );
   });
 
   it("take the runbook's plain lines, refusals without an error, and lines with nothing at all", () => {
