@@ -31,8 +31,6 @@ export class ConfigError extends Error {
   readonly missing: boolean;
   /** Somebody else may have put it there: nothing in it was read. */
   readonly planted: boolean;
-  /** The operator's own file, where one that is planted was found before it. */
-  readonly ownPath: string | null;
   /** Which of the two ids could be read all the same. */
   readonly known: KnownIds;
   constructor(message: string, hint: string, more: Partial<ConfigErrorFacts> = {}) {
@@ -40,12 +38,11 @@ export class ConfigError extends Error {
     this.hint = hint;
     this.missing = more.missing ?? false;
     this.planted = more.planted ?? false;
-    this.ownPath = more.ownPath ?? null;
     this.known = more.known ?? {};
   }
 }
 
-type ConfigErrorFacts = Pick<ConfigError, "missing" | "planted" | "ownPath" | "known">;
+type ConfigErrorFacts = Pick<ConfigError, "missing" | "planted" | "known">;
 
 export interface KnownIds {
   accountId?: string;
@@ -68,8 +65,6 @@ export interface LoadedConfig {
   broken: ConfigError | null;
   /** For relief: mistakes that do not matter to it, one line each. */
   warnings: readonly string[];
-  /** For relief: the nearest file that others can write, and that this one is used instead; one line. */
-  passedOver: string | null;
 }
 
 export interface ConfigSources {
@@ -87,35 +82,25 @@ export interface ConfigSources {
 export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> {
   const { path, text } = await findConfig(sources);
   const config = await parseConfigFile(text, path);
-  return { path, config, unusable: new Map(), broken: null, warnings: [], passedOver: null };
+  return { path, config, unusable: new Map(), broken: null, warnings: [] };
 }
 
 /**
  * The same file for relief: a mistake in one place does not make the rest unusable, and without a file
- * that can be read, what there is instead is nothing, and why. A file that others can write must not take a
- * stop away: the operator's own one is used in its place.
+ * that can be read, what there is instead is nothing, and why.
  */
 export async function loadForRelief(sources: ConfigSources): Promise<LoadedConfig> {
   try {
     const { path, text } = await findConfig(sources);
-    return { path, ...(await parseForRelief(text, path)), passedOver: null };
+    return { path, ...(await parseForRelief(text, path)) };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    if (error.ownPath !== null) {
-      const loaded = await loadForRelief({ ...sources, explicitPath: error.ownPath });
-      return { ...loaded, passedOver: `${error.message}; using ${shown(error.ownPath)}` };
-    }
     const path = resolve(sources.cwd, sources.explicitPath ?? CONFIG_FILE_NAME);
     return { path, ...NOTHING_READ, broken: error };
   }
 }
 
-const NOTHING_READ = {
-  config: { environments: {} },
-  unusable: new Map(),
-  warnings: [],
-  passedOver: null,
-} as const;
+const NOTHING_READ = { config: { environments: {} }, unusable: new Map(), warnings: [] } as const;
 
 async function findConfig(sources: ConfigSources): Promise<{ path: string; text: string }> {
   const { cwd, explicitPath, own } = sources;
@@ -136,12 +121,15 @@ async function findConfig(sources: ConfigSources): Promise<{ path: string; text:
   throw new ConfigError(message, hint, { missing: true });
 }
 
-/** Who has a file of his own is not led to one that others can write. */
+/**
+ * Who has a file of his own is not led to one that others can write. Nor is his own used unasked: in the folder of
+ * another project, a stop would go to the wrong Worker.
+ */
 async function pointToOwn(error: unknown, ownPath: string | null): Promise<never> {
   if (!(error instanceof ConfigError && error.planted) || ownPath === null) throw error;
   const own = await findTrusted(ownPath, "--config").catch(() => null);
   if (own === null) throw error;
-  throw new ConfigError(error.message, `--config ${quoted(ownPath)}`, { planted: true, ownPath });
+  throw new ConfigError(error.message, `--config ${quoted(ownPath)}`, { planted: true });
 }
 
 function upwards(folder: string): string[] {
@@ -223,7 +211,7 @@ export async function parseConfigFile(text: string, path: string): Promise<Confi
 export async function parseForRelief(
   text: string,
   path: string,
-): Promise<Omit<LoadedConfig, "path" | "passedOver">> {
+): Promise<Omit<LoadedConfig, "path">> {
   const read = await readJsonc(text);
   const broken = read.mistake === null ? null : notJson(read.mistake, path);
   const strict = parseStrictly(read.value);

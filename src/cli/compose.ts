@@ -72,7 +72,7 @@ export async function composeWith(
   { loaded, name, environment, warnings }: Configured,
   given: { flags: GlobalFlags; shell: Shell; interrupt: AbortSignal; options: ComposeOptions },
 ): Promise<World> {
-  const { flags, shell, interrupt, options } = withFile(loaded, given);
+  const { flags, shell, interrupt, options } = given;
   for (const warning of warnings) shell.console.err(`! continuing despite: ${warning}`);
   const baseDir = dirname(loaded.path);
   const from = { baseDir, ...options };
@@ -124,12 +124,6 @@ export async function composeWith(
     redact,
   };
   return { ports, redact };
-}
-
-/** What is typed or started next must find the same file. */
-function withFile<T extends { flags: GlobalFlags }>(loaded: LoadedConfig, given: T): T {
-  if (loaded.passedOver === null) return given;
-  return { ...given, flags: { ...given.flags, config: loaded.path } };
 }
 
 /** `deliver` with what this command was given; a secret from standard input is gone by then. */
@@ -274,8 +268,6 @@ export async function configured(
   const named = flags.env ?? (env.PIXCANARY_ENV || undefined);
   if (relief) {
     const loaded = await loadForRelief(sources);
-    // At once: which file speaks must be known, too, where it is then not enough.
-    if (loaded.passedOver !== null) shell.console.err(`! continuing despite: ${loaded.passedOver}`);
     return askingOnce({ loaded, ...environmentForRelief(loaded, named, env) });
   }
   const loaded = await loadConfig(sources);

@@ -144,12 +144,9 @@ describe("where others can write what was found, the operator's own file", () =>
     await writeFile(ownPath(), TEXT.replace("staging", "mine"), { mode: 0o600 });
   });
 
-  it("is what relief goes on with, and it says so in a line", async () => {
-    const { path, config, broken, passedOver } = await loadForRelief(sources());
-    expect([path, Object.keys(config.environments), broken]).toEqual([ownPath(), ["mine"], null]);
-    expect(passedOver).toMatch(/^found .*shared\/pixcanary\.json, .*mode 0666.*not read; using /);
-    expect(passedOver).toContain(`using ${ownPath()}`);
-    expect(passedOver).not.toContain("\n");
+  it("is what relief is told to name, which does not use it unasked", async () => {
+    const { config, broken } = await loadForRelief(sources());
+    expect([config.environments, broken]).toMatchObject([{}, { hint: `--config ${ownPath()}` }]);
   });
 
   it("is what everybody else is told to name, and not the planted one", async () => {
@@ -162,20 +159,21 @@ describe("where others can write what was found, the operator's own file", () =>
   it.each([
     ["is not there", () => rm(ownPath())],
     ["is no better", () => chmod(ownPath(), 0o666)],
-  ])("is not named where it %s, and relief has no file", async (_, make) => {
+  ])("is not named where it %s", async (_, make) => {
     await make();
     const hint = `--config ${file}   # only if you trust it`;
     await expect(loadConfig(sources())).rejects.toMatchObject({ planted: true, hint });
-    const { config, broken, passedOver } = await loadForRelief(sources());
-    expect([config.environments, broken, passedOver]).toMatchObject([{}, { hint }, null]);
+    const { config, broken } = await loadForRelief(sources());
+    expect([config.environments, broken]).toMatchObject([{}, { hint }]);
   });
 
   it.skipIf(!ROOT)(
-    "is used as well where their link leads to what cannot be looked at",
+    "is named as well where their link leads to what cannot be looked at",
     async () => {
       await chmod(folder, 0o1777);
       await linkTo("x".repeat(300), STRANGER);
-      expect(await loadForRelief(sources())).toMatchObject({ path: ownPath(), broken: null });
+      const hint = `--config ${ownPath()}`;
+      await expect(loadConfig(sources())).rejects.toMatchObject({ planted: true, hint });
     },
   );
 });

@@ -18,12 +18,11 @@ const GOOD = { environments: { first: environment("1"), own: OWN, last: environm
 const VARIABLES = { CLOUDFLARE_ACCOUNT_ID: "a".repeat(32), PIXCANARY_NAMESPACE_ID: "b".repeat(32) };
 
 async function load(text: string): Promise<LoadedConfig> {
-  const found = { path: PATH, passedOver: null };
-  const nothing = { config: { environments: {} }, unusable: new Map(), warnings: [] };
+  const nothing = { path: PATH, config: { environments: {} }, unusable: new Map(), warnings: [] };
   return parseForRelief(text, PATH).then(
-    (read) => ({ ...found, ...read }),
+    (read) => ({ path: PATH, ...read }),
     (broken: unknown) => {
-      if (broken instanceof ConfigError) return { ...found, ...nothing, broken };
+      if (broken instanceof ConfigError) return { ...nothing, broken };
       throw broken;
     },
   );

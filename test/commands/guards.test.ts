@@ -412,7 +412,7 @@ describe("a restore after two people have pulled the stop", () => {
   it("names both: the one that KV holds, and the one that only a location shows or the journal tells of", async () => {
     const kv: ModelKv = { config: [configAt(OLD)], stop: [A, B] };
     const ports = world(kv);
-    const entry = { at: new Date(ports.clock.now()).toISOString(), id: "C" };
+    const entry = { at: new Date(ports.clock.now() - 180_000).toISOString(), id: "C" };
     const told = {
       ...entry,
       command: "not-aus",
