@@ -71,6 +71,7 @@ const loggedIn = () => ({ ...native, cookie: sandbox.description.session });
 describe("locations", () => {
   test("each answers with its own colo, directly and behind the one address", async () => {
     for (const { colo, url } of sandbox.description.locations) {
+      await untilShown(colo, { percent: 10, source: "kv" });
       expect((await qa(colo)).colo).toBe(colo);
       const direct = await fetch(`${url}/qa`, {
         headers: { authorization: `Bearer ${sandbox.description.qaToken}` },
@@ -93,7 +94,7 @@ describe("locations", () => {
 
   test("a location whose KV throws or hangs still answers, and says so", async () => {
     sandbox.control.setKv({ reads: "throw", location: "IAD" });
-    expect((await qa("IAD")).canary.source).toBe("last-good");
+    await untilShown("IAD", { source: "last-good" });
     sandbox.control.setKv({ reads: "hang", location: "IAD" });
     expect((await qa("IAD")).canary.source).toBe("last-good");
     await untilShown("FRA", { source: "kv" });
