@@ -1,6 +1,5 @@
 /** The whole sandbox: the real Worker at several locations, steered through the API. */
 import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
@@ -245,20 +244,21 @@ test("what the Workers print is caught, and not printed", async () => {
   await expect.poll(wanted, PATIENCE).toBe(true);
 });
 
+const servers = () =>
+  process.getActiveResourcesInfo().filter((resource) => resource === "TCPServerWrap").length;
+
 test("a start that fails ends what it had started, and wrong options are named", async () => {
-  const resources = () =>
-    process.getActiveResourcesInfo().filter((r) => r === "TCPServerWrap").length;
-  const before = resources();
+  const before = servers();
   const databaseUrl = "postgres://postgres:postgres@127.0.0.1:1/postgres";
   await expect(startSandbox({ databaseUrl })).rejects.toThrow("ECONNREFUSED");
-  await expect.poll(resources, PATIENCE).toBe(before);
+  await expect.poll(servers, PATIENCE).toBe(before);
   await expect(startSandbox({ locations: ["FRA", "FRA"] })).rejects.toThrow("must differ");
   await expect(startSandbox({ lagMs: { min: 2, max: 1 } })).rejects.toThrow("min must not exceed");
 });
 
 test("closing leaves no port, no file and no process behind, even under every fault", async () => {
   const children = () => process.getActiveResourcesInfo().filter((r) => r === "ProcessWrap").length;
-  const before = children();
+  const before = { children: children(), servers: servers() };
   const folder = await mkdtemp(join(tmpdir(), "pixcanary-closing-"));
   vi.stubEnv("TMPDIR", folder);
   onTestFinished(async () => {
@@ -267,29 +267,21 @@ test("closing leaves no port, no file and no process behind, even under every fa
   });
   const other = await startSandbox({ locations: ["FRA"], lagMs: NO_LAG });
   expect(await readdir(folder)).not.toEqual([]);
-  expect(children()).toBeGreaterThan(before);
-  const { description, control } = other;
-  const { edgeUrl, originUrl, controlUrl, apiBaseUrl, databaseUrl, locations } = description;
+  expect(children()).toBeGreaterThan(before.children);
+  expect(servers()).toBeGreaterThan(before.servers);
+  const { control, description } = other;
   await control.startTraffic({ ratePerS: 100, thinkMs: 5_000 });
   await control.addFault({ kind: "hang" });
   control.setKv({ reads: "hang" });
   control.setNative({ databaseLatencyMs: 5_000 });
-  const hanging = fetch(`${apiBaseUrl}/user`, { headers: { authorization: "Bearer x" } });
+  const hanging = fetch(`${description.apiBaseUrl}/user`, {
+    headers: { authorization: "Bearer x" },
+  });
   hanging.catch(() => undefined);
   await other.close();
   await other.close();
   await expect(hanging).rejects.toThrow();
-  await expect.poll(children, PATIENCE).toBe(before);
+  // The ports that it had may be another process's by now: only what is still ours counts.
+  await expect.poll(() => ({ children: children(), servers: servers() }), PATIENCE).toEqual(before);
   expect(await readdir(folder)).toEqual([]);
-  const urls = [edgeUrl, originUrl, controlUrl, apiBaseUrl, databaseUrl, locations[0]?.url ?? ""];
-  for (const url of urls) expect(await reachable(Number(new URL(url).port))).toBe(false);
 });
-
-function reachable(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
-    socket.on("connect", () => resolve(true));
-    socket.on("error", () => resolve(false));
-    socket.on("close", () => socket.destroy());
-  });
-}
