@@ -133,7 +133,7 @@ class IsolateStateReader implements StateReader {
       ...this.#deps,
       freshMs: FRESH_MS,
       staleMs: BEACON_STALE_MS,
-      ask: () => beacon.read(),
+      ask: (keepAlive) => beacon.read(keepAlive),
       answered: (read) => this.#beaconAnswered(read),
       failed: () => {
         this.#failing = true;

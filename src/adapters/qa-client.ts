@@ -23,7 +23,7 @@ import type { Secret } from "./secrets.ts";
 import { networkWords } from "./transport.ts";
 
 /** One look, from name lookup to the last byte. */
-const LOOK_MS = 3_000;
+export const LOOK_MS = 3_000;
 const MAX_BODY_BYTES = 256 * 1024;
 
 export interface QaProbeOptions {

@@ -28,9 +28,9 @@ import { type Redact, remoteText } from "./redact.ts";
 import { toTransportError } from "./transport.ts";
 
 /** The Worker has 3 s for a carrier that does not answer, and says so then. */
-const SEND_MS = 4_500;
+export const SEND_MS = 4_500;
 /** An agent may ask its owner. */
-const KEY_MS = 3_000;
+export const KEY_MS = 3_000;
 const MAX_BODY_BYTES = 64 * 1024;
 
 export interface StopSenderOptions {

@@ -9,7 +9,7 @@ import { type AssessData, assess } from "../../src/commands/assess.ts";
 import type { Outcome } from "../../src/commands/command.ts";
 import type { MetricPoint } from "../../src/domain/metrics/point.ts";
 import type { SandboxControl, TrafficInput } from "../../src/sandbox/index.ts";
-import { ensureCli, runCli } from "../support/cli.ts";
+import { patientClock, runHere } from "../support/here.ts";
 import { untilLive } from "../support/live.ts";
 import { storedPoint } from "../support/metric-points.ts";
 import { HANG_MS } from "../support/patience.ts";
@@ -41,7 +41,7 @@ const ORPHANS_ASIDE = { orphanedIntents: { limit: 10_000 } };
 let lane: Lane;
 let control: SandboxControl;
 beforeAll(async () => {
-  await Promise.all([ensureCli(), ensureBundle()]);
+  await ensureBundle();
   lane = await startLane({ locations: ["FRA"] });
   control = lane.sandbox.control;
 });
@@ -121,7 +121,8 @@ describe("without traffic", () => {
 
     // As an operator runs it.
     const env = { ...lane.env, ...tokenEnv(lane.sandbox) };
-    const { code, stdout } = await runCli(["assess", "--config", config, "--json"], { env });
+    const words = ["assess", "--config", config, "--json"];
+    const { code, stdout } = await runHere(words, { env, clock: patientClock() });
     expect([code, JSON.parse(stdout)]).toEqual([
       20,
       expect.objectContaining({
@@ -148,7 +149,8 @@ describe("with recorded requests, 75 a second", () => {
   /** Of native's each 12th is spoilt. */
   function record(spoilt: Partial<MetricPoint>, durationMs: number): void {
     const fromMs = Date.now() - 60_000;
-    const rows = Array.from({ length: 120 * 75 * 2 }, (_, nth) => {
+    // For 10 min more: however long it takes to be named, there are requests all the time.
+    const rows = Array.from({ length: 660 * 75 * 2 }, (_, nth) => {
       const own = nth % 2 === 0 ? { durationMs, ...(nth % 24 === 0 ? spoilt : {}) } : {};
       const cohort = nth % 2 === 0 ? ("native" as const) : ("proxy" as const);
       const atMs = fromMs + Math.floor(nth / 150) * 1_000;
@@ -228,7 +230,8 @@ describe("with visitors", () => {
 
     // What proxy's metrics say is never waited for (proxy-health.test.ts): a slow answer is not said, and the stop obeys.
     const env = { ...lane.env, ...tokenEnv(lane.sandbox) };
-    const { code, stdout } = await runCli(["not-aus", "--config", config], { env });
+    const words = ["not-aus", "--config", config];
+    const { code, stdout } = await runHere(words, { env, clock: patientClock() });
     expect([code, stdout]).toEqual([0, expect.stringContaining("✔ not-aus: done")]);
     expect(stopIsStored(lane.sandbox)).toBe(true);
   });

@@ -48,7 +48,7 @@ describe("a stop that KV does not bring", () => {
   });
 
   test("verify does not call it live until the copies have expired", async () => {
-    await isTrue(await run(["verify"], true), ALL_ON);
+    await isTrue(await run(["verify"], "brief"), ALL_ON);
     // The mirror of the stop in config comes by KV alone.
     stage.control.setKv({ frozen: false, catchUp: true });
     const { code } = await run(["verify"]);
@@ -57,7 +57,7 @@ describe("a stop that KV does not bring", () => {
 
   test("status tells of the emergency, and which location does not show it yet", async () => {
     const before = await emergencies(stage.lane.sandbox);
-    const { said } = await run(["status"], true);
+    const { said } = await run(["status"], "quick");
     expect(said).toMatch(/EMERGENCY|emergency/);
     // It may have expired between the two looks.
     const after = await emergencies(stage.lane.sandbox);
@@ -74,7 +74,7 @@ describe("a release", () => {
   test("is done when the beacon has acknowledged it and every location shows it", async () => {
     expect((await stop()).code).toBe(0);
     await emergencies(stage.lane.sandbox);
-    const { code } = await restore(false, "--force");
+    const { code } = await restore("patient", "--force");
     expect([code, await emergencies(stage.lane.sandbox)]).toEqual([0, ALL_OFF]);
     const release_id = storedRelease();
     for (const beacon of await beacons()) expect(beacon).toMatchObject({ heard: true, release_id });
@@ -83,21 +83,21 @@ describe("a release", () => {
   test("that a location can see by neither carrier is not called done, nor live", async () => {
     expect((await stop()).code).toBe(0);
     stage.control.setKv({ frozen: true, location: "AMS" });
-    const { code, said } = await restore(true, "--force");
+    const { code, said } = await restore("brief", "--force");
     expect([code, said]).toEqual([21, expect.stringContaining("AMS")]);
-    const verified = await run(["verify"], true);
+    const verified = await run(["verify"], "brief");
     expect([verified.code, verified.said]).toEqual([21, expect.stringContaining("AMS")]);
     stage.control.setKv({ frozen: false });
-    expect((await restore(false, "--force")).code).toBe(0);
+    expect((await restore("patient", "--force")).code).toBe(0);
     expect(await emergencies(stage.lane.sandbox)).toEqual(ALL_OFF);
   });
 
   test("is not called done in its cached time, however often it is asked", async () => {
     expect((await stop()).code).toBe(0);
     await emergencies(stage.lane.sandbox);
-    await isTrue(await restore(true, "--force"), ALL_OFF);
-    await isTrue(await run(["verify"], true), ALL_OFF);
-    const { code, said } = await run(["status"], true);
+    await isTrue(await restore("brief", "--force"), ALL_OFF);
+    await isTrue(await run(["verify"], "brief"), ALL_OFF);
+    const { code, said } = await run(["status"], "quick");
     if (code === 0 && !/emergency/i.test(said)) await isTrue({ code, said }, ALL_OFF);
   });
 });

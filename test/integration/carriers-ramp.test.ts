@@ -75,7 +75,7 @@ function share(): number | null {
 
 /** Nothing is left behind: the stop is released at all locations, and another ramp begins. */
 async function startsAgain(): Promise<void> {
-  await vi.waitFor(async () => expect((await restore(true, "--force")).code).toBe(0), PATIENCE);
+  await vi.waitFor(async () => expect((await restore("brief", "--force")).code).toBe(0), PATIENCE);
   expect(await emergencies(stage.lane.sandbox)).toEqual(ALL_OFF);
   const again = await run([...START, "15:1s,20"]);
   expect([again.code, again.said]).toEqual([0, expect.stringContaining("done, 20 %")]);
@@ -89,7 +89,7 @@ describe.each(["KV", "the API", "KV and the API"] as const)("while %s is dead", 
     await vi.waitFor(() => {
       expect(running.said()).toMatch(/the stored state cannot be read: .*(503|refused)/);
     }, PATIENCE);
-    expect((await stop(true)).code).toBe(0);
+    expect((await stop("quick")).code).toBe(0);
     expect(await emergencies(stage.lane.sandbox)).toEqual(ALL_ON);
     await vi.waitFor(() => {
       expect(running.said()).toMatch(/cannot be read: .*an emergency is in force at FRA, AMS, IAD/);
@@ -134,7 +134,7 @@ describe.each(Object.entries(VISIBLE))("while %s", (_, begin) => {
   test("a stop ends the ramp by what is stored, before its next step", async () => {
     const running = await rampInHold();
     await begin(stage.control);
-    const pulled = await stop(true);
+    const pulled = await stop("quick");
     running.skipHold();
     const { code, said } = await running.ended;
     expect([code, said]).toEqual([25, expect.stringMatching(/a stop was set at .*"5xx"/)]);
@@ -165,7 +165,7 @@ describe("a ramp in the Worker's cron", () => {
     async (_, begin) => {
       await detached();
       await begin(stage.control);
-      expect((await stop(true)).code).toBe(0);
+      expect((await stop("quick")).code).toBe(0);
       // The hold is over by now; a tick that can read nothing does nothing.
       await stage.control.runScheduled("FRA", minute(6)).catch(() => undefined);
       expect(ramp()?.step).toBe(0);

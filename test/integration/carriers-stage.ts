@@ -1,10 +1,9 @@
 /** One sandbox for a file of tests in which carriers of a stop die: the verbs by an operator with a key, and the faults. */
 import { afterAll, beforeAll, beforeEach } from "vitest";
-import { createClock } from "../../src/adapters/clock.ts";
 import type { Clock } from "../../src/ports/machine.ts";
 import type { SandboxControl } from "../../src/sandbox/index.ts";
-import { type HereOptions, patientClock, runHere } from "../support/here.ts";
-import { AMPLE_S } from "../support/patience.ts";
+import { type HereOptions, patientClock, quickClock, runHere } from "../support/here.ts";
+import { AMPLE_S, DEAD_CARRIER_PATIENCE } from "../support/patience.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 import { type Lane, operatorOf, resetLane, startLane, tokenEnv, writeConfig } from "./lane.ts";
 
@@ -16,18 +15,23 @@ export interface Said {
   said: string;
 }
 
+/**
+ * `patient`: all that is asked answers. `quick`: what is dead is waited for, and no longer than in production; it ends by
+ * what it sees. `brief`: the same, and what it does not see in 8 s is pending.
+ */
+export type Waits = "patient" | "quick" | "brief";
+
 export interface Carriers {
   readonly lane: Lane;
   readonly control: SandboxControl;
-  /** `quick`: what is dead is waited for; a clock that never ends a wait would hang. */
-  run(words: readonly string[], quick?: boolean): Promise<Said>;
+  run(words: readonly string[], waits?: Waits): Promise<Said>;
   /** Until it ends by itself, or is interrupted. */
   start(
     words: readonly string[],
     options: { clock: Clock } & Pick<HereOptions, "onOut" | "interrupt">,
   ): Promise<Said>;
-  stop(quick?: boolean): Promise<Said>;
-  restore(quick?: boolean, ...more: string[]): Promise<Said>;
+  stop(waits?: Waits): Promise<Said>;
+  restore(waits?: Waits, ...more: string[]): Promise<Said>;
 }
 
 /** To be called once, at the top of a file. `settings`: of its pixcanary.json. */
@@ -36,7 +40,8 @@ export function carriersStage(settings: Record<string, unknown> = {}): Carriers 
   let config = "";
   beforeAll(async () => {
     await ensureBundle();
-    lane = await startLane({ locations: ["FRA", "AMS", "IAD"], patience: 1 });
+    const locations = ["FRA", "AMS", "IAD"];
+    lane = await startLane({ locations, patience: DEAD_CARRIER_PATIENCE });
     config = await writeConfig(lane, { operator: await operatorOf(lane.sandbox), ...settings });
   });
   afterAll(() => lane?.close());
@@ -48,8 +53,9 @@ export function carriersStage(settings: Record<string, unknown> = {}): Carriers 
     const { code, stdout, stderr } = await runHere(all, { env, ...options });
     return { code, said: stdout + stderr };
   }
-  function run(words: readonly string[], quick = false): Promise<Said> {
-    const [limit, clock] = quick ? ["8", createClock()] : [AMPLE_S, patientClock()];
+  function run(words: readonly string[], waits: Waits = "patient"): Promise<Said> {
+    const limit = waits === "brief" ? "8" : AMPLE_S;
+    const clock = waits === "patient" ? patientClock() : quickClock();
     return start([...words, "--timeout", limit], { clock });
   }
   return {
@@ -61,9 +67,9 @@ export function carriersStage(settings: Record<string, unknown> = {}): Carriers 
     },
     run,
     start,
-    stop: (quick = false) => run(["not-aus", "--reason", "5xx"], quick),
-    restore: (quick = false, ...more) =>
-      run(["restore", "--yes", "--to", "10", "--reason", "over", ...more], quick),
+    stop: (waits) => run(["not-aus", "--reason", "5xx"], waits),
+    restore: (waits, ...more) =>
+      run(["restore", "--yes", "--to", "10", "--reason", "over", ...more], waits),
   };
 }
 

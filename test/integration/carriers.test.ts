@@ -40,33 +40,39 @@ describe.each(FAULTS)("while $name is dead", ({ name, restored, verified }) => {
 
   test("a stop is in force at all locations, and so it says", async () => {
     await begin();
-    const { code, said } = await stop(true);
+    const { code, said } = await stop("quick");
     expect([code, said]).toEqual([0, expect.stringContaining("live ")]);
     expect(await emergencies(stage.lane.sandbox)).toEqual(ALL_ON);
     await stage.control.heal();
     // The Worker's write to KV may come as late as its limit: then a restore has to be repeated, as it says.
-    await vi.waitFor(async () => expect((await restore(true, "--force")).code).toBe(0), PATIENCE);
+    await vi.waitFor(
+      async () => expect((await restore("brief", "--force")).code).toBe(0),
+      PATIENCE,
+    );
     expect(await emergencies(stage.lane.sandbox)).toEqual(ALL_OFF);
   });
 
   test("a restore says that it has not released, and the stop stays", async () => {
     await stop();
     await begin();
-    const { code, said } = await restore(true);
+    const { code, said } = await restore("brief");
     expect(restored.codes).toContain(code);
     expect(said).toMatch(restored.says);
     if (code !== 21) expect(await emergencies(stage.lane.sandbox)).toEqual(ALL_ON);
     await stage.control.heal();
-    await vi.waitFor(async () => expect((await restore(true, "--force")).code).toBe(0), PATIENCE);
+    await vi.waitFor(
+      async () => expect((await restore("brief", "--force")).code).toBe(0),
+      PATIENCE,
+    );
     expect(await emergencies(stage.lane.sandbox)).toEqual(ALL_OFF);
   });
 
   test("status tells of the emergency, verify calls nothing live that is not", async () => {
     await stop();
     await begin();
-    const seen = await run(["status"], true);
+    const seen = await run(["status"], "quick");
     expect(seen.said).toMatch(/EMERGENCY|emergency/);
-    expect((await run(["verify"], true)).code).toBe(verified);
+    expect((await run(["verify"], "quick")).code).toBe(verified);
     expect(await emergencies(stage.lane.sandbox)).toEqual(ALL_ON);
   });
 });
@@ -83,7 +89,7 @@ describe("KV that never reaches a location", () => {
   test("keeps a release from where it has not come: both carriers must have it", async () => {
     await stop();
     stage.control.setKv({ frozen: true, location: "AMS" });
-    const { code, said } = await restore(true, "--force");
+    const { code, said } = await restore("brief", "--force");
     expect([code, said]).toEqual([21, expect.stringMatching(/AMS/)]);
     expect(await emergencies(stage.lane.sandbox)).toEqual([
       expect.any(Boolean),
@@ -91,7 +97,7 @@ describe("KV that never reaches a location", () => {
       expect.any(Boolean),
     ]);
     stage.control.setKv({ frozen: false });
-    expect((await restore(false, "--force")).code).toBe(0);
+    expect((await restore("patient", "--force")).code).toBe(0);
     expect(await emergencies(stage.lane.sandbox)).toEqual(ALL_OFF);
   });
 });
@@ -99,7 +105,7 @@ describe("KV that never reaches a location", () => {
 test("a stop that only the beacon has is copied to KV by the cron", async () => {
   stage.control.setKv({ reads: "throw" });
   await stage.control.setFaults([{ kind: "outage" }]);
-  const { code, said } = await stop(true);
+  const { code, said } = await stop("quick");
   expect([code, said]).toEqual([0, expect.stringContaining("KV does not have the stop yet")]);
   await stage.control.heal();
   await stage.control.runScheduled("FRA", new Date(Date.now() + 180_000));
@@ -110,8 +116,8 @@ test("a stop that only the beacon has is copied to KV by the cron", async () => 
 test("verify does not call a release live that the beacon has not heard", async () => {
   await stop();
   stage.control.setBeacon({ calls: "throw" });
-  await restore(true, "--force");
-  const { code, said } = await run(["verify"], true);
+  await vi.waitFor(async () => expect((await restore("brief", "--force")).code).toBe(21), PATIENCE);
+  const { code, said } = await run(["verify"], "brief");
   expect([code, said]).toEqual([21, expect.stringContaining("the beacon has not heard")]);
 });
 
@@ -125,7 +131,7 @@ describe("purges that are lost", () => {
     stage.control.setKv({ frozen: true });
     stage.control.setBeacon({ purgesLost: true });
     await emergencies(stage.lane.sandbox);
-    await stop(true);
+    await stop("quick");
     await vi.waitFor(
       async () => expect(await emergencies(stage.lane.sandbox)).toEqual(ALL_ON),
       PATIENCE,
@@ -145,14 +151,14 @@ describe("without Workers Cache", () => {
 test("a location that neither carrier reaches is not called live", async () => {
   stage.control.setKv({ frozen: true, location: "AMS" });
   stage.control.setBeacon({ calls: "throw", location: "AMS" });
-  const { code, said } = await stop(true);
+  const { code, said } = await stop("brief");
   expect([code, said]).toEqual([21, expect.stringMatching(/AMS/)]);
 });
 
 test("a restore with --force while the beacon is dead is pending, and ends when it answers", async () => {
   await stop();
   stage.control.setBeacon({ calls: "throw" });
-  const { code, said } = await restore(true, "--force");
+  const { code, said } = await restore("brief", "--force");
   expect([code, said]).toEqual([21, expect.stringContaining("the beacon has not heard")]);
   await stage.control.heal();
   await vi.waitFor(

@@ -2,11 +2,10 @@
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { createClock } from "../../src/adapters/clock.ts";
 import type { OperatorSettings } from "../../src/domain/config/operator.ts";
 import { parseStop } from "../../src/domain/state/documents.ts";
-import { patientClock, runHere } from "../support/here.ts";
-import { AMPLE_S, PATIENCE } from "../support/patience.ts";
+import { patientClock, quickClock, runHere } from "../support/here.ts";
+import { AMPLE_S, DEAD_CARRIER_PATIENCE, PATIENCE } from "../support/patience.ts";
 import { ensureBundle } from "../worker/bundle.ts";
 import {
   emergencies,
@@ -18,12 +17,15 @@ import {
   writeConfig,
 } from "./lane.ts";
 
+/** Of all but the budget, which is AMPLE_S, and of its greater part, for the writes. */
+const LONGEST_LIMIT_MS = 100_000;
+
 let lane: Lane;
 let operator: OperatorSettings;
 let config: string;
 beforeAll(async () => {
   await ensureBundle();
-  lane = await startLane({ locations: ["FRA", "AMS"], patience: 1 });
+  lane = await startLane({ locations: ["FRA", "AMS"], patience: DEAD_CARRIER_PATIENCE });
   operator = await operatorOf(lane.sandbox);
   config = await writeConfig(lane, { operator });
 });
@@ -39,6 +41,24 @@ const run = (
     env: { ...lane.env, ...tokenEnv(lane.sandbox) },
     clock: more.clock ?? patientClock(),
   });
+
+/** Its budget ends once it has told of the Worker what is wanted: the API never answers. */
+async function runUntil(words: readonly string[], wanted: RegExp) {
+  let told = "";
+  const over = new AbortController();
+  const onErr = (chunk: string): void => {
+    told += chunk;
+    if (wanted.test(told)) over.abort(new DOMException("the budget is over", "TimeoutError"));
+  };
+  const quick = quickClock();
+  const timeout = (ms: number) => (ms > LONGEST_LIMIT_MS ? over.signal : quick.timeout(ms));
+  return runHere([...words, "--config", config, "--timeout", AMPLE_S], {
+    env: { ...lane.env, ...tokenEnv(lane.sandbox) },
+    clock: { ...quick, timeout },
+    onErr,
+  });
+}
+
 const storedStop = () => parseStop(lane.sandbox.control.store.text("stop"));
 
 describe("not-aus with an operator key", () => {
@@ -69,7 +89,7 @@ describe("not-aus with an operator key", () => {
   test("is in force while the API is dead: 0, with what is missing; restore releases it", async () => {
     await lane.sandbox.control.setFaults([{ kind: "outage" }]);
     const { code, stdout, stderr } = await run(["not-aus", "--reason", "API down"], {
-      clock: createClock(),
+      clock: quickClock(),
     });
     expect([code, stdout + stderr]).toEqual([0, expect.stringContaining("live      ")]);
     expect(stdout).toMatch(/written {3}stop – · config – · worker [\d.]+ m?s \((beacon|kv)/);
@@ -90,16 +110,14 @@ describe("not-aus with an operator key", () => {
 
   test("without the API and without proof it is pending, and said to be written", async () => {
     await lane.sandbox.control.setFaults([{ kind: "outage" }]);
-    const words = ["not-aus", "--no-verify", "--config", config, "--timeout", "2"];
-    const env = { ...lane.env, ...tokenEnv(lane.sandbox) };
-    const { code, stdout } = await runHere(words, { env });
+    const { code, stdout } = await runUntil(["not-aus", "--no-verify"], /written {2}worker/);
     expect([code, stdout]).toEqual([21, expect.stringContaining("the stop is written")]);
   });
 
   test("without API and KV it is in force by the beacon alone", async () => {
     await lane.sandbox.control.setFaults([{ kind: "outage" }]);
     lane.sandbox.control.setKv({ reads: "throw" });
-    const { code, stdout } = await run(["not-aus"], { clock: createClock() });
+    const { code, stdout } = await run(["not-aus"], { clock: quickClock() });
     expect([code, stdout]).toEqual([0, expect.stringMatching(/worker [\d.]+ m?s \(beacon\)/)]);
     expect(await emergencies(lane.sandbox)).toEqual([true, true]);
   });
@@ -108,9 +126,7 @@ describe("not-aus with an operator key", () => {
     await lane.sandbox.control.setFaults([{ kind: "outage" }]);
     lane.sandbox.control.setKv({ reads: "throw" });
     lane.sandbox.control.setBeacon({ calls: "throw" });
-    const words = ["not-aus", "--config", config, "--timeout", "6"];
-    const env = { ...lane.env, ...tokenEnv(lane.sandbox) };
-    const { code, stdout, stderr } = await runHere(words, { env });
+    const { code, stdout, stderr } = await runUntil(["not-aus"], /signed stop: no carrier/);
     expect(code).toBe(24);
     expect(stdout + stderr).toMatch(
       /could not be written: .*; the Worker: no carrier took it \(beacon: .*kv: /,

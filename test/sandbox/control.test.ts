@@ -87,6 +87,7 @@ describe("control over HTTP", () => {
     expect(added.status).toBe(201);
     await put("/kv", { lagMs: { min: 5, max: 10 }, reads: "stale", location: "FRA" });
     await put("/kv", { readMs: { min: 1, max: 2 }, location: "FRA" });
+    await put("/beacon", { readMs: { min: 3, max: 4 }, location: "FRA" });
     await put("/native", { errorShare: 0.5, databaseLatencyMs: 3 });
     await put("/origin", { addedLatencyMs: 4 });
     const state = await (await put("/api", { limits: { budget: 99 }, clockSkewMs: 5 })).json();
@@ -97,6 +98,7 @@ describe("control over HTTP", () => {
           FRA: { mode: "stale", lagMs: { min: 5, max: 10 }, readMs: { min: 1, max: 2 } },
         },
       },
+      beacon: { readMs: { FRA: { min: 3, max: 4 } } },
       native: { errorShare: 0.5, databaseLatencyMs: 3 },
       origin: { addedLatencyMs: 4 },
     });
@@ -104,6 +106,7 @@ describe("control over HTTP", () => {
     expect(healed).toMatchObject({
       api: { faults: [] },
       kv: { locations: { FRA: { mode: "normal", readMs: { min: 0, max: 0 } } } },
+      beacon: { readMs: { FRA: { min: 0, max: 0 } } },
       native: { errorShare: 0 },
     });
     sandbox.control.setApi({ limits: { budget: 1_200 } });

@@ -124,8 +124,11 @@ describe("the guardian, enforcing", () => {
       after: { emergency: true },
     });
     expect(entry?.reason).toContain("error rate, critical");
-    const qa = await ports.qa.look(ports.qa.urls[0] ?? "", { signal: ports.interrupt });
-    expect(qa.qa?.canary.emergency_proxy).toBe(true);
+    // A look waits 250 ms for the carriers, and then shows what the isolate remembers.
+    await vi.waitFor(async () => {
+      const { qa } = await ports.qa.look(ports.qa.urls[0] ?? "", { signal: ports.interrupt });
+      expect(qa?.canary.emergency_proxy).toBe(true);
+    }, PATIENCE);
     const { pagerduty } = sandbox.control.notices();
     expect(JSON.stringify(pagerduty.open)).toContain(":stop");
   });
@@ -155,8 +158,10 @@ describe("the guardian, enforcing", () => {
     // The journal alone knows that it has acted.
     sandbox.control.store.delete("guardian");
     sandbox.control.store.put("stop", JSON.stringify({ ...JSON.parse(stop), by: "ada" }));
-    await tick();
-    expect(guardian()?.latched).toMatchObject({ id: latched?.id, action: "not-aus" });
+    await vi.waitFor(async () => {
+      await tick();
+      expect(guardian()?.latched).toMatchObject({ id: latched?.id, action: "not-aus" });
+    }, PATIENCE);
     sandbox.control.store.put("stop", stop);
     for (const key of keys) sandbox.control.store.delete(key);
   });

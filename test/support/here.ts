@@ -7,6 +7,8 @@
 import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
 import { createClock } from "../../src/adapters/clock.ts";
+import { LOOK_MS } from "../../src/adapters/qa-client.ts";
+import { KEY_MS, SEND_MS } from "../../src/adapters/signed-stop.ts";
 import { createConsole } from "../../src/cli/console.ts";
 import type { Shell } from "../../src/cli/shell.ts";
 import { startIn } from "../../src/cli/start.ts";
@@ -23,6 +25,8 @@ export interface HereOptions extends Pick<CliOptions, "env" | "cwd" | "input"> {
   interrupt?: AbortSignal;
   /** Gets what is written to standard output as soon as it is. */
   onOut?: (chunk: string) => void;
+  /** To standard error likewise. */
+  onErr?: (chunk: string) => void;
 }
 
 export async function runHere(
@@ -32,6 +36,7 @@ export async function runHere(
   const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
   stdin.end(input);
   stdout.on("data", (chunk: Buffer) => more.onOut?.(chunk.toString("utf8")));
+  stderr.on("data", (chunk: Buffer) => more.onErr?.(chunk.toString("utf8")));
   const heard = Promise.all([text(stdout), text(stderr)]);
   const console = createConsole({ color: false, env }, { stdout, stderr });
   const over = new AbortController();
@@ -67,4 +72,12 @@ export function shellFor(given: Partial<Shell>): Shell {
 export function patientClock(times = PROGRAM_PATIENCE): Clock {
   const clock = createClock();
   return { ...clock, timeout: (ms) => clock.timeout(ms * times) };
+}
+
+const OF_A_WORKER: ReadonlySet<number> = new Set([LOOK_MS, KEY_MS, SEND_MS]);
+
+/** Where something is dead it is waited for as in production; a Worker that answers has more time for that. */
+export function quickClock(): Clock {
+  const [quick, patient] = [createClock(), patientClock()];
+  return { ...quick, timeout: (ms) => (OF_A_WORKER.has(ms) ? patient : quick).timeout(ms) };
 }

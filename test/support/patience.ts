@@ -13,6 +13,9 @@ export const PATIENCE = { timeout: HANG_MS, interval: 20 };
  */
 export const WORKER_PATIENCE = 100;
 
+/** Likewise where a carrier is dead: telling the other one may take 12 s, and nobody waits much longer. */
+export const DEAD_CARRIER_PATIENCE = 4;
+
 /** The program's own limits likewise: 3 s for a look at `/qa` become 30 s. */
 export const PROGRAM_PATIENCE = 10;
 

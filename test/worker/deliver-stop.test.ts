@@ -1,7 +1,8 @@
 /** Which carriers get a signed stop, with carriers that fail, hang, or know of a release. */
-import { expect, it, vi } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
+import { answerOf, newBeacon, tellBeacon } from "../../src/domain/state/beacon.ts";
 import type { StopDocument } from "../../src/domain/state/documents.ts";
-import { beaconCarrier } from "../../worker/beacon/through-cache.ts";
+import { beaconCarrier, saidText } from "../../worker/beacon/through-cache.ts";
 import { leaveEntry, writeStop } from "../../worker/guardian/kv.ts";
 import {
   type BeaconPort,
@@ -51,6 +52,17 @@ it("an entrypoint that throws at once costs KV nothing", async () => {
   expect(await run({ beacon, kv: kvWith() })).toMatchObject({
     written: { beacon: { problem: "is not a function" }, kv: "written" },
   });
+});
+
+it("without Workers Cache a stop is read before its answer is shared, and the sharing is kept alive", async () => {
+  vi.stubGlobal("caches", { default: { match: async () => undefined, put: never } });
+  onTestFinished(() => void vi.unstubAllGlobals());
+  const answer = answerOf(tellBeacon(newBeacon(1), JSON.stringify(STOP), 2).beacon);
+  const fetch = async () => new Response(saidText(answer, 3));
+  const keepAlive = vi.fn();
+  const read = await beaconCarrier({ fetch, tell: never }, "id").read(keepAlive);
+  expect(read).toEqual({ answer, saidAtMs: 3, cache: null });
+  expect(keepAlive).toHaveBeenCalledTimes(1);
 });
 
 it("what is not there is off", async () => {

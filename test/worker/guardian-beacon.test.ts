@@ -118,7 +118,7 @@ it("the stop in force is KV's, or what the beacon has in its place", () => {
 
 it("a beacon that cannot be read is not one without stops, and that is told", async () => {
   const read = () => Promise.reject(new Error("overloaded"));
-  expect(await stopsAt({ read, tell: vi.fn() })).toBeNull();
+  expect(await stopsAt({ read, tell: vi.fn() }, vi.fn())).toBeNull();
   expect(warned).toEqual([expect.stringContaining("overloaded")]);
-  expect(await stopsAt(null)).toEqual([]);
+  expect(await stopsAt(null, vi.fn())).toEqual([]);
 });

@@ -109,8 +109,8 @@ function guardianInConfig(key: string, text: string, config: string | null): [st
 function deaf(carrier: BeaconCarrier): BeaconCarrier {
   return {
     ...carrier,
-    async read() {
-      const read = await carrier.read();
+    async read(keepAlive) {
+      const read = await carrier.read(keepAlive);
       return { ...read, answer: { ...read.answer, stops: [], seq: 0 } };
     },
   };
@@ -121,7 +121,7 @@ function stoppingOnly(carrier: BeaconCarrier): BeaconCarrier {
   return {
     ...carrier,
     async tell() {
-      const { answer } = await carrier.read();
+      const { answer } = await carrier.read(() => undefined);
       return { answer, told: "heard" };
     },
   };

@@ -1,5 +1,6 @@
 /** The beacon as an isolate asks it. */
 import type { BeaconAnswer, Told } from "../../src/domain/state/beacon.ts";
+import type { KeepAlive } from "../carrier-reader.ts";
 
 export interface BeaconRead {
   answer: BeaconAnswer;
@@ -11,7 +12,7 @@ export interface BeaconRead {
 
 export interface BeaconCarrier {
   /** Rejects when the beacon cannot be read. */
-  read(): Promise<BeaconRead>;
+  read(keepAlive: KeepAlive): Promise<BeaconRead>;
   /** A document of the key `stop`. Rejects when the beacon may not have taken it; at most 3 s. */
   tell(text: string): Promise<{ answer: BeaconAnswer; told: Told }>;
 }

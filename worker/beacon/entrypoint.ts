@@ -11,7 +11,8 @@ import { BEACON_NAME } from "./name.ts";
 import type { Beacon } from "./object.ts";
 import { saidText } from "./through-cache.ts";
 
-const READ_LIMIT_MS = 5_000;
+/** No visitor waits for it, and whoever reads gives up after READ_END_MS: slow is not failed. */
+const READ_LIMIT_MS = 25_000;
 /**
  * An expired copy must never be served, not even while the beacon fails: without the last two words Workers Cache
  * would, for ever.

@@ -1,6 +1,7 @@
 /** How an isolate reaches the beacon: reads through a cache of its location, tells past it. */
 import type { BeaconAnswer, Told } from "../../src/domain/state/beacon.ts";
 import { parseBeaconAnswer } from "../../src/domain/state/beacon.ts";
+import type { KeepAlive } from "../carrier-reader.ts";
 import { withLimit } from "../limit.ts";
 import type { BeaconCarrier, BeaconRead } from "./carrier.ts";
 
@@ -18,7 +19,7 @@ const SHARED_S = 1;
 export function beaconCarrier(entrypoint: BeaconEntrypoint, objectId: string): BeaconCarrier {
   const url = `https://beacon.invalid/${objectId}`;
   let isCached = true;
-  const read = async (): Promise<BeaconRead> => {
+  const read = async (keepAlive: KeepAlive): Promise<BeaconRead> => {
     const shared = isCached ? undefined : await sharedAnswer(url);
     if (shared !== undefined) return { ...parseSaid(await shared.text()), cache: null };
     const response = await entrypoint.fetch(url);
@@ -29,7 +30,8 @@ export function beaconCarrier(entrypoint: BeaconEntrypoint, objectId: string): B
     const cache = response.headers.get("Cf-Cache-Status");
     const text = await response.text();
     isCached = cache !== null;
-    if (!isCached) await share(url, text);
+    // It may hold a stop: nothing keeps it back.
+    if (!isCached) keepAlive(share(url, text));
     return { ...parseSaid(text), cache };
   };
   return {

@@ -4,6 +4,7 @@ import { timeOf } from "../../src/domain/lib/time.ts";
 import { missingInKv } from "../../src/domain/state/beacon.ts";
 import { parseStop, type StopDocument, serialiseStop } from "../../src/domain/state/documents.ts";
 import type { BeaconCarrier } from "../beacon/carrier.ts";
+import type { KeepAlive } from "../carrier-reader.ts";
 import { withLimit } from "../limit.ts";
 import type { StopTexts, Tick } from "./given.ts";
 import { recentEntries, writeStop } from "./kv.ts";
@@ -29,10 +30,13 @@ export async function stopByBoth(
 }
 
 /** The texts of the stops that the beacon holds; null: it cannot be read, and may hold some. */
-export async function stopsAt(beacon: BeaconCarrier | null): Promise<readonly string[] | null> {
+export async function stopsAt(
+  beacon: BeaconCarrier | null,
+  keepAlive: KeepAlive,
+): Promise<readonly string[] | null> {
   if (beacon === null) return [];
   try {
-    return (await withLimit("beacon", READ_LIMIT_MS, beacon.read())).answer.stops;
+    return (await withLimit("beacon", READ_LIMIT_MS, beacon.read(keepAlive))).answer.stops;
   } catch (error) {
     warn(`beacon: ${String(error)}`);
     return null;

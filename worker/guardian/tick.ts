@@ -94,7 +94,7 @@ export async function tick(given: TickGiven): Promise<void> {
 
 /** What is done whether anybody guards or not. */
 async function keepUp(given: TickGiven & Pick<Tick, "kv"> & WithRamp): Promise<void> {
-  const atBeacon = await stopsAt(given.beacon);
+  const atBeacon = await stopsAt(given.beacon, given.waitUntil);
   const raw = await readState(given.kv);
   if (atBeacon !== null && atBeacon.length > 0) await copyToKv(given, { inKv: raw.stop, atBeacon });
   await dropVoidShare({ ...given, raw });
@@ -137,8 +137,8 @@ async function looked(
   given: TickGiven & Pick<Tick, "kv" | "texts" | "guardian">,
   entries: Observed<readonly JournalEntry[]>,
 ): Promise<Tick> {
-  const { kv, texts, tickMs, beacon } = given;
-  const [stored, atBeacon] = await Promise.all([readState(kv), stopsAt(beacon)]);
+  const { kv, texts, tickMs, beacon, waitUntil } = given;
+  const [stored, atBeacon] = await Promise.all([readState(kv), stopsAt(beacon, waitUntil)]);
   const stops = { inKv: stored.stop, atBeacon };
   const raw = { ...stored, stop: stopInForce(stops) };
   const run = { ...given, stops, raw, state: parseState(raw), arm: parseGuardianArm(texts.arm) };

@@ -1,14 +1,27 @@
-/** The way from each location to the Durable Objects: open, refusing as an overloaded object does, or silent. */
+/** The way from each location to the Durable Objects: open, slow, refusing as an overloaded object does, or silent. */
+import { type LagRange, PROMPT } from "../kv/replicas.ts";
+import type { Random } from "../random.ts";
 
 /** `throw`: calls fail at once. `hang`: they never answer. */
 export type CallMode = "normal" | "throw" | "hang";
 
+export interface RoadState {
+  /** How many came since the start, refused ones included. */
+  calls: number;
+  modes: Record<string, CallMode>;
+  readMs: Record<string, LagRange>;
+}
+
 export class ObjectRoad {
   readonly #modes: Map<string, CallMode>;
+  readonly #readMs: Map<string, LagRange>;
+  readonly #random: Random;
   #calls = 0;
 
-  constructor(locations: readonly string[]) {
+  constructor(locations: readonly string[], random: Random) {
     this.#modes = new Map(locations.map((colo) => [colo, "normal"]));
+    this.#readMs = new Map(locations.map((colo) => [colo, PROMPT]));
+    this.#random = random;
   }
 
   /** One call more. */
@@ -23,8 +36,23 @@ export class ObjectRoad {
     }
   }
 
-  /** `calls`: how many came since the start, refused ones included. */
-  state(): { calls: number; modes: Record<string, CallMode> } {
-    return { calls: this.#calls, modes: Object.fromEntries(this.#modes) };
+  setReadMs(readMs: LagRange, colo?: string): void {
+    for (const one of colo === undefined ? [...this.#readMs.keys()] : [colo]) {
+      this.#readMs.set(one, readMs);
+    }
+  }
+
+  /** What the next read from there takes. */
+  drawReadMs(colo: string): number {
+    const { min, max } = this.#readMs.get(colo) ?? PROMPT;
+    return max === 0 ? 0 : this.#random.between(min, max);
+  }
+
+  state(): RoadState {
+    return {
+      calls: this.#calls,
+      modes: Object.fromEntries(this.#modes),
+      readMs: Object.fromEntries(this.#readMs),
+    };
   }
 }

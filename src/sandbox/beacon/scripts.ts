@@ -69,7 +69,7 @@ function gatedNamespace(namespace, road) {
         get(_, method) {
           if (method === "then") return undefined;
           return async (...given) => {
-            const { ok } = await order(road, "call", {});
+            const { ok } = await order(road, method, {});
             if (!ok) throw Object.assign(new Error("Durable Object is overloaded."), { overloaded: true });
             return stub[method](...given);
           };

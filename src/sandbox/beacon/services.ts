@@ -1,7 +1,7 @@
 /** The Node side of Workers Cache and of the way to the Durable Objects, for the Worker of one location. */
 import * as z from "zod";
 import type { NodeService } from "../edge/node-services.ts";
-import { manyWaiters, untilAborted } from "../pause.ts";
+import { manyWaiters, pause, untilAborted } from "../pause.ts";
 import type { CacheCopies } from "./copies.ts";
 import type { ObjectRoad } from "./road.ts";
 
@@ -39,9 +39,10 @@ export function cacheService(copies: CacheCopies, colo: string): NodeService {
 /** Asked before each call of a Durable Object; `closing` ends those that hang on purpose. */
 export function roadService(road: ObjectRoad, colo: string, closing: AbortSignal): NodeService {
   manyWaiters(closing);
-  return async () => {
+  return async (method) => {
     const mode = road.take(colo);
     if (mode === "hang") await untilAborted(closing);
+    if (method === "read") await pause(road.drawReadMs(colo), closing);
     return { status: mode === "normal" ? 204 : 503 };
   };
 }

@@ -29,6 +29,8 @@ export const beaconSchema = z.strictObject({
   location: colo.optional(),
   /** What becomes of calls from there to the Durable Object. */
   calls: z.enum(["normal", "throw", "hang"]).optional(),
+  /** What a read of it takes; its answer is what is there then. */
+  readMs: rangeMs.optional(),
   purgesLost: z.boolean().optional(),
   /** Of all locations. */
   purgeLagMs: rangeMs.optional(),
