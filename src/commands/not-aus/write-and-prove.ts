@@ -23,6 +23,8 @@ import { mayHaveWritten, settle, wrote } from "../lib/write-result.ts";
 import { type Documents, keepInForce } from "./keep-in-force.ts";
 import type { StopRun } from "./stop-run.ts";
 
+const EMERGENCY = { emergency: true } as const;
+
 /** The writes end a little before the budget, so that a last look can still tell what is true. */
 export const WRITE_SHARE = 0.85;
 /** Once the stop is written, its mirror in `config` is worth this much more waiting. */
@@ -212,16 +214,16 @@ async function look(
 }
 
 /**
- * This very stop, wherever a document can show it: another one may have been released a moment ago. By the header
- * alone only when no earlier stop can be about that way: `config` still holds an emergency, or has not changed for long.
+ * As strict as what is known by then: before the read has answered, only this very stop will do.
+ * When an emergency was on before, any emergency seen is one that nobody has released. Otherwise it
+ * must be ours: what shows may be a stop that was released a moment ago.
  */
 function proofOf(stop: StopDocument, before: CanaryConfig | null, nowMs: number): Expectation {
-  const isOn = before?.emergency_proxy === true;
+  if (before?.emergency_proxy === true) return EMERGENCY;
   const lastMs = before === null ? Number.NaN : timeOf(before.last_updated);
   // A time that cannot be read says nothing about how long ago it was.
   const quietMs = Number.isFinite(lastMs) ? nowMs - lastMs : 0;
-  const headerSuffices = isOn || quietMs > STALE_STOP_MS;
-  return { emergency: true, stop: { id: stop.id ?? "", headerSuffices } };
+  return { emergency: true, stop: { id: stop.id ?? "", headerSuffices: quietMs > STALE_STOP_MS } };
 }
 
 /** The mirror is worth waiting for, but only so long: KV takes one write per key and second. */
