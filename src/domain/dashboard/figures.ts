@@ -173,9 +173,9 @@ export async function gatherPresent(sources: Sources): Promise<Present> {
   const { limit } = policy.orphanedIntents;
   // The policy's minute is one bucket; a rehearsal's is shorter.
   const minutes = (policy.orphanedIntents.minutes * policy.bucketSeconds) / 60;
-  const orphans = panel(observations.orphans, ({ intents, finalized }) => ({
-    ...{ intents, finalized, limit, minutes },
-  }));
+  const orphans = panel(observations.orphans, ({ intents, finalized }) => {
+    return { intents, finalized, limit, minutes };
+  });
   const at = new Date(nowMs).toISOString();
   return { observations, figures: { at, orphans, share, locations } };
 }
