@@ -80,25 +80,30 @@ export function endsBy(ending: Ending, held: Held, wasKnown: boolean, nowMs: num
 }
 
 /**
- * Somebody may edit a copy and leave the id: a name means the very text, as far as it says which, or what is long
- * before the document that names it. A stop alone has two texts of one time: what the CLI wrote, and what the Worker
- * made of the signed one. A text without an id and a time may be written a second time: long after, it is not what was named.
+ * Somebody may edit a copy and leave the id: a name means the very text, as far as it says which, and at the first
+ * reading earlier versions of it as well.
+ * A text without an id and a time may be written a second time: long after, it is not what was named.
  */
 function isNamed(name: Name, ending: Ending, held: Held, wasKnown: boolean): boolean {
   const isDated = Number.isFinite(held.ownMs);
-  const isSameTime = isDated && name.at === held.at;
   if (name.id !== undefined) {
     if (name.id !== held.id) return false;
-    if (name.mark === undefined) {
-      return !wasKnown || name.at === undefined || !isDated || isSameTime;
-    }
     if (name.mark === held.mark) return true;
-    const isOtherText = held.key === "stop" && isSameTime;
-    return !wasKnown && (isOtherText || timeMs(held) + MARGIN_MS < ending.atMs);
+    if (name.mark !== undefined) return !wasKnown && isOfThenOrAfter(name, held);
+    return !wasKnown || name.at === undefined || !isDated || name.at === held.at;
   }
   if (name.mark === undefined) return held.id === undefined && isDated && name.at === held.at;
   if (name.mark !== held.mark) return false;
   return isDated || ending.atMs >= held.seenMs - MARGIN_MS;
+}
+
+/**
+ * Whether the text that is named may be the later version; without a time, nobody can tell. A stop has two texts of
+ * one time: the CLI's, and what the Worker made of the signed one.
+ */
+function isOfThenOrAfter({ at }: Name, held: Held): boolean {
+  if (at === undefined || (held.key === "stop" && at === held.at)) return true;
+  return timeMs(held) <= timeOf(at);
 }
 
 /**
