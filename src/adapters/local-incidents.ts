@@ -1,5 +1,5 @@
 /** The open incident, as this machine's journal knows it: asked by every change, so it costs one file and no request. */
-import { openIncidentIn } from "../domain/incident/event.ts";
+import { openIncidentIn, openIncidentsIn } from "../domain/incident/event.ts";
 import { type JournalEntry, parseJournalEntry } from "../domain/state/journal.ts";
 import type { LocalFile } from "./local-journal.ts";
 
@@ -16,6 +16,8 @@ export async function localOpenIncident(local: Pick<LocalFile, "tail">): Promise
 const MAX_ENTRY_BYTES = 8_192;
 /** An eighth of the tail that is read: the operator's own entries are never pushed out of it. */
 const MAX_ADOPTED_BYTES = 128 * 1024;
+/** Of that, what notes leave to what opens and closes incidents. */
+const NOT_FOR_NOTES_BYTES = 64 * 1024;
 /** Ends each line that is not of this machine. A version that does not know it passes it over. */
 const ADOPTED = ',"adopted":true}';
 
@@ -28,7 +30,7 @@ export interface Here {
 /**
  * What another machine has opened, noted or closed is known here from this time on. Who can write the KV can
  * forge such entries without end: what was adopted before takes the place of more until the operator's own
- * entries have moved it out of the tail.
+ * entries have moved it out of the tail. What closes an incident that is open here always has room.
  */
 export async function adopt(
   local: LocalFile,
@@ -38,11 +40,15 @@ export async function adopt(
   const known = new Set(here.entries.map(({ id }) => id));
   const adopted = here.lines.filter((line) => line.endsWith(ADOPTED));
   let room = MAX_ADOPTED_BYTES - adopted.reduce((sum, line) => sum + Buffer.byteLength(line), 0);
+  const openHere = new Set(openIncidentsIn(here.entries));
   for (const entry of kv.toSorted(byTime).reverse()) {
-    if (entry.event === undefined || known.has(entry.id)) continue;
+    const { event, incident } = entry;
+    if (event === undefined || known.has(entry.id)) continue;
     const line = `${JSON.stringify(entry).slice(0, -1)}${ADOPTED}`;
     const bytes = Buffer.byteLength(line);
-    if (bytes > MAX_ENTRY_BYTES || bytes > room) continue;
+    const ends = event.kind === "closed" && openHere.delete(incident ?? "");
+    const mayTake = event.kind === "noted" ? room - NOT_FOR_NOTES_BYTES : room;
+    if (bytes > MAX_ENTRY_BYTES || (bytes > mayTake && !ends)) continue;
     room -= bytes;
     await local.append(line);
   }

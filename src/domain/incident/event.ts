@@ -39,13 +39,15 @@ interface Tied {
   event?: IncidentEvent | undefined;
 }
 
-/**
- * The id of the incident that was opened last and is open; of entries in order of time. Null: none is. Where the
- * clock of who opened it was ahead, it was closed before.
- */
+/** The id of the incident that was opened last and is open; of entries in order of time. Null: none is. */
 export function openIncidentIn(entries: readonly Tied[]): string | null {
+  return openIncidentsIn(entries).at(-1) ?? null;
+}
+
+/** In the order of `entries`. Where the clock of who opened one was ahead, it was closed before. */
+export function openIncidentsIn(entries: readonly Tied[]): string[] {
   const idsOf = (kind: IncidentEvent["kind"]) =>
     entries.flatMap(({ incident, event }) => (event?.kind === kind ? (incident ?? []) : []));
   const closed = new Set(idsOf("closed"));
-  return idsOf("opened").findLast((id) => isIncidentId(id) && !closed.has(id)) ?? null;
+  return idsOf("opened").filter((id) => isIncidentId(id) && !closed.has(id));
 }
