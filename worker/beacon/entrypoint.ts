@@ -4,7 +4,7 @@
  */
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { BeaconAnswer, Told } from "../../src/domain/state/beacon.ts";
-import { BEACON_MAX_AGE_S } from "../../src/domain/state/beacon.ts";
+import { copyLife, PURGE_AGAIN_MS } from "../../src/domain/state/beacon.ts";
 import type { Bindings } from "../env.ts";
 import { sleep, withLimit } from "../limit.ts";
 import { BEACON_NAME } from "./name.ts";
@@ -13,21 +13,16 @@ import { saidText } from "./through-cache.ts";
 
 /** No visitor waits for it, and whoever reads gives up after READ_END_MS: slow is not failed. */
 const READ_LIMIT_MS = 25_000;
-/**
- * An expired copy must never be served, not even while the beacon fails: without the last two words Workers Cache
- * would, for ever.
- */
-const CACHE_CONTROL = `public, max-age=${BEACON_MAX_AGE_S}, must-revalidate, stale-if-error=0`;
 const TAG = "beacon";
-/** A location that was filling its copy while the first purge came may have kept the old answer. */
-const PURGE_AGAIN_MS = 2_000;
 
 export class CachedBeacon extends WorkerEntrypoint<Bindings> {
   override async fetch(): Promise<Response> {
+    const startedMs = Date.now();
     try {
       const answer = await withLimit("beacon", READ_LIMIT_MS, this.#object().read());
-      const headers = { "Cache-Control": CACHE_CONTROL, "Cache-Tag": TAG };
-      return new Response(saidText(answer, Date.now()), { headers });
+      const nowMs = Date.now();
+      const headers = { "Cache-Control": copyLife(nowMs - startedMs), "Cache-Tag": TAG };
+      return new Response(saidText(answer, nowMs), { headers });
     } catch {
       return new Response(null, { status: 503, headers: { "Cache-Control": "no-store" } });
     }

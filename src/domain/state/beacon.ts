@@ -15,6 +15,18 @@ import { readEmergencies } from "./emergency.ts";
  * when purges are lost.
  */
 export const BEACON_MAX_AGE_S = 10;
+/** A location that was filling its copy while the first purge came may have kept the old answer: it is purged again. */
+export const PURGE_AGAIN_MS = 2_000;
+
+/**
+ * `Cache-Control` of an answer that took so long: a slow one may be from before both purges, and is not kept. An
+ * expired copy must never be served, not even while the beacon fails: without the last two words Workers Cache would,
+ * for ever.
+ */
+export function copyLife(elapsedMs: number): string {
+  if (elapsedMs >= PURGE_AGAIN_MS) return "no-store";
+  return `public, max-age=${BEACON_MAX_AGE_S}, must-revalidate, stale-if-error=0`;
+}
 
 /** More than anybody pulls in one incident. */
 const MAX_STOPS = 32;

@@ -4,11 +4,13 @@ import { describe, expect, test } from "vitest";
 import type { Beacon, BeaconSeen } from "../../../src/domain/state/beacon.ts";
 import {
   answerOf,
+  copyLife,
   inForceAtBeacon,
   isNewsForBeacon,
   missingInKv,
   NO_BEACON_SEEN,
   newBeacon,
+  PURGE_AGAIN_MS,
   seeBeacon,
   tellBeacon,
 } from "../../../src/domain/state/beacon.ts";
@@ -215,4 +217,9 @@ describe("whatever is told, and whatever copies are read", () => {
     });
     fc.assert(property, { numRuns: 3_000 });
   });
+});
+
+it("keeps no copy of an answer that both purges of a stop may have missed", () => {
+  expect(copyLife(PURGE_AGAIN_MS - 1)).toMatch(/max-age=10, must-revalidate/);
+  for (const ms of [PURGE_AGAIN_MS, 25_000]) expect(copyLife(ms)).toBe("no-store");
 });
