@@ -219,7 +219,7 @@ describe("whatever is told, and whatever copies are read", () => {
   });
 });
 
-it("keeps no copy of an answer that both purges of a stop may have missed", () => {
+test("keeps no copy of an answer that both purges of a stop may have missed", () => {
   expect(copyLife(PURGE_AGAIN_MS - 1)).toMatch(/max-age=10, must-revalidate/);
   for (const ms of [PURGE_AGAIN_MS, 25_000]) expect(copyLife(ms)).toBe("no-store");
 });
