@@ -79,6 +79,7 @@ const OPEN: Readonly<Record<OpenStretch["why"], string>> = {
   dark: "over its limit, then not enough data",
   long: "over its limit repeatedly, but never long enough without gaps or with enough errors",
   now: "over its limit now, not yet for long enough",
+  gave_up: "visitors gave up far more of native's requests than of proxy's: native may hang",
 };
 
 function openText({ rule }: RuleOverWindow, stretch: OpenStretch): string {

@@ -68,7 +68,7 @@ export function errorRate(key: "errorRateCritical" | "errorRateWarning", given: 
   );
   // Said once, by the row that looks longer.
   const odd = key === "errorRateWarning" && result.verdict === "pass" ? hangUps(buckets) : null;
-  return odd === null ? result : { ...result, verdict: "inconclusive", detail: odd };
+  return odd === null ? result : { ...result, verdict: "inconclusive", gave_up: true, detail: odd };
 }
 
 export function proxyErrors(given: Case): Result {

@@ -18,7 +18,8 @@ export function areFewOrphans(
 ): boolean {
   const { minutes, minSharePercent } = orphanedIntents;
   const busy = buckets.filter(({ native }) => native.requests > 0);
-  if (busy.length === 0) return true;
-  const rate = busy.reduce((sum, { native }) => sum + native.requests, 0) / busy.length;
-  return orphaned * 100 < Math.max(requestsThen, rate * minutes) * minSharePercent;
+  const present = busy.reduce((sum, { native }) => sum + native.requests, 0);
+  const rate = present / Math.max(1, busy.length);
+  const requests = Math.max(requestsThen, rate * minutes);
+  return requests === 0 || orphaned * 100 < requests * minSharePercent;
 }

@@ -28,6 +28,8 @@ export interface Finding {
   far: boolean;
   /** Another failing rule that explains this failing one, which then is no problem of its own. */
   because: Rule | null;
+  /** Inconclusive for this alone: visitors gave up far more of native's requests than of proxy's. */
+  gave_up?: true;
 }
 
 export interface Assessment {

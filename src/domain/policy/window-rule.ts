@@ -25,10 +25,11 @@ export interface FailedStretch extends Stretch {
 /**
  * Over its limit, and then for too long neither failed nor passed. `dark`: for the rule's own time, as
  * too little was measured. `long`: for twice that, as gaps or too few errors in each bucket kept it
- * from failing. `now`: still so.
+ * from failing. `now`: still so. `gave_up`: not over its limit, but visitors gave up far more of native's requests
+ * than of proxy's.
  */
 export interface OpenStretch extends Stretch {
-  why: "dark" | "long" | "now";
+  why: "dark" | "long" | "now" | "gave_up";
 }
 
 export interface RuleOverWindow {
@@ -54,6 +55,8 @@ export interface RuleOverWindow {
 interface Pending extends Stretch {
   /** Evaluations without data since it began. */
   dark: number;
+  /** All that was seen of it. */
+  gaveUp: boolean;
 }
 
 /**
@@ -90,14 +93,15 @@ export class RuleTally {
     this.#evaluations[verdict] += 1;
     this.#newest = finding;
     if (verdict === "fail") this.#fail(finding, endS);
-    else if (verdict === "inconclusive") this.#wait(endS);
+    else if (verdict === "inconclusive") this.#wait(endS, finding.gave_up === true);
     else if (verdict === "pass" || refuted) this.#settle();
     else if (this.#pending !== null) this.#pending.dark += 1;
     this.#before = verdict;
   }
 
-  #wait(endS: number): void {
-    this.#pending ??= { fromS: endS - this.#bucketS, toS: endS, buckets: 0, dark: 0 };
+  #wait(endS: number, gaveUp: boolean): void {
+    this.#pending ??= { fromS: endS - this.#bucketS, toS: endS, buckets: 0, dark: 0, gaveUp };
+    this.#pending.gaveUp &&= gaveUp;
     this.#pending.toS = endS;
     this.#pending.buckets += 1;
   }
@@ -154,8 +158,11 @@ export class RuleTally {
   }
 }
 
-function openStretch({ dark, ...stretch }: Pending, otherwise: "long" | "now"): OpenStretch {
-  return { ...stretch, why: dark > 0 ? "dark" : otherwise };
+function openStretch(
+  { dark, gaveUp, ...stretch }: Pending,
+  otherwise: "long" | "now",
+): OpenStretch {
+  return { ...stretch, why: gaveUp ? "gave_up" : dark > 0 ? "dark" : otherwise };
 }
 
 function highest(values: readonly (number | null)[]): number | null {

@@ -65,14 +65,17 @@ function answers(
     bucket,
     ...{ intents: 1, finalized: 1, requests: 0, ...intents?.(bucket) },
   }));
-  const failed = buckets.map(({ bucket, of: { r2, database } }) => ({
+  const failed = buckets.map(({ bucket, of: { r2, database, left } }) => ({
     ...{ bucket, r2, database, drift: 0 },
     ...{ r2Observations: r2, databaseObservations: database },
-    ...{ nativeLeft: 0, proxyLeft: 0, leftObservations: 0 },
+    ...{ nativeLeft: left.native, proxyLeft: left.proxy, leftObservations: left.native },
   }));
   return {
     health: { kind: "seen", value: rows },
-    failures: { kind: "seen", value: failed.filter(({ r2, database }) => r2 + database > 0) },
+    failures: {
+      kind: "seen",
+      value: failed.filter(({ r2, database, nativeLeft }) => r2 + database + nativeLeft > 0),
+    },
     orphans: { kind: "seen", value: made },
     caught,
     lastReductionS: (atS) => ({
@@ -361,6 +364,15 @@ describe("gaps", () => {
     expect(ruleOf(window, "error_rate_critical")).toMatchObject({
       verdict: "inconclusive",
       open: [{ fromS, why: "dark" }],
+    });
+  });
+
+  it("are not what a time is called in which visitors gave up native's requests", () => {
+    const left = { native: { requests: 900, errors: 0 }, left: { native: 100, proxy: 0 } };
+    const window = judged(DAY_S, { at: during(fromS, 30, left) });
+    expect(ruleOf(window, "error_rate_warning")).toMatchObject({
+      verdict: "inconclusive",
+      open: [{ why: "gave_up" }],
     });
   });
 
