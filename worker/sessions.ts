@@ -4,8 +4,11 @@ import { withLimit } from "./limit.ts";
 
 const ASK_LIMIT_MS = 2_000;
 const MAX_USER_CHARS = 200;
-/** These tell of how we ask; any other 4xx tells of what the visitor sent, and nobody is logged in by that. */
-const OUR_FAULTS: readonly number[] = [404, 405, 408, 415, 429];
+/**
+ * Nobody is logged in, or what the visitor sent is malformed or too long. Whatever else it answers may be about how we
+ * ask, a 403 too: taken for a refusal, it would log everyone out, and nothing would be counted.
+ */
+const REFUSALS: readonly number[] = [400, 401, 413, 422, 431];
 
 export interface Sessions {
   /** An id that is the same in all of a user's sessions; null: not logged in. Rejects when it cannot be told. */
@@ -14,7 +17,7 @@ export interface Sessions {
 
 /**
  * Asks the service that the app binds as SESSIONS: `POST /user` with `{"cookie", "authorization"}`, each
- * a header or null. It answers 200 and `{"user": "<id>"}`, or 401 (or another refusal, of what is malformed).
+ * a header or null. It answers 200 and `{"user": "<id>"}`, or a refusal.
  */
 export function boundSessions(service: Fetcher | undefined): Sessions {
   return {
@@ -33,16 +36,12 @@ export function boundSessions(service: Fetcher | undefined): Sessions {
 async function ask(service: Fetcher, body: string): Promise<string | null> {
   const headers = { "Content-Type": "application/json" };
   const answer = await service.fetch("http://sessions/user", { method: "POST", headers, body });
-  if (isRefusal(answer.status)) {
+  if (REFUSALS.includes(answer.status)) {
     await answer.body?.cancel();
     return null;
   }
   if (answer.status !== 200) throw new Error(`SESSIONS answered HTTP ${answer.status}`);
   return parseUser(await answer.json());
-}
-
-function isRefusal(status: number): boolean {
-  return status >= 400 && status <= 499 && !OUR_FAULTS.includes(status);
 }
 
 function parseUser(raw: unknown): string {
