@@ -29,7 +29,9 @@ const PREFLIGHTS = [
   ["POST", `${UPLOAD}/finalize`],
 ] as const;
 /** No route of native's: the legacy origin answers, as it answers every preflight after a stop. */
-const ORIGINS_PREFLIGHT = ["POST", `${UPLOAD}/none`] as const;
+const ORIGINS_PREFLIGHT = ["PUT", `${UPLOAD}/none/none`] as const;
+/** Of an origin that has CORS by the route: what it says of its own ones is not known. */
+const NO_ROUTE: readonly number[] = [404, 405];
 const EDGE_REFUSES = "check ALLOWED_ORIGINS of the Worker";
 const ORIGIN_REFUSES =
   "after a stop, browsers' preflights go to the legacy origin, which refuses them";
@@ -65,6 +67,8 @@ export async function checkCors(check: CorsCheck): Promise<Judged> {
   const problem =
     (await qaProblem(check, pagesOrigin)) ?? (await preflightProblem(check, pagesOrigin));
   if (problem !== null) return fail(problem);
+  const afterStop = await originsPreflight(check, pagesOrigin);
+  if (afterStop?.verdict === "fail") return afterStop;
   const met = await meetCohorts(check);
   const unseen: Cohort[] = [];
   for (const visitor of met.visitors) {
@@ -81,6 +85,7 @@ export async function checkCors(check: CorsCheck): Promise<Judged> {
     const detail = `${met.missing} was not sampled in ${counted(met.draws, "request")}: its CORS is unknown`;
     return { ...inconclusive(detail), unmet: met.missing };
   }
+  if (afterStop !== null) return afterStop;
   const by = ["/qa", ...met.visitors.map(({ cohort }) => cohort)].join(", ");
   return pass(`${pagesOrigin} is allowed (${by}), ${FOREIGN_ORIGIN} is not`);
 }
@@ -116,16 +121,27 @@ async function qaProblem(check: CorsCheck, origin: string): Promise<string | nul
 
 /** A preflight carries no cookie: the edge answers for both cohorts, during an emergency the legacy origin. */
 async function preflightProblem(check: CorsCheck, origin: string): Promise<string | null> {
-  for (const route of [...PREFLIGHTS, ORIGINS_PREFLIGHT]) {
+  for (const route of PREFLIGHTS) {
     const answer = await preflight(check, route, origin);
     const refusal = refusalOf(answer, route[0], origin);
     if (refusal === null) continue;
     const decision = parseCanaryHeader(answer.header(CANARY_HEADER));
-    const isOrigins = route === ORIGINS_PREFLIGHT || decision?.reason === "emergency";
-    const why = isOrigins ? ORIGIN_REFUSES : EDGE_REFUSES;
+    const why = decision?.reason === "emergency" ? ORIGIN_REFUSES : EDGE_REFUSES;
     return `the preflight of ${route.join(" ")} ${refusal}: ${why}`;
   }
   return null;
+}
+
+/** What the legacy origin will say once all preflights are its own; null: it allows them. */
+async function originsPreflight(check: CorsCheck, origin: string): Promise<Judged | null> {
+  const answer = await preflight(check, ORIGINS_PREFLIGHT, origin);
+  const refusal = refusalOf(answer, ORIGINS_PREFLIGHT[0], origin);
+  if (refusal === null) return null;
+  const said = `the preflight of ${ORIGINS_PREFLIGHT.join(" ")} ${refusal}`;
+  if (!NO_ROUTE.includes(answer.status)) return fail(`${said}: ${ORIGIN_REFUSES}`);
+  return inconclusive(
+    `${said}: whether it allows those of its own routes, as it must after a stop, is unknown`,
+  );
 }
 
 /** What keeps a browser from the request after this preflight. */

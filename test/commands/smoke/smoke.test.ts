@@ -246,8 +246,8 @@ describe("noticed", () => {
     url.startsWith("/api/") && headers.cookie?.endsWith(cookie) === true;
   const isOrigins = ({ method, url, headers }: Seen) =>
     method === "OPTIONS" &&
-    url === "/api/pixcapture/upload/none" &&
-    headers["access-control-request-method"] === "POST";
+    url === "/api/pixcapture/upload/none/none" &&
+    headers["access-control-request-method"] === "PUT";
   const other = { native: "proxy", proxy: "native" } as const;
   const download = (seen: Seen) => seen.method === "GET" && seen.url.includes("/download/");
   type Row = [string, Spoil, Record<string, RegExp>];
@@ -341,17 +341,22 @@ describe("noticed", () => {
       "the legacy origin refuses preflights",
       (seen, good) => (isOrigins(seen) ? { ...good, status: 403 } : undefined),
       {
-        CORS: /of POST \/api\/pixcapture\/upload\/none answered HTTP 403: after a stop, browsers' preflights go to the legacy origin, which refuses them/,
+        CORS: /of PUT \/api\/pixcapture\/upload\/none\/none answered HTTP 403: after a stop, browsers' preflights go to the legacy origin, which refuses them/,
       },
     ],
-    ...(["origin", "credentials", "headers"] as const).map(
+    ...(["origin", "credentials", "methods", "headers"] as const).map(
       (part): Row => [
         `the legacy origin's preflights lack Access-Control-Allow-${part}`,
         (seen, good) =>
           isOrigins(seen) ? without(`access-control-allow-${part}`, good) : undefined,
-        { CORS: /upload\/none (does not allow|allows no cookies).*: after a stop/ },
+        { CORS: /none\/none (does not allow|allows no cookies).*: after a stop/ },
       ],
     ),
+    [
+      "the legacy origin has no such route, and CORS by the route",
+      (seen, good) => (isOrigins(seen) ? { ...good, status: 404 } : undefined),
+      { CORS: /HTTP 404: whether it allows those of its own routes, .* is unknown/ },
+    ],
     [
       "the legacy origin answers all preflights during an emergency, and refuses them",
       (seen, good) =>
