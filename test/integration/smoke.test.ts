@@ -125,7 +125,7 @@ describe("each is broken by its own fault alone", () => {
     const report = await smoke(await settingsOfTurn());
     expect(bad(report)).toEqual({ CORS: "fail" });
     expect(report.checks[1]?.detail).toMatch(
-      /upload\/none answered HTTP 403: after a stop, browsers' preflights go to the legacy origin/,
+      /none\/none answered HTTP 403: after a stop, browsers' preflights go to the legacy origin/,
     );
   });
 
