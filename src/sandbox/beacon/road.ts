@@ -1,5 +1,5 @@
 /** The way from each location to the Durable Objects: open, slow, refusing as an overloaded object does, or silent. */
-import { type LagRange, PROMPT } from "../kv/replicas.ts";
+import { drawnMs, type LagRange, PROMPT } from "../kv/replicas.ts";
 import type { Random } from "../random.ts";
 
 /** `throw`: calls fail at once. `hang`: they never answer. */
@@ -44,8 +44,7 @@ export class ObjectRoad {
 
   /** What the next read from there takes. */
   drawReadMs(colo: string): number {
-    const { min, max } = this.#readMs.get(colo) ?? PROMPT;
-    return max === 0 ? 0 : this.#random.between(min, max);
+    return drawnMs(this.#readMs.get(colo) ?? PROMPT, this.#random);
   }
 
   state(): RoadState {

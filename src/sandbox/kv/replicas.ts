@@ -28,6 +28,11 @@ export interface LocationState {
 
 export const PROMPT: LagRange = { min: 0, max: 0 };
 
+/** Without a draw where there is nothing to draw: it would change what a seed does. */
+export function drawnMs({ min, max }: LagRange, random: Random): number {
+  return max === 0 ? 0 : random.between(min, max);
+}
+
 interface Arrival {
   write: KvWrite;
   /** Per location. */
@@ -99,8 +104,7 @@ export class Replicas {
 
   /** What the next read here takes. */
   drawReadMs(colo: string): number {
-    const { min, max } = this.#state(colo).readMs;
-    return max === 0 ? 0 : this.#random.between(min, max);
+    return drawnMs(this.#state(colo).readMs, this.#random);
   }
 
   state(): { lagMs: LagRange; locations: Record<string, LocationState> } {
