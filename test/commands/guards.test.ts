@@ -1,6 +1,5 @@
 /** Guards of the stop and of its release that no race reaches: one fault each, on a model of KV. */
 
-import type { Scheduler } from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { CommonInput } from "../../src/commands/command.ts";
 import { disable } from "../../src/commands/lower/disable.ts";
@@ -20,7 +19,7 @@ import type { StateStore } from "../../src/ports/api.ts";
 import { UpstreamError } from "../../src/ports/errors.ts";
 import type { Ports } from "../../src/ports/ports.ts";
 import { qaDocument } from "../../worker/qa/document.ts";
-import { type ModelKv, modelPorts, modelStore, stored } from "../support/fake-ports.ts";
+import { AT_ONCE, type ModelKv, modelPorts, modelStore, stored } from "../support/fake-ports.ts";
 
 const URL_OF_QA = "http://127.0.0.1/qa";
 const LOOKS = 5;
@@ -31,7 +30,6 @@ const given: CommonInput = {
   verify: false,
   timeoutMs: 10_000,
 };
-const atOnce = { schedule: (work: Promise<unknown>) => work } as unknown as Scheduler;
 
 const configAt = (last_updated: string) =>
   JSON.stringify({
@@ -47,7 +45,7 @@ function world(
   kv: ModelKv,
   faults: (store: StateStore) => Partial<StateStore> = () => ({}),
 ): Ports {
-  const store = modelStore(kv, atOnce, [0]);
+  const store = modelStore(kv, AT_ONCE, [0]);
   return modelPorts({ ...store, ...faults(store) });
 }
 
@@ -397,7 +395,7 @@ describe("an emergency by hand that stale reads of the API hid", () => {
     });
     const kv: ModelKv = { config: [lifted], stop: [null] };
     const { ports } = stale(2, kv);
-    const planned = await reduce.plan(seen, { ...ports, store: modelStore(kv, atOnce, [0]) });
+    const planned = await reduce.plan(seen, { ...ports, store: modelStore(kv, AT_ONCE, [0]) });
     if (planned.kind !== "plan") throw new Error("not planned");
     expect(await reduce.apply(planned.steps, seen, ports)).toMatchObject({ kind: "done" });
     expect(fresh(kv)).toMatchObject({ emergency: false, config: { canary_percent: 5 } });

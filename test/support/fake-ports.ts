@@ -31,6 +31,11 @@ export function stored(kv: ModelKv): RawState {
   };
 }
 
+/** For who tests no race: each step is taken as it comes. */
+export const AT_ONCE = {
+  schedule: (work: Promise<unknown>) => work,
+} as unknown as Scheduler;
+
 /** `staleness` says for each read in turn how many versions it lags behind. */
 export function modelStore(kv: ModelKv, scheduler: Scheduler, staleness: number[]): StateStore {
   let reads = 0;

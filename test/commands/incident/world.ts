@@ -1,11 +1,10 @@
 /** Ports for the verbs of incidents: a journal and a folder in memory; the metrics answer what they are given. */
-import type { Scheduler } from "fast-check";
 import type { ChangingVerb, CommonInput, Outcome } from "../../../src/commands/command.ts";
 import { openIncidentIn } from "../../../src/domain/incident/event.ts";
 import type { JournalEntry } from "../../../src/domain/state/journal.ts";
 import { UpstreamError } from "../../../src/ports/errors.ts";
 import type { Ports } from "../../../src/ports/ports.ts";
-import { modelPorts, modelStore } from "../../support/fake-ports.ts";
+import { AT_ONCE, modelPorts, modelStore } from "../../support/fake-ports.ts";
 
 export const NOW_MS = 1_763_000_000_000;
 export const COMMON: CommonInput = {
@@ -15,7 +14,6 @@ export const COMMON: CommonInput = {
   verify: false,
   timeoutMs: 10_000,
 };
-const atOnce = { schedule: (work: Promise<unknown>) => work } as unknown as Scheduler;
 export const CONFIG = JSON.stringify({
   canary_percent: 10,
   canary_tag: "B2a",
@@ -37,7 +35,7 @@ export function world(more: Partial<Ports> = {}): World {
   const files = new Map<string, string>();
   const warnings: string[] = [];
   const notes: string[] = [];
-  const base = modelPorts(modelStore({ config: [CONFIG], stop: [null] }, atOnce, [0]));
+  const base = modelPorts(modelStore({ config: [CONFIG], stop: [null] }, AT_ONCE, [0]));
   let ticks = 0;
   const ports: Ports = {
     ...base,

@@ -1,5 +1,4 @@
 /** People are told after the change, and nothing about telling them reaches the change itself. */
-import type { Scheduler } from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { CommonInput, Outcome } from "../../../src/commands/command.ts";
 import { reduce } from "../../../src/commands/lower/reduce.ts";
@@ -12,7 +11,7 @@ import type { Debt } from "../../../src/domain/state/debt.ts";
 import type { StateStore } from "../../../src/ports/api.ts";
 import { UpstreamError } from "../../../src/ports/errors.ts";
 import type { Ports } from "../../../src/ports/ports.ts";
-import { type ModelKv, modelPorts, modelStore } from "../../support/fake-ports.ts";
+import { AT_ONCE, type ModelKv, modelPorts, modelStore } from "../../support/fake-ports.ts";
 
 const GIVEN: CommonInput = {
   reason: "test",
@@ -21,7 +20,6 @@ const GIVEN: CommonInput = {
   verify: false,
   timeoutMs: 10_000,
 };
-const atOnce = { schedule: (work: Promise<unknown>) => work } as unknown as Scheduler;
 const CONFIG = JSON.stringify({
   canary_percent: 10,
   canary_tag: "B2a",
@@ -47,7 +45,7 @@ function world(
   const events: string[] = [];
   const notices: Notice[] = [];
   const warnings: string[] = [];
-  const real = { ...modelStore(kv, atOnce, [0]), ...faults };
+  const real = { ...modelStore(kv, AT_ONCE, [0]), ...faults };
   const store: StateStore = {
     read: (options) => real.read(options),
     async writeStop(stop, options) {
@@ -80,7 +78,7 @@ function world(
 /** A disk that only remembers. */
 function keeper(): Ports["debts"] & { owed(): Debt[] } {
   const kept = new Map<string, Debt>();
-  const { debts } = modelPorts(modelStore({ config: [CONFIG], stop: [null] }, atOnce, [0]));
+  const { debts } = modelPorts(modelStore({ config: [CONFIG], stop: [null] }, AT_ONCE, [0]));
   return {
     ...debts,
     owed: () => [...kept.values()],

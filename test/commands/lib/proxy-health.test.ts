@@ -1,5 +1,4 @@
 /** What relief says of proxy: only what was answered in time, and never instead of acting. */
-import type { Scheduler } from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { ChangingVerb, CommonInput, Outcome } from "../../../src/commands/command.ts";
 import { disable } from "../../../src/commands/lower/disable.ts";
@@ -9,7 +8,7 @@ import type { BucketRow } from "../../../src/domain/metrics/queries.ts";
 import { newestEndS } from "../../../src/domain/policy/observations.ts";
 import type { Metrics } from "../../../src/ports/api.ts";
 import type { Ports } from "../../../src/ports/ports.ts";
-import { type ModelKv, modelPorts, modelStore, stored } from "../../support/fake-ports.ts";
+import { AT_ONCE, type ModelKv, modelPorts, modelStore, stored } from "../../support/fake-ports.ts";
 
 const given: CommonInput = {
   reason: undefined,
@@ -18,7 +17,6 @@ const given: CommonInput = {
   verify: true,
   timeoutMs: 10_000,
 };
-const atOnce = { schedule: (work: Promise<unknown>) => work } as unknown as Scheduler;
 const CONFIG = JSON.stringify({
   canary_percent: 10,
   canary_tag: "B2a",
@@ -32,7 +30,7 @@ const SICK = "! WARNING: the legacy origin (proxy) is failing too: proxy unhealt
 /** A /qa that shows the change at the `looks`th look. */
 function world(ask: Metrics["ask"], looks = 3): { ports: Ports; kv: ModelKv; asked: () => number } {
   const kv: ModelKv = { config: [CONFIG], stop: [null] };
-  const plain = modelPorts(modelStore(kv, atOnce, [0]));
+  const plain = modelPorts(modelStore(kv, AT_ONCE, [0]));
   let asked = 0;
   let seen = 0;
   const look: Ports["qa"]["look"] = async (url) => {

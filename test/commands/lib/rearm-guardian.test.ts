@@ -1,5 +1,4 @@
 /** `restore` arms the guardian again: through what its plan has shown, and through nothing else. */
-import type { Scheduler } from "fast-check";
 import { describe, expect, it } from "vitest";
 import { restore } from "../../../src/commands/restore/restore.ts";
 import { serialiseCap } from "../../../src/domain/guardian/cap.ts";
@@ -8,7 +7,7 @@ import { tickId } from "../../../src/domain/guardian/tick-id.ts";
 import { parseState } from "../../../src/domain/state/state.ts";
 import type { Ports } from "../../../src/ports/ports.ts";
 import { BASE } from "../../domain/ramp/world.ts";
-import { type ModelKv, modelPorts, modelStore, stored } from "../../support/fake-ports.ts";
+import { AT_ONCE, type ModelKv, modelPorts, modelStore, stored } from "../../support/fake-ports.ts";
 
 const NOW_MS = 1_763_000_000_000;
 const PERCENT = BASE.canary_percent;
@@ -20,7 +19,6 @@ const given = {
   timeoutMs: 10_000,
   to: PERCENT,
 };
-const atOnce = { schedule: (work: Promise<unknown>) => work } as unknown as Scheduler;
 const capBy = (tickMs: number, percent: number): string => {
   const at = new Date(tickMs).toISOString();
   const id = tickId(tickMs, "R");
@@ -41,7 +39,7 @@ function world(): World {
   const guardian = { schema: 1, mode: "enforce", last_tick: "", told: null, verdict: "pass" };
   const documents = new Map([["guardian", JSON.stringify({ ...guardian, latched })]]);
   const ports = {
-    ...modelPorts(modelStore(kv, atOnce, [0])),
+    ...modelPorts(modelStore(kv, AT_ONCE, [0])),
     apiClock: { now: () => NOW_MS, aheadMs: () => 0 },
     documents: {
       get: async (key: string) => documents.get(key) ?? null,

@@ -1,11 +1,8 @@
 /** What is read back after a write: an old copy is nobody's answer to it. */
-import type { Scheduler } from "fast-check";
 import { expect, it } from "vitest";
 import { readBase, writeConfigOnce } from "../../../src/commands/lib/stored-state.ts";
 import type { CanaryConfig } from "../../../src/domain/state/documents.ts";
-import { modelPorts, modelStore } from "../../support/fake-ports.ts";
-
-const atOnce = { schedule: (work: Promise<unknown>) => work } as unknown as Scheduler;
+import { AT_ONCE, modelPorts, modelStore } from "../../support/fake-ports.ts";
 
 function configOf(revision: string, canary_percent: number): CanaryConfig {
   const last_updated = "2020-01-01T00:00:00Z";
@@ -15,7 +12,7 @@ function configOf(revision: string, canary_percent: number): CanaryConfig {
 /** Reads in turn: the plan's, and two after the write; each serves a value so many writes ago. */
 async function writtenOver(staleness: number[], theirs: CanaryConfig[]): Promise<string> {
   const kv = { config: [JSON.stringify(configOf("BASE", 20))], stop: [null] };
-  const store = modelStore(kv, atOnce, staleness);
+  const store = modelStore(kv, AT_ONCE, staleness);
   const ports = modelPorts({
     ...store,
     async writeConfig(config, options) {

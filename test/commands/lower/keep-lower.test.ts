@@ -1,6 +1,5 @@
 /** `reduce` and `disable` beside a writer that had planned before them, and when there is nothing to write. */
 
-import type { Scheduler } from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { CommonInput } from "../../../src/commands/command.ts";
 import { disable } from "../../../src/commands/lower/disable.ts";
@@ -11,9 +10,8 @@ import { parseConfig } from "../../../src/domain/state/documents.ts";
 import { parseState } from "../../../src/domain/state/state.ts";
 import type { Ports } from "../../../src/ports/ports.ts";
 import { rampOf } from "../../domain/ramp/world.ts";
-import { type ModelKv, modelPorts, modelStore, stored } from "../../support/fake-ports.ts";
+import { AT_ONCE, type ModelKv, modelPorts, modelStore, stored } from "../../support/fake-ports.ts";
 
-const atOnce = { schedule: (work: Promise<unknown>) => work } as unknown as Scheduler;
 const GIVEN = {
   reason: "test",
   incident: undefined,
@@ -75,7 +73,7 @@ class World {
   }
 
   ports(): Ports {
-    const store = modelStore(this.kv, atOnce, [0]);
+    const store = modelStore(this.kv, AT_ONCE, [0]);
     const base = modelPorts({
       ...store,
       writeConfig: async (config, options) => {

@@ -1,5 +1,4 @@
 /** What `restore` makes of the metrics: native as it is now, never the incident before the stop. */
-import type { Scheduler } from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { CommonInput } from "../../../src/commands/command.ts";
 import { restore } from "../../../src/commands/restore/restore.ts";
@@ -8,7 +7,7 @@ import { newestEndS } from "../../../src/domain/policy/observations.ts";
 import type { Metrics } from "../../../src/ports/api.ts";
 import { UpstreamError } from "../../../src/ports/errors.ts";
 import type { Ports } from "../../../src/ports/ports.ts";
-import { modelPorts, modelStore } from "../../support/fake-ports.ts";
+import { AT_ONCE, modelPorts, modelStore } from "../../support/fake-ports.ts";
 
 const given: CommonInput & { to: number } = {
   reason: "fixed",
@@ -18,7 +17,6 @@ const given: CommonInput & { to: number } = {
   timeoutMs: 10_000,
   to: 10,
 };
-const atOnce = { schedule: (work: Promise<unknown>) => work } as unknown as Scheduler;
 const configAt = (canary_percent: number, emergency_proxy = false) =>
   JSON.stringify({
     canary_percent,
@@ -49,7 +47,7 @@ async function planned(
   stop: string | null,
   ask: (ports: Ports) => Metrics["ask"],
 ): Promise<{ kind: string; says: string }> {
-  const ports = modelPorts(modelStore({ config: [config], stop: [stop] }, atOnce, [0]));
+  const ports = modelPorts(modelStore({ config: [config], stop: [stop] }, AT_ONCE, [0]));
   const qa = { ...ports.qa, urls: [] };
   const plan = await restore.plan(given, { ...ports, qa, metrics: { ask: ask(ports) } });
   if (plan.kind === "plan") return { kind: "plan", says: plan.notes.join("\n") };

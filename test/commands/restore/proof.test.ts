@@ -1,9 +1,8 @@
 /** A restore is live when the share is, not when its document is. */
-import type { Scheduler } from "fast-check";
 import { expect, it } from "vitest";
 import { restore } from "../../../src/commands/restore/restore.ts";
 import { serialiseCap } from "../../../src/domain/guardian/cap.ts";
-import { type ModelKv, modelStore } from "../../support/fake-ports.ts";
+import { AT_ONCE, type ModelKv, modelStore } from "../../support/fake-ports.ts";
 import { rampPorts } from "../../support/ramp-ports.ts";
 
 const given = {
@@ -14,7 +13,6 @@ const given = {
   timeoutMs: 10_000,
   to: 20,
 };
-const atOnce = { schedule: (work: Promise<unknown>) => work } as unknown as Scheduler;
 const CONFIG = JSON.stringify({
   canary_percent: 10,
   canary_tag: "B2a",
@@ -25,7 +23,7 @@ const CONFIG = JSON.stringify({
 
 it.each([true, false])("the guardian caps while the question stands open: %s", async (caps) => {
   const kv: ModelKv = { config: [CONFIG], stop: [null], cap: [null] };
-  const ports = rampPorts(kv, modelStore(kv, atOnce, [0]), { text: null }, [], true);
+  const ports = rampPorts(kv, modelStore(kv, AT_ONCE, [0]), { text: null }, [], true);
   const plan = await restore.plan(given, ports);
   if (plan.kind !== "plan") throw new Error(restore.render(plan.outcome));
   const at = new Date(ports.clock.now() + 30_000).toISOString();

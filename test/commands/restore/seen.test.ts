@@ -1,11 +1,10 @@
 /** A restore releases what its operator has seen, and says what native did before the stop. */
-import type { Scheduler } from "fast-check";
 import { describe, expect, it } from "vitest";
 import { restore } from "../../../src/commands/restore/restore.ts";
 import { unseenBy } from "../../../src/commands/restore/seen.ts";
 import { newestEndS } from "../../../src/domain/policy/observations.ts";
 import type { Ports } from "../../../src/ports/ports.ts";
-import { modelPorts, modelStore } from "../../support/fake-ports.ts";
+import { AT_ONCE, modelPorts, modelStore } from "../../support/fake-ports.ts";
 import { journalEntry } from "../../support/journal-entries.ts";
 
 const given = {
@@ -16,7 +15,6 @@ const given = {
   timeoutMs: 10_000,
   to: 10,
 };
-const atOnce = { schedule: (work: Promise<unknown>) => work } as unknown as Scheduler;
 const NOW_MS = Date.parse("2026-03-01T12:00:00Z");
 const CONFIG = JSON.stringify({
   canary_percent: 0,
@@ -36,7 +34,7 @@ async function planned(
   change: (ports: Ports) => object = () => ({}),
 ) {
   const text = typeof stop === "string" ? stop : JSON.stringify({ active: true, ...stop });
-  const model = modelPorts(modelStore({ config: [CONFIG], stop: [text] }, atOnce, [0]));
+  const model = modelPorts(modelStore({ config: [CONFIG], stop: [text] }, AT_ONCE, [0]));
   const clock = { ...model.clock, now: () => NOW_MS };
   const identity = { ...model.identity, actor: "ben" };
   const ports = { ...model, clock, identity, qa: { ...model.qa, urls: [] } };
@@ -102,7 +100,7 @@ it.each([
 );
 
 it("whatever a stop is named by is one word for a shell", () => {
-  const ports = modelPorts(modelStore({ config: [CONFIG], stop: [null] }, atOnce, [0]));
+  const ports = modelPorts(modelStore({ config: [CONFIG], stop: [null] }, AT_ONCE, [0]));
   const stop = { key: "stop", mark: "$(touch x);id", readable: true } as const;
   expect(unseenBy([stop], [], ports)?.next).toMatch(/ --stop '\$\(touch x\);id'$/);
 });
