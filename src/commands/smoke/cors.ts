@@ -33,8 +33,8 @@ const ORIGINS_PREFLIGHT = ["PUT", `${UPLOAD}/none/none`] as const;
 /** Of an origin that has CORS by the route: what it says of its own ones is not known. */
 const NO_ROUTE: readonly number[] = [404, 405];
 const EDGE_REFUSES = "check ALLOWED_ORIGINS of the Worker";
-const ORIGIN_REFUSES =
-  "after a stop, browsers' preflights go to the legacy origin, which refuses them";
+const AFTER_STOP = "after a stop, browsers' preflights go to the legacy origin";
+const ORIGIN_REFUSES = `${AFTER_STOP}, which refuses them`;
 /** The first two are refused by both cohorts: a page must be able to read refusals. */
 const ROUTES = ["/api/pixcapture/download/none", "/api/jobs/none", "/api/jobs"] as const;
 /** As many as 1 % needs: a smaller share may not be met. */
@@ -139,9 +139,7 @@ async function originsPreflight(check: CorsCheck, origin: string): Promise<Judge
   if (refusal === null) return null;
   const said = `the preflight of ${ORIGINS_PREFLIGHT.join(" ")} ${refusal}`;
   if (!NO_ROUTE.includes(answer.status)) return fail(`${said}: ${ORIGIN_REFUSES}`);
-  return inconclusive(
-    `${said}: whether it allows those of its own routes, as it must after a stop, is unknown`,
-  );
+  return inconclusive(`${said}: ${AFTER_STOP}; whether it allows them is unknown`);
 }
 
 /** What keeps a browser from the request after this preflight. */

@@ -355,7 +355,9 @@ describe("noticed", () => {
     [
       "the legacy origin has no such route, and CORS by the route",
       (seen, good) => (isOrigins(seen) ? { ...good, status: 404 } : undefined),
-      { CORS: /HTTP 404: whether it allows those of its own routes, .* is unknown/ },
+      {
+        CORS: /HTTP 404: after a stop, browsers' preflights go to the legacy origin; whether it allows them is unknown/,
+      },
     ],
     [
       "the legacy origin answers all preflights during an emergency, and refuses them",
