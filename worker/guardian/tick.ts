@@ -78,13 +78,12 @@ export async function tick(given: TickGiven): Promise<void> {
   const run = await looked({ ...given, kv, texts, guardian }, entries);
   const action = decideAction({ ...knownOf(run, entries), ...given, mode, assessment: judged() });
   if (isLate(given)) return tellLate(given);
-  let known = ramp;
+  let after = ramp;
   if (action !== null) await act(run, action, assessment);
-  else if (running !== null) known = await carryOn(run, running, { observations, entries });
+  else if (running !== null) after = await carryOn(run, running, { observations, entries });
   if (action === null) await copyToKv(run, run.stops);
-  if (running === null || known === null || isOver(known)) {
-    await dropVoidShare({ ...run, ramp: known });
-  }
+  const goesOn = running !== null && after !== null && !isOver(after);
+  if (!goesOn) await dropVoidShare({ ...run, ramp: after });
   await rememberAndTell(run, assessment);
 
   function judged(): Assessment {

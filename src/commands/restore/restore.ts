@@ -16,6 +16,7 @@ import { snapshotOf } from "../../domain/state/journal.ts";
 import { shareBeforeIncident } from "../../domain/state/share-before.ts";
 import type { ParsedState } from "../../domain/state/state.ts";
 import { isEmergency } from "../../domain/state/state.ts";
+import { PLAIN_NAME } from "../../domain/state/unseen-emergencies.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { ChangingVerb, Given, Outcome, Planned } from "../command.ts";
 import { flag, onOff, parsed, percentInput } from "../flag.ts";
@@ -56,7 +57,7 @@ type Input = Given<typeof input>;
 
 function stopNames(text: string): string[] | null {
   const names = text.split(",").map((name) => name.trim());
-  return names.every((name) => /^[A-Za-z0-9_-]{1,64}$/.test(name)) ? names : null;
+  return names.every((name) => PLAIN_NAME.test(name)) ? names : null;
 }
 
 export interface RestoreSteps {

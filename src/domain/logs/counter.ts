@@ -1,4 +1,4 @@
-/** What several counters may keep together, in characters. */
+/** What several may keep together, in characters. */
 export interface Budget {
   left: number;
 }

@@ -7,7 +7,7 @@ import { isLate, type StateChange, spanOf } from "./timeline.ts";
 
 const MAX_GROUPS = 1_000;
 const MAX_VALUES = 40;
-/** Of the values of all groups: enough for 200 groups of 100 values each, as long as values are. */
+/** Of the values of all groups: enough for 200 groups with 100 short ones each. */
 const MAX_VALUE_CHARS = 640_000;
 /** What all groups are known by, and their examples: a thousand of 2,000 characters each. */
 const MAX_TEXT_CHARS = 2_000_000;
@@ -62,7 +62,7 @@ export class Groups {
   readonly #groups = new Map<string, Group>();
   readonly #known = new Map<string, Words>();
   readonly #values: Budget = { left: MAX_VALUE_CHARS };
-  #textChars = 0;
+  readonly #texts: Budget = { left: MAX_TEXT_CHARS };
   /** Lines whose group did not fit any more. */
   others = 0;
   total = 0;
@@ -115,8 +115,8 @@ export class Groups {
 
   /** Takes the room, where there is so much. */
   #fits(chars: number): boolean {
-    if (chars > 0 && this.#textChars + chars > MAX_TEXT_CHARS) return false;
-    this.#textChars += chars;
+    if (chars > 0 && chars > this.#texts.left) return false;
+    this.#texts.left -= chars;
     return true;
   }
 

@@ -112,7 +112,10 @@ export interface Policy {
     limit: number;
     minutes: number;
     graceMinutes: number;
-    /** Of native's requests then, or in a time as long now if those are more: with fewer, people are told, and nothing is switched off. */
+    /**
+     * Of native's requests then, or in a time as long now if those are more: with fewer, people are told, and
+     * nothing is switched off.
+     */
     minSharePercent: number;
   };
   reductionDidNotHelp: { minutes: number };

@@ -23,8 +23,9 @@ export function orphans({ seen, policy }: Case): Result {
   if (!known) return { ...none, detail: `no intents in ${span(minutes, policy)}` };
   const orphaned = Math.max(0, intents - finalized);
   const requestsThen = Number.isFinite(requests) ? requests : 0;
-  const present = bucketsIn(HEALTH_MINUTES, { seen, policy });
-  const few = orphaned > limit && areFewOrphans({ orphaned, requestsThen }, present, policy);
+  const few =
+    orphaned > limit &&
+    areFewOrphans({ orphaned, requestsThen }, bucketsIn(HEALTH_MINUTES, { seen, policy }), policy);
   const share = few
     ? `, under ${policy.orphanedIntents.minSharePercent} % of native's requests`
     : "";
