@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { flowsSchema } from "../../src/sandbox/control/schema.ts";
 import { Backstage } from "../../src/sandbox/edge/backstage.ts";
 import { seededRandom } from "../../src/sandbox/random.ts";
@@ -56,6 +56,15 @@ test("nor does a look into a bucket", async () => {
   const bucket = backstage.bucket("logs");
   for (let look = 1; look <= 5; look += 1) expect(await bucket.list()).toEqual(page);
   await backstage.close();
+});
+
+test("a visitor is as patient as the sandbox", async () => {
+  const limits = vi.spyOn(AbortSignal, "timeout");
+  const traffic = visit(await serve((_, response) => response.writeHead(500).end()));
+  await traffic.runUploadFlows(flowsSchema.parse({ count: 1 }));
+  await traffic.close();
+  expect(limits.mock.calls).toEqual([[15_000 * WORKER_PATIENCE]]);
+  limits.mockRestore();
 });
 
 test("closing ends a request that is never answered", async () => {

@@ -376,6 +376,15 @@ describe("gaps", () => {
     });
   });
 
+  it("nor what it is called when errors are over their limit in it as well", () => {
+    const given = during(TO_S - 600, 9, {
+      native: { requests: 900, errors: 0 },
+      left: { native: 100, proxy: 0 },
+    });
+    const window = judged(DAY_S, { at: (s) => given(s) ?? during(TO_S - 60, 1, ERRORS)(s) });
+    expect(ruleOf(window, "error_rate_warning").open).toMatchObject([{ why: "now" }]);
+  });
+
   it("nor one that they interrupt again and again", () => {
     const holes = (s: number) =>
       s < fromS || s >= fromS + 30 * 60 ? null : (s / 60) % 3 === 0 ? GONE : ERRORS;

@@ -200,6 +200,18 @@ describe("stops of several people", () => {
       expect(isStopped(reads(edited, named))).toBe(false);
     }
   });
+  it("are released by the name of either text of one time, however late it is read", () => {
+    const lateMs = Date.parse("2025-11-15T15:00:00Z");
+    const at = "2025-11-15T10:00:00Z";
+    const byWorker = JSON.stringify({ active: true, id: "A", at, by: "key of ann" });
+    const stops = [{ id: "A", mark: "0".repeat(16), at }];
+    const named = release({ id: "R", at: "2025-11-15T15:00:00Z", releases: { stops } });
+    const memory = [byWorker, named].reduce(
+      (before, text) => remember(before, { config: config(10), stop: text }, lateMs),
+      EMPTY_MEMORY,
+    );
+    expect(effectiveState(memory, lateMs).emergency).toBe(false);
+  });
   it("are released in earlier versions as well, and not in a later one, when the release is new to the isolate", () => {
     const [early, late] = [0, 2].map((minute) => {
       return JSON.stringify({ active: true, id: "A", at: `2025-11-15T10:0${minute}:00Z` });
