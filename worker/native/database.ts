@@ -3,6 +3,7 @@ import { Client } from "pg";
 import { TimeLimitError, withLimit } from "../limit.ts";
 import type { NativeContext } from "./context.ts";
 import { outliveVisitor } from "./context.ts";
+import { DatabaseSocket } from "./database-socket.ts";
 import { causeOf } from "./failure-cause.ts";
 
 const DB_LIMIT_MS = 5_000;
@@ -50,6 +51,7 @@ export async function withDatabase<T>(
 function newClient(hyperdrive: Hyperdrive | undefined): Client {
   const client = new Client({
     connectionString: hyperdrive?.connectionString ?? "postgres://hyperdrive-is-not-bound.invalid/",
+    stream: ({ ssl = false }: { ssl?: boolean } = {}) => new DatabaseSocket(ssl),
     connectionTimeoutMillis: DRIVER_LIMIT_MS,
     query_timeout: DRIVER_LIMIT_MS,
   });
