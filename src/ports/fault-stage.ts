@@ -20,6 +20,8 @@ export interface FaultStage {
    * of the last minutes as well. Says what it did; null while there are too few of them.
    */
   backdate(): string | null;
+  /** All that was measured so far: the next `backdate` has another sample. */
+  forgetMetrics(): Promise<void>;
   /** Breaks the way of a stop to the visitors; `clearWay` repairs it. */
   breakWay(fault: WayFault): Promise<void>;
   clearWay(): Promise<void>;

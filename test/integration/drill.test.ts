@@ -13,7 +13,7 @@ import { notAus } from "../../src/commands/not-aus/not-aus.ts";
 import { WRITE_SHARE } from "../../src/commands/not-aus/write-and-prove.ts";
 import { FAULTS, faultsOf } from "../../src/domain/drill/faults.ts";
 import { type DrillReport, readDrill } from "../../src/domain/drill/report.ts";
-import { anySignal } from "../../src/domain/lib/abort.ts";
+import { anySignal, unlessAborted } from "../../src/domain/lib/abort.ts";
 import { labelOf } from "../../src/domain/policy/rules.ts";
 import type { Clock } from "../../src/ports/machine.ts";
 import type { Ports } from "../../src/ports/ports.ts";
@@ -31,6 +31,7 @@ const LONGEST_PAUSE_MS = 500;
 let sandbox: Sandbox;
 let ports: Ports;
 let folder: string;
+let doing = "starting";
 beforeAll(async () => {
   await ensureBundle();
   sandbox = await startSandbox({
@@ -78,7 +79,10 @@ async function drillPorts(): Promise<Ports> {
     for (const limit of limits) limit.abort();
     limits.clear();
   };
-  return { ...real, progress: { ...real.progress, stage } };
+  const note: typeof real.progress.note = (text) => {
+    doing = text;
+  };
+  return { ...real, progress: { ...real.progress, stage, note } };
 }
 
 test("each fault is what it says, and ends with its repair", async () => {
@@ -125,10 +129,13 @@ describe("the report of a drill of all faults", () => {
     const own = { fault: ALL, interactive: false, out, report: true };
     const faults = faultStageOf(sandbox, NO_LAG);
     const stage = { faults, rehearsal: rehearsalOf(sandbox), keyboard: null };
-    await performDrill(own, GIVEN, ports, stage);
+    const drill = performDrill(own, GIVEN, ports, stage);
+    await unlessAborted(drill, AbortSignal.timeout(1.5 * HANG_MS), () => {
+      throw new Error(`the drill hangs after: ${doing}`);
+    });
     const json = (await readdir(out)).find((name) => name.endsWith(".json")) ?? "";
     report = readDrill(await readFile(join(out, json), "utf8"));
-  }, HANG_MS);
+  });
 
   test("has a part for each, and no step that failed", () => {
     expect(report).toMatchObject({ steps: [] });

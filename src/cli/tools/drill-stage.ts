@@ -57,16 +57,20 @@ export function faultStageOf({ control, description }: Sandbox, lagMs = DRILL_LA
   control.store.onWrite(({ key }) => {
     if (key === STOP_KEY && isActive(control.store.text(STOP_KEY))) stoppedAt ??= Date.now();
   });
+  const forgetMetrics = (): Promise<void> => {
+    pastFromMs = null;
+    return control.forgetPoints();
+  };
   return {
     startVisitors: () => control.startTraffic(VISITORS),
     stopVisitors: async () => countsOf(await control.stopTraffic()),
+    forgetMetrics,
     async breakNative(fault) {
       broken = fault;
       stoppedAt = null;
-      pastFromMs = null;
       control.forgetNotices();
       control.setNative(NATIVE[fault]);
-      await control.forgetPoints();
+      await forgetMetrics();
     },
     backdate() {
       const nowMs = Date.now();

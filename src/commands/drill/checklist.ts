@@ -5,7 +5,6 @@
  * every step held, each within its time.
  */
 import { NOT_MEASURED, type StageTimes, TARGETS } from "../../domain/drill/stages.ts";
-import { unlessAborted } from "../../domain/lib/abort.ts";
 import { halfOf } from "../../domain/state/transitions.ts";
 import { counted, countText } from "../../domain/text/format.ts";
 import type { Ports } from "../../ports/ports.ts";
@@ -19,7 +18,7 @@ import { type DrillData, newDrill, verdictOf } from "./data.ts";
 import { type Drilling, detailOf, execute, rehearsed, stopTimes } from "./run.ts";
 import { lookInFull, shareToDrill } from "./share.ts";
 import { stepLine } from "./text.ts";
-import { answersUntil, nobodyNative } from "./visitors.ts";
+import { answersUntil, nobodyNative, sendHome } from "./visitors.ts";
 
 /** Uploads that a stop moves mid-way may break: counted and shown, never hidden, no failure. */
 const OBSERVED_ANSWERS = 200;
@@ -40,9 +39,7 @@ export async function performChecklist(
   try {
     await perform(run);
   } finally {
-    // They may be in the middle of an upload: whoever types Ctrl-C does not wait for that.
-    const stopped = rehearsal?.stopVisitors() ?? Promise.resolve(null);
-    data.traffic = await unlessAborted(stopped, ports.interrupt, () => null);
+    if (rehearsal !== null) await sendHome(rehearsal, ports, data);
   }
   if (data.percent !== null) {
     const what = "the steps of runbook section 8";

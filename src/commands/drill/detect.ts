@@ -10,6 +10,8 @@ import { sentence } from "../lib/findings-text.ts";
 /** Three times what it may take: by then it is known to be too slow, and the drill goes on. */
 const GIVE_UP_MS = 180_000;
 const EVERY_MS = 2_000;
+/** A sample unlike the rest, such as a slow first second, would hide the fault from all looks. */
+const LOOKS_PER_SAMPLE = 10;
 
 export interface Detected {
   /** The finding in words; null: it was not named in time, and `because` says what was. */
@@ -22,7 +24,7 @@ export interface Detected {
 
 export async function untilDetected(
   fault: Fault,
-  stage: Pick<FaultStage, "backdate">,
+  stage: Pick<FaultStage, "backdate" | "forgetMetrics">,
   input: CommonInput,
   ports: Ports,
 ): Promise<Detected> {
@@ -30,6 +32,7 @@ export async function untilDetected(
   const endMs = clock.monotonic() + GIVE_UP_MS;
   let backdated: string | null = null;
   let because = "too few requests of native";
+  let looks = 0;
   while (clock.monotonic() < endMs && !interrupt.aborted) {
     backdated ??= stage.backdate();
     if (backdated !== null) {
@@ -38,6 +41,11 @@ export async function untilDetected(
       const found = namedIn(data, fault);
       if (found !== null) return { ...found, because: "", backdated };
       because = data?.situation.headline ?? outcome.kind;
+      looks += 1;
+      if (looks % LOOKS_PER_SAMPLE === 0) {
+        await stage.forgetMetrics();
+        backdated = null;
+      }
     }
     await clock.sleep(EVERY_MS, interrupt).catch(() => undefined);
   }

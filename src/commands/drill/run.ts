@@ -3,13 +3,13 @@ import type * as z from "zod";
 import type { Fault } from "../../domain/drill/faults.ts";
 import type { Rehearsed } from "../../domain/drill/report.ts";
 import { judged, type StageTimes, type Targets } from "../../domain/drill/stages.ts";
-import { unlessAborted } from "../../domain/lib/abort.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Rehearsal } from "../../ports/visitors.ts";
 import type { ChangingVerb, CommonInput, Outcome } from "../command.ts";
 import type { NotAusData } from "../not-aus/not-aus.ts";
 import { type DrillData, newDrill } from "./data.ts";
 import { shareToDrill } from "./share.ts";
+import { sendHome } from "./visitors.ts";
 
 /** Longer than a stop may take to be live: what is too slow is measured to its end, and named. */
 export const DRILL_BUDGET_MS = 150_000;
@@ -48,9 +48,7 @@ export async function onStage(
   try {
     await work(data, percent);
   } finally {
-    // They may be in the middle of an upload: whoever types Ctrl-C does not wait for that.
-    const stopped = stage?.stopVisitors() ?? Promise.resolve(null);
-    data.traffic = await unlessAborted(stopped, ports.interrupt, () => null);
+    if (stage !== null) await sendHome(stage, ports, data);
   }
   return data;
 }

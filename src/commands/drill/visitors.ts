@@ -1,8 +1,9 @@
 /** What the stage's visitors are answered by, from some moment on. */
-import { unlessAborted } from "../../domain/lib/abort.ts";
+import { anySignal, unlessAborted } from "../../domain/lib/abort.ts";
 import { counted, countText } from "../../domain/text/format.ts";
 import type { Ports } from "../../ports/ports.ts";
 import type { Rehearsal, TrafficCounts } from "../../ports/visitors.ts";
+import type { DrillData } from "./data.ts";
 
 /** Visitors wait for an answer half as long. */
 const SILENCE_LIMIT_MS = 30_000;
@@ -38,8 +39,29 @@ export async function nobodyNative(
   rehearsal: Rehearsal,
   answers: number,
 ): Promise<{ held: boolean; detail: string }> {
-  await unlessAborted(rehearsal.settled(), ports.interrupt, () => undefined);
+  await unlessAborted(rehearsal.settled(), patience(ports), () => undefined);
   const { native, total } = await answersUntil(ports, rehearsal, (seen) => seen.total >= answers);
   const detail = `${counted(native, "native answer")} in ${countText(total)}`;
   return { held: total >= answers && native === 0, detail };
+}
+
+/** Ends the visitors and keeps what they were answered; one whose request never ends is a step that did not hold. */
+export async function sendHome(
+  stage: Pick<Rehearsal, "stopVisitors">,
+  ports: Visiting,
+  data: Pick<DrillData, "steps" | "traffic">,
+): Promise<void> {
+  data.traffic = await unlessAborted(stage.stopVisitors(), patience(ports), () => null);
+  if (data.traffic !== null || ports.interrupt.aborted) return;
+  data.steps.push({
+    step: "visitors leave",
+    held: false,
+    elapsed_ms: SILENCE_LIMIT_MS,
+    detail: `a visitor's request has no answer after ${SILENCE_LIMIT_MS / 1_000} s`,
+  });
+}
+
+/** They may be in the middle of an upload: whoever types Ctrl-C does not wait for that. */
+function patience({ clock, interrupt }: Visiting): AbortSignal {
+  return anySignal([interrupt, clock.timeout(SILENCE_LIMIT_MS)]);
 }

@@ -1,6 +1,7 @@
 /** A drill leaves the share as it found it, and does not begin where it could not. */
 import { describe, expect, test } from "vitest";
 import { performChecklist } from "../../../src/commands/drill/checklist.ts";
+import { nobodyNative, sendHome } from "../../../src/commands/drill/visitors.ts";
 import { RAMP_KEY } from "../../../src/domain/ramp/document.ts";
 import { parseConfig, serialiseConfig } from "../../../src/domain/state/documents.ts";
 import { isEmergency, parseState } from "../../../src/domain/state/state.ts";
@@ -179,5 +180,24 @@ describe("visitors on a slow machine", () => {
       kind: "unhealthy",
       reason: expect.stringContaining("visitors are on native"),
     });
+  });
+
+  test("of whom one never gets an answer are not waited for without end, and that is said", async () => {
+    const stage = stageAt(10);
+    const never = new Promise<never>(() => undefined);
+    const visitors = Object.assign(new SlowVisitors(stage, 0), {
+      settled: () => never,
+      stopVisitors: () => never,
+    });
+    const atOnce = (ports: Ports): Ports => ({ ...ports, clock: { ...ports.clock, timeout } });
+    const timeout = (): AbortSignal => AbortSignal.abort();
+    const data = { steps: [], traffic: null };
+    await sendHome(visitors, atOnce(drillPorts(stage)), data);
+    expect(data).toEqual({
+      steps: [expect.objectContaining({ step: "visitors leave", held: false })],
+      traffic: null,
+    });
+    const { held } = await nobodyNative(atOnce(drillPorts(stage)), visitors, 1);
+    expect(held).toBe(true);
   });
 });

@@ -109,6 +109,22 @@ describe("too slow", () => {
     });
   });
 
+  test("a sample of the metrics that hides the fault is replaced by another", async () => {
+    let samples = 1;
+    const outcome = await rehearse("errors", {
+      prepare: (faults, stage) => {
+        faults.breakNative = async () => undefined;
+        faults.backdate = () => `sample ${samples}`;
+        faults.forgetMetrics = async () => {
+          samples += 1;
+          stage.nativeErrors = 100;
+        };
+      },
+    });
+    expect(outcome, JSON.stringify(outcome)).toMatchObject({ kind: "done" });
+    expect(dataOf(outcome).rehearsals[0]?.notes).toEqual(["sample 2"]);
+  });
+
   test("a policy that does not name the fault", async () => {
     const stage = stageAt(50);
     const outcome = await rehearse("r2", { stage });

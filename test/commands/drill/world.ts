@@ -61,6 +61,9 @@ export class FakeFaults implements FaultStage {
   backdate(): string {
     return "backdated";
   }
+  async forgetMetrics(): Promise<void> {
+    this.did.push("forget");
+  }
   async breakWay(fault: WayFault): Promise<void> {
     this.did.push(`break ${fault}`);
     this.onWay(fault);
