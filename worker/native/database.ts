@@ -3,7 +3,7 @@ import { Client } from "pg";
 import { TimeLimitError, withLimit } from "../limit.ts";
 import type { NativeContext } from "./context.ts";
 import { outliveVisitor } from "./context.ts";
-import { DatabaseSocket } from "./database-socket.ts";
+import { tellOfEnd } from "./database-socket.ts";
 import { causeOf } from "./failure-cause.ts";
 
 const DB_LIMIT_MS = 5_000;
@@ -51,10 +51,10 @@ export async function withDatabase<T>(
 function newClient(hyperdrive: Hyperdrive | undefined): Client {
   const client = new Client({
     connectionString: hyperdrive?.connectionString ?? "postgres://hyperdrive-is-not-bound.invalid/",
-    stream: ({ ssl = false }: { ssl?: boolean } = {}) => new DatabaseSocket(ssl),
     connectionTimeoutMillis: DRIVER_LIMIT_MS,
     query_timeout: DRIVER_LIMIT_MS,
   });
+  tellOfEnd(client);
   // A connection that breaks between queries is reported by the next query.
   client.on("error", () => undefined);
   return client;
