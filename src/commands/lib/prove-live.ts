@@ -98,20 +98,30 @@ function becauseAt(because: string, version: QaLook["version"]): string {
   return `version ${shortId(version.id)}, which serves no visitor yet: ${because}`;
 }
 
+interface Place {
+  sighting: Sighting;
+  /** Null: it shows what is expected. */
+  because: string | null;
+}
+
 async function proveAt(
   ports: Ports,
   url: string,
   expected: Expectation | (() => Expectation),
   { signal, startedMs, isForeign, version }: LookOptions,
-): Promise<{ sighting: Sighting; because: string | null }> {
+): Promise<Place> {
   let told = "";
+  let before: Place | null = null;
   for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(delayMs * 2, MAX_DELAY_MS)) {
     const sighting = await ports.qa.look(url, { signal, health: "cached", version });
     const now = typeof expected === "function" ? expected() : expected;
     const comparison = compare(now, sighting);
     if (comparison.seen) return { sighting, because: null };
+    // What the end cut off says nothing of the location; the look before it does.
+    if (signal.aborted && sighting.status === null && before !== null) return before;
     const because = becauseAt(comparison.because, version);
-    if (signal.aborted || (await isForeign?.(sighting)) === true) return { sighting, because };
+    before = { sighting, because };
+    if (signal.aborted || (await isForeign?.(sighting)) === true) return before;
     if (because !== told && delayMs >= 200) {
       told = because;
       const elapsedMs = ports.clock.monotonic() - startedMs;
@@ -120,7 +130,7 @@ async function proveAt(
     try {
       await ports.clock.sleep(delayMs * (0.75 + ports.rng.next() / 2), signal);
     } catch {
-      return { sighting, because };
+      return before;
     }
   }
 }
